@@ -1,0 +1,74 @@
+"""What happened, as data. The engine of each verb emits these; `cli/` renders them.
+
+Every event is one NDJSON line of `--events`: `{"event": "...", ...}`; the last is always `finished`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+    """Base of all events."""
+
+
+class StepStarted(Event, frozen=True, tag="step-started", kw_only=True):
+    step: str
+    """The step's verb, e.g. `stage-image`."""
+    text: str
+    """The same for people, e.g. `staging image dustynv/ollama:…`."""
+
+
+class StepFinished(Event, frozen=True, tag="step-finished", kw_only=True):
+    step: str
+    text: str
+    seconds: float
+
+
+class Progress(Event, frozen=True, tag="progress", kw_only=True):
+    """Bytes of one thing being staged. `total_bytes` is None while the size is unknown."""
+
+    item: str
+    done_bytes: int
+    total_bytes: int | None
+    phase: str = "fetching"
+
+
+class Note(Event, frozen=True, tag="note", kw_only=True):
+    """Something a person should read that is neither a step nor an error."""
+
+    level: Literal["info", "warning", "simulated"]
+    text: str
+
+
+class Verdict(Event, frozen=True, tag="verdict", kw_only=True):
+    """One question asked of a running deployment, and its answer.
+
+    `passed` is None when the question could not be judged (and `observed` says why).
+    """
+
+    check: str
+    passed: bool | None
+    observed: str
+    expected: str
+    hint: str = ""
+    seconds: float = 0.0
+
+
+class Finished(Event, frozen=True, tag="finished", kw_only=True):
+    exit_code: int
+    result: str
+    """`done`, `no-changes`, or the error's `code`."""
+    message: str = ""
+    hint: str = ""
+
+
+Reporter: TypeAlias = Callable[[Event], None]
+"""Where a verb's engine sends its events. Must be safe to call from several threads."""
+
+
+def silent(event: Event) -> None:
+    """A reporter for callers that only want the return value."""

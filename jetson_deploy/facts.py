@@ -1,0 +1,185 @@
+"""What is true of a host, as data. Filled in by `detect/`, read by `plan/`, printed by the `detect` verb.
+
+Base units throughout: bytes, seconds. None means unknown; nothing here is ever guessed silently:
+a value that was inferred carries an `assumed` flag beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Medium = Literal["nvme", "emmc", "sd", "usb", "sata", "virtual", "network", "memory"]
+"""What a filesystem lies on. eMMC and SD wear out and are slow; `virtual` is a VM's disk."""
+
+
+class BoardFacts(msgspec.Struct, frozen=True, kw_only=True):
+    id: str | None = None
+    """Catalog id, e.g. `orin-nano-8gb`."""
+    name: str | None = None
+    assumed: bool = False
+    """True when the board is not listed and `id` is the nearest lower entry of the same family."""
+    assumed_why: str | None = None
+    model: str | None = None
+    """Device-tree model string as read."""
+    part_number: str | None = None
+    """Module P-number, e.g. `p3767-0005`."""
+    soc: str | None = None
+    super_mode: bool | None = None
+    """True when the device tree is a `-super` one: higher memory clock (Orin Nano/NX)."""
+
+
+class MemoryFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """On a Jetson the GPU's memory is the system's: these are also what a model can use."""
+
+    total_bytes: int | None = None
+    available_bytes: int | None = None
+    swap_total_bytes: int | None = None
+    swap_free_bytes: int | None = None
+    zram_bytes: int | None = None
+    """Part of the swap that is compressed RAM: it cannot hold a model."""
+    desktop_bytes: int | None = None
+    """Resident memory of display server and desktop shell; 0 = none runs."""
+
+
+class PowerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    mode_id: int | None = None
+    mode: str | None = None
+    """Name from nvpmodel.conf; ids differ between boards, names do not."""
+    ceiling: str | None = None
+    """The mode with the highest limit that this board's nvpmodel.conf offers."""
+    at_ceiling: bool | None = None
+
+
+class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
+    mount: str
+    device: str | None = None
+    filesystem: str | None = None
+    medium: Medium | None = None
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    """Free to us (statvfs f_bavail)."""
+    read_only: bool = False
+
+
+class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A container of ours (it carries our labels), or one that has a name that we need."""
+
+    id: str
+    name: str
+    state: str
+    """created, running, restarting, exited, paused, dead"""
+    image: str
+    labels: dict[str, str] = {}
+    restart_policy: str | None = None
+
+
+class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    references: tuple[str, ...]
+    """RepoTags and RepoDigests together."""
+    size_bytes: int | None = None
+
+
+class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    reachable: bool
+    problem: str | None = None
+    """Why not, when not: `absent`, `permission`, `hung`, or the engine's own text."""
+    version: str | None = None
+    runtimes: tuple[str, ...] = ()
+    data_root: str | None = None
+    cgroup_driver: str | None = None
+    cgroup_version: str | None = None
+    storage_driver: str | None = None
+    rootless: bool | None = None
+    snap: bool | None = None
+    architecture: str | None = None
+    containers: tuple[ContainerFacts, ...] = ()
+    images: tuple[ImageFacts, ...] = ()
+
+
+class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
+    port: int
+    listening: bool | None = None
+    address: str | None = None
+    process: str | None = None
+    """Name of the listening process, where we may read it."""
+    pid: int | None = None
+    container_id: str | None = None
+    """Container that the listening process belongs to (from its cgroup), full id."""
+
+
+class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A model found in the store: its manifest was read and every blob has the size that it names."""
+
+    name: str
+    manifest_digest: str
+    """64 hex digits, as `ollama list` shows the first 12."""
+    complete: bool
+    missing_bytes: int = 0
+    size_bytes: int = 0
+
+
+class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    exists: bool
+    writable: bool | None = None
+    disk: DiskFacts | None = None
+    why: str = ""
+    """Why this path: given, or which disk was preferred and why."""
+    models: tuple[ModelFacts, ...] = ()
+
+
+class ClockFacts(msgspec.Struct, frozen=True, kw_only=True):
+    epoch_seconds: float | None = None
+    sane: bool | None = None
+    """False when the clock is before this tool was built or after 2100: TLS will fail."""
+    synchronised: bool | None = None
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.facts/1"):
+    root: str
+    """Directory that everything was read under; `/` is the live host."""
+    is_jetson: bool | None
+    """False: a PC or another machine. None: signs of a Jetson, but nothing readable that proves it."""
+    board: BoardFacts
+    l4t: str | None
+    """Normalised x.y.z, e.g. `36.4.3`."""
+    l4t_assumed: str | None = None
+    """Catalog release whose properties are used when `l4t` itself is not listed (same major only)."""
+    l4t_source: str | None = None
+    """File or package that `l4t` came from."""
+    jetpack: str | None = None
+    jetpack_assumed: bool = False
+    cuda_capability: str | None = None
+    cuda_driver: str | None = None
+    """CUDA version that the L4T's driver supports, from the catalog."""
+    memory: MemoryFacts = MemoryFacts()
+    power: PowerFacts = PowerFacts()
+    disks: tuple[DiskFacts, ...] = ()
+    store: StoreFacts | None = None
+    engine: EngineFacts | None = None
+    """None: not asked and not recorded."""
+    port: PortFacts | None = None
+    native_ollama: bool | None = None
+    clock: ClockFacts = ClockFacts()
+    kernel: str | None = None
+    architecture: str | None = None
+    notes: tuple[str, ...] = ()
+    """Oddities met while reading, one sentence each (damaged file, half-upgraded packages …)."""
+
+
+class EngineAnswers(msgspec.Struct, frozen=True, kw_only=True):
+    """Raw JSON answers of a Docker Engine, live (`engine/`) or recorded in a captured root.
+
+    The recorded form is `recorded/engine.json` with these very keys.
+    """
+
+    problem: str | None = None
+    info: dict[str, Any] | None = None
+    version: dict[str, Any] | None = None
+    containers: list[dict[str, Any]] | None = None
+    """GET /containers/json?all=1"""
+    images: list[dict[str, Any]] | None = None
+    """GET /images/json"""

@@ -1,0 +1,1 @@
+"""Pure: facts + request + catalog → plan. No I/O, no clock, no imports that do either."""

@@ -1,0 +1,149 @@
+"""The decisions, each with its reason, and the steps: what `plan --json` prints and `up` carries out."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from jetson_deploy.spec import ContainerSpec
+
+
+class RejectedImage(msgspec.Struct, frozen=True, kw_only=True):
+    reference: str
+    reason: str
+
+
+class ImageChoice(msgspec.Struct, frozen=True, kw_only=True):
+    reference: str
+    """What is pulled: repository:tag@digest, or repository:tag while no digest is on record."""
+    digest: str | None
+    reason: str
+    ollama_version: str | None
+    """Version inside, where known."""
+    ollama_reported: str | None
+    """What its /api/version answers, where known (some builds say 0.0.0)."""
+    generation: str | None
+    size_bytes: int | None
+    disk_bytes: int | None
+    advisories: tuple[str, ...]
+    architecture: str
+    rejected: tuple[RejectedImage, ...]
+
+
+class RejectedModel(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    reason: str
+    need_bytes: int
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens per second while decoding. Predicted from bandwidth; never measured."""
+
+    low: float
+    high: float
+    predicted: bool = True
+
+
+class ModelChoice(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    reason: str
+    manifest_digest: str | None
+    """64 hex digits; None: not on record, pinned at the first fetch."""
+    download_bytes: int
+    context_tokens: int
+    context_limit_tokens: int
+    """Largest context that would fit now."""
+    parallel: int
+    kv_cache_type: str
+    need_bytes: int
+    available_bytes: int
+    """MemAvailable minus the reserve."""
+    terms: dict[str, int]
+    """Every term of `need_bytes`, plus `reserve` and `ollama_estimate` for comparison."""
+    predicted_tokens_per_second: Speed | None
+    rejected: tuple[RejectedModel, ...]
+
+
+class Gates(msgspec.Struct, frozen=True, kw_only=True):
+    """What the proof demands."""
+
+    min_gpu_share: float
+    """size_vram / size of /api/ps."""
+    accept_cpu: bool
+    floor_tokens_per_second: float | None
+    """Below it the deployment fails; None: no prediction, nothing judged."""
+    expect_version: str | None
+    expect_manifest_digest: str | None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
+    """One idempotent change."""
+
+
+class StageImage(Step, frozen=True, kw_only=True, tag="stage-image"):
+    reference: str
+    size_bytes: int | None
+
+
+class StageModel(Step, frozen=True, kw_only=True, tag="stage-model"):
+    name: str
+    registry: str
+    store: str
+    manifest_digest: str | None
+    download_bytes: int
+
+
+class RemoveContainer(Step, frozen=True, kw_only=True, tag="remove-container"):
+    container: str
+    why: str
+
+
+class CreateContainer(Step, frozen=True, kw_only=True, tag="create-container"):
+    container: str
+    spec: ContainerSpec
+
+
+class StopContainer(Step, frozen=True, kw_only=True, tag="stop-container"):
+    container: str
+    why: str
+
+
+class StartContainer(Step, frozen=True, kw_only=True, tag="start-container"):
+    container: str
+
+
+class Prove(Step, frozen=True, kw_only=True, tag="prove"):
+    container: str
+    gates: Gates
+
+
+class Commit(Step, frozen=True, kw_only=True, tag="commit"):
+    """Restart policy `always`, state file, and the replaced container removed."""
+
+    container: str
+    replaces: str | None
+
+
+AnyStep: TypeAlias = (
+    StageImage | StageModel | RemoveContainer | CreateContainer | StopContainer | StartContainer | Prove | Commit
+)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.plan/1"):
+    deployment: str
+    board: str | None
+    l4t: str | None
+    image: ImageChoice
+    model: ModelChoice
+    store: str
+    endpoint: str
+    accept_cpu: bool
+    container: str
+    """Name of the container that serves after `up`."""
+    spec: ContainerSpec
+    gates: Gates
+    warnings: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    steps: tuple[AnyStep, ...]
+    """Empty: the host is already as requested."""

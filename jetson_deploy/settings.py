@@ -1,0 +1,76 @@
+"""Every JETSON_DEPLOY_* variable, with its default and meaning, in one place.
+
+Order of precedence: flag, environment, default. `Settings.from_environment` is the only reader of
+`os.environ` for these names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.errors import UsageError
+
+OLLAMA_PORT = 11434
+"""Ollama's own default port (envconfig)."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where things are. Paths are absolute."""
+
+    registry: str = "https://registry.ollama.ai"
+    """JETSON_DEPLOY_REGISTRY: model registry (Ollama protocol), scheme://host[:port]."""
+    image_registry: str | None = None
+    """JETSON_DEPLOY_IMAGE_REGISTRY: mirror HOST[:PORT] that serves every image; default: each image's own."""
+    docker_host: str | None = None
+    """DOCKER_HOST: the engine's socket; default unix:///var/run/docker.sock."""
+    state_dir: Path = Path("/var/lib/jetson-deploy")
+    """JETSON_DEPLOY_STATE_DIR: state, one directory per deployment."""
+    lock_dir: Path = Path("/run/lock")
+    """JETSON_DEPLOY_LOCK_DIR: lock files (flock)."""
+    catalog_dirs: tuple[Path, ...] = ()
+    """JETSON_DEPLOY_CATALOG: extra catalog overlays, colon-separated; the last wins."""
+    stall_seconds: float = 60.0
+    """JETSON_DEPLOY_STALL_SECONDS: no byte for so long ends a transfer."""
+    rehearsal: str | None = None
+    """JETSON_DEPLOY_REHEARSAL: set by `rehearse` alone; says in words what is simulated. The board is then
+    the one under --root, while engine, store, port and clock are this machine's. Shown by every verb."""
+    port: int = OLLAMA_PORT
+    """JETSON_DEPLOY_PORT: loopback port of the endpoint."""
+
+    @staticmethod
+    def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables. Raises UsageError naming the variable that cannot be read."""
+        env = os.environ if environ is None else environ
+        base = Settings()
+        return Settings(
+            registry=env.get("JETSON_DEPLOY_REGISTRY", base.registry).rstrip("/"),
+            image_registry=env.get("JETSON_DEPLOY_IMAGE_REGISTRY") or None,
+            docker_host=env.get("DOCKER_HOST") or None,
+            state_dir=Path(env.get("JETSON_DEPLOY_STATE_DIR", str(base.state_dir))).absolute(),
+            lock_dir=Path(env.get("JETSON_DEPLOY_LOCK_DIR", str(base.lock_dir))).absolute(),
+            catalog_dirs=tuple(Path(p) for p in env.get("JETSON_DEPLOY_CATALOG", "").split(":") if p),
+            stall_seconds=_number(env, "JETSON_DEPLOY_STALL_SECONDS", base.stall_seconds, 1, 3600),
+            rehearsal=env.get("JETSON_DEPLOY_REHEARSAL") or None,
+            port=int(_number(env, "JETSON_DEPLOY_PORT", base.port, 1, 65535)),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UsageError(
+            f"{name}={text!r} is not a number from {low:g} to {high:g}",
+            hint=f"unset {name} (default {default:g}) or give a number in that range",
+            code="bad-setting",
+        )
+    return value
