@@ -26,11 +26,13 @@ class JetsonDeployError(Exception):
 
     exit_code: int = 70
 
-    def __init__(self, message: str, *, hint: str, code: str) -> None:
+    def __init__(self, message: str, *, hint: str, code: str, details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.code = code
+        self.details = details
+        """Further lines for `-v` and `--json`: rejected candidates, lines of the container's log."""
 
 
 class UnhealthyError(JetsonDeployError):

@@ -61,6 +61,8 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int | None = None
     """Free to us (statvfs f_bavail)."""
     read_only: bool = False
+    removable: bool | None = None
+    """True for sticks and cards that the kernel calls removable: they can vanish under a running server."""
 
 
 class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):

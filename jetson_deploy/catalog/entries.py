@@ -10,16 +10,27 @@
 | `containers/images/<repository>.yaml` | `ImageRepository`, its `tags` map → `ImageTag` |
 | `containers/generations.yaml` | map → `Generation` |
 | `containers/advisories.yaml` | map → `Advisory` |
+| `containers/not-real.yaml` | map, reference → `NotReal` |
 
+The file of a repository is named by its path with dashes, the registry cut at its first dot:
+`ghcr.io/nvidia-ai-iot/ollama` → `ghcr-nvidia-ai-iot-ollama.yaml`.
 Sizes are bytes unless the name says MiB; bandwidth is 10^9 bytes per second.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
+Positive = Annotated[int, Meta(gt=0)]
+PositiveNumber = Annotated[float, Meta(gt=0)]
+Version = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}\Z")]
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+ManifestDigest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Payload = Literal["jetpack5", "jetpack6", "cuda_v13"]
+"""Directories of GPU code in Ollama's Linux arm64 builds (ollama/ollama Dockerfile)."""
 Confidence = Literal["verified", "reported", "inferred"]
 """verified: read in a primary record; reported: somebody says so; inferred: deduced, see `note`."""
 
@@ -33,8 +44,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Bandwidth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    default: float
-    super: float | None = None
+    default: PositiveNumber
+    super: PositiveNumber | None = None
     """With the `-super` device tree (Orin Nano and NX)."""
 
 
@@ -48,17 +59,22 @@ class Board(Entry, frozen=True, kw_only=True):
     compatible: tuple[str, ...]
     """Device-tree compatible strings, without a trailing `-super`."""
     models: tuple[str, ...] = ()
-    ram_gb: int
+    """Texts of /proc/device-tree/model."""
+    tnspec: str | None = None
+    """Name inside TNSPEC of /etc/nv_boot_control.conf, where it names the board and not only its parts."""
+    ram_gb: Positive
     """Marketed size: names the variant, is never used as memory."""
     mem_total_gib_from: int | None = None
     """Lowest rounded MemTotal (GiB) that means this RAM variant, where the part number does not tell."""
     mem_total_mib: tuple[int, ...] = ()
     """MemTotal values seen on real boards."""
-    compute_capability: str
-    cuda_cores: int
+    compute_capability: Version
+    cuda_cores: Positive
+    """From data sheets, inferred; only Thor (2560) and Orin NX (1024) were read. For people."""
     bandwidth_gbs: Bandwidth
+    """Reported (jetfit 0.2.7, blogs)."""
     jetpack: tuple[str, ...]
-    ollama_payloads: tuple[str, ...] = ()
+    ollama_payloads: tuple[Payload, ...] = ()
     """GPU payloads of Ollama that hold code for this chip: jetpack5, jetpack6, cuda_v13. Empty: none."""
     power_modes: dict[str, dict[int, str]] = {}
     """Configuration name → nvpmodel id → name. For people: the live nvpmodel.conf decides."""
@@ -71,53 +87,55 @@ class L4tRelease(Entry, frozen=True, kw_only=True):
 
 
 class L4tLine(Entry, frozen=True, kw_only=True):
-    major: int
+    major: Positive
     jetpack: str
-    ubuntu: str
-    kernel: str
-    cuda: dict[str, str]
+    ubuntu: str | None
+    kernel: str | None
+    cuda: dict[Version, Version]
     """Lowest `major.minor` → CUDA version that its driver supports."""
     socs: tuple[str, ...]
-    compute_capabilities: tuple[str, ...]
-    ollama_payload: str | None
+    compute_capabilities: tuple[Version, ...]
+    ollama_payload: Payload | None
     """Payload of Ollama that fits this driver: jetpack5, jetpack6, cuda_v13; None: no GPU support exists."""
     jetson_jetpack: str | None = None
     """Value of JETSON_JETPACK that upstream's image needs on this line; None: leave it unset."""
     releases: dict[str, L4tRelease]
+    """Key: `major.minor.patch`."""
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    size: int | None
-    digest: str | None
+    size: Positive | None
+    digest: Digest | None
 
 
 class ModelSize(Entry, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     automatic: bool = False
     """May be chosen without being asked for by name."""
-    parameters: int
+    parameters: Positive
     quantization: str
-    download_bytes: int
+    download_bytes: Positive
+    """Configuration and all layers."""
     model_layer: Blob
-    config_digest: str | None = None
-    manifest_digest: str | None = None
+    config_digest: Digest | None = None
+    manifest_digest: ManifestDigest | None = None
     """64 hex digits; None: not on record, then it is pinned at the first fetch."""
-    older_manifest_digests: tuple[str, ...] = ()
+    older_manifest_digests: tuple[ManifestDigest, ...] = ()
     architecture: Literal["qwen2", "qwen3", "llama", "deepseek2"]
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    embedding_length: int
-    feed_forward_length: int
-    vocabulary: int
-    context_length: int
-    kv_bytes_per_token_f16: int
-    gpu_weight_bytes: int | None
+    layers: Positive
+    heads: Positive
+    kv_heads: Positive
+    head_dim: Positive
+    embedding_length: Positive
+    feed_forward_length: Positive
+    vocabulary: Positive
+    context_length: Positive
+    kv_bytes_per_token_f16: Positive
+    gpu_weight_bytes: Positive | None
     """Bytes read per generated token."""
     ollama_estimate_mib: dict[int, int] = {}
     """Context → Ollama's own estimate (≤ 0.12.3, parallel 1, f16): a check of our formula, not an input."""
-    min_ollama: str
+    min_ollama: Version
     """Lowest Ollama that serves it right, tokenizer included."""
     min_ollama_why: str = ""
     license: str = ""
@@ -140,16 +158,16 @@ class Constant(Entry, frozen=True, kw_only=True):
 class L4tRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Half-open: from ≤ host < below, compared by number."""
 
-    from_: str = msgspec.field(name="from")
-    below: str
+    from_: Version = msgspec.field(name="from")
+    below: Version
 
 
 class OllamaVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Ollama inside an image. `version` when known, else bounds; both may be None."""
 
-    version: str | None = None
-    at_least: str | None = None
-    at_most: str | None = None
+    version: Version | None = None
+    at_least: Version | None = None
+    at_most: Version | None = None
     reported: str | None = None
     """What /api/version says where it differs, e.g. `0.0.0`."""
     confidence: Confidence = "inferred"
@@ -161,7 +179,7 @@ class KnownBad(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     why: str
     l4t: tuple[L4tRange, ...] = ()
-    max_ram_gb: int | None = None
+    max_ram_gb: Positive | None = None
     """Holds on boards with at most this much RAM."""
     rejects: bool = True
     """False: the tag is only ranked behind others of its repository."""
@@ -169,17 +187,19 @@ class KnownBad(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ImageTag(Entry, frozen=True, kw_only=True):
-    digest: str | None
+    digest: Digest | None
     """`sha256:…` of the manifest (list); None: not on record, then resolved once and pinned."""
-    size_bytes: int | None
+    size_bytes: Positive | None
     """Compressed, as pulled."""
-    disk_bytes: int | None = None
+    disk_bytes: Positive | None = None
     l4t: tuple[L4tRange, ...]
-    payloads: tuple[str, ...]
+    payloads: tuple[Payload, ...]
     """GPU payloads inside: jetpack5, jetpack6, cuda_v13."""
-    cuda: str | None
+    cuda: Version | None
+    """None: several, or unknown."""
     ubuntu: str | None
     generation: str
+    """Key of `containers/generations.yaml`."""
     ollama: OllamaVersion
     pushed: str | None = None
     moving: bool = False
@@ -191,7 +211,7 @@ class ImageTag(Entry, frozen=True, kw_only=True):
 class ImageRepository(Entry, frozen=True, kw_only=True):
     repository: str
     """As written after `docker pull`, e.g. `dustynv/ollama`, `ghcr.io/nvidia-ai-iot/ollama`."""
-    rank: int
+    rank: Positive
     """Order in which repositories are tried; lowest first (DESIGN decision 5)."""
     architecture: str = "arm64"
     jetson_jetpack: bool = False
@@ -204,7 +224,7 @@ class Generation(Entry, frozen=True, kw_only=True):
 
     command: str
     entrypoint: str | None
-    ollama_path: str
+    ollama_path: str | None
     model_store: str
     exits_without_tty: bool
     environment: dict[str, str] = {}
@@ -214,9 +234,9 @@ class Generation(Entry, frozen=True, kw_only=True):
 
 class Advisory(Entry, frozen=True, kw_only=True):
     title: str
-    fixed_in: str | None
+    fixed_in: Version | None
     """First fixed Ollama; None: no fix is known."""
-    affects_from: str | None = None
+    affects_from: Version | None = None
     severity: Literal["critical", "high", "medium", "low", "by-design"] = "medium"
 
 
@@ -225,9 +245,20 @@ class Issue(Entry, frozen=True, kw_only=True):
 
     id: str
     title: str
-    phase: str
-    severity: str
+    phase: Literal["preflight", "pull", "start", "serve", "security", "fleet"]
+    severity: Literal["block", "degrade", "warn"]
     symptoms: tuple[str, ...]
     """Python regular expressions, matched ignoring case."""
     fix: tuple[str, ...]
-    autofix: str = "manual"
+    autofix: Literal["safe", "consent", "manual"] = "manual"
+    """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: told."""
+    affects: dict[str, str] = {}
+    """What it is limited to: l4t, docker, images … → words. For people."""
+
+
+class NotReal(Entry, frozen=True, kw_only=True):
+    """An image that people name and that does not exist."""
+
+    reference: str
+    """`repository:tag`; `*` stands for any text. The map's key, not written in the file."""
+    why: str

@@ -1,0 +1,1 @@
+"""One module per verb: arguments → one call → rendering. The only package that prints."""

@@ -28,6 +28,8 @@ class ImageChoice(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes: int | None
     advisories: tuple[str, ...]
     architecture: str
+    jetson_jetpack: bool
+    """Upstream's image: it cannot see the host's L4T and must be told."""
     rejected: tuple[RejectedImage, ...]
 
 

@@ -1,26 +1,68 @@
-"""What the user asked for."""
+"""What the user asked for, and what that means once the running deployment and the defaults fill the gaps."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from jetson_deploy.plan.serving import Serving
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Flags (later: jetson-deploy.yaml). None means: choose for me."""
+    """Flags. None means: keep what is deployed, else choose for me."""
 
     name: str = "default"
     """Deployment."""
     model: str | None = None
     """Ollama model name, e.g. `deepseek-r1:7b`; `7b` alone is understood."""
     context_tokens: int | None = None
-    kv_cache_type: str = "f16"
-    parallel: int = 1
-    image_policy: str = "dustynv"
+    kv_cache_type: str | None = None
+    parallel: int | None = None
+    image_policy: str | None = None
     """`dustynv`, `secure` or an image reference."""
-    accept_cpu: bool = False
+    accept_cpu: bool | None = None
     """Serve on the CPU if the GPU is not used. Recorded, and shown by every verb."""
     port: int = 11434
     registry: str = "https://registry.ollama.ai"
     image_registry: str | None = None
+    simulated: str | None = None
+    """A rehearsal's words for what is not real."""
     force: bool = False
-    """Replace a deployment even when nothing differs."""
+    """Replace the deployment even when nothing differs."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """The request with every gap filled that does not need a decision."""
+
+    name: str
+    model: str | None
+    context_tokens: int | None
+    kv_cache_type: str
+    parallel: int
+    image_policy: str
+    accept_cpu: bool
+    port: int
+    registry: str
+    image_registry: str | None
+    simulated: str | None
+    force: bool
+
+
+def settle(request: Request, serving: Serving | None) -> Wanted:
+    """Flag, else what is deployed, else the default."""
+    return Wanted(
+        name=request.name,
+        model=request.model,
+        context_tokens=request.context_tokens,
+        kv_cache_type=request.kv_cache_type or (serving.kv_cache_type if serving else "f16"),
+        parallel=request.parallel or (serving.parallel if serving and serving.parallel else 1),
+        image_policy=request.image_policy or (serving.image_policy if serving else "dustynv"),
+        accept_cpu=(serving.accept_cpu if serving else False) if request.accept_cpu is None else request.accept_cpu,
+        port=request.port,
+        registry=request.registry,
+        image_registry=request.image_registry,
+        simulated=request.simulated,
+        force=request.force,
+    )

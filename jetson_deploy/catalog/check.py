@@ -1,0 +1,130 @@
+"""What the types cannot say: names that must exist elsewhere, ranges, releases, patterns."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Collection, Sequence
+
+from jetson_deploy.catalog.convert import refuse
+from jetson_deploy.catalog.entries import Board, ImageRepository, ImageTag, Issue, L4tLine, L4tRange, ModelFamily
+from jetson_deploy.catalog.layers import Part
+from jetson_deploy.catalog.version import parse_version
+from jetson_deploy.catalog.wording import shown, suggestion
+
+_RELEASE = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}", re.ASCII)
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_REPOSITORY = re.compile(r"([a-z0-9.-]+(:[0-9]+)?/)?[a-z0-9._-]+(/[a-z0-9._-]+)*", re.ASCII)
+
+
+def file_name(parts: Sequence[Part], name: str, wanted: str) -> None:
+    if name != wanted:
+        problem = f"the file's name ({shown(name)}) and the id in it ({shown(wanted)}) differ"
+        refuse(parts, (), problem, hint=f"name the file {shown(wanted)}.yaml, or correct the id", code="catalog-id")
+
+
+def board(parts: Sequence[Part], value: Board) -> None:
+    for index, text in enumerate(value.compatible):
+        if text.endswith("-super"):
+            hint = "leave the -super out: it is stripped from what the board says"
+            refuse(parts, ("compatible", index), f"{shown(text)} can never match", hint=hint)
+    if not value.compatible and not value.part_numbers:
+        refuse(parts, ("compatible",), "nothing can identify the board", hint="give compatible or part_numbers")
+
+
+def l4t_line(parts: Sequence[Part], value: L4tLine) -> None:
+    for release in value.releases:
+        if not _RELEASE.fullmatch(release):
+            hint = 'write three numbers in quotes, such as "36.4.0"'
+            refuse(parts, ("releases", release), "is not an L4T release", hint=hint)
+        if parse_version(release)[0] != value.major:
+            hint = f"move it to r{parse_version(release)[0]}.yaml"
+            refuse(parts, ("releases", release), f"does not belong to L4T {value.major}", hint=hint)
+    for start in value.cuda:
+        if parse_version(start)[0] != value.major:
+            refuse(parts, ("cuda", start), f"does not belong to L4T {value.major}", hint="give a release of this line")
+
+
+def model_family(parts: Sequence[Part], value: ModelFamily) -> None:
+    owner: dict[str, str] = {}
+    for tag, size in value.sizes.items():
+        if not _TAG.fullmatch(tag):
+            refuse(parts, ("sizes", tag), "is not a model tag", hint="letters, digits, dots, dashes, underscores")
+        for index, alias in enumerate(size.aliases):
+            taken = tag if alias in value.sizes else owner.get(alias)
+            if taken:
+                path = ("sizes", tag, "aliases", index)
+                refuse(parts, path, f"{shown(alias)} already names another size", hint="remove one of the two")
+            owner[alias] = tag
+
+
+def repository_slug(value: ImageRepository) -> str:
+    """The file's name: path with dashes, the registry cut at its first dot or colon."""
+    first, _, rest = value.repository.partition("/")
+    return "-".join([re.split(r"[.:]", first)[0], *rest.split("/")] if rest else [first])
+
+
+def image_repository(parts: Sequence[Part], value: ImageRepository, generations: Collection[str]) -> None:
+    if not _REPOSITORY.fullmatch(value.repository):
+        hint = "as written after docker pull, without tag: dustynv/ollama"
+        refuse(parts, ("repository",), f"{shown(value.repository)} is not an image repository", hint=hint)
+    for name, tag in value.tags.items():
+        if not _TAG.fullmatch(name):
+            refuse(parts, ("tags", name), "is not an image tag", hint="letters, digits, dots, dashes, underscores")
+        _image_tag(parts, name, tag, generations)
+
+
+def _image_tag(parts: Sequence[Part], name: str, tag: ImageTag, generations: Collection[str]) -> None:
+    if tag.generation not in generations:
+        problem = f"the generation {shown(tag.generation)} is not in containers/generations.yaml"
+        hint = suggestion(tag.generation, generations)
+        refuse(parts, ("tags", name, "generation"), problem, hint=hint, code="catalog-dangling")
+    for index, limits in enumerate(tag.l4t):
+        _range(parts, ("tags", name, "l4t", index), limits)
+    for number, bad in enumerate(tag.bad):
+        for index, limits in enumerate(bad.l4t):
+            _range(parts, ("tags", name, "bad", number, "l4t", index), limits)
+    _bounds(parts, name, tag)
+
+
+def _range(parts: Sequence[Part], path: tuple[str | int, ...], limits: L4tRange) -> None:
+    if parse_version(limits.from_) >= parse_version(limits.below):
+        problem = f"the range {limits.from_} to below {limits.below} is empty"
+        refuse(parts, path, problem, hint="from is the lowest host that fits, below the first that does not")
+
+
+def _bounds(parts: Sequence[Part], name: str, tag: ImageTag) -> None:
+    low, high = tag.ollama.at_least, tag.ollama.at_most
+    if low and high and parse_version(low) > parse_version(high):
+        problem = f"at_least {low} is above at_most {high}"
+        refuse(parts, ("tags", name, "ollama"), problem, hint="swap the two, or correct one")
+
+
+def no_new_limits(parts: Sequence[Part]) -> None:
+    """No code would read a new constant: a new name is a misspelt one."""
+    known = {name for part in parts if part.built_in for name in part.data}
+    for part in parts:
+        for name in part.data:
+            if name not in known:
+                refuse(parts, (name,), "unknown key", hint=suggestion(name, known), code="catalog-unknown-key")
+
+
+def issue(parts: Sequence[Part], value: Issue) -> None:
+    if all(part.built_in for part in parts):
+        return  # a test compiles those; 250 patterns take longer than all the rest
+    for index, pattern in enumerate(value.symptoms):
+        problem = _pattern_problem(pattern)
+        if problem:
+            refuse(
+                parts, ("symptoms", index), f"not a regular expression: {problem}", hint="escape ( [ { * + ? with \\"
+            )
+
+
+def _pattern_problem(pattern: str) -> str | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(pattern, re.IGNORECASE)
+    except (re.error, Warning, OverflowError, RecursionError) as error:
+        return str(error)
+    return None

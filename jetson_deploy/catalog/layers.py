@@ -1,0 +1,165 @@
+"""Where catalog files lie, and how later layers are laid over earlier ones.
+
+Built-in data, then /etc/jetson-deploy, then the user's configuration directory, then the directories that
+the caller names. Maps are merged key by key, everything else is replaced; every merged entry remembers its
+files, so that an error names the one that holds the wrong key.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jetson_deploy.catalog.reader import read_yaml
+from jetson_deploy.catalog.wording import catalog_error, suggestion
+from jetson_deploy.errors import CatalogError
+
+SYSTEM_DIR = Path("/etc/jetson-deploy")
+LAYOUT = {
+    "profiles": ("boards", "l4t", "models", "issues", "limits.yaml"),
+    "containers": ("images", "generations.yaml", "advisories.yaml", "not-real.yaml"),
+}
+
+
+class Part(NamedTuple):
+    """What one file says about an entry."""
+
+    path: Path
+    data: Mapping[Any, Any]
+    built_in: bool
+
+
+class Layer(NamedTuple):
+    directory: Path
+    built_in: bool = False
+
+
+def built_in_dir() -> Path:
+    """The package's data when installed from a wheel, else the repository that the package lies in."""
+    package = Path(__file__).resolve().parent.parent
+    packaged = package / "_data"
+    return packaged if packaged.is_dir() else package.parent
+
+
+def user_config_dir(environ: Mapping[str, str] | None = None) -> Path | None:
+    """$XDG_CONFIG_HOME/jetson-deploy, else ~/.config/jetson-deploy. A relative value is ignored, as XDG says."""
+    env = os.environ if environ is None else environ
+    base = env.get("XDG_CONFIG_HOME", "")
+    if base.startswith("/"):
+        return Path(base, "jetson-deploy")
+    home = env.get("HOME", "")
+    return Path(home, ".config", "jetson-deploy") if home.startswith("/") else None
+
+
+def all_layers(overlays: Sequence[Path], built_in: Path | None, system: Path, user: Path | None) -> tuple[Layer, ...]:
+    """Lowest first. Raises CatalogError for a named overlay that is none, and for stray names in a layer."""
+    found = [d for d in (system, user) if d is not None and _is_overlay(d)]
+    for directory in overlays:
+        if not _is_overlay(directory):
+            raise catalog_error(
+                directory,
+                "",
+                "is no catalog overlay: it must be a directory that holds profiles/ or containers/",
+                hint="correct the path (JETSON_DEPLOY_CATALOG, or the argument), or create it",
+                code="catalog-overlay-missing",
+            )
+        found.append(directory)
+    for directory in found:
+        _check_layout(directory)
+    own = built_in or built_in_dir()
+    _check_complete(own)
+    return (Layer(own, built_in=True), *(Layer(d) for d in found))
+
+
+def _check_complete(own: Path) -> None:
+    for top, names in LAYOUT.items():
+        for name in names:
+            if not (own / top / name).exists():
+                hint = "reinstall jetson-deploy: its own data is incomplete"
+                raise catalog_error(own / top / name, "", "is missing", hint=hint, code="catalog-file")
+
+
+def _is_overlay(directory: Path) -> bool:
+    try:
+        return any((directory / top).is_dir() for top in LAYOUT)
+    except OSError as error:
+        raise _unreadable(directory, error) from None
+
+
+def _check_layout(directory: Path) -> None:
+    """A misspelt file name must not be a silently ignored one."""
+    for top, valid in LAYOUT.items():
+        for entry in _listing(directory / top):
+            looks_meant = entry.suffix in (".yaml", ".yml") or entry.is_dir()
+            if entry.name not in valid and looks_meant and not entry.name.startswith("."):
+                hint = suggestion(entry.name, valid)
+                raise catalog_error(entry, "", "is not read by anything", hint=hint, code="catalog-unknown-file")
+
+
+def _listing(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(directory, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> CatalogError:
+    reason = error.strerror or "cannot be read"
+    return catalog_error(path, "", reason, hint="make it readable, or run with sudo", code="catalog-file")
+
+
+def read_directory(layers: Iterable[Layer], where: str) -> dict[str, tuple[Part, ...]]:
+    """File name without `.yaml` → what each layer says, lowest layer first."""
+    entries: dict[str, tuple[Part, ...]] = {}
+    for layer in layers:
+        for path in _listing(layer.directory / where):
+            if path.suffix == ".yml":
+                raise catalog_error(path, "", "is not read", hint="name it *.yaml", code="catalog-unknown-file")
+            if path.suffix == ".yaml" and not path.name.startswith("."):
+                part = Part(path, read_yaml(path), layer.built_in)
+                entries[path.stem] = (*entries.get(path.stem, ()), part)
+    return entries
+
+
+def read_single(layers: Iterable[Layer], where: str) -> tuple[Part, ...]:
+    """One file per layer, where there is one."""
+    paths = ((layer.directory / where, layer.built_in) for layer in layers)
+    return tuple(Part(path, read_yaml(path), built_in) for path, built_in in paths if os.path.lexists(path))
+
+
+def merged(parts: Sequence[Part]) -> Mapping[Any, Any]:
+    data = parts[0].data
+    for part in parts[1:]:
+        data = _laid_over(data, part.data)
+    return data
+
+
+def _laid_over(base: Mapping[Any, Any], over: Mapping[Any, Any]) -> dict[Any, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def blame(parts: Sequence[Part], path: Sequence[Any]) -> Path:
+    """The file that contributed the value at `path`, or the most of the way to it; the last one on a tie."""
+    best, reached = parts[-1].path, -1
+    for part in reversed(parts):
+        if (reach := _reach(part.data, path)) > reached:
+            best, reached = part.path, reach
+    return best
+
+
+def _reach(data: Any, path: Sequence[Any]) -> int:
+    for depth, key in enumerate(path):
+        in_map = isinstance(data, dict) and key in data
+        in_list = isinstance(data, list) and isinstance(key, int) and key < len(data)
+        if not (in_map or in_list):
+            return depth
+        data = data[key]
+    return len(path)

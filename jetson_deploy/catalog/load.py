@@ -1,0 +1,121 @@
+"""The catalog's files → a `Catalog`. The only reader of package data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jetson_deploy.catalog import check
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.convert import convert
+from jetson_deploy.catalog.entries import (
+    Advisory,
+    Board,
+    Constant,
+    Generation,
+    ImageRepository,
+    Issue,
+    L4tLine,
+    ModelFamily,
+    NotReal,
+)
+from jetson_deploy.catalog.layers import (
+    SYSTEM_DIR,
+    Layer,
+    Part,
+    all_layers,
+    merged,
+    read_directory,
+    read_single,
+    user_config_dir,
+)
+
+T = TypeVar("T")
+
+
+def load_catalog(
+    overlays: Sequence[Path] = (),
+    *,
+    built_in: Path | None = None,
+    system_dir: Path = SYSTEM_DIR,
+    user_dir: Path | None = None,
+) -> Catalog:
+    """Everything but the issues. `overlays`: directories holding profiles/ and/or containers/, the last wins.
+
+    `user_dir` None: found from XDG_CONFIG_HOME and HOME. Raises CatalogError (exit 2).
+    """
+    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
+    generations = _map(layers, "containers/generations.yaml", Generation)
+
+    def image_problem(parts: Sequence[Part], value: ImageRepository) -> None:
+        check.image_repository(parts, value, generations)
+
+    boards = _directory(layers, "profiles/boards", Board, lambda b: b.id, check.board)
+    lines = _directory(layers, "profiles/l4t", L4tLine, lambda line: f"r{line.major}", check.l4t_line)
+    images = _directory(layers, "containers/images", ImageRepository, check.repository_slug, image_problem)
+    return Catalog(
+        boards=boards,
+        l4t={line.major: line for line in lines.values()},
+        models=_directory(layers, "profiles/models", ModelFamily, lambda f: f.family, check.model_family),
+        limits=_limits(layers),
+        images={image.repository: image for image in images.values()},
+        generations=generations,
+        advisories=_map(layers, "containers/advisories.yaml", Advisory),
+        not_real=_not_real(layers),
+    )
+
+
+def load_issues(
+    overlays: Sequence[Path] = (),
+    *,
+    built_in: Path | None = None,
+    system_dir: Path = SYSTEM_DIR,
+    user_dir: Path | None = None,
+) -> dict[str, Issue]:
+    """The known issues by id; read only when a failure must be explained. Raises CatalogError (exit 2)."""
+    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
+    return _directory(layers, "profiles/issues", Issue, lambda i: i.id, check.issue)
+
+
+def _directory(
+    layers: Iterable[Layer],
+    where: str,
+    wanted: type[T],
+    name_of: Callable[[T], str],
+    problem: Callable[[Sequence[Part], T], None],
+) -> dict[str, T]:
+    entries = read_directory(layers, where)
+    result: dict[str, T] = {}
+    for name, parts in entries.items():
+        value = convert(parts, wanted, known=_neighbours(name, entries))
+        check.file_name(parts, name, name_of(value))
+        problem(parts, value)
+        result[name] = value
+    return result
+
+
+def _neighbours(name: str, entries: Mapping[str, Sequence[Part]]) -> Sequence[str]:
+    return [name, *(other for other in entries if other != name)]
+
+
+def _map(layers: Iterable[Layer], where: str, wanted: type[T]) -> dict[str, T]:
+    parts = read_single(layers, where)
+    mapping: Any = dict[str, wanted]  # type: ignore[valid-type]  # a run-time argument of msgspec.convert
+    result: dict[str, T] = convert(parts, mapping) if parts else {}
+    return result
+
+
+def _limits(layers: Iterable[Layer]) -> dict[str, Constant]:
+    parts = read_single(layers, "profiles/limits.yaml")
+    check.no_new_limits(parts)
+    limits: dict[str, Constant] = convert(parts, dict[str, Constant])
+    return limits
+
+
+def _not_real(layers: Iterable[Layer]) -> tuple[NotReal, ...]:
+    parts = read_single(layers, "containers/not-real.yaml")
+    if not parts:
+        return ()
+    data = {k: {**v, "reference": k} if isinstance(v, dict) else v for k, v in merged(parts).items()}
+    return tuple(convert(parts, dict[str, NotReal], data=data).values())

@@ -1,0 +1,78 @@
+"""One live line per thing being staged: bytes, rate, remaining time."""
+
+from __future__ import annotations
+
+import threading
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.text import Text
+
+from jetson_deploy import events
+from jetson_deploy.cli.reporters import line_of
+
+
+class LiveReporter:
+    """Bars while bytes flow, lines for everything else. The bars go when nothing is being staged."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._lock = threading.RLock()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._staging = 0
+
+    def __call__(self, event: events.Event) -> None:
+        with self._lock:
+            if isinstance(event, events.Progress):
+                self._advance(event)
+                return
+            self._count(event)
+            text = line_of(event)
+            if text is not None:
+                self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def close(self) -> None:
+        """Take the bars away: nothing may be drawn below an error line."""
+        with self._lock:
+            if self._progress is not None:
+                self._progress.stop()
+                self._progress = None
+                self._tasks.clear()
+
+    def _count(self, event: events.Event) -> None:
+        staging = isinstance(event, events.StepStarted | events.StepFinished) and event.step.startswith("stage-")
+        if staging:
+            self._staging += 1 if isinstance(event, events.StepStarted) else -1
+        if self._staging == 0:
+            self.close()
+
+    def _advance(self, event: events.Progress) -> None:
+        if self._progress is None:
+            self._progress = _bars(self._console)
+            self._progress.start()
+        label = f"{event.item} ({event.phase})"
+        if event.item not in self._tasks:
+            self._tasks[event.item] = self._progress.add_task(label, total=event.total_bytes)
+        task = self._tasks[event.item]
+        self._progress.update(task, completed=event.done_bytes, total=event.total_bytes, description=label)
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

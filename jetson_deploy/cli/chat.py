@@ -1,0 +1,165 @@
+"""`chat`: talk to the model; its thinking apart; tokens per second at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
+from jetson_deploy.events import Finished
+
+if TYPE_CHECKING:
+    from jetson_deploy.ollama.client import OllamaClient
+    from jetson_deploy.ollama.replies import ChatPiece, Message
+    from jetson_deploy.plan.serving import Serving
+
+CHAT_TIMEOUT_SECONDS = 900.0
+
+
+@click.command("chat")
+@click.argument("prompt", required=False)
+@everyday
+@click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
+def command(**options: Any) -> None:
+    """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
+    from jetson_deploy.deploy.status import require_serving
+    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.ollama.client import OllamaClient
+    from jetson_deploy.plan.preflight import check_engine_reachable
+
+    shared = read_everyday(options)
+    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
+    check_engine_reachable(facts)
+    serving = require_serving(facts, shared.name)
+    for text in (f"simulated: {serving.simulated}" if serving.simulated else "", _cpu(serving)):
+        if text and not shared.quiet:
+            say(text)
+    client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)
+    talk = Talk(client, serving.model, hide_thinking=options["hide_thinking"])
+    prompt = options["prompt"]
+    if shared.as_json or shared.as_events:
+        _for_programs(talk, prompt, shared.as_events)
+    elif prompt:
+        talk.turn(prompt)
+    else:
+        _converse(talk)
+
+
+def _cpu(serving: Serving) -> str:
+    return "note: a CPU-only server was accepted for this deployment (--accept-cpu)" if serving.accept_cpu else ""
+
+
+class Talk:
+    """One conversation: keeps the answers, not the thinking (DeepSeek's advice for R1)."""
+
+    def __init__(self, client: OllamaClient, model: str, *, hide_thinking: bool) -> None:
+        self._client, self._model, self._hide = client, model, hide_thinking
+        self._messages: list[Message] = []
+
+    def pieces(self, prompt: str) -> Iterator[ChatPiece]:
+        from jetson_deploy.ollama.replies import Message
+
+        self._messages.append(Message(role="user", content=prompt))
+        return self._client.chat(self._model, list(self._messages), think=True)
+
+    def remember(self, text: str) -> None:
+        from jetson_deploy.ollama.replies import Message
+
+        self._messages.append(Message(role="assistant", content=text))
+
+    def turn(self, prompt: str) -> None:
+        """Stream one answer. Ctrl-C ends the answer and is not an error."""
+        from jetson_deploy.ollama.replies import Answer, Done, Thinking
+
+        shown, thinking, stats = "", False, None
+        try:
+            for piece in self.pieces(prompt):
+                if isinstance(piece, Thinking) and not self._hide:
+                    thinking = _open_thinking(thinking)
+                    _stream(piece.text, dim=True)
+                elif isinstance(piece, Answer):
+                    thinking = _close_thinking(thinking)
+                    _stream(piece.text, dim=False)
+                    shown += piece.text
+                elif isinstance(piece, Done):
+                    stats = piece.stats
+            _close_thinking(thinking)
+        except KeyboardInterrupt:
+            answer("")
+            say("stopped; the server goes on serving")
+        else:
+            answer("")
+        self.remember(shown)
+        if stats is not None and stats.tokens_per_second is not None:
+            say(f"{stats.tokens} tokens, {stats.tokens_per_second:.1f} tok/s")
+
+
+def _open_thinking(already: bool) -> bool:
+    if not already:
+        answer(paint("[thinking]", "yellow", sys.stdout))
+    return True
+
+
+def _close_thinking(was: bool) -> bool:
+    if was:
+        answer("\n" + paint("[answer]", "yellow", sys.stdout))
+    return False
+
+
+def _stream(text: str, *, dim: bool) -> None:
+    sys.stdout.write(click.style(text, dim=True) if dim and colours(sys.stdout) else text)
+    sys.stdout.flush()
+
+
+def _converse(talk: Talk) -> None:
+    if not sys.stdin.isatty():
+        prompt = sys.stdin.read().strip()
+        if not prompt:
+            from jetson_deploy.errors import UsageError
+
+            raise UsageError(
+                "no prompt: none given and standard input is empty",
+                hint='jetson-deploy chat "…"',
+                code="no-prompt",
+            )
+        talk.turn(prompt)
+        return
+    say("an empty line or Ctrl-D ends the conversation; Ctrl-C stops an answer")
+    while True:
+        try:
+            prompt = input("> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            say("")
+            return
+        if not prompt:
+            return
+        talk.turn(prompt)
+
+
+def _for_programs(talk: Talk, prompt: str | None, as_events: bool) -> None:
+    from jetson_deploy.ollama.replies import Answer, Done, Thinking
+
+    thinking, text, stats = "", "", None
+    for piece in talk.pieces(prompt or sys.stdin.read()):
+        if isinstance(piece, Thinking):
+            thinking += piece.text
+        elif isinstance(piece, Answer):
+            text += piece.text
+        elif isinstance(piece, Done):
+            stats = piece.stats
+    if as_events:
+        print_event(Finished(exit_code=0, result="done", message=text))
+        return
+    print_document(
+        {
+            "schema": "jetson-deploy.chat/1",
+            "thinking": thinking,
+            "answer": text,
+            "tokens": stats.tokens if stats else None,
+            "tokens_per_second": stats.tokens_per_second if stats else None,
+        }
+    )

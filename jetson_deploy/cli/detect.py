@@ -1,0 +1,125 @@
+"""`detect`: facts of this host, or of a captured root."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_document, size, table
+from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
+
+
+@click.command("detect")
+@everyday
+@click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Model store on the host.")
+def command(**options: Any) -> None:
+    """Facts of this host, or of a captured root. Unknown stays unknown; a PC is a fact, not an error."""
+    from jetson_deploy.deploy.survey import survey
+
+    shared = read_everyday(options)
+    store = options.pop("store")
+    store = Path(store).absolute() if store else None
+    facts = survey(shared.root, shared.settings, shared.catalog(), store=store, deployment=shared.name)
+    if shared.as_json or shared.as_events:
+        print_document(facts)
+        return
+    if shared.settings.rehearsal:
+        answer(f"simulated: {shared.settings.rehearsal}")
+    answer(render_facts(facts))
+
+
+def render_facts(facts: HostFacts) -> str:
+    """The facts as aligned text."""
+    rows = [
+        ("jetson", {True: "yes", False: "no: not a Jetson", None: "unknown"}[facts.is_jetson]),
+        ("board", _board(facts)),
+        ("L4T", _l4t(facts)),
+        ("JetPack", (facts.jetpack or "unknown") + (" (assumed)" if facts.jetpack_assumed else "")),
+        ("CUDA", _cuda(facts)),
+        ("kernel", f"{facts.kernel or 'unknown'}, {facts.architecture or 'unknown architecture'}"),
+        ("memory", _memory(facts)),
+        ("swap", _swap(facts)),
+        ("power mode", _power(facts)),
+        *(("disk", _disk(disk)) for disk in facts.disks),
+        ("store", f"{facts.store.path} ({facts.store.why})" if facts.store else "unknown"),
+        ("models", _models(facts)),
+        ("docker", _engine(facts.engine)),
+        ("port", _port(facts)),
+        ("native ollama", {True: "installed", False: "not installed", None: "unknown"}[facts.native_ollama]),
+        ("clock", {True: "sane", False: "WRONG: TLS will fail", None: "unknown"}[facts.clock.sane]),
+    ]
+    notes = "".join(f"\nnote: {note}" for note in facts.notes)
+    return table(rows) + notes
+
+
+def _board(facts: HostFacts) -> str:
+    board = facts.board
+    if board.id is None:
+        return f"unknown{f' ({board.model})' if board.model else ''}"
+    parts = [board.name or board.id, board.part_number or "", "super" if board.super_mode else ""]
+    text = ", ".join(p for p in parts if p)
+    return text + (f" (assumed: {board.assumed_why})" if board.assumed else "")
+
+
+def _l4t(facts: HostFacts) -> str:
+    if facts.l4t is None:
+        return "unknown"
+    assumed = f" (not listed, treated like {facts.l4t_assumed})" if facts.l4t_assumed else ""
+    return f"{facts.l4t}{assumed}"
+
+
+def _cuda(facts: HostFacts) -> str:
+    driver = f"driver for CUDA {facts.cuda_driver}" if facts.cuda_driver else "driver unknown"
+    return f"compute {facts.cuda_capability or 'unknown'}, {driver}"
+
+
+def _memory(facts: HostFacts) -> str:
+    memory = facts.memory
+    desktop = f", desktop holds {size(memory.desktop_bytes)}" if memory.desktop_bytes else ""
+    return f"{size(memory.total_bytes)}, {size(memory.available_bytes)} available{desktop}"
+
+
+def _swap(facts: HostFacts) -> str:
+    memory = facts.memory
+    zram = f", {size(memory.zram_bytes)} of it zram" if memory.zram_bytes else ""
+    return f"{size(memory.swap_total_bytes)}{zram}"
+
+
+def _power(facts: HostFacts) -> str:
+    power = facts.power
+    if power.mode is None:
+        return "unknown"
+    return power.mode + (f" (ceiling: {power.ceiling})" if power.at_ceiling is False else "")
+
+
+def _disk(disk: DiskFacts) -> str:
+    read_only = ", read-only" if disk.read_only else ""
+    medium = disk.medium or "unknown medium"
+    kind = f"{disk.filesystem or 'unknown filesystem'} on {medium}{read_only}"
+    return f"{disk.mount}: {kind}, {size(disk.free_bytes)} free of {size(disk.total_bytes)}"
+
+
+def _models(facts: HostFacts) -> str:
+    models = facts.store.models if facts.store else ()
+    return ", ".join(m.name + ("" if m.complete else " (incomplete)") for m in models) or "none in the store"
+
+
+def _engine(engine: EngineFacts | None) -> str:
+    if engine is None:
+        return "not asked"
+    if not engine.reachable:
+        return f"not reachable: {engine.problem}"
+    extras = [word for word, on in (("snap", engine.snap), ("rootless", engine.rootless)) if on]
+    return f"{engine.version}, runtimes {' '.join(engine.runtimes)}, data in {engine.data_root}" + "".join(
+        f", {e}" for e in extras
+    )
+
+
+def _port(facts: HostFacts) -> str:
+    port = facts.port
+    if port is None or port.listening is None:
+        return "not asked"
+    return f"{port.port} taken by {port.process or 'unknown'}" if port.listening else f"{port.port} free"

@@ -1,0 +1,36 @@
+"""`down`: remove what is ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.events import Finished
+
+
+@click.command("down")
+@everyday
+@click.option("--purge", is_flag=True, help="Also the state, and image and model where we brought them.")
+def command(**options: Any) -> None:
+    """Remove the deployment's containers, and nothing that is not ours. The store stays unless --purge."""
+    from jetson_deploy.deploy.down import take_down
+    from jetson_deploy.deploy.survey import survey
+
+    shared = read_everyday(options)
+    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
+    with chosen_reporter(shared) as report:
+        removed = take_down(facts, shared.settings, shared.name, purge=options["purge"], report=report)
+    if shared.as_events:
+        print_event(Finished(exit_code=0, result=removed.result))
+    elif shared.as_json:
+        print_document(removed)
+    elif removed.result == "no-changes":
+        answer(f"no changes: nothing of deployment {shared.name!r} is here")
+    else:
+        what = [*removed.containers, *(x for x in (removed.image, removed.model) if x)]
+        freed = f", {size(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
+        answer(f"removed: {', '.join(what)}{freed}")

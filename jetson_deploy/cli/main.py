@@ -1,0 +1,157 @@
+"""The command group and the one place where an error becomes text and an exit code.
+
+Start-up is a feature: only click and the error tree are imported here; a verb's module is imported when
+the verb runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from jetson_deploy import __version__
+from jetson_deploy.errors import JetsonDeployError
+
+VERBS = {
+    "detect": "Facts of this host, or of a captured root",
+    "plan": "What `up` would do, with the reason of every choice",
+    "up": "Do it, prove it, or undo it",
+    "status": "What serves now, and how well",
+    "logs": "The server's log",
+    "down": "Remove what is ours",
+    "chat": "Talk to the model",
+    "rehearse": "The whole flow on a simulated board, with real parts",
+}
+
+EXIT_CODES = """\b
+Exit codes: 0 done, healthy or nothing to do; 1 the answer is no; 2 usage, configuration or catalog;
+3 host not ready; 4 network; 5 digest mismatch; 6 disk or memory; 7 rolled back, the old one serves;
+8 needs attention; 70 our bug; 75 locked by another run; 130 interrupted."""
+
+
+class Verbs(click.Group):
+    """Lists the verbs without importing them, and suggests the nearest name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"jetson_deploy.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1, cutoff=0.5)
+            hint = f"did you mean `{near[0]}`?" if near else "jetson-deploy --help lists the commands"
+            raise WrongUsage(f"there is no command `{args[0][:40]}`", hint)
+        return super().resolve_command(ctx, args)
+
+
+class WrongUsage(click.UsageError):
+    """A usage error that brings its own hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@click.command(cls=Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="jetson-deploy")
+def group() -> None:
+    """From a bare NVIDIA Jetson to a private, offline, proven DeepSeek-R1 endpoint."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run, render what went wrong, exit with the documented code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    args = sys.argv[1:] if arguments is None else arguments
+    code = _run(args)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing is lost, and Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    try:
+        result = group.main(args=args, prog_name="jetson-deploy", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except JetsonDeployError as error:
+        return _render(error, args)
+    except (KeyboardInterrupt, click.Abort):
+        from jetson_deploy.errors import InterruptedRunError
+
+        return _render(InterruptedRunError("interrupted", hint="run the same command again", code="interrupted"), args)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        return _render(_usage(error), args)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _render(_bug(error), args)
+
+
+def _render(error: JetsonDeployError, args: list[str]) -> int:
+    from jetson_deploy.cli.render import render_error
+
+    render_error(error, as_json="--json" in args, as_events="--events" in args, verbose="-v" in args)
+    return error.exit_code
+
+
+def _usage(error: click.ClickException) -> JetsonDeployError:
+    from jetson_deploy.errors import UsageError
+
+    hint = getattr(error, "hint", "") or _option_hint(error)
+    # Click appends its own guess; ours stands in the hint.
+    text = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
+    return UsageError(" ".join(text.split()).rstrip("."), hint=hint, code="usage")
+
+
+def _option_hint(error: click.ClickException) -> str:
+    verb = error.ctx.info_name if isinstance(error, click.UsageError) and error.ctx else None
+    command = f"jetson-deploy {verb} --help" if verb in VERBS else "jetson-deploy --help"
+    if isinstance(error, click.NoSuchOption):
+        known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
+        near = difflib.get_close_matches(error.option_name, known, n=1)
+        if near:
+            return f"did you mean {near[0]}? {command} lists the options"
+    return f"{command} shows what is understood"
+
+
+def _bug(error: Exception) -> JetsonDeployError:
+    import tempfile
+    import traceback
+
+    from jetson_deploy.errors import InternalError
+
+    with tempfile.NamedTemporaryFile("w", prefix="jetson-deploy-bug-", suffix=".txt", delete=False) as file:
+        file.write(f"jetson-deploy {__version__}\n{sys.argv}\n\n{''.join(traceback.format_exception(error))}")
+    return InternalError(
+        f"this is a bug in jetson-deploy: {type(error).__name__}: {str(error)[:200]}",
+        hint=f"please report it with {file.name}",
+        code="bug",
+    )
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

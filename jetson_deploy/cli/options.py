@@ -1,0 +1,149 @@
+"""Options that several verbs share, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.names import check_deployment_name
+from jetson_deploy.plan.request import Request
+from jetson_deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Everyday(msgspec.Struct, frozen=True, kw_only=True):
+    """What every verb knows after its shared options were read."""
+
+    name: str
+    root: Path
+    as_json: bool
+    as_events: bool
+    quiet: bool
+    verbose: bool
+    settings: Settings
+
+    def catalog(self) -> Catalog:
+        return load_catalog(self.settings.catalog_dirs)
+
+
+def everyday(command: Command) -> Command:
+    """--name --root --json --events -q -v --yes --catalog; passed on as one `Everyday`."""
+    for decorate in reversed(_EVERYDAY):
+        command = decorate(command)
+    return command
+
+
+_EVERYDAY = [
+    click.option("--name", default="default", show_default=True, help="Deployment."),
+    click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        default=Path("/"),
+        metavar="DIR",
+        help="Read the host from a captured root instead of this machine.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+    click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`."),
+    click.option("-q", "--quiet", is_flag=True, help="Errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Every candidate and every detail."),
+    click.option("--yes", is_flag=True, help="Do not ask (no verb asks today; for scripts)."),
+    click.option(
+        "--catalog",
+        "catalog_dirs",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Overlay of profiles/ and containers/; repeatable, the last wins.",
+    ),
+]
+
+
+def read_everyday(options: dict[str, Any]) -> Everyday:
+    """Take the shared options out of a verb's keyword arguments."""
+    settings = Settings.from_environment()
+    dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
+    options.pop("yes")
+    settings = msgspec.structs.replace(settings, catalog_dirs=dirs)
+    if port := options.pop("port", None):
+        settings = msgspec.structs.replace(settings, port=port)
+    if registry := options.pop("registry", None):
+        settings = msgspec.structs.replace(settings, registry=registry.rstrip("/"))
+    check_deployment_name(options["name"])
+    root = options.pop("root")
+    _check_root(root)
+    return Everyday(
+        name=options.pop("name"),
+        root=root,
+        as_json=options.pop("as_json"),
+        as_events=options.pop("as_events"),
+        quiet=options.pop("quiet"),
+        verbose=options.pop("verbose"),
+        settings=settings,
+    )
+
+
+def _check_root(root: Path) -> None:
+    from jetson_deploy.errors import UsageError
+
+    if not root.is_dir():
+        raise UsageError(
+            f"--root {root} is not a directory",
+            hint="a captured root is a directory with etc/ proc/ sys/ (scripts/capture-host makes one)",
+            code="no-such-root",
+        )
+
+
+def wishes(command: Command) -> Command:
+    """The options of `plan` and `up`: what is wanted of the deployment."""
+    for decorate in reversed(_WISHES):
+        command = decorate(command)
+    return command
+
+
+_WISHES = [
+    click.argument("model", required=False),
+    click.option("--context", "context_tokens", type=int, metavar="TOKENS", help="Context size; never reduced."),
+    click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
+    click.option("--kv-cache-type", metavar="TYPE", help="f16, q8_0 or q4_0."),
+    click.option("--image-policy", metavar="POLICY", help="dustynv, secure, or an image reference."),
+    click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Model store on the host."),
+    click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Loopback port of the endpoint."),
+    click.option("--registry", metavar="URL", help="Model registry (Ollama protocol)."),
+    click.option(
+        "--accept-cpu/--refuse-cpu",
+        "accept_cpu",
+        default=None,
+        help="Serve on the CPU when the GPU is not used. Recorded and shown by every verb.",
+    ),
+]
+
+
+def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Path | None]:
+    """The request, and the store directory where one was named."""
+    store = options.pop("store")
+    if store is not None:
+        store = Path(store).absolute()
+    request = Request(
+        name=shared.name,
+        model=options.pop("model"),
+        context_tokens=options.pop("context_tokens"),
+        kv_cache_type=options.pop("kv_cache_type"),
+        parallel=options.pop("parallel"),
+        image_policy=options.pop("image_policy"),
+        accept_cpu=options.pop("accept_cpu"),
+        port=shared.settings.port,
+        registry=shared.settings.registry,
+        image_registry=shared.settings.image_registry,
+        simulated=shared.settings.rehearsal,
+        force=bool(options.pop("force", False)),
+    )
+    return request, store

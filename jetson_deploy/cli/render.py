@@ -1,0 +1,91 @@
+"""Text for people and documents for programs. stdout is the answer, stderr the narration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.events import Finished
+
+
+class ErrorDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.error/1"):
+    code: str
+    message: str
+    hint: str
+    exit_code: int
+    details: tuple[str, ...] = ()
+
+
+def colours(stream: Any) -> bool:
+    """Colour only on a terminal, and never with NO_COLOR (no-color.org)."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: str, stream: Any) -> str:
+    return click.style(text, fg=colour) if colours(stream) else text
+
+
+def say(text: str) -> None:
+    """One line of narration on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def answer(text: str) -> None:
+    """The answer, on stdout."""
+    print(text, flush=True)
+
+
+def print_document(document: Any) -> None:
+    """One JSON document on stdout."""
+    answer(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def print_event(event: Any) -> None:
+    """One NDJSON line on stdout."""
+    answer(msgspec.json.encode(event).decode())
+
+
+def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, verbose: bool) -> None:
+    """`error:` and `hint:` on stderr, and the document or last event on stdout where one was asked for."""
+    say(f"{paint('error:', 'red', sys.stderr)} {error.message}")
+    if verbose:
+        for line in error.details:
+            say(f"       {line}")
+    elif error.details:
+        say(f"       {error.details[0]}" + (f" (and {len(error.details) - 1} more: -v)" if error.details[1:] else ""))
+    say(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}")
+    if as_events:
+        print_event(Finished(exit_code=error.exit_code, result=error.code, message=error.message, hint=error.hint))
+    elif as_json:
+        print_document(
+            ErrorDocument(
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                exit_code=error.exit_code,
+                details=error.details,
+            )
+        )
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: binary for memory and files alike, as `free -h` and `ls -h` do."""
+    if count is None:
+        return "unknown"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.2f} GiB"
+
+
+def table(rows: list[tuple[str, str]], indent: str = "") -> str:
+    """Two aligned columns."""
+    width = max((len(key) for key, _ in rows), default=0)
+    return "\n".join(f"{indent}{key:<{width}}  {value}" for key, value in rows)

@@ -1,0 +1,103 @@
+"""Three ways to tell what happens: for people, as NDJSON, or not at all until the end."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from jetson_deploy.cli.render import colours, paint, print_event, say, size
+from jetson_deploy.events import (
+    Event,
+    Finished,
+    Note,
+    Progress,
+    Reporter,
+    StepFinished,
+    StepStarted,
+    Verdict,
+    silent,
+)
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+
+PLAIN_PROGRESS_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
+    """--events: every event on stdout. Else people's lines on stderr, live bars when that is a terminal.
+
+    Says first what is simulated, where something is.
+    """
+    live = not shared.as_json and not shared.as_events and not shared.quiet and colours(sys.stderr)
+    report: Reporter = PlainReporter()
+    close: Callable[[], None] | None = None
+    if shared.as_events:
+        report = print_event
+    elif shared.quiet:
+        report = silent
+    elif live:
+        from jetson_deploy.cli.bars import LiveReporter
+
+        bars = LiveReporter()
+        report, close = bars, bars.close
+    if shared.settings.rehearsal:
+        report(Note(level="simulated", text=shared.settings.rehearsal))
+    try:
+        yield report
+    finally:
+        if close is not None:
+            close()
+
+
+class PlainReporter:
+    """Plain lines: steps, verdicts, notes; progress at most every five seconds per item."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Progress):
+                self._progress(event)
+            elif (text := line_of(event)) is not None:
+                say(text)
+
+    def _progress(self, event: Progress) -> None:
+        now = time.monotonic()
+        if now - self._last.setdefault(event.item, now) >= PLAIN_PROGRESS_SECONDS:
+            self._last[event.item] = now
+            total = f" of {size(event.total_bytes)}" if event.total_bytes else ""
+            say(f"  {event.item}: {event.phase} {size(event.done_bytes)}{total}")
+
+
+def line_of(event: Event) -> str | None:
+    """One line for people, or None where the event is not worth one."""
+    if isinstance(event, StepStarted):
+        return f"{event.step}: {event.text}"
+    if isinstance(event, StepFinished):
+        return f"  done in {event.seconds:.1f} s: {event.step}"
+    if isinstance(event, Note):
+        return f"{paint(event.level + ':', 'yellow', sys.stderr)} {event.text}"
+    if isinstance(event, Verdict):
+        return f"  {_mark(event)} {event.check}: {event.observed}" + _expected(event)
+    if isinstance(event, Finished):
+        return None
+    return None
+
+
+def _mark(verdict: Verdict) -> str:
+    """Words, so that no colour is needed to read it."""
+    if verdict.passed is None:
+        return paint("----", "yellow", sys.stderr)
+    return paint("pass", "green", sys.stderr) if verdict.passed else paint("FAIL", "red", sys.stderr)
+
+
+def _expected(verdict: Verdict) -> str:
+    return f" (expected: {verdict.expected})" if verdict.passed is False else ""

@@ -1,0 +1,58 @@
+"""`status`: what serves now, and how well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_document, print_event, table
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.events import Finished, silent
+
+if TYPE_CHECKING:
+    from jetson_deploy.deploy.status import Status
+
+
+@click.command("status")
+@everyday
+def command(**options: Any) -> int:
+    """What serves now, asked of the engine and the server with a real generate. Exit 1 when it is not healthy."""
+    from jetson_deploy.deploy.status import read_status
+    from jetson_deploy.deploy.survey import survey
+
+    shared = read_everyday(options)
+    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
+    with chosen_reporter(shared) as report:
+        status = read_status(facts, shared.settings, shared.name, report if shared.as_events else silent)
+    code = 0 if status.healthy else 1
+    if shared.as_events:
+        print_event(Finished(exit_code=code, result="healthy" if status.healthy else "unhealthy"))
+    elif shared.as_json:
+        print_document(status)
+    else:
+        answer(_text(status))
+    return code
+
+
+def _text(status: Status) -> str:
+    share = f"{status.gpu_share:.0%} on the GPU" if status.gpu_share is not None else "GPU share unknown"
+    rate = status.tokens_per_second_proven
+    rows = [
+        (
+            "deployment",
+            f"{status.deployment}, revision {status.revision}: {'healthy' if status.healthy else 'UNHEALTHY'}",
+        ),
+        ("model", f"{status.model}, context {status.context_tokens}"),
+        ("endpoint", status.endpoint),
+        ("image", status.image),
+        ("container", status.container),
+        ("gpu", share + (" (CPU accepted with --accept-cpu)" if status.accept_cpu else "")),
+        ("proven", f"{status.proven_at or 'not on record'}" + (f", {rate:.1f} tok/s" if rate else "")),
+        *(("leftover", f"{name}: the next up removes it") for name in status.leftovers),
+        *(("check", f"{v.check}: {v.observed} (expected: {v.expected})") for v in status.verdicts if v.passed is False),
+        *(("hint", v.hint) for v in status.verdicts if v.passed is False and v.hint),
+    ]
+    simulated = [("simulated", status.simulated)] if status.simulated else []
+    return table(simulated + rows)

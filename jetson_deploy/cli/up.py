@@ -1,0 +1,59 @@
+"""`up`: do it, prove it, or undo it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
+from jetson_deploy.cli.render import answer, print_document, print_event
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.events import Finished
+
+
+@click.command("up")
+@wishes
+@everyday
+@click.option("--force", is_flag=True, help="Replace the deployment even when nothing differs.")
+def command(**options: Any) -> None:
+    """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
+
+    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
+    deployment that serves keeps its model.
+    """
+    from jetson_deploy.deploy.up import Outcome, Run, bring_up
+
+    shared = read_everyday(options)
+    request, store = read_wishes(options, shared)
+    with chosen_reporter(shared) as report:
+        outcome: Outcome = bring_up(
+            Run(
+                request=request,
+                settings=shared.settings,
+                root=shared.root,
+                store=store,
+                catalog=shared.catalog(),
+                report=report,
+            )
+        )
+    if shared.as_events:
+        print_event(Finished(exit_code=0, result=outcome.result, message=_summary(msgspec.to_builtins(outcome))))
+    elif shared.as_json:
+        print_document(outcome)
+    else:
+        answer(_summary(msgspec.to_builtins(outcome)))
+
+
+def _summary(outcome: dict[str, Any]) -> str:
+    rate, share = outcome["tokens_per_second"], outcome["gpu_share"]
+    facts = [f"{outcome['model']} at {outcome['endpoint']}", f"context {outcome['context_tokens']}"]
+    if rate is not None and outcome["result"] == "done":
+        facts.append(f"{rate:.1f} tok/s measured")
+    if share is not None:
+        facts.append(f"{share:.0%} on the GPU")
+    if outcome["accept_cpu"]:
+        facts.append("CPU accepted (--accept-cpu)")
+    text = ("no changes: " if outcome["result"] == "no-changes" else "serving: ") + ", ".join(facts)
+    return f"simulated: {outcome['simulated']}\n{text}" if outcome["simulated"] else text

@@ -1,0 +1,179 @@
+"""The short part in which the old server stops and the new one must prove itself; undone on any failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jetson_deploy.deploy.shield import shielded
+from jetson_deploy.deploy.stage import reported
+from jetson_deploy.deploy.verify import Proof
+from jetson_deploy.errors import (
+    InterruptedRunError,
+    JetsonDeployError,
+    NeedsAttentionError,
+    RolledBackError,
+    UnhealthyError,
+)
+from jetson_deploy.events import Note, Reporter, Verdict
+from jetson_deploy.plan.plan import (
+    Commit,
+    CreateContainer,
+    Plan,
+    Prove,
+    RemoveContainer,
+    StartContainer,
+    StopContainer,
+)
+from jetson_deploy.plan.serving import CANDIDATE
+from jetson_deploy.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    from jetson_deploy.ollama.diagnose import Cause
+
+
+class Hands(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cutover may do to the host: the engine's verbs, bound to a client. Tests pass recording ones."""
+
+    create: Callable[[str, ContainerSpec], str]
+    start: Callable[[str], None]
+    stop: Callable[[str, int], None]
+    remove: Callable[[str], None]
+    rename: Callable[[str, str], None]
+    set_restart: Callable[[str, str], None]
+    prove: Callable[[str], Proof]
+    """Container name → every verdict."""
+    still_serves: Callable[[str], Proof]
+    """The same questions for the old container after it was started again."""
+    explain: Callable[[str], tuple[Cause | None, str]]
+    """Container name → likely cause from its state and log, and the log itself."""
+    keep_evidence: Callable[[str], Path]
+
+
+def remove_leftovers(plan: Plan, hands: Hands, report: Reporter) -> None:
+    for step in plan.steps:
+        if isinstance(step, RemoveContainer):
+            with reported(report, "remove-container", f"{step.container}: {step.why}"):
+                hands.remove(step.container)
+
+
+def cut_over(plan: Plan, hands: Hands, report: Reporter) -> Proof:
+    """Create, stop the old, start, prove, commit. Raises what went wrong, after the host is as it was.
+
+    RolledBackError (7): the old one serves again. NeedsAttentionError (8): it does not. Else the cause's
+    own error, with nothing of ours left running.
+    """
+    candidate = next((s.container for s in plan.steps if isinstance(s, CreateContainer)), plan.container)
+    stopped: list[str] = []
+    try:
+        return _forward(plan, hands, report, stopped)
+    except KeyboardInterrupt:
+        cause: JetsonDeployError = InterruptedRunError(
+            "interrupted during the cutover; it was undone",
+            hint="run the same command again",
+            code="interrupted",
+        )
+        raise _undone(hands, report, candidate, stopped, cause) from None
+    except JetsonDeployError as error:
+        raise _undone(hands, report, candidate, stopped, _explained(hands, candidate, error)) from error
+
+
+def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> Proof:
+    proof = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
+    for step in plan.steps:
+        if isinstance(step, CreateContainer):
+            with reported(report, "create-container", step.container):
+                # Not `always` before it is proven: a power cut must boot the old one.
+                hands.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
+        elif isinstance(step, StopContainer):
+            stopped.append(step.container)
+            with reported(report, "stop-container", f"{step.container}: {step.why}"):
+                hands.stop(step.container, plan.spec.stop_seconds)
+        elif isinstance(step, StartContainer):
+            with reported(report, "start-container", step.container):
+                hands.start(step.container)
+        elif isinstance(step, Prove):
+            with reported(report, "prove", step.container):
+                proof = hands.prove(step.container)
+                _demand(proof)
+        elif isinstance(step, Commit):
+            with reported(report, "commit", plan.container):
+                _commit(step, plan, hands)
+    return proof
+
+
+def _commit(step: Commit, plan: Plan, hands: Hands) -> None:
+    hands.set_restart(step.container, plan.spec.restart)
+    hands.rename(step.container, plan.container)
+    if step.replaces is not None:
+        hands.remove(step.replaces)
+
+
+def _demand(proof: Proof) -> None:
+    verdict = proof.failed
+    if verdict is not None:
+        raise UnhealthyError(
+            f"check `{verdict.check}` failed: {verdict.observed} (expected: {verdict.expected})",
+            hint=verdict.hint or "see the container's log",
+            code=f"check-{verdict.check}-failed",
+        )
+
+
+def _explained(hands: Hands, candidate: str, error: JetsonDeployError) -> JetsonDeployError:
+    """The same error, with the likely cause from the container's log in its message and hint."""
+    try:
+        cause, log = hands.explain(candidate)
+    except JetsonDeployError:
+        return error
+    if log:
+        error.details = (*error.details, f"log kept in {hands.keep_evidence(log)}")
+    if cause is not None:
+        error.message += f"; likely cause: {cause.title}"
+        error.hint = cause.hint
+        error.details = (*error.details, f"log line: {cause.evidence}")
+    return error
+
+
+def _undone(
+    hands: Hands, report: Reporter, candidate: str, stopped: list[str], cause: JetsonDeployError
+) -> JetsonDeployError:
+    try:
+        with shielded(), reported(report, "undo", candidate):
+            if candidate.endswith(CANDIDATE):
+                hands.remove(candidate)
+            else:
+                hands.stop(candidate, 10)  # it did not run before either
+            for old in stopped:
+                hands.start(old)
+    except JetsonDeployError as error:
+        return _stuck(cause, f"undoing failed too: {error.message}", error.hint)
+    if not stopped:
+        cause.message += "; undone, nothing of ours runs" if candidate.endswith(CANDIDATE) else ""
+        return cause
+    return _serves_again(hands, report, stopped[0], cause)
+
+
+def _serves_again(hands: Hands, report: Reporter, old: str, cause: JetsonDeployError) -> JetsonDeployError:
+    with shielded():
+        proof = hands.still_serves(old)
+    verdict: Verdict | None = proof.failed
+    if verdict is not None:
+        return _stuck(
+            cause,
+            f"{old} was started again but check `{verdict.check}` fails: {verdict.observed}",
+            verdict.hint,
+        )
+    report(Note(level="info", text=f"{old} serves again"))
+    if isinstance(cause, InterruptedRunError):
+        cause.message += f"; {old} serves"
+        return cause
+    return RolledBackError(
+        f"{cause.message}; rolled back, {old} serves", hint=cause.hint, code=cause.code, details=cause.details
+    )
+
+
+def _stuck(cause: JetsonDeployError, what: str, hint: str) -> JetsonDeployError:
+    return NeedsAttentionError(f"{cause.message}; {what}", hint=hint, code="needs-attention", details=cause.details)

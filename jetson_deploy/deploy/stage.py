@@ -1,0 +1,136 @@
+"""Image and model onto the host, at the same time, while whatever serves goes on serving."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jetson_deploy.errors import InterruptedRunError
+from jetson_deploy.events import Reporter, StepFinished, StepStarted
+from jetson_deploy.names import parse_model_name
+from jetson_deploy.plan.plan import AnyStep, StageImage, StageModel
+
+if TYPE_CHECKING:
+    import docker
+
+    from jetson_deploy.engine.images import PulledImage
+    from jetson_deploy.store.fetch import FetchResult
+
+POLL_SECONDS = 0.2
+
+
+class Staged(msgspec.Struct, frozen=True, kw_only=True):
+    """What staging brought; None: it was there already."""
+
+    image: PulledImage | None
+    model: FetchResult | None
+
+
+def stage(
+    steps: list[AnyStep],
+    client: docker.APIClient,
+    report: Reporter,
+    stop: threading.Event,
+    stall_seconds: float,
+) -> Staged:
+    """Carry out the staging steps side by side. The first failure stops the other; finished blobs and layers stay.
+
+    Ctrl-C stops both and raises InterruptedRunError.
+    """
+    jobs: dict[str, Callable[[], PulledImage | FetchResult]] = {}
+    for step in steps:
+        if isinstance(step, StageImage):
+            jobs["image"] = _image_job(step, client, report, stop, stall_seconds)
+        elif isinstance(step, StageModel):
+            jobs["model"] = _model_job(step, report, stop, stall_seconds)
+    if not jobs:
+        return Staged(image=None, model=None)
+    with ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
+        futures = {key: pool.submit(job) for key, job in jobs.items()}
+        _wait(list(futures.values()), stop)
+    _raise_first(list(futures.values()))
+    return Staged(
+        image=futures["image"].result() if "image" in futures else None,  # type: ignore[arg-type]  # by key
+        model=futures["model"].result() if "model" in futures else None,  # type: ignore[arg-type]  # by key
+    )
+
+
+def _image_job(
+    step: StageImage, client: docker.APIClient, report: Reporter, stop: threading.Event, stall_seconds: float
+) -> Callable[[], PulledImage]:
+    from jetson_deploy.engine.pull import pull_image
+
+    def job() -> PulledImage:
+        with reported(report, "stage-image", f"image {step.reference}"):
+            return pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
+
+    return job
+
+
+def _model_job(
+    step: StageModel, report: Reporter, stop: threading.Event, stall_seconds: float
+) -> Callable[[], FetchResult]:
+    from jetson_deploy.store.fetch import fetch_model
+
+    def job() -> FetchResult:
+        with reported(report, "stage-model", f"model {step.name} into {step.store}"):
+            return fetch_model(
+                parse_model_name(step.name),
+                store=Path(step.store),
+                registry=step.registry,
+                expected_digest=step.manifest_digest,
+                report=report,
+                stop=stop,
+                stall_seconds=stall_seconds,
+            )
+
+    return job
+
+
+class reported:  # noqa: N801 - used as a verb: `with reported(...)`
+    """StepStarted on entry, StepFinished when the block ended without an exception."""
+
+    def __init__(self, report: Reporter, step: str, text: str) -> None:
+        self._report, self._step, self._text = report, step, text
+        self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._report(StepStarted(step=self._step, text=self._text))
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            seconds = round(time.monotonic() - self._started, 2)
+            self._report(StepFinished(step=self._step, text=self._text, seconds=seconds))
+
+
+def _wait(futures: list[Future[PulledImage | FetchResult]], stop: threading.Event) -> None:
+    try:
+        pending = futures
+        while pending:
+            done, rest = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            if any(f.exception() for f in done):
+                stop.set()
+            pending = list(rest)
+    except KeyboardInterrupt:
+        stop.set()
+        wait(futures)
+        raise InterruptedRunError(
+            "interrupted while staging; finished layers and blobs are kept",
+            hint="run the same command again to go on",
+            code="interrupted",
+        ) from None
+
+
+def _raise_first(futures: list[Future[PulledImage | FetchResult]]) -> None:
+    """The cause, not the interruption that it caused in the other job."""
+    errors = [e for e in (f.exception() for f in futures) if e is not None]
+    errors.sort(key=lambda e: isinstance(e, InterruptedRunError))
+    if errors:
+        raise errors[0]

@@ -1,0 +1,51 @@
+"""Look at the host: detect, the engine's answers and the store's content, as one set of facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.detect.detect import detect_host
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.recorded import recorded_engine
+from jetson_deploy.facts import EngineAnswers, HostFacts
+from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.settings import Settings
+
+LIVE_ROOT = Path("/")
+
+
+def acts_here(root: Path, settings: Settings) -> bool:
+    """True when engine, store, port and clock of this machine are the ones meant."""
+    return root.resolve() == LIVE_ROOT or settings.rehearsal is not None
+
+
+def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | None, deployment: str) -> HostFacts:
+    """The facts of the host under `root`; the deployment's own store is used unless `store` is given."""
+    live = acts_here(root, settings)
+    host = Host(root)
+    answers = _engine(host, settings) if live else recorded_engine(host)
+    chosen = store or _store_of(answers, deployment)
+    facts = detect_host(host, catalog, engine=answers, store=chosen, port=settings.port, live=live)
+    if not live or facts.store is None:
+        return facts
+    from jetson_deploy.store.inventory import read_models
+
+    models = read_models(Path(facts.store.path))
+    return msgspec.structs.replace(facts, store=msgspec.structs.replace(facts.store, models=models))
+
+
+def _engine(host: Host, settings: Settings) -> EngineAnswers:
+    from jetson_deploy.engine.answers import ask
+
+    return ask(settings.docker_host)
+
+
+def _store_of(answers: EngineAnswers | None, deployment: str) -> Path | None:
+    for container in (answers.containers or []) if answers else []:
+        labels = container.get("Labels") or {}
+        if labels.get(LABEL + "name") == deployment and labels.get(LABEL + "store"):
+            return Path(labels[LABEL + "store"])
+    return None

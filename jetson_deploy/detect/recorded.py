@@ -1,0 +1,59 @@
+"""Answers that `scripts/capture-host` wrote into a captured root, for what a file tree cannot hold."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from jetson_deploy.detect.host import Host
+from jetson_deploy.facts import EngineAnswers
+
+_ENGINE_LIMIT = 8 * 1024 * 1024
+"""An engine with hundreds of containers answers in megabytes."""
+
+T = TypeVar("T")
+
+
+class RecordedSpace(msgspec.Struct, frozen=True, kw_only=True):
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+
+
+class RecordedClock(msgspec.Struct, frozen=True, kw_only=True):
+    epoch_seconds: float | None = None
+    synchronised: bool | None = None
+
+
+class RecordedUname(msgspec.Struct, frozen=True, kw_only=True):
+    release: str | None = None
+    machine: str | None = None
+
+
+def recorded_engine(host: Host) -> EngineAnswers | None:
+    """recorded/engine.json; None: not recorded."""
+    return _read(host, "recorded/engine.json", EngineAnswers)
+
+
+def recorded_disks(host: Host) -> dict[str, RecordedSpace]:
+    """recorded/disks.json: mount point → bytes."""
+    return _read(host, "recorded/disks.json", dict[str, RecordedSpace]) or {}
+
+
+def recorded_clock(host: Host) -> RecordedClock:
+    return _read(host, "recorded/clock.json", RecordedClock) or RecordedClock()
+
+
+def recorded_uname(host: Host) -> RecordedUname:
+    return _read(host, "recorded/uname.json", RecordedUname) or RecordedUname()
+
+
+def _read(host: Host, path: str, shape: type[T]) -> T | None:
+    data = host.read_bytes(path, limit=_ENGINE_LIMIT)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=shape)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        host.notes.append(f"/{path} cannot be used: {error}")
+        return None

@@ -1,0 +1,96 @@
+"""Where the model store would be: the largest suitable disk, and a sentence that says why."""
+
+from __future__ import annotations
+
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.mounts import ON_DISK, disk_of
+from jetson_deploy.facts import DiskFacts, StoreFacts
+
+DEFAULT_STORE = "/var/lib/jetson-deploy/models"
+_ON_OTHER_DISK = "jetson-deploy/models"
+MIN_FREE_BYTES = 2 * 10**9
+"""The smallest DeepSeek-R1 has 1.1 GB; a disk with less room than this is none to start a store on."""
+_RANK = {"nvme": 0, "sata": 1, "usb": 1, "virtual": 1, None: 2, "emmc": 3, "sd": 5}
+_STICK = 4
+"""A removable USB disk is a stick: slower than eMMC more often than not, and it can be pulled out."""
+_NAMES = {"nvme": "NVMe", "sata": "SATA", "usb": "USB", "virtual": "virtual", "emmc": "eMMC", "sd": "SD card"}
+
+
+def store_facts(host: Host, disks: tuple[DiskFacts, ...], given: str | None, *, live: bool) -> StoreFacts | None:
+    """The given path, else one on the preferred disk; None when disks are known and none can take a store."""
+    if given is not None:
+        return _at(host, given, disk_of(disks, given), "given", live)
+    if not disks:
+        return _at(host, DEFAULT_STORE, None, "default place: the disks of this host are not known", live)
+    ordered = sorted(_one_per_device(disks), key=_preference)
+    roomy = [d for d in ordered if _has_room(d)]
+    if not ordered:
+        return None
+    chosen = (roomy or ordered)[0]
+    return _at(host, _path_on(chosen, disks), chosen, _why(chosen, ordered, roomy), live)
+
+
+def _one_per_device(disks: tuple[DiskFacts, ...]) -> list[DiskFacts]:
+    """Suitable filesystems; of bind mounts of one device the shortest mount point."""
+    found: dict[str, DiskFacts] = {}
+    for disk in sorted(disks, key=lambda d: (len(d.mount), d.mount)):
+        if _suitable(disk):
+            found.setdefault(disk.device or disk.mount, disk)
+    return list(found.values())
+
+
+def _suitable(disk: DiskFacts) -> bool:
+    """A POSIX filesystem of this host that we may write: renames must be atomic, files may pass 4 GiB."""
+    if disk.read_only or disk.medium in ("network", "memory"):
+        return False
+    system = disk.mount == "/boot" or disk.mount.startswith("/boot/")
+    return (disk.filesystem in ON_DISK or disk.filesystem == "overlay") and not system
+
+
+def _has_room(disk: DiskFacts) -> bool:
+    return disk.free_bytes is None or disk.free_bytes >= MIN_FREE_BYTES
+
+
+def _preference(disk: DiskFacts) -> tuple[int, int, str]:
+    """By medium, then by total size: that does not change between two runs, free space does."""
+    return _rank(disk), -(disk.total_bytes or 0), disk.mount
+
+
+def _rank(disk: DiskFacts) -> int:
+    return _STICK if disk.medium == "usb" and disk.removable else _RANK.get(disk.medium, 2)
+
+
+def _path_on(chosen: DiskFacts, disks: tuple[DiskFacts, ...]) -> str:
+    default = disk_of(disks, DEFAULT_STORE)
+    if default is not None and (default.device or default.mount) == (chosen.device or chosen.mount):
+        return DEFAULT_STORE
+    return f"{chosen.mount.rstrip('/')}/{_ON_OTHER_DISK}"
+
+
+def _why(chosen: DiskFacts, ordered: list[DiskFacts], roomy: list[DiskFacts]) -> str:
+    if not roomy:
+        return f"no disk has {MIN_FREE_BYTES / 1e9:.0f} GB free; {_name(chosen)} is the preferred one"
+    passed = ordered[: ordered.index(chosen)]
+    if passed:
+        return f"{_name(chosen)}; too little room on {', '.join(_name(d) for d in passed)}"
+    others = [d for d in roomy if d is not chosen]
+    if not others:
+        return f"the only suitable disk is {_name(chosen)}"
+    better = _rank(chosen) < _rank(others[0])
+    reason = "the fastest kind of disk here" if better else "the largest of its kind"
+    return f"{_name(chosen)} is {reason} (others: {', '.join(_name(d) for d in others)})"
+
+
+def _name(disk: DiskFacts) -> str:
+    free = "" if disk.free_bytes is None else f", {disk.free_bytes / 1e9:.1f} GB free"
+    return f"the {_NAMES.get(disk.medium or '', 'unknown')} disk at {disk.mount}{free}"
+
+
+def _at(host: Host, path: str, disk: DiskFacts | None, why: str, live: bool) -> StoreFacts:
+    return StoreFacts(
+        path=path,
+        exists=host.is_directory(path),
+        writable=host.writable(path) if live else None,
+        disk=disk,
+        why=why,
+    )

@@ -1,0 +1,118 @@
+"""The life of a container: create, start, look, read its log, stop, remove.
+
+Every function raises our errors only (see `trouble`); `name` is a container's name or id throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker
+import docker.errors
+
+from jetson_deploy.engine.creation import creation
+from jetson_deploy.engine.responses import kept_response
+from jetson_deploy.engine.state import ContainerState, as_state
+from jetson_deploy.engine.trouble import told_as_ours
+from jetson_deploy.facts import ContainerFacts
+from jetson_deploy.spec import ContainerSpec
+
+_LOG_BYTES = 256 * 1024
+
+
+def create(client: docker.APIClient, name: str, spec: ContainerSpec) -> str:
+    """Create the container without starting it; returns its id.
+
+    Raises PreflightError: nvidia-runtime-missing, container-name-taken, mount-source-missing,
+    image-missing, image-wrong-architecture.
+    """
+    with told_as_ours(f"creating the container {name}"):
+        answer = client.create_container(name=name, **creation(client, spec))
+    return str(answer["Id"])
+
+
+def start(client: docker.APIClient, name: str) -> None:
+    """Start it; a running one is left alone.
+
+    A container whose start fails stays behind in the state `created`: the caller removes it. Raises
+    PreflightError (nvidia-hook-failed, nvidia-runtime-broken, port-taken …), UnhealthyError.
+    """
+    with told_as_ours(f"starting the container {name}"):
+        client.start(name)
+
+
+def stop(client: docker.APIClient, name: str, seconds: int) -> None:
+    """SIGTERM, and SIGKILL after `seconds`. A stopped container is left alone."""
+    with told_as_ours(f"stopping the container {name}"):
+        client.stop(name, timeout=seconds)
+
+
+def remove(client: docker.APIClient, name: str, *, force: bool = False) -> None:
+    """Remove it and its anonymous volumes; one that is not there is fine. `force` kills a running one."""
+    with told_as_ours(f"removing the container {name}"):
+        try:
+            client.remove_container(name, force=force, v=True)
+        except docker.errors.NotFound:
+            return
+
+
+def rename(client: docker.APIClient, name: str, new_name: str) -> None:
+    with told_as_ours(f"renaming the container {name} to {new_name}"):
+        client.rename(name, new_name)
+
+
+def set_restart(client: docker.APIClient, name: str, policy: str) -> None:
+    """Change the restart policy (`no`, `always`, `on-failure`, `unless-stopped`) at once."""
+    with told_as_ours(f"changing the restart policy of {name}"):
+        client.update_container(name, restart_policy={"Name": policy})  # type: ignore[arg-type]  # stub wants literals
+
+
+def inspect(client: docker.APIClient, name: str) -> ContainerState | None:
+    """Its state now; None when there is no such container."""
+    with told_as_ours(f"looking at the container {name}"):
+        try:
+            answer = client.inspect_container(name)
+        except docker.errors.NotFound:
+            return None
+    return as_state(answer)
+
+
+def list_ours(client: docker.APIClient, label: str) -> tuple[ContainerFacts, ...]:
+    """All containers, running or not, that carry `label` (`key` or `key=value`)."""
+    with told_as_ours("listing containers"):
+        answers = client.containers(all=True, filters={"label": label})
+    return tuple(
+        ContainerFacts(
+            id=answer["Id"],
+            name=str(answer["Names"][0]).lstrip("/"),
+            state=answer["State"],
+            image=answer["Image"],
+            labels=dict(answer.get("Labels") or {}),
+        )
+        for answer in answers
+    )
+
+
+def logs(client: docker.APIClient, name: str, tail: int = 400) -> str:
+    """The last `tail` lines of stdout and stderr, at most the last 256 KiB of them.
+
+    The engine cuts lines at 16 KiB, so even a log of one endless line is bounded.
+    """
+    with told_as_ours(f"reading the log of {name}"):
+        text: bytes = client.logs(name, stdout=True, stderr=True, tail=tail)
+    return text[-_LOG_BYTES:].decode(errors="replace")
+
+
+def follow_logs(client: docker.APIClient, name: str, tail: int = 100) -> Iterator[bytes]:
+    """The last `tail` lines and then what comes, in the engine's chunks; ends when the container stops.
+
+    Close the iterator to stop reading.
+    """
+    with told_as_ours(f"following the log of {name}"):
+        with kept_response(client, "/logs") as kept:
+            stream = client.logs(name, stdout=True, stderr=True, tail=tail, stream=True, follow=True)
+        try:
+            yield from stream
+        finally:
+            kept.drop()
+            kept.close()

@@ -1,0 +1,64 @@
+"""What the engine knows about one container."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+_NEVER = "0001-01-01"
+"""Go's zero time: the engine's way to say that it has not happened."""
+
+
+class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    state: str
+    """created, running, restarting, exited, paused, removing or dead"""
+    exit_code: int | None
+    """Of the last run; None while it runs and before the first start."""
+    oom_killed: bool
+    restart_count: int
+    error: str
+    """Why it could not be started, in the engine's words; empty otherwise."""
+    started_at: str | None
+    """RFC 3339; None before the first start."""
+    health: str | None
+    """starting, healthy or unhealthy; None without a health check."""
+    labels: dict[str, str]
+    image: str
+    """Reference that the container was created with."""
+    image_id: str
+    pid: int | None
+    """Of its first process in the host's numbering; None while it does not run."""
+    restart_policy: str
+
+
+def as_state(answer: Mapping[str, Any]) -> ContainerState:
+    """Read the answer of GET /containers/ID/json."""
+    state, config = answer["State"], answer["Config"]
+    started = str(state.get("StartedAt") or _NEVER)
+    return ContainerState(
+        id=answer["Id"],
+        name=str(answer["Name"]).lstrip("/"),
+        state=state["Status"],
+        exit_code=_exit_code(state),
+        oom_killed=bool(state.get("OOMKilled")),
+        restart_count=int(answer.get("RestartCount") or 0),
+        error=str(state.get("Error") or ""),
+        started_at=None if started.startswith(_NEVER) else started,
+        health=(state.get("Health") or {}).get("Status"),
+        labels=dict(config.get("Labels") or {}),
+        image=config.get("Image") or answer["Image"],
+        image_id=answer["Image"],
+        pid=state.get("Pid") or None,
+        restart_policy=answer["HostConfig"]["RestartPolicy"]["Name"] or "no",
+    )
+
+
+def _exit_code(state: Mapping[str, Any]) -> int | None:
+    if state["Status"] in ("running", "paused"):
+        return None
+    code = int(state.get("ExitCode") or 0)
+    return None if state["Status"] == "created" and code == 0 else code

@@ -1,0 +1,117 @@
+"""What a server's log says about GPU, offloading and address.
+
+Read for all generations: up to 0.12.3 (`msg=offload library=cuda layers.offload=29`), 0.12.4 and later
+(`library=CUDA`, `GPULayers:29[…]`), and llama.cpp's own line in both (`offloaded 29/29 layers to GPU`).
+Recorded here on a CPU from 0.6.8, 0.9.5, 0.11.4, 0.24.0; the GPU lines are those of real boards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_FIELD = re.compile(r'(\w[\w.]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+
+
+class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
+    """None: the log does not say."""
+
+    library: str | None = None
+    """cuda, cpu, or another name as the server writes it, in lower case. Of the last model load where one
+    was logged, else of the start."""
+    offloaded_layers: tuple[int, int] | None = None
+    """(on the GPU, all) of the last load."""
+    gpu_name: str | None = None
+    gpu_total_bytes: int | None = None
+    gpu_available_bytes: int | None = None
+    """Memory that the server saw free at its start."""
+    compute_capability: str | None = None
+    listening: str | None = None
+    """address:port of the last start."""
+    version: str | None = None
+
+
+def read_server_log(text: str) -> ServerLog:
+    """Read a log, or the end of one; when it holds several starts and loads, the last counts."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        for mark, read in _READERS:
+            if mark in line:
+                read(line, found)
+    found.pop("_layers", None)
+    return ServerLog(**found)
+
+
+def _listening(line: str, found: dict[str, Any]) -> None:
+    if match := re.search(r"Listening on (\S+) \(version ([^)\"]+)\)", line):
+        found.clear()  # a new server: what the one before had says nothing
+        found["listening"], found["version"] = match.groups()
+
+
+def _compute(line: str, found: dict[str, Any]) -> None:
+    fields = _fields(line)
+    library = fields.get("library", "").lower()
+    if not library:
+        return
+    found["library"] = library
+    if library != "cpu":
+        found["gpu_name"] = fields.get("description") or fields.get("name") or None
+        found["gpu_total_bytes"] = _bytes(fields.get("total", ""))
+        found["gpu_available_bytes"] = _bytes(fields.get("available", ""))
+        found["compute_capability"] = fields.get("compute") or None
+
+
+def _offload_estimate(line: str, found: dict[str, Any]) -> None:
+    fields = _fields(line)
+    if "layers.offload" not in fields:
+        return
+    found["library"] = fields.get("library", "").lower() or found.get("library")
+    _set_layers(found, fields["layers.offload"], fields.get("layers.model", ""))
+
+
+def _loading(line: str, found: dict[str, Any]) -> None:
+    found["_layers"] = (re.search(r'"model layers"=(\d+)', line) or ["", ""])[1]
+    found.pop("offloaded_layers", None)
+
+
+def _committed(line: str, found: dict[str, Any]) -> None:
+    match = re.search(r"Operation:commit.* GPULayers:(\d*)\[", line)
+    if match and found.get("_layers"):
+        _set_layers(found, match[1] or "0", found["_layers"])
+
+
+def _offloaded(line: str, found: dict[str, Any]) -> None:
+    if match := re.search(r"offloaded (\d+)/(\d+) layers to GPU", line):
+        _set_layers(found, *match.groups())
+
+
+def _set_layers(found: dict[str, Any], on_gpu: str, total: str) -> None:
+    if on_gpu.isdigit() and total.isdigit():
+        found["offloaded_layers"] = (int(on_gpu), int(total))
+
+
+_READERS: tuple[tuple[str, Callable[[str, dict[str, Any]], None]], ...] = (
+    ("Listening on", _listening),
+    ("inference compute", _compute),
+    ("msg=offload", _offload_estimate),
+    ('msg="loading model"', _loading),
+    ("GPULayers:", _committed),
+    ("layers to GPU", _offloaded),
+)
+
+
+def _fields(line: str) -> dict[str, str]:
+    return {key: quoted or plain for key, quoted, plain in _FIELD.findall(line)}
+
+
+def _bytes(text: str) -> int | None:
+    """`61.4 GiB` → bytes."""
+    number, _, unit = text.partition(" ")
+    try:
+        return round(float(number) * _UNITS[unit])
+    except (ValueError, KeyError):
+        return None

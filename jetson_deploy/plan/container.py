@@ -1,0 +1,123 @@
+"""What the container is given. Every value that is not obvious names its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from jetson_deploy import __version__
+from jetson_deploy.catalog.entries import L4tLine
+from jetson_deploy.plan.plan import ImageChoice, ModelChoice
+from jetson_deploy.plan.request import Wanted
+from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
+
+STORE_IN_CONTAINER = "/models"
+HOME_IN_CONTAINER = "/home/ollama"
+
+
+def container_spec(
+    wanted: Wanted,
+    image: ImageChoice,
+    model: ModelChoice,
+    store: str,
+    line: L4tLine | None,
+    revision: int,
+    free: int,
+) -> ContainerSpec:
+    """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves."""
+    bare = _bare(wanted, image, model, store, line)
+    identity = {
+        "name": wanted.name,
+        "image": image.reference,
+        "image-policy": wanted.image_policy,
+        "model": model.name,
+        "model-digest": model.manifest_digest or "",
+        "context": str(model.context_tokens),
+        "parallel": str(model.parallel),
+        "kv-cache-type": model.kv_cache_type,
+        "accept-cpu": "true" if wanted.accept_cpu else "false",
+        "store": store,
+        "port": str(wanted.port),
+        "simulated": wanted.simulated or "",
+    }
+    labels = {
+        **identity,
+        "schema": "1",
+        "spec-hash": spec_hash(bare, identity),
+        "revision": str(revision),
+        "need-bytes": str(model.need_bytes),
+        "free-bytes": str(free),
+        "version": __version__,
+    }
+    return msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()})
+
+
+def spec_hash(bare: ContainerSpec, identity: dict[str, str]) -> str:
+    """Equal hashes: the same deployment. Revision, tool version and memory readings do not count."""
+    content: Any = [msgspec.to_builtins(bare), identity]
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+
+
+def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:
+    return ContainerSpec(
+        image=image.reference,
+        # The images' own CMD exits without a TTY or hides a dead server (DESIGN decision 1).
+        entrypoint=("ollama",),
+        command=("serve",),
+        environment=_environment(wanted, image, model, line),
+        mounts=(MountSpec(source=store, target=STORE_IN_CONTAINER, read_only=True),),
+        # The server needs a writable HOME for its key; some images link /root/.ollama to a missing mount.
+        tmpfs={HOME_IN_CONTAINER: "rw,nosuid,nodev,size=64m,mode=0700"},
+        # --gpus is refused by the csv mode of Jetson's container toolkit.
+        runtime="nvidia",
+        # Published ports need iptable_raw on Docker 28, which JetPack 6 kernels lack (moby#49557).
+        network="host",
+        # `unless-stopped` does not come back after the engine was killed; measured on 20.10.
+        restart="always",
+        init=True,
+        cap_drop=("ALL",),
+        security_opt=("no-new-privileges:true",),
+        pids_limit=1024,
+        # Die before sshd and dockerd do.
+        oom_score_adj=500,
+        log_driver="local",
+        log_options={"max-size": "10m", "max-file": "5"},
+        health=HealthCheck(
+            command=("CMD", "ollama", "list"),
+            interval_seconds=60,
+            timeout_seconds=20,
+            start_period_seconds=120,
+            retries=3,
+        ),
+        stop_seconds=30,
+        labels={},
+    )
+
+
+def _environment(wanted: Wanted, image: ImageChoice, model: ModelChoice, line: L4tLine | None) -> dict[str, str]:
+    environment = {
+        "HOME": HOME_IN_CONTAINER,
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        # Not `graphics`: its symlink hook fails with container toolkit 1.17.x (nvidia-container-toolkit#795).
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "OLLAMA_HOST": f"127.0.0.1:{wanted.port}",
+        "OLLAMA_MODELS": STORE_IN_CONTAINER,
+        "OLLAMA_NOPRUNE": "1",
+        # Server defaults follow VRAM: 262144 tokens on a 64 GB board since 0.15.5.
+        "OLLAMA_CONTEXT_LENGTH": str(model.context_tokens),
+        "OLLAMA_NUM_PARALLEL": str(model.parallel),
+        "OLLAMA_MAX_LOADED_MODELS": "1",
+        "OLLAMA_KEEP_ALIVE": "-1",
+        "OLLAMA_FLASH_ATTENTION": "1",
+        # Weights are read from eMMC or SD at well under 100 MB/s on some boards.
+        "OLLAMA_LOAD_TIMEOUT": "15m",
+        "OLLAMA_NO_CLOUD": "1",
+    }
+    if model.kv_cache_type != "f16":
+        environment["OLLAMA_KV_CACHE_TYPE"] = model.kv_cache_type
+    if image.jetson_jetpack and line is not None and line.jetson_jetpack:
+        environment["JETSON_JETPACK"] = line.jetson_jetpack
+    return environment

@@ -1,0 +1,302 @@
+"""Which DeepSeek-R1: the largest size that fits the memory, is fast enough to use and has an image."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.entries import Constant, ModelFamily, ModelSize
+from jetson_deploy.catalog.version import parse_version
+from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
+from jetson_deploy.facts import HostFacts
+from jetson_deploy.names import parse_model_name
+from jetson_deploy.plan.image import choose_image
+from jetson_deploy.plan.memory import KV_TYPES, need_terms, ollama_estimate
+from jetson_deploy.plan.plan import ImageChoice, ModelChoice, RejectedModel
+from jetson_deploy.plan.request import Wanted
+from jetson_deploy.plan.serving import Serving
+from jetson_deploy.plan.speed import predict, roofline
+
+DEFAULT_FAMILY = "deepseek-r1"
+CONTEXT_STEP = 1024
+LAST_ESTIMATING_OLLAMA = (0, 12, 3)
+"""Newer servers measure instead of estimating (notes: Ollama 0.12.4 onwards)."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What the memory question is asked with."""
+
+    limits: Mapping[str, Constant]
+    free_bytes: int
+    """MemAvailable, as if nothing of ours ran."""
+    request: Wanted
+
+    @property
+    def available_bytes(self) -> int:
+        return self.free_bytes - int(self.limits["host_reserve_bytes"].value)
+
+    def terms(self, size: ModelSize, context: int) -> dict[str, int]:
+        return need_terms(size, context, self.request.parallel, self.request.kv_cache_type, self.limits)
+
+    def shortfall(self, size: ModelSize, context: int, image: ImageChoice | None) -> str | None:
+        """Why the size does not fit at this context, or None."""
+        need = sum(self.terms(size, context).values())
+        if need > self.available_bytes:
+            return f"needs {_gib(need)} at a context of {context}, {_gib(self.available_bytes)} can be used"
+        estimate = self._estimate(size, context, image)
+        if estimate is not None and estimate > self.free_bytes:
+            return (
+                f"Ollama's own estimate at a context of {context} is {_gib(estimate)}, {_gib(self.free_bytes)} "
+                "are free: it would keep layers on the CPU"
+            )
+        return None
+
+    def _estimate(self, size: ModelSize, context: int, image: ImageChoice | None) -> int | None:
+        version = image.ollama_version if image else None
+        if version is not None and parse_version(version) > LAST_ESTIMATING_OLLAMA:
+            return None
+        return ollama_estimate(size, context, self.request.parallel, self.request.kv_cache_type, self.limits)
+
+
+def choose_model(
+    catalog: Catalog, facts: HostFacts, request: Wanted, serving: Serving | None
+) -> tuple[ModelChoice, ImageChoice]:
+    """The model, and the image that can serve it.
+
+    A deployment that serves keeps its model unless another is asked for by name.
+    Raises ResourceError with need and have, UsageError for an unknown name, PreflightError when no image
+    can serve.
+    """
+    _check_request(request)
+    family = catalog.models[DEFAULT_FAMILY]
+    if request.model is not None:
+        return _named(catalog, facts, request, family, _tag_of(catalog, request.model), serving, "asked for by name")
+    if serving is not None and (kept := _kept_tag(family, serving)):
+        return _named(catalog, facts, request, family, kept, serving, "already deployed; name another to change it")
+    return _largest(catalog, facts, request, family, serving)
+
+
+def _largest(
+    catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Serving | None
+) -> tuple[ModelChoice, ImageChoice]:
+    candidates = sorted((kv for kv in family.sizes.items() if kv[1].automatic), key=lambda kv: -kv[1].parameters)
+    lowest = min((size.min_ollama for _, size in candidates), key=parse_version)
+    choose_image(catalog, facts, request, lowest)  # without any image the memory does not matter: say that first
+    budget = _budget(catalog, facts, request, serving)
+    rejected: list[RejectedModel] = []
+    for tag, size in candidates:
+        found = _try(catalog, facts, budget, size)
+        if isinstance(found, str):
+            need = sum(budget.terms(size, _least_context(budget)).values())
+            rejected.append(RejectedModel(name=f"{family.family}:{tag}", reason=found, need_bytes=need))
+            continue
+        context, image = found
+        reason = _reason(budget, context, rejected)
+        return _choice(catalog, facts, budget, family, tag, context, image, reason, rejected), image
+    raise _none_fits(rejected, budget)
+
+
+def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) -> tuple[int, ImageChoice] | str:
+    try:
+        image = choose_image(catalog, facts, budget.request, size.min_ollama)
+    except PreflightError as error:
+        return error.message
+    context = _fitting_context(budget, size, image)
+    if isinstance(context, str):
+        return context
+    speed = predict(_roofline(catalog, facts, size), budget.limits)
+    usable = budget.limits["usable_tokens_per_second"].value
+    if speed is not None and speed.high < usable:
+        return f"fits, but is predicted to decode {speed.low:g} to {speed.high:g} tok/s, below a usable {usable:g}"
+    return context, image
+
+
+def _fitting_context(budget: Budget, size: ModelSize, image: ImageChoice) -> int | str:
+    """The wanted context, or the largest below it that fits when the user did not insist; else the reason."""
+    wanted = _wanted_context(budget)
+    shortfall = budget.shortfall(size, wanted, image)
+    if shortfall is None:
+        return wanted
+    if budget.request.context_tokens is None:
+        least = _least_context(budget)
+        for context in range(wanted - CONTEXT_STEP, least - 1, -CONTEXT_STEP):
+            if budget.shortfall(size, context, image) is None:
+                return context
+        shortfall = budget.shortfall(size, least, image) or shortfall
+    return shortfall
+
+
+def _named(
+    catalog: Catalog,
+    facts: HostFacts,
+    request: Wanted,
+    family: ModelFamily,
+    tag: str,
+    serving: Serving | None,
+    reason: str,
+) -> tuple[ModelChoice, ImageChoice]:
+    size = family.sizes[tag]
+    name = f"{family.family}:{tag}"
+    image = choose_image(catalog, facts, request, size.min_ollama)
+    budget = _budget(catalog, facts, request, serving)
+    if serving is not None and serving.same_model(name, request):
+        # It serves: the memory question has been answered by the board itself.
+        return _choice(catalog, facts, budget, family, tag, serving.context_tokens, image, reason, []), image
+    context = _fitting_context(budget, size, image)
+    if isinstance(context, str):
+        raise ResourceError(
+            f"{name} does not fit: it {context}" if context.startswith("needs") else f"{name} does not fit: {context}",
+            hint=_smaller(budget, family, size, image, name),
+            code="model-does-not-fit",
+        )
+    return _choice(catalog, facts, budget, family, tag, context, image, reason, []), image
+
+
+def _choice(
+    catalog: Catalog,
+    facts: HostFacts,
+    budget: Budget,
+    family: ModelFamily,
+    tag: str,
+    context: int,
+    image: ImageChoice,
+    reason: str,
+    rejected: list[RejectedModel],
+) -> ModelChoice:
+    size, request = family.sizes[tag], budget.request
+    terms = budget.terms(size, context)
+    need = sum(terms.values())
+    terms["reserve"] = int(budget.limits["host_reserve_bytes"].value)
+    estimate = ollama_estimate(size, context, request.parallel, request.kv_cache_type, budget.limits)
+    if estimate is not None:
+        terms["ollama_estimate"] = estimate
+    return ModelChoice(
+        name=f"{family.family}:{tag}",
+        reason=reason,
+        manifest_digest=size.manifest_digest,
+        download_bytes=size.download_bytes,
+        context_tokens=context,
+        context_limit_tokens=max(context, _context_limit(budget, size, image)),
+        parallel=request.parallel,
+        kv_cache_type=request.kv_cache_type,
+        need_bytes=need,
+        available_bytes=budget.available_bytes,
+        terms=terms,
+        predicted_tokens_per_second=predict(_roofline(catalog, facts, size), budget.limits),
+        rejected=tuple(rejected),
+    )
+
+
+def _context_limit(budget: Budget, size: ModelSize, image: ImageChoice) -> int:
+    low, high = 0, size.context_length // CONTEXT_STEP
+    while low < high:
+        middle = (low + high + 1) // 2
+        if budget.shortfall(size, middle * CONTEXT_STEP, image) is None:
+            low = middle
+        else:
+            high = middle - 1
+    return low * CONTEXT_STEP
+
+
+def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Serving | None) -> Budget:
+    free = facts.memory.available_bytes
+    if free is None:
+        raise PreflightError(
+            "the free memory of this host is unknown (MemAvailable in /proc/meminfo cannot be read)",
+            hint="mount /proc, or capture the board again with scripts/capture-host",
+            code="memory-unknown",
+        )
+    if serving is not None and serving.running:
+        free = max(free, min(free + serving.need_bytes, serving.free_bytes_before))
+    return Budget(limits=catalog.limits, free_bytes=free, request=request)
+
+
+def _wanted_context(budget: Budget) -> int:
+    return budget.request.context_tokens or int(budget.limits["default_context_tokens"].value)
+
+
+def _least_context(budget: Budget) -> int:
+    """What the context may be reduced to: not at all when the user named one."""
+    return budget.request.context_tokens or int(budget.limits["least_context_tokens"].value)
+
+
+def _roofline(catalog: Catalog, facts: HostFacts, size: ModelSize) -> float | None:
+    return roofline(catalog.boards.get(facts.board.id or ""), facts.board.super_mode, size)
+
+
+def _reason(budget: Budget, context: int, rejected: list[RejectedModel]) -> str:
+    text = "the largest size that fits and is fast enough" if rejected else "the largest size there is"
+    if context < _wanted_context(budget):
+        text += f", with the context reduced from {_wanted_context(budget)} to {context}"
+    return text
+
+
+def _kept_tag(family: ModelFamily, serving: Serving) -> str | None:
+    tag = serving.model.removeprefix(f"{family.family}:")
+    return tag if tag in family.sizes else None
+
+
+def _tag_of(catalog: Catalog, text: str) -> str:
+    name = parse_model_name(text, default_family=DEFAULT_FAMILY)
+    family = catalog.models.get(name.model)
+    if family is None:
+        raise _unknown(text, sorted(catalog.models), "family")
+    for tag, size in family.sizes.items():
+        if name.tag == tag or name.tag in size.aliases:
+            return tag
+    raise _unknown(text, [f"{name.model}:{tag}" for tag in family.sizes], "model")
+
+
+def _unknown(text: str, known: list[str], what: str) -> UsageError:
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return UsageError(
+        f"{what} {text!r} is not in the catalog, so its memory need is unknown",
+        hint=f"{hint}known: {', '.join(known[:8])}; more can be added in a catalog overlay",
+        code="unknown-model",
+    )
+
+
+def _check_request(request: Wanted) -> None:
+    if request.kv_cache_type not in KV_TYPES:
+        raise UsageError(
+            f"KV cache type {request.kv_cache_type!r} is unknown",
+            hint=f"one of {', '.join(KV_TYPES)}",
+            code="bad-kv-cache-type",
+        )
+    for name, value, low, high in (
+        ("--context", request.context_tokens, 256, 1 << 20),
+        ("--parallel", request.parallel, 1, 64),
+    ):
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"{name} {value} is out of range", hint=f"give {low} to {high}", code="out-of-range")
+
+
+def _smaller(budget: Budget, family: ModelFamily, size: ModelSize, image: ImageChoice, name: str) -> str:
+    limit = _context_limit(budget, size, image)
+    if budget.request.context_tokens and limit >= int(budget.limits["least_context_tokens"].value):
+        return f"a context of {limit} would fit: --context {limit}"
+    for tag, other in sorted(family.sizes.items(), key=lambda kv: -kv[1].parameters):
+        smaller = other.automatic and f"{family.family}:{tag}" != name and other.parameters < size.parameters
+        if smaller and budget.shortfall(other, _wanted_context(budget), image) is None:
+            return f"{family.family}:{tag} would fit; or free memory (stop the desktop, other containers)"
+    return "free memory: stop the desktop (systemctl isolate multi-user.target) and other containers"
+
+
+def _none_fits(rejected: list[RejectedModel], budget: Budget) -> JetsonDeployError:
+    smallest = min(rejected, key=lambda r: r.need_bytes)
+    return ResourceError(
+        f"no DeepSeek-R1 size can be served: {smallest.name} {smallest.reason}",
+        hint="free memory: stop the desktop (systemctl isolate multi-user.target) and other containers; "
+        f"{_gib(smallest.need_bytes)} and a reserve of "
+        f"{_gib(int(budget.limits['host_reserve_bytes'].value))} are needed",
+        code="no-model-fits",
+        details=tuple(f"{r.name}: {r.reason}" for r in rejected),
+    )
+
+
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.2f} GiB"

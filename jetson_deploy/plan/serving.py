@@ -1,0 +1,107 @@
+"""Our containers among the facts: which one is the deployment, and what an interrupted run left behind.
+
+Names carry the state: `jd-<name>-<revision>` is committed, `…-candidate` is not proven yet. Labels carry
+the identity (DESIGN decision 9).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.facts import ContainerFacts, HostFacts
+from jetson_deploy.plan.request import Wanted
+
+LABEL = "io.jetson-deploy."
+CANDIDATE = "-candidate"
+
+
+class Serving(msgspec.Struct, frozen=True, kw_only=True):
+    """The committed deployment, read back from its labels."""
+
+    container: str
+    container_id: str
+    running: bool
+    revision: int
+    spec_hash: str
+    model: str
+    manifest_digest: str | None
+    image: str
+    store: str
+    port: int
+    context_tokens: int
+    parallel: int
+    kv_cache_type: str
+    accept_cpu: bool
+    image_policy: str
+    need_bytes: int
+    free_bytes_before: int
+    """MemAvailable before it was started."""
+    simulated: str | None
+
+    def same_model(self, name: str, request: Wanted) -> bool:
+        return (
+            self.running
+            and self.model == name
+            and self.parallel == request.parallel
+            and self.kv_cache_type == request.kv_cache_type
+            and request.context_tokens in (None, self.context_tokens)
+        )
+
+
+def container_name(deployment: str, revision: int) -> str:
+    return f"jd-{deployment}-{revision}"
+
+
+def ours(facts: HostFacts, deployment: str) -> list[ContainerFacts]:
+    """Containers with our label for this deployment, newest revision first."""
+    if facts.engine is None:
+        return []
+    mine = [c for c in facts.engine.containers if c.labels.get(LABEL + "name") == deployment]
+    return sorted(mine, key=lambda c: -_number(c.labels, "revision"))
+
+
+def find_serving(facts: HostFacts, deployment: str) -> Serving | None:
+    """The newest committed container of the deployment, or None."""
+    for container in ours(facts, deployment):
+        if not container.name.endswith(CANDIDATE):
+            return _read(container)
+    return None
+
+
+def leftovers(facts: HostFacts, deployment: str, serving: Serving | None) -> list[ContainerFacts]:
+    """Ours, but not the deployment: candidates and replaced revisions of interrupted runs."""
+    keep = serving.container_id if serving else None
+    return [c for c in ours(facts, deployment) if c.id != keep]
+
+
+def next_revision(facts: HostFacts, deployment: str) -> int:
+    return 1 + max((_number(c.labels, "revision") for c in ours(facts, deployment)), default=0)
+
+
+def _read(container: ContainerFacts) -> Serving:
+    labels = container.labels
+    return Serving(
+        container=container.name,
+        container_id=container.id,
+        running=container.state == "running",
+        revision=_number(labels, "revision"),
+        spec_hash=labels.get(LABEL + "spec-hash", ""),
+        model=labels.get(LABEL + "model", ""),
+        manifest_digest=labels.get(LABEL + "model-digest") or None,
+        image=labels.get(LABEL + "image", container.image),
+        store=labels.get(LABEL + "store", ""),
+        port=_number(labels, "port"),
+        context_tokens=_number(labels, "context"),
+        parallel=_number(labels, "parallel"),
+        kv_cache_type=labels.get(LABEL + "kv-cache-type", "f16"),
+        accept_cpu=labels.get(LABEL + "accept-cpu") == "true",
+        image_policy=labels.get(LABEL + "image-policy", "dustynv"),
+        need_bytes=_number(labels, "need-bytes"),
+        free_bytes_before=_number(labels, "free-bytes"),
+        simulated=labels.get(LABEL + "simulated") or None,
+    )
+
+
+def _number(labels: dict[str, str], key: str) -> int:
+    text = labels.get(LABEL + key, "")
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -1,0 +1,91 @@
+"""What a person meets who types something wrong, through the real command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOSTS = Path(__file__).parent.parent / "hosts"
+ORIN_NANO = HOSTS / "orin-nano-8gb-jp6.2" / "root"
+
+
+def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jetson_deploy", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(environment or {})},
+        check=False,
+    )
+
+
+def test_help_lists_every_verb_and_the_exit_codes() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    for verb in ("detect", "plan", "up", "status", "logs", "down", "chat", "rehearse"):
+        assert f"\n  {verb} " in shown.stdout
+    assert "75 locked by another run" in shown.stdout
+
+
+@pytest.mark.parametrize("verb", ["detect", "plan", "up", "status", "logs", "down", "chat", "rehearse"])
+def test_every_verb_has_help(verb: str) -> None:
+    shown = run(verb, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith(f"Usage: jetson-deploy {verb}")
+
+
+WRONG = [
+    (["paln"], "there is no command `paln`", "did you mean `plan`?"),
+    (["plan", "--contxt", "4096"], "No such option", "did you mean --context?"),
+    (["plan", "--root", "/no/such/dir"], "is not a directory", "capture-host"),
+    (["plan", "--context", "many"], "is not a valid integer", "jetson-deploy plan --help"),
+    (["plan", "--root", str(ORIN_NANO), "--context", "7"], "out of range", "256"),
+    (["plan", "--root", str(ORIN_NANO), "7b; rm -rf /"], "model name", "deepseek-r1"),
+    (["plan", "--root", str(ORIN_NANO), "../../etc/passwd"], "model name", "deepseek-r1"),
+    (["plan", "--root", str(ORIN_NANO), "deepseek-r1:7"], "not in the catalog", "did you mean deepseek-r1:7"),
+    (["plan", "--root", str(ORIN_NANO), "--kv-cache-type", "q9"], "KV cache type 'q9'", "q8_0"),
+    (["plan", "--root", str(ORIN_NANO), "--catalog", "/no/such/dir"], "/no/such/dir", ""),
+    (["plan", "--name", "../x"], "../x", ""),
+    (["up", "--root", str(ORIN_NANO)], "cannot act on the captured root", "rehearse"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "cause", "fix"), WRONG, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+def test_wrong_input_is_one_line_of_cause_one_of_fix_and_exit_2(arguments: list[str], cause: str, fix: str) -> None:
+    shown = run(*arguments)
+    assert shown.returncode == 2, shown.stderr
+    assert shown.stdout == ""
+    lines = shown.stderr.splitlines()
+    assert lines[0].startswith("error: ") and cause in lines[0]
+    assert lines[-1].startswith("hint: ") and fix in lines[-1]
+    assert "Traceback" not in shown.stderr
+
+
+def test_an_error_with_json_is_one_document_with_the_contract_s_keys() -> None:
+    shown = run("plan", "--root", str(ORIN_NANO), "70b", "--json")
+    document = json.loads(shown.stdout)
+    assert shown.returncode == document["exit_code"] == 6
+    assert document["schema"] == "jetson-deploy.error/1"
+    assert {"code", "message", "hint"} <= set(document)
+
+
+def test_an_error_with_events_ends_in_finished_with_the_exit_code() -> None:
+    shown = run("plan", "--root", str(ORIN_NANO), "70b", "--events")
+    last = json.loads(shown.stdout.splitlines()[-1])
+    assert last["event"] == "finished"
+    assert last["exit_code"] == shown.returncode == 6
+
+
+def test_a_bad_environment_variable_is_named() -> None:
+    shown = run("detect", environment={"JETSON_DEPLOY_STALL_SECONDS": "soon"})
+    assert shown.returncode == 2
+    assert "JETSON_DEPLOY_STALL_SECONDS" in shown.stderr
+
+
+def test_no_colour_off_a_terminal() -> None:
+    assert "\x1b[" not in run("plan", "--root", str(ORIN_NANO)).stdout

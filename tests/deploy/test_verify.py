@@ -1,0 +1,214 @@
+"""The questions asked of a server, with a client and a log that answer as recorded on boards and CPUs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from jetson_deploy.deploy.verify import PROOF_TOKENS, Proof, Prover, Target
+from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.events import Verdict
+from jetson_deploy.facts import PortFacts
+from jetson_deploy.ollama.log import ServerLog
+from jetson_deploy.ollama.replies import Generation, ListedModel, RunningModel
+from jetson_deploy.plan.plan import Gates, Speed
+
+DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
+ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
+
+
+class RecordedServer:
+    """A server that gives one fixed answer to each question."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.answers: dict[str, Any] = {
+            "alive": True,
+            "version": "0.6.8",
+            "models": (ListedModel(name="deepseek-r1:7b", digest=DIGEST, size=4683075440),),
+            "running": (_running(5_000_000_000, 5_000_000_000),),
+            "generate": _generation(32, 32 / 11.0),
+            **changes,
+        }
+
+    def alive(self) -> bool:
+        return bool(self.answers["alive"])
+
+    def version(self) -> str:
+        return str(self.answers["version"])
+
+    def models(self) -> Any:
+        return self.answers["models"]
+
+    def running(self) -> Any:
+        return self.answers["running"]
+
+    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float) -> Any:
+        return self.answers["generate"]
+
+
+def _running(size: int, gpu: int) -> RunningModel:
+    return RunningModel(name="deepseek-r1:7b", digest=DIGEST, size_bytes=size, gpu_bytes=gpu, context_length=4096)
+
+
+def _generation(tokens: int, seconds: float | None) -> Generation:
+    return Generation(
+        tokens=tokens,
+        prompt_tokens=10,
+        eval_seconds=seconds,
+        load_seconds=1.0,
+        total_seconds=2.0,
+        done_reason="length",
+        text="An edge computer",
+        thinking="",
+    )
+
+
+def _state(**changes: Any) -> ContainerState:
+    fields: dict[str, Any] = {
+        "id": "c1",
+        "name": "jd-default-1-candidate",
+        "state": "running",
+        "exit_code": None,
+        "oom_killed": False,
+        "restart_count": 0,
+        "error": "",
+        "started_at": None,
+        "health": None,
+        "labels": {},
+        "image": "i",
+        "image_id": "i",
+        "pid": 1,
+        "restart_policy": "no",
+    }
+    return ContainerState(**{**fields, **changes})
+
+
+def prove(
+    server: RecordedServer | None = None,
+    *,
+    log: ServerLog = ON_GPU,
+    state: ContainerState | None = None,
+    port: PortFacts | None = None,
+    accept_cpu: bool = False,
+    tokens: int = PROOF_TOKENS,
+) -> tuple[Proof, list[Verdict]]:
+    now = iter(range(10_000))
+    seen: list[Verdict] = []
+    target = Target(
+        client=server or RecordedServer(),  # type: ignore[arg-type]  # a recorded server answers like the client
+        container="jd-default-1-candidate",
+        model="deepseek-r1:7b",
+        manifest_digest=DIGEST,
+        gates=Gates(
+            min_gpu_share=0.95,
+            accept_cpu=accept_cpu,
+            floor_tokens_per_second=4.67,
+            expect_version="0.6.8",
+            expect_manifest_digest=DIGEST,
+        ),
+        predicted=Speed(low=8.2, high=15.2),
+        port=11434,
+        inspect=lambda: state or _state(),
+        read_log=lambda: log,
+        read_port=lambda number: port or PortFacts(port=number, listening=True, container_id="c1"),
+        sleep=lambda seconds: None,
+        clock=lambda: float(next(now)),
+    )
+    return Prover(target, tokens).prove(seen.append), seen
+
+
+def failed(proof: Proof) -> tuple[str, str]:
+    verdict = proof.failed
+    assert verdict is not None
+    return verdict.check, verdict.observed
+
+
+def test_a_server_on_the_gpu_passes_every_check_in_order() -> None:
+    proof, seen = prove()
+    assert proof.failed is None
+    assert [v.check for v in seen] == ["container", "port", "version", "model", "generate", "gpu", "speed"]
+    assert all(v.passed for v in seen)
+    assert proof.tokens_per_second == pytest.approx(11.0)
+    assert proof.gpu_share == 1.0
+
+
+def test_a_server_that_answers_200_but_is_on_the_cpu_is_refused() -> None:
+    server = RecordedServer(running=(_running(444_000_000, 0),))
+    proof, seen = prove(server, log=ServerLog(library="cpu"))
+    assert failed(proof) == ("gpu", "0% on the GPU")
+    assert seen[-1].check == "gpu"
+
+
+def test_api_ps_that_says_all_gpu_while_the_log_says_some_layers_is_refused() -> None:
+    proof, _ = prove(log=ServerLog(library="cuda", offloaded_layers=(20, 29)))
+    assert failed(proof) == ("gpu", "100% on the GPU, 20/29 layers offloaded")
+
+
+def test_api_ps_that_says_all_gpu_while_the_log_says_cpu_is_refused() -> None:
+    proof, _ = prove(log=ServerLog(library="cpu"))
+    assert failed(proof)[0] == "gpu"
+
+
+def test_an_accepted_cpu_is_not_judged_and_says_so() -> None:
+    server = RecordedServer(running=(_running(444_000_000, 0),))
+    proof, seen = prove(server, log=ServerLog(library="cpu"), accept_cpu=True)
+    assert proof.failed is None
+    gpu = next(v for v in seen if v.check == "gpu")
+    assert gpu.passed is None
+    assert "accepted with --accept-cpu" in gpu.observed
+
+
+def test_a_log_without_layers_leaves_the_gpu_check_open_in_the_full_proof() -> None:
+    _, seen = prove(log=ServerLog())
+    assert [(v.check, v.passed) for v in seen][-2:] == [("gpu", None), ("speed", True)]
+
+
+def test_a_speed_that_only_a_cpu_has_fails() -> None:
+    proof, _ = prove(RecordedServer(generate=_generation(32, 32 / 1.5)))
+    assert failed(proof) == ("speed", "1.5 tok/s")
+
+
+def test_a_speed_below_the_prediction_is_told_but_does_not_fail() -> None:
+    proof, seen = prove(RecordedServer(generate=_generation(32, 32 / 6.0)))
+    assert proof.failed is None
+    assert "below the predicted" in seen[-1].observed
+
+
+def test_a_container_that_restarts_fails_at_once() -> None:
+    proof, seen = prove(state=_state(state="restarting", restart_count=3, exit_code=1))
+    assert failed(proof)[0] == "container"
+    assert len(seen) == 1
+
+
+def test_a_server_that_never_answers_fails_after_its_deadline() -> None:
+    proof, _ = prove(RecordedServer(alive=False))
+    assert failed(proof)[0] == "container"
+
+
+def test_another_listener_on_the_port_fails_although_it_answers() -> None:
+    other = PortFacts(port=11434, listening=True, process="ollama", pid=7, container_id="someone-else")
+    proof, _ = prove(port=other)
+    assert failed(proof)[0] == "port"
+
+
+def test_a_wrong_version_means_another_image_or_server() -> None:
+    proof, _ = prove(RecordedServer(version="0.24.0"))
+    assert failed(proof) == ("version", "Ollama 0.24.0")
+
+
+def test_a_model_with_another_digest_is_not_the_pinned_one() -> None:
+    other = ListedModel(name="deepseek-r1:7b", digest="0" * 64, size=1)
+    proof, _ = prove(RecordedServer(models=(other,)))
+    assert failed(proof) == ("model", "listed with digest 000000000000")
+
+
+def test_no_token_is_no_proof() -> None:
+    proof, _ = prove(RecordedServer(generate=_generation(0, None)))
+    assert failed(proof)[0] == "generate"
+
+
+def test_verdicts_are_plain_data() -> None:
+    _, seen = prove()
+    assert msgspec.json.decode(msgspec.json.encode(seen[0]))["event"] == "verdict"
