@@ -130,7 +130,8 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     disk: DiskFacts | None = None
     why: str = ""
     """Why this path: given, or which disk was preferred and why."""
-    models: tuple[ModelFacts, ...] = ()
+    models: tuple[ModelFacts, ...] | None = None
+    """None: nobody looked (a captured root does not hold the store)."""
 
 
 class ClockFacts(msgspec.Struct, frozen=True, kw_only=True):

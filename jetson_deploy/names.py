@@ -1,116 +1,210 @@
-"""Names that a person types: models, images, deployments. Checked before anything is done with them.
+"""Names that users and programs write: models, deployments, images, registries. Pure.
 
-Model names follow Ollama's types/model/name.go: [host[:port]/][namespace/]model[:tag], parts of at most
-80 characters. Image references follow the distribution reference grammar, reduced to what a registry holds.
+Every name is checked before it becomes part of a path, a URL or a container's name. All refusals are
+UsageError; the message shows the name with its control characters escaped.
 """
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import msgspec
 
 from jetson_deploy.errors import UsageError
 
-DEFAULT_NAMESPACE = "library"
-DEFAULT_TAG = "latest"
-DEFAULT_MODEL_HOST = "registry.ollama.ai"
-PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}", re.ASCII)
-HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?", re.ASCII)
-SIZE_TAG = re.compile(r"[0-9]+(\.[0-9]+)?b([-_.][A-Za-z0-9_.-]+)?", re.ASCII)
-REPOSITORY_PART = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*", re.ASCII)
-IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-IMAGE_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{1,40}", re.ASCII)
+OLLAMA_REGISTRY = "registry.ollama.ai"
+"""Host that Ollama writes for names without one (types/model/name.go)."""
+OLLAMA_NAMESPACE = "library"
+DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
+
+# Ollama: parts start with a letter, a digit or _; a dot is not allowed in a namespace; 80 characters at most.
+_MODEL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}")
+_NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
+_HOST = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
+_SIZE = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,3})?[bBmM](?:-.+)?")
+_DEPLOYMENT = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
+# Docker's reference grammar (distribution/reference/regexp.go).
+_IMAGE_PATH = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
+_IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_IMAGE_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_IMAGE_NAME_LENGTH = 255
+_SHOWN = 60
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):
-    host: str | None
-    """Registry host in the name; None: the default one."""
-    namespace: str
+    """A model in Ollama's naming. `registry` is None for Ollama's own."""
+
+    registry: str | None = None
+    namespace: str = OLLAMA_NAMESPACE
     model: str
-    tag: str
+    tag: str = "latest"
 
     @property
     def short(self) -> str:
-        """As Ollama lists it: default parts left out, the tag always shown."""
+        """As `ollama list` shows it: the host and the namespace only where they are not the default."""
         text = f"{self.model}:{self.tag}"
-        if self.namespace != DEFAULT_NAMESPACE or self.host:
-            text = f"{self.namespace}/{text}"
-        return f"{self.host}/{text}" if self.host else text
+        if self.registry is not None:
+            return f"{self.registry}/{self.namespace}/{text}"
+        return text if self.namespace == OLLAMA_NAMESPACE else f"{self.namespace}/{text}"
 
     @property
     def manifest_path(self) -> tuple[str, str, str, str]:
-        """Directories and file under `manifests/`."""
-        return (self.host or DEFAULT_MODEL_HOST, self.namespace, self.model, self.tag)
+        """Path parts below `manifests/`: host, namespace, model, tag."""
+        return (self.registry or OLLAMA_REGISTRY, self.namespace, self.model, self.tag)
+
+
+def parse_model_name(text: str, *, default_family: str | None = None) -> ModelName:
+    """Read `deepseek-r1`, `deepseek-r1:7b`, `library/deepseek-r1:7b`, `host[:port]/ns/model:tag`.
+
+    With `default_family` a bare size (`7b`, `8b-0528-qwen3-q4_K_M`) is a tag of that family. Raises UsageError
+    `bad-model-name`.
+    """
+    full = f"{default_family}:{text}" if default_family and _SIZE.fullmatch(text) else text
+    path, slash, last = full.rpartition("/")
+    model, colon, tag = last.partition(":")
+    above = path.split("/") if slash else []
+    if len(above) > 2 or (colon and not tag):
+        raise _bad_model(text)
+    name = ModelName(
+        registry=above[0] if len(above) == 2 else None,
+        namespace=above[-1] if above else OLLAMA_NAMESPACE,
+        model=model,
+        tag=tag or "latest",
+    )
+    if not _model_parts_are_good(name):
+        raise _bad_model(text)
+    return msgspec.structs.replace(name, registry=None) if name.registry == OLLAMA_REGISTRY else name
+
+
+def _model_parts_are_good(name: ModelName) -> bool:
+    return (
+        (name.registry is None or bool(_HOST.fullmatch(name.registry)))
+        and bool(_NAMESPACE.fullmatch(name.namespace))
+        and bool(_MODEL_PART.fullmatch(name.model))
+        and bool(_MODEL_PART.fullmatch(name.tag))
+        and not any(".." in part for part in name.manifest_path)
+    )
+
+
+def _bad_model(text: str) -> UsageError:
+    return UsageError(
+        f"{shown(text)} is not a model name",
+        hint="names look like deepseek-r1:7b, 7b or registry.example:5000/library/deepseek-r1:7b",
+        code="bad-model-name",
+    )
+
+
+def check_deployment_name(text: str) -> str:
+    """The name, unchanged: 2 to 41 of a-z, 0-9 and -, not starting with -. Raises UsageError `bad-deployment-name`."""
+    if not _DEPLOYMENT.fullmatch(text):
+        raise UsageError(
+            f"{shown(text)} is not a deployment name",
+            hint="use 2 to 41 of a-z, 0-9 and -, starting with a letter or a digit, e.g. default or kitchen-2",
+            code="bad-deployment-name",
+        )
+    return text
 
 
 class ImageReference(msgspec.Struct, frozen=True, kw_only=True):
-    registry: str | None
+    """A container image. `registry` is None for Docker Hub; `digest` is `sha256:…`."""
+
+    registry: str | None = None
     repository: str
-    """Path within the registry, e.g. `dustynv/ollama`."""
-    tag: str | None
-    digest: str | None
+    tag: str | None = None
+    digest: str | None = None
 
     @property
     def name(self) -> str:
-        """Registry and repository, as in `docker images`."""
+        """Registry and repository, as the engine lists them."""
         return f"{self.registry}/{self.repository}" if self.registry else self.repository
 
     @property
     def text(self) -> str:
-        tag = f":{self.tag}" if self.tag else ""
-        return self.name + tag + (f"@{self.digest}" if self.digest else "")
-
-
-def parse_model_name(text: str, *, default_family: str | None = None) -> ModelName:
-    """Read a model name; a bare size (`7b`) means that size of `default_family`. Raises UsageError."""
-    if default_family is not None and SIZE_TAG.fullmatch(text):
-        return ModelName(host=None, namespace=DEFAULT_NAMESPACE, model=default_family, tag=text)
-    path, _, last = text.rpartition("/")
-    model, colon, tag = last.partition(":")
-    parts = path.split("/") if path else []
-    host = parts.pop(0) if len(parts) == 2 else None
-    namespace = parts[0] if len(parts) == 1 else DEFAULT_NAMESPACE
-    wanted = [namespace, model, tag if colon else DEFAULT_TAG]
-    sound = len(parts) <= 1 and "." not in namespace and all(PART.fullmatch(p) and ".." not in p for p in wanted)
-    if not sound or (host is not None and not (HOST.fullmatch(host) and ".." not in host)):
-        raise _bad("model name", text, "for example deepseek-r1:7b", "bad-model-name")
-    if host == DEFAULT_MODEL_HOST:
-        host = None
-    return ModelName(host=host, namespace=wanted[0], model=wanted[1], tag=wanted[2])
-
-
-def check_deployment_name(text: str) -> str:
-    """The name itself. Container names need two characters or more. Raises UsageError."""
-    if not DEPLOYMENT.fullmatch(text):
-        raise _bad("deployment name", text, "2 to 41 of a-z, 0-9 and -, for example kitchen-2", "bad-deployment-name")
-    return text
+        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
 def check_image_reference(text: str) -> ImageReference:
-    """Read repository[:tag][@sha256:…]. Raises UsageError."""
+    """Read `[host[:port]/]repository[:tag][@sha256:…]`. Raises UsageError `bad-image-reference`."""
     rest, at, digest = text.partition("@")
-    head, slash, last = rest.rpartition("/")
-    last, colon, tag = last.partition(":")
-    path = f"{head}{slash}{last}"
-    first, _, below = path.partition("/")
-    registry = first if below and ("." in first or ":" in first or first == "localhost") else None
-    repository = below if registry else path
-    sound = all(REPOSITORY_PART.fullmatch(p) for p in repository.split("/")) and len(repository) <= 200
-    sound = sound and (registry is None or HOST.fullmatch(registry) is not None)
-    sound = sound and (not colon or IMAGE_TAG.fullmatch(tag) is not None)
-    sound = sound and (not at or IMAGE_DIGEST.fullmatch(digest) is not None)
-    if not sound:
-        raise _bad("image reference", text, "for example dustynv/ollama:0.6.8-r36.4", "bad-image-reference")
-    return ImageReference(registry=registry, repository=repository, tag=tag or None, digest=digest or None)
+    first, slash, tail = rest.partition("/")
+    # Docker's rule: the first part is a host when it has a dot or a port, or is localhost.
+    has_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    path, colon, tag = (tail if has_host else rest).partition(":")
+    reference = ImageReference(
+        registry=first if has_host and first not in DOCKER_HUB else None,
+        repository=path,
+        tag=tag if colon else None,
+        digest=digest if at else None,
+    )
+    if (has_host and not _HOST.fullmatch(first)) or not _image_parts_are_good(reference):
+        raise UsageError(
+            f"{shown(text)} is not an image reference",
+            hint="references look like dustynv/ollama:r36.4.0 or registry.example:5000/team/ollama:1@sha256:…",
+            code="bad-image-reference",
+        )
+    return reference
+
+
+def _image_parts_are_good(reference: ImageReference) -> bool:
+    return (
+        len(reference.name) <= _IMAGE_NAME_LENGTH
+        and all(_IMAGE_PATH.fullmatch(part) for part in reference.repository.split("/"))
+        and (reference.tag is None or bool(_IMAGE_TAG.fullmatch(reference.tag)))
+        and (reference.digest is None or bool(_IMAGE_DIGEST.fullmatch(reference.digest)))
+    )
 
 
 def mirrored(reference: ImageReference, host: str) -> ImageReference:
-    """The same image at a mirror: its registry replaced by `host`."""
-    return msgspec.structs.replace(reference, registry=host)
+    """The same image on the mirror `host[:port]`; the original registry is dropped, the repository stays as it is.
+
+    Raises UsageError `bad-mirror`.
+    """
+    if not _HOST.fullmatch(host) or not ("." in host or ":" in host or host == "localhost"):
+        raise UsageError(
+            f"{shown(host)} is not a registry host",
+            hint="give it as HOST:PORT without a scheme, e.g. 127.0.0.1:5000",
+            code="bad-mirror",
+        )
+    return msgspec.structs.replace(reference, registry=None if host in DOCKER_HUB else host)
 
 
-def _bad(what: str, text: str, example: str, code: str) -> UsageError:
-    shown = repr(text if len(text) <= 60 else text[:57] + "...")
-    return UsageError(f"{shown} is not a {what}", hint=example, code=code)
+def check_registry_address(text: str) -> str:
+    """The address of a model registry without a trailing slash. Raises UsageError `bad-registry`.
+
+    Only `http[s]://host[:port]`. Credentials are refused: argv and the environment are readable by others.
+    """
+    problem = _registry_problem(text)
+    if problem:
+        # The text is not repeated when it may hold a password.
+        what = "the registry's address" if "@" in text else shown(text)
+        raise UsageError(
+            f"{what} {problem}",
+            hint="give it as https://registry.ollama.ai or http://HOST:PORT",
+            code="bad-registry",
+        )
+    return text.rstrip("/")
+
+
+def _registry_problem(text: str) -> str | None:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "has characters that no address has"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return "cannot be read as an address"
+    if parts.scheme not in ("http", "https"):
+        return "is neither http:// nor https://"
+    if parts.username is not None or parts.password is not None:
+        return "holds credentials"
+    if not parts.hostname or port == 0:
+        return "names no host" if not parts.hostname else "names port 0"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return "has a path; only the host and the port belong there"
+    return None
+
+
+def shown(text: str) -> str:
+    """A user's text for a message: quoted, ASCII, control characters escaped, shortened."""
+    return ascii(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")

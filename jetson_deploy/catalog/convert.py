@@ -16,7 +16,7 @@ from jetson_deploy.catalog.layers import Part, blame, merged
 from jetson_deploy.catalog.wording import catalog_error, nearest, shown, suggestion
 
 T = TypeVar("T")
-Path = tuple[Any, ...]
+KeyPath = tuple[Any, ...]
 _PLACE = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
 _ANY = object()
@@ -41,12 +41,14 @@ def convert(parts: Sequence[Part], wanted: type[T], known: Sequence[str] = (), d
         explain(str(error), parts, data, wanted, known)
 
 
-def refuse(parts: Sequence[Part], path: Path, problem: str, *, hint: str, code: str = "catalog-bad-value") -> NoReturn:
+def refuse(
+    parts: Sequence[Part], path: KeyPath, problem: str, *, hint: str, code: str = "catalog-bad-value"
+) -> NoReturn:
     """Raise the CatalogError for the value at `path`."""
     raise catalog_error(blame(parts, path), dotted(path), problem, hint=hint, code=code)
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     return ".".join(shown(step, 60) if not isinstance(step, int) else str(step) for step in path)
 
 
@@ -82,7 +84,7 @@ def _type_hint(problem: str, value: Any) -> str:
     return "jetson_deploy/catalog/entries.py describes every key"
 
 
-def _missing_hint(path: Path, data: Any, wanted: Any, known: Sequence[str]) -> str:
+def _missing_hint(path: KeyPath, data: Any, wanted: Any, known: Sequence[str]) -> str:
     """A key is mostly missing because an overlay names an entry that does not exist."""
     names: Sequence[Any] = known
     if path:
@@ -93,12 +95,12 @@ def _missing_hint(path: Path, data: Any, wanted: Any, known: Sequence[str]) -> s
     return "a new entry needs every required key" + meant
 
 
-def _real_path(message: str, data: Any, wanted: Any) -> Path:
+def _real_path(message: str, data: Any, wanted: Any) -> KeyPath:
     place = _PLACE.search(message)
     if place is None:
         return ()
     steps = list(_steps(place["path"])) + ([_ANY] if place["key"] else [])
-    path: Path = ()
+    path: KeyPath = ()
     for step in steps:
         if step is _ANY:
             step = _culprit(message, data, wanted, path)
@@ -115,7 +117,7 @@ def _steps(text: str) -> Iterator[Any]:
             yield match["name"] if match["index"] is None else int(match["index"])
 
 
-def _culprit(message: str, data: Any, wanted: Any, path: Path) -> Any:
+def _culprit(message: str, data: Any, wanted: Any, path: KeyPath) -> Any:
     """The key of the map at `path` that alone brings the same message."""
     for key, value in _value_at(data, path).items():
         try:
@@ -126,7 +128,7 @@ def _culprit(message: str, data: Any, wanted: Any, path: Path) -> Any:
     return "?"
 
 
-def _replaced(data: Any, path: Path, value: Any) -> Any:
+def _replaced(data: Any, path: KeyPath, value: Any) -> Any:
     if not path:
         return value
     copy = data.copy()
@@ -134,7 +136,7 @@ def _replaced(data: Any, path: Path, value: Any) -> Any:
     return copy
 
 
-def _value_at(data: Any, path: Path) -> Any:
+def _value_at(data: Any, path: KeyPath) -> Any:
     for step in path:
         if isinstance(data, dict):
             data = data.get(step)
@@ -145,7 +147,7 @@ def _value_at(data: Any, path: Path) -> Any:
     return data
 
 
-def _valid_at(wanted: Any, path: Path) -> list[str]:
+def _valid_at(wanted: Any, path: KeyPath) -> list[str]:
     """Names of the fields, or of the literals, that the type has at `path`."""
     info = _type_at(wanted, path)
     if isinstance(info, msgspec.inspect.StructType):
@@ -153,7 +155,7 @@ def _valid_at(wanted: Any, path: Path) -> list[str]:
     return [str(v) for v in getattr(info, "values", ())]
 
 
-def _type_at(wanted: Any, path: Path) -> Any:
+def _type_at(wanted: Any, path: KeyPath) -> Any:
     info: Any = msgspec.inspect.type_info(wanted)
     for step in path:
         info = _inner(_unwrapped(info), step)

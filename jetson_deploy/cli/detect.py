@@ -103,7 +103,9 @@ def _disk(disk: DiskFacts) -> str:
 
 
 def _models(facts: HostFacts) -> str:
-    models = facts.store.models if facts.store else ()
+    models = facts.store.models if facts.store else None
+    if models is None:
+        return "not asked"
     return ", ".join(m.name + ("" if m.complete else " (incomplete)") for m in models) or "none in the store"
 
 

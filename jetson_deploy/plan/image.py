@@ -204,7 +204,7 @@ def _placed(reference: ImageReference, request: Wanted) -> ImageReference:
 def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
     wanted = check_image_reference(request.image_policy)
     unreal = catalog.why_not_real(request.image_policy.split("@")[0])
-    if unreal is not None:
+    if unreal is not None and unreal.confidence != "inferred":
         raise UsageError(
             f"image {request.image_policy} does not exist: {unreal.why}",
             hint="jetson-deploy plan shows the images that do",

@@ -90,11 +90,16 @@ def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits
     image_need = 0 if image_staged(facts, image) else int((image.size_bytes or 0) * limits["image_unpack_factor"].value)
     store_disk = facts.store.disk if facts.store else None
     image_disk = _disk_of(facts.disks, facts.engine.data_root if facts.engine else None)
-    if store_disk is not None and image_disk is not None and store_disk.mount == image_disk.mount:
+    if store_disk is not None and image_disk is not None and _same(store_disk, image_disk):
         _room(store_disk, model_need + image_need, margin, f"model {model.name} and image {image.reference}")
         return
     _room(store_disk, model_need, margin, f"model {model.name}")
     _room(image_disk, image_need, margin, f"image {image.reference}")
+
+
+def _same(one: DiskFacts, other: DiskFacts) -> bool:
+    """One filesystem can be mounted twice: its room is there once."""
+    return one.mount == other.mount or (one.device is not None and one.device == other.device)
 
 
 def _room(disk: DiskFacts | None, need: int, margin: int, what: str) -> None:
@@ -110,7 +115,7 @@ def _room(disk: DiskFacts | None, need: int, margin: int, what: str) -> None:
 
 def model_staged(facts: HostFacts, model: ModelChoice) -> bool:
     """The store holds the model completely, under the digest that is pinned (any digest if none is)."""
-    for found in facts.store.models if facts.store else ():
+    for found in (facts.store.models or ()) if facts.store else ():
         if found.name == model.name and found.complete:
             return model.manifest_digest in (None, found.manifest_digest)
     return False

@@ -39,7 +39,10 @@ def steps_from(
         RemoveContainer(container=c.name, why="left behind by an interrupted run")
         for c in leftovers(facts, wanted.name, serving)
     ]
-    steps += _staging(facts, wanted, model, image)
+    serves = same is not None and same.running
+    unknown_store = facts.store is None or facts.store.models is None
+    if not (serves and unknown_store):  # what serves has its image and model, where nobody can look
+        steps += _staging(facts, wanted, model, image)
     if same is not None and not wanted.force:
         if not same.running:
             steps += [StartContainer(container=same.container), Prove(container=same.container, gates=gates)]

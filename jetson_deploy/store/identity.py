@@ -1,0 +1,76 @@
+"""Which blobs were hashed and found right, so that gigabytes are read once and not at every run.
+
+A blob counts as verified while size, modification time and inode are those of the moment it was hashed
+(`.jetson-deploy/verified.json`). A record that cannot be read is no record: the blob is hashed again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.manifest import Blob
+
+_RECORD_BYTES = 16 << 20
+
+
+class Identity(msgspec.Struct, frozen=True):
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class _Record(msgspec.Struct, frozen=True):
+    version: int
+    blobs: dict[str, Identity]
+
+
+class VerifiedBlobs:
+    """The record of one store; the caller holds the store's lock."""
+
+    def __init__(self, paths: StorePaths) -> None:
+        self._paths = paths
+        self._blobs = _read(paths.verified)
+
+    def holds(self, blob: Blob) -> bool:
+        """True when the file that lies there now is the one that was hashed."""
+        recorded = self._blobs.get(blob.file_name)
+        return recorded is not None and recorded == _identity(self._paths.blob(blob))
+
+    def add(self, blob: Blob) -> None:
+        """Record the blob's file as hashed and right. Raises OSError."""
+        identity = _identity(self._paths.blob(blob))
+        if identity is not None:
+            self._blobs[blob.file_name] = identity
+            self._write()
+
+    def _write(self) -> None:
+        temporary = self._paths.temporary / f"verified-{os.getpid()}"
+        kept = {name: identity for name, identity in self._blobs.items() if (self._paths.blobs / name).exists()}
+        content = msgspec.json.encode(_Record(version=1, blobs=kept))
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._paths.verified)
+
+
+def _read(path: Path) -> dict[str, Identity]:
+    try:
+        if path.stat().st_size > _RECORD_BYTES:
+            return {}
+        record = msgspec.json.decode(path.read_bytes(), type=_Record)
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
+        return {}
+    return dict(record.blobs) if record.version == 1 else {}
+
+
+def _identity(path: Path) -> Identity | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return Identity(size=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino)

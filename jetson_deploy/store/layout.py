@@ -1,0 +1,213 @@
+"""Where things lie in a store: Ollama's on-disk layout, and a place of our own beside it.
+
+    <store>/blobs/sha256-<64 hex>
+    <store>/manifests/<host>/<namespace>/<model>/<tag>
+    <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/
+
+Ollama deletes what it does not know in `blobs/`, and lists or chokes on what it does not know in
+`manifests/` (recorded: contract/README), so nothing unfinished is ever written there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError
+from jetson_deploy.names import ModelName
+from jetson_deploy.store.manifest import Blob
+
+DIRECTORY_MODE = 0o755
+FILE_MODE = 0o644
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN)
+
+
+class StorePaths(msgspec.Struct, frozen=True):
+    """The paths of one store. Nothing is read or created here."""
+
+    root: Path
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+    @property
+    def manifests(self) -> Path:
+        return self.root / "manifests"
+
+    @property
+    def own(self) -> Path:
+        return self.root / ".jetson-deploy"
+
+    @property
+    def temporary(self) -> Path:
+        """Unfinished files; whoever holds the store's lock may empty it."""
+        return self.own / "tmp"
+
+    @property
+    def lock(self) -> Path:
+        return self.own / "lock"
+
+    @property
+    def verified(self) -> Path:
+        return self.own / "verified.json"
+
+    def blob(self, blob: Blob) -> Path:
+        return self.blobs / blob.file_name
+
+    def manifest(self, name: ModelName) -> Path:
+        return self.manifests.joinpath(*name.manifest_path)
+
+
+def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths:
+    """Make `path` usable as a store, or say why it cannot be; a real file is written and removed again.
+
+    Raises PreflightError (store-not-writable, store-not-a-directory, store-not-mounted, store-read-only,
+    store-split) or ResourceError (disk-full).
+    """
+    paths = StorePaths(path.absolute())
+    _check_mounted(paths.root, fstab)
+    try:
+        for directory in (paths.root, paths.blobs, paths.manifests, paths.own, paths.temporary):
+            make_directories(directory)
+        _probe(paths)
+    except OSError as error:
+        raise store_trouble(error, paths.root) from error
+    return paths
+
+
+def _check_mounted(store: Path, fstab: Path) -> None:
+    """Refuse a store below a mount point of fstab that is not mounted: the model would fill the root disk."""
+    ancestors = {str(parent) for parent in (store, *store.parents)}
+    for point in _mount_points(fstab):
+        if point in ancestors and not os.path.ismount(point):
+            raise PreflightError(
+                f"{point} is listed in {fstab} but not mounted, and the store {store} lies there",
+                hint=f"mount it (sudo mount {point}), or use another disk with --store DIR",
+                code="store-not-mounted",
+            )
+
+
+def _mount_points(fstab: Path) -> list[str]:
+    try:
+        lines = fstab.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    fields = [line.split() for line in lines if not line.lstrip().startswith("#")]
+    # fstab(5) writes a space in a path as \040.
+    return [f[1].replace("\\040", " ") for f in fields if len(f) >= 3 and f[1].startswith("/")]
+
+
+def make_directories(path: Path) -> None:
+    """Like mkdir -p, with mode 0755 whatever the umask, for every directory that is made; parents are fsynced."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+        path.chmod(DIRECTORY_MODE)
+        sync_directory(path.parent)
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def _probe(paths: StorePaths) -> None:
+    """Permission bits do not tell for root, network file systems and read-only mounts: only a write does."""
+    for directory in (paths.own, paths.blobs, paths.manifests):
+        if directory.stat().st_dev != paths.own.stat().st_dev:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
+        descriptor = _nameless_file(directory)
+        try:
+            os.write(descriptor, b"x")
+        finally:
+            os.close(descriptor)
+
+
+def _nameless_file(directory: Path) -> int:
+    """O_TMPFILE: whatever happens, no probe is left behind. NFS and FAT know only files with names."""
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+    descriptor, name = tempfile.mkstemp(prefix=".probe-", dir=directory)
+    Path(name).unlink()
+    return descriptor
+
+
+def sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_empty_parents(path: Path, top: Path) -> None:
+    """Remove the empty directories above `path`, below `top`: Ollama refuses to start on some empty ones."""
+    for parent in path.parents:
+        if parent == top or top not in parent.parents:
+            return
+        try:
+            parent.rmdir()
+        except OSError:
+            return
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that we may still write (f_bavail)."""
+    figures = os.statvfs(path)
+    return figures.f_bavail * figures.f_frsize
+
+
+def is_full(error: BaseException) -> bool:
+    """The disk or the quota is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def store_trouble(error: OSError, store: Path) -> JetsonDeployError:
+    """The error for a failed file operation in the store."""
+    where = error.filename or store
+    if is_full(error):
+        return disk_full(store, None)
+    if error.errno == errno.EFBIG:
+        return ResourceError(
+            f"the filesystem of {store} cannot hold a file of that size",
+            hint="FAT32 ends at 4 GiB: put the store on ext4 with --store DIR",
+            code="file-too-large",
+        )
+    cause, hint, code = _cause(error, store)
+    return PreflightError(f"the store {store} {cause} ({where}: {error.strerror})", hint=hint, code=code)
+
+
+def _cause(error: OSError, store: Path) -> tuple[str, str, str]:
+    other = "or use another directory with --store DIR"
+    if error.errno == errno.EROFS:
+        return "is on a read-only filesystem", f"remount it writable, {other}", "store-read-only"
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return "is not a directory", f"move the file away, {other}", "store-not-a-directory"
+    if error.errno == errno.EXDEV:
+        return "is spread over two filesystems", f"put blobs and manifests on one, {other}", "store-split"
+    if error.errno in _GONE:
+        return "is gone: its disk does not answer", f"check the disk (dmesg), mount it again, {other}", "store-gone"
+    return "cannot be written", f"run with sudo, {other}", "store-not-writable"
+
+
+def disk_full(store: Path, need: int | None) -> ResourceError:
+    """`need`: bytes that were still to be written, where that is known."""
+    try:
+        have = f"{free_bytes(store)} bytes"
+    except OSError:
+        have = "an unknown amount"
+    wanted = f"need {need} bytes" if need is not None else "the disk or the quota is full"
+    return ResourceError(
+        f"not enough room in the store {store}: {wanted}, have {have}",
+        hint="free room there, or use another disk with --store DIR; finished blobs are kept",
+        code="disk-full",
+    )

@@ -1,0 +1,74 @@
+"""One writer per store: `flock` on a file inside it, freed by the kernel when the holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+from jetson_deploy.errors import LockedError
+from jetson_deploy.events import Note, Reporter
+from jetson_deploy.store.interrupt import check_stop
+from jetson_deploy.store.layout import StorePaths, store_trouble
+
+POLL_SECONDS = 0.1
+
+
+@contextlib.contextmanager
+def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop: threading.Event) -> Iterator[None]:
+    """Hold the store; wait for another run at most `wait_seconds`, saying so once. What dead runs left is removed.
+
+    Raises LockedError `store-locked`, InterruptedRunError, PreflightError when the file cannot be locked.
+    """
+    try:
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise store_trouble(error, paths.root) from error
+    try:
+        _take(descriptor, paths, wait_seconds, report, stop)
+        _remove_leftovers(paths)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Reporter, stop: threading.Event) -> None:
+    deadline = time.monotonic() + wait_seconds
+    told = False
+    while not _locked(descriptor, paths):
+        holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+        if time.monotonic() >= deadline:
+            raise LockedError(
+                f"another run (pid {holder}) has been writing the store {paths.root} for {wait_seconds:g} s and more",
+                hint="wait for it to end; the lock frees itself when that process is gone",
+                code="store-locked",
+            )
+        if not told:
+            report(Note(level="info", text=f"waiting for another run (pid {holder}) that writes {paths.root}"))
+            told = True
+        stop.wait(POLL_SECONDS)
+        check_stop(stop, "while waiting for another run; nothing was changed")
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def _locked(descriptor: int, paths: StorePaths) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise store_trouble(error, paths.root) from error
+    return True
+
+
+def _remove_leftovers(paths: StorePaths) -> None:
+    """Holding the lock means that no living run owns anything in there."""
+    try:
+        for leftover in paths.temporary.iterdir():
+            leftover.unlink()
+    except OSError as error:
+        raise store_trouble(error, paths.root) from error

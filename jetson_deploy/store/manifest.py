@@ -1,0 +1,102 @@
+"""The manifest of a model: which blobs it is made of (Docker's schema 2 with Ollama's media types)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from jetson_deploy.errors import IntegrityError
+
+MANIFEST_BYTES = 4 << 20
+"""Cap on a manifest's size; Ollama's own have under 1 kB."""
+MODEL_BYTES = 4 << 40
+"""Cap on the sum of the blobs; the largest DeepSeek-R1 has 404 GB."""
+_MODEL_MEDIA = "application/vnd.ollama.image."
+_MANIFEST_MEDIA = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+)
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """One file of a model: config or layer. `size` in bytes."""
+
+    digest: Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+    size: Annotated[int, Meta(ge=0, le=MODEL_BYTES)]
+    mediaType: Annotated[str, Meta(max_length=255)] = ""  # noqa: N815 - the format's spelling
+
+    @property
+    def file_name(self) -> str:
+        """Name below `blobs/`."""
+        return self.digest.replace(":", "-")
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    schemaVersion: int  # noqa: N815 - the format's spelling
+    config: Blob
+    layers: Annotated[tuple[Blob, ...], Meta(min_length=1, max_length=10_000)]
+    mediaType: str = _MANIFEST_MEDIA[0]  # noqa: N815 - the format's spelling
+
+    @property
+    def blobs(self) -> tuple[Blob, ...]:
+        """Config and layers, each digest once: the small ones first, so that little is lost on a cut."""
+        distinct = {blob.digest: blob for blob in (self.config, *self.layers)}
+        return tuple(sorted(distinct.values(), key=lambda b: (b.size, b.digest)))
+
+    @property
+    def total_bytes(self) -> int:
+        """As /api/tags counts it for a model without repeated layers."""
+        return sum(blob.size for blob in self.blobs)
+
+
+def manifest_digest(raw: bytes) -> str:
+    """64 hex digits; `ollama list` shows the first 12."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def parse_manifest(raw: bytes, what: str) -> Manifest:
+    """Read a manifest from anywhere. Raises IntegrityError `manifest-damaged` or `not-a-model`, naming `what`.
+
+    diff_ids of the config are not compared: Ollama's own of 2025-05 do not match their layers.
+    """
+    if len(raw) > MANIFEST_BYTES:
+        raise _damaged(what, f"it has more than {MANIFEST_BYTES >> 20} MiB")
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    # ValueError covers broken UTF-8; RecursionError comes from deep nesting in keys that are not ours.
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _damaged(what, str(error)) from None
+    problem = _contradiction(manifest)
+    if problem:
+        raise _damaged(what, problem)
+    if not any(layer.mediaType.startswith(_MODEL_MEDIA) for layer in manifest.layers):
+        raise IntegrityError(
+            f"{what} is not a model of Ollama: none of its layers is an {_MODEL_MEDIA}* one",
+            hint="check the name; container images are pulled by the engine, not into the model store",
+            code="not-a-model",
+        )
+    return manifest
+
+
+def _contradiction(manifest: Manifest) -> str | None:
+    if manifest.schemaVersion != 2:
+        return f"schemaVersion is {manifest.schemaVersion}, not 2"
+    if manifest.mediaType not in _MANIFEST_MEDIA:
+        return f"its mediaType is {manifest.mediaType[:100]!r}"
+    sizes = {(blob.digest, blob.size) for blob in (manifest.config, *manifest.layers)}
+    if len(sizes) != len(manifest.blobs):
+        return "one digest is listed with two sizes"
+    if manifest.total_bytes > MODEL_BYTES:
+        return f"its blobs sum up to {manifest.total_bytes} bytes"
+    return None
+
+
+def _damaged(what: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"the manifest of {what} cannot be used: {why}",
+        hint="try again; if it stays, the registry or a proxy on the way is at fault",
+        code="manifest-damaged",
+    )

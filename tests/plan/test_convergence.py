@@ -1,0 +1,168 @@
+"""What a deployment that serves, or leftovers of an interrupted run, do to the plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BOARD = Path(__file__).parent.parent / "hosts" / "orin-nano-8gb-jp6.2" / "root"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(BOARD, tmp_path / "root", symlinks=True))
+
+
+def plan(root: Path, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(root), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        check=False,
+    )
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def verbs(document: dict[str, Any]) -> list[str]:
+    return [step["do"] for step in document["steps"]]
+
+
+def record(root: Path, *containers: dict[str, Any], **changes: Any) -> None:
+    path = root / "recorded" / "engine.json"
+    answers = json.loads(path.read_text())
+    path.write_text(json.dumps({**answers, "containers": list(containers), **changes}))
+
+
+def container(document: dict[str, Any], name: str, state: str = "running", **labels: str) -> dict[str, Any]:
+    return {
+        "Id": name.encode().hex().ljust(64, "0"),
+        "Names": [f"/{name}"],
+        "Image": document["image"]["reference"],
+        "State": state,
+        "Labels": {**document["spec"]["labels"], **{f"io.jetson-deploy.{k}": v for k, v in labels.items()}},
+    }
+
+
+def test_a_fresh_host_gets_every_step_in_order(root: Path) -> None:
+    assert verbs(plan(root)) == [
+        "stage-image",
+        "stage-model",
+        "create-container",
+        "start-container",
+        "prove",
+        "commit",
+    ]
+
+
+def test_a_converged_host_gets_an_empty_plan(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1"))
+    again = plan(root)
+    assert again["steps"] == []
+    assert again["container"] == "jd-default-1"
+
+
+def test_a_deployment_that_serves_keeps_its_model_although_little_memory_is_left(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1"))
+    meminfo = root / "proc" / "meminfo"
+    lines = [
+        "MemAvailable:     400000 kB" if line.startswith("MemAvailable") else line
+        for line in meminfo.read_text().splitlines()
+    ]
+    meminfo.write_text("\n".join(lines) + "\n")
+    again = plan(root)
+    assert again["model"]["name"] == fresh["model"]["name"]
+    assert again["steps"] == []
+
+
+def test_flags_of_the_deployment_are_kept_until_another_value_is_asked_for(root: Path) -> None:
+    fresh = plan(root, "1.5b", "--accept-cpu", "--parallel", "2")
+    record(root, container(fresh, "jd-default-1"))
+    assert plan(root)["steps"] == []
+    assert plan(root)["accept_cpu"] is True
+    assert "create-container" in verbs(plan(root, "--refuse-cpu"))
+
+
+def test_another_model_replaces_the_deployment_and_the_old_one_stops_after_staging(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1"))
+    other = plan(root, "1.5b")
+    assert verbs(other) == [
+        "stage-image",
+        "stage-model",
+        "create-container",
+        "stop-container",
+        "start-container",
+        "prove",
+        "commit",
+    ]
+    assert other["container"] == "jd-default-2"
+    assert other["steps"][-1]["replaces"] == "jd-default-1"
+
+
+def test_a_candidate_of_an_interrupted_run_is_removed_and_does_not_count_as_the_deployment(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1"), container(fresh, "jd-default-2-candidate", revision="2"))
+    again = plan(root)
+    assert verbs(again) == ["remove-container"]
+    assert again["steps"][0]["container"] == "jd-default-2-candidate"
+
+
+def test_a_stopped_deployment_is_started_and_proven_not_made_again(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1", state="exited"))
+    assert verbs(plan(root))[-2:] == ["start-container", "prove"]
+
+
+def test_an_image_that_the_engine_holds_is_not_staged_again(root: Path) -> None:
+    fresh = plan(root)
+    reference = fresh["image"]["reference"]
+    digest = reference.split(":")[0] + "@" + reference.split("@")[1]
+    record(root, images=[{"Id": "sha256:1", "RepoTags": [], "RepoDigests": [digest], "Size": 1}])
+    assert "stage-image" not in verbs(plan(root))
+
+
+def test_a_foreign_container_with_our_name_is_refused_and_not_touched(root: Path) -> None:
+    foreign = {"Id": "f" * 64, "Names": ["/jd-default-1"], "Image": "nginx", "State": "running", "Labels": {}}
+    record(root, foreign)
+    error = plan(root)
+    assert (error["code"], error["exit_code"]) == ("name-taken", 3)
+
+
+def test_a_missing_nvidia_runtime_is_refused_with_the_commands_that_add_it(root: Path) -> None:
+    path = root / "recorded" / "engine.json"
+    answers = json.loads(path.read_text())
+    answers["info"]["Runtimes"] = {"runc": {"path": "runc"}}
+    path.write_text(json.dumps(answers))
+    error = plan(root)
+    assert (error["code"], error["exit_code"]) == ("nvidia-runtime-missing", 3)
+    assert "nvidia-ctk runtime configure" in error["hint"]
+
+
+@pytest.mark.parametrize("problem", ["absent", "permission", "hung"])
+def test_an_engine_that_does_not_answer_is_refused_with_a_fix(root: Path, problem: str) -> None:
+    (root / "recorded" / "engine.json").write_text(json.dumps({"problem": problem}))
+    error = plan(root)
+    assert (error["code"], error["exit_code"]) == (f"engine-{problem}", 3)
+    assert error["hint"]
+
+
+def test_a_disk_without_room_is_refused_with_need_and_have(root: Path) -> None:
+    (root / "recorded" / "disks.json").write_text(
+        json.dumps({"/": {"total_bytes": 64 * 10**9, "free_bytes": 12 * 10**9}})
+    )
+    error = plan(root)
+    assert (error["code"], error["exit_code"]) == ("disk-full", 6)
+    # 1.0 GB margin + model 5.2 GB + twice the image's 5.4 GB
+    assert "need 17.1 GB, have 12.0 GB" in error["message"]
