@@ -34,6 +34,9 @@ from jetson_deploy.spec import ContainerSpec
 if TYPE_CHECKING:
     from jetson_deploy.ollama.diagnose import Cause
 
+SAID_BY_THE_CHECK = ("cpu-fallback",)
+"""Causes that only repeat what the failed check has said, with a hint of its own."""
+
 
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """What the cutover may do to the host: the engine's verbs, bound to a client. Tests pass recording ones."""
@@ -130,7 +133,7 @@ def _explained(hands: Hands, candidate: str, error: JetsonDeployError) -> Jetson
         return error
     if log:
         error.details = (*error.details, f"log kept in {hands.keep_evidence(log)}")
-    if cause is not None:
+    if cause is not None and cause.id not in SAID_BY_THE_CHECK:
         error.message += f"; likely cause: {cause.title}"
         error.hint = cause.hint
         error.details = (*error.details, f"log line: {cause.evidence}")

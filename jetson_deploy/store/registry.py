@@ -42,9 +42,9 @@ class Registry:
         self.name, self.address = name, address
         self._stop = stop
         self._stall_seconds = stall_seconds
-        sockets = OpenSockets()
-        self._session = new_session(address, sockets)
-        self._watch = CutOnStop(sockets, stop)
+        self._sockets = OpenSockets()
+        self._session = new_session(address, self._sockets)
+        self._watch = CutOnStop(self._sockets, stop)
 
     def __enter__(self) -> Registry:
         self._watch.__enter__()
@@ -53,6 +53,8 @@ class Registry:
     def __exit__(self, *_: object) -> None:
         self._watch.__exit__()
         self._session.close()
+        # urllib3 closes a connection when its pool is collected; the traceback of a failure keeps the pool alive.
+        self._sockets.cut()
 
     def manifest(self) -> bytes:
         """The manifest as served. Raises NetworkError, PassingTrouble, WrongContent."""
@@ -106,7 +108,7 @@ class Registry:
         try:
             check_stop(self._stop)
             yield
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             check_stop(self._stop)
             raise trouble.of_exception(self.address, error, self._stall_seconds) from error
 

@@ -155,3 +155,11 @@ def test_an_unlisted_release_is_the_nearest_lower_one_of_its_major(
 def test_a_release_whose_jetpack_is_not_known_stays_without_one() -> None:
     found = look_up("39.1.0", load_catalog())
     assert (found.l4t_assumed, found.jetpack, found.jetpack_assumed) == (None, None, False)
+
+
+def test_the_release_file_goes_before_a_package_of_another_release_and_that_is_noted(tmp_path: Path) -> None:
+    release_file(tmp_path).write_text(GOOD)
+    write_packages(tmp_path, core="36.4.7-20250918154033")
+    facts = detected(tmp_path)
+    assert (facts.l4t, facts.l4t_source) == ("36.4.3", "/etc/nv_tegra_release")
+    assert "/etc/nv_tegra_release says 36.4.3, package nvidia-l4t-core is 36.4.7" in facts.notes

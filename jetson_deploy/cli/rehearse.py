@@ -1,0 +1,219 @@
+"""`rehearse`: the whole flow on a simulated board, with real engine, registry, Ollama and tokens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.render import answer, print_document, print_event, say, table
+from jetson_deploy.cli.reporters import PlainReporter
+from jetson_deploy.events import Finished, Reporter
+
+if TYPE_CHECKING:
+    from jetson_deploy.rehearsal.session import Session
+
+PROMPT = "Say in one short sentence what an edge computer is."
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    exit_code: int
+    seconds: float
+
+
+@click.command("rehearse")
+@click.argument("board", required=False)
+@click.option("--model", metavar="MODEL", help="Instead of the one that the plan picks.")
+@click.option("--keep", is_flag=True, help="Leave it running to play with.")
+@click.option("--fault", "fault_name", metavar="NAME", help="Break one thing; exit 0 when it was handled as promised.")
+@click.option("--list", "list_only", is_flag=True, help="The boards and faults there are.")
+@click.option("--stop", "stop_id", metavar="ID", help="End a kept rehearsal (`all`: every one).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`.")
+@click.option("-v", "--verbose", is_flag=True, help="Every detail.")
+def command(**options: Any) -> int:
+    """Run detect, plan, up, status, chat and down on a captured BOARD, with real parts started for it.
+
+    Simulated: the board and its memory, and the weights (SmolLM2, 98 MB). There is no GPU, so the rehearsal
+    accepts the CPU, and says so. Needs root; Docker Engine and registry run in a network namespace of their own.
+    """
+    if options["list_only"]:
+        return _list(options["as_json"])
+    if options["stop_id"]:
+        return _stop(options["stop_id"], options["as_json"])
+    from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+    from jetson_deploy.rehearsal.session import Session
+
+    board = options["board"] or DEFAULT_BOARD
+    session = Session(board, find_board(board))
+    report: Reporter = print_event if options["as_events"] else PlainReporter()
+    say(f"simulated: {session.words}")
+    say("real: Docker Engine, registry, Ollama, tokens")
+    show = Show(session, report, options)
+    if options["fault_name"]:
+        return show.fault(options["fault_name"])
+    return show.rehearse()
+
+
+class Show:
+    """Runs the parts in order and tells how each ended."""
+
+    def __init__(self, session: Session, report: Reporter, options: dict[str, Any]) -> None:
+        self._session, self._report, self._options = session, report, options
+        self._quiet = options["as_json"] or options["as_events"]
+        self._parts: list[Part] = []
+        self._up: dict[str, Any] = {}
+
+    def rehearse(self) -> int:
+        keep = False
+        try:
+            self._timed("start engine and registry", self._start)
+            self._timed("fill registry with stand-ins", self._fill)
+            code = self._verbs()
+            keep = code == 0 and self._options["keep"]
+        finally:
+            if not keep:
+                self._session.stop()
+        return self._end(code)
+
+    def fault(self, name: str) -> int:
+        from jetson_deploy.rehearsal.faults import find_fault, show_fault
+
+        fault = find_fault(name)
+        try:
+            self._session.start()
+            handled = show_fault(self._session, fault, self._options["model"], self._report)
+        finally:
+            self._session.stop()
+        code = 0 if handled else 1
+        text = f"fault {name}: {'handled as promised' if handled else 'NOT handled as promised'}"
+        if self._options["as_events"]:
+            print_event(Finished(exit_code=code, result="handled" if handled else "not-handled", message=text))
+        elif self._options["as_json"]:
+            print_document({"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled})
+        else:
+            answer(text)
+        return code
+
+    def _verbs(self) -> int:
+        store = ("--store", str(self._session.store))
+        model = (self._options["model"],) if self._options["model"] else ()
+        flow: list[tuple[str, tuple[str, ...]]] = [
+            ("detect", ("detect", *store)),
+            ("plan", ("plan", *model, *store, "--accept-cpu")),
+            ("up", ("up", *model, *store, "--accept-cpu")),
+            ("up again", ("up",)),
+            ("status", ("status",)),
+            ("chat", ("chat", PROMPT)),
+        ]
+        if not self._options["keep"]:
+            flow.append(("down", ("down", "--purge")))
+        for name, arguments in flow:
+            code = self._verb(name, arguments)
+            if code != 0:
+                return code
+        return 0
+
+    def _verb(self, name: str, arguments: tuple[str, ...]) -> int:
+        say(f"\n$ jetson-deploy {' '.join(arguments)}")
+        started = time.monotonic()
+        judged = name.startswith("up again")
+        done = self._session.verb(
+            *arguments, *(("--json",) if judged or self._quiet else ()), capture=judged or self._quiet
+        )
+        code = self._nothing_changed(done) if judged else done.returncode
+        if name == "up" and self._quiet:
+            self._up = _document(done)
+        if self._quiet and done.returncode != 0:
+            sys.stderr.write(done.stderr)
+        self._parts.append(Part(name=name, exit_code=code, seconds=round(time.monotonic() - started, 2)))
+        return code
+
+    def _nothing_changed(self, done: subprocess.CompletedProcess[str]) -> int:
+        if done.returncode != 0:
+            sys.stderr.write(done.stderr)
+            return done.returncode
+        result = _document(done).get("result")
+        say(f"second up: {result}")
+        return 0 if result == "no-changes" else 1
+
+    def _start(self) -> None:
+        self._session.start()
+
+    def _fill(self) -> None:
+        self._session.fill(self._options["model"], self._report)
+
+    def _timed(self, name: str, act: Any) -> None:
+        started = time.monotonic()
+        act()
+        self._parts.append(Part(name=name, exit_code=0, seconds=round(time.monotonic() - started, 2)))
+
+    def _end(self, code: int) -> int:
+        kept = self._session.kept() if self._options["keep"] and code == 0 else None
+        if self._options["as_events"]:
+            print_event(Finished(exit_code=code, result="done" if code == 0 else "failed"))
+        elif self._options["as_json"]:
+            extra = {**msgspec.to_builtins(kept), **_named(self._up)} if kept else {}
+            parts = [msgspec.to_builtins(p) for p in self._parts]
+            print_document({"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra})
+        else:
+            self._summary(code)
+            if kept is not None:
+                say(f"\nit goes on running: try  {kept.jd} chat")
+                say(f"end it with  jetson-deploy rehearse --stop {kept.id}")
+        return code
+
+    def _summary(self, code: int) -> None:
+        say("")
+        rows = [
+            (p.name, f"{'ok' if p.exit_code == 0 else f'exit {p.exit_code}'}, {p.seconds:.1f} s") for p in self._parts
+        ]
+        answer(table(rows, "  "))
+        total = sum(p.seconds for p in self._parts)
+        words = "every part passed" if code == 0 else f"failed with exit code {code}"
+        answer(f"rehearsal on {self._session.board}: {words}, {total:.1f} s; simulated: {self._session.words}")
+
+
+def _document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        return {}
+    return document
+
+
+def _named(up: dict[str, Any]) -> dict[str, Any]:
+    return {key: up.get(key) for key in ("container", "model", "image", "endpoint", "tokens_per_second")}
+
+
+def _list(as_json: bool) -> int:
+    from jetson_deploy.rehearsal.board import board_roots
+    from jetson_deploy.rehearsal.faults import fault_lines
+    from jetson_deploy.rehearsal.session import kept_sessions
+
+    boards, running = sorted(board_roots()), [k.id for k in kept_sessions()]
+    if as_json:
+        faults = dict(fault_lines())
+        print_document({"schema": "jetson-deploy.rehearsals/1", "boards": boards, "faults": faults, "running": running})
+        return 0
+    answer("boards:\n" + "\n".join(f"  {name}" for name in boards))
+    answer("faults:\n" + table(fault_lines(), "  "))
+    answer(f"running: {', '.join(running) or 'none'}")
+    return 0
+
+
+def _stop(id_: str, as_json: bool) -> int:
+    from jetson_deploy.rehearsal.session import stop_kept
+
+    ended = stop_kept(None if id_ == "all" else id_)
+    if as_json:
+        print_document({"schema": "jetson-deploy.rehearsals/1", "ended": ended})
+    else:
+        answer(f"ended: {', '.join(ended) or 'none was running'}")
+    return 0

@@ -1,0 +1,44 @@
+"""What the rehearsal differs in, as a user's catalog overlay: digests and sizes of the stand-ins, nothing else.
+
+The memory need, the speed and the choice stay those of the real image and the real model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.names import check_image_reference
+
+
+def write_overlay(
+    directory: Path, *, image: str, image_digest: str, image_bytes: int, ollama: str, model: str, model_digest: str
+) -> None:
+    """`image` is the repository:tag that the plan picked, `model` its family:tag."""
+    reference = check_image_reference(image)
+    family, size = model.split(":")
+    _write(
+        directory / "containers" / "images" / f"{reference.name.replace('/', '-').replace('.', '-')}.yaml",
+        {
+            "repository": reference.name,
+            "tags": {
+                str(reference.tag): {
+                    "digest": image_digest,
+                    "size_bytes": image_bytes,
+                    "disk_bytes": None,
+                    "ollama": {"version": ollama, "reported": None, "why": "the rehearsal's stand-in"},
+                }
+            },
+        },
+    )
+    _write(
+        directory / "profiles" / "models" / f"{family}.yaml",
+        {"family": family, "sizes": {size: {"manifest_digest": model_digest}}},
+    )
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # JSON is YAML, and quotes what YAML would read as a number.
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")

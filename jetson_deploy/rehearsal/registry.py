@@ -1,0 +1,65 @@
+"""A real registry (docker-registry) that serves the stand-in image and the stand-in model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.rehearsal.namespace import Namespace
+from jetson_deploy.rehearsal.processes import end, spawn, wait_until
+
+ADDRESS = "127.0.0.1:5000"
+CONFIGURATION = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {data}}}}}
+http: {{addr: {address}}}
+"""
+
+
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
+    directory: Path
+    namespace: Namespace
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "registry"
+
+    def start(self) -> int:
+        """Its pid, once it answers."""
+        configuration = self.directory / "registry.yml"
+        configuration.write_text(CONFIGURATION.format(data=self.data, address=ADDRESS))
+        log = self.directory / "registry.log"
+        pid = spawn([*self.namespace.enter(), "docker-registry", "serve", str(configuration)], log)
+        wait_until(self._answers, pid, "the registry", log)
+        return pid
+
+    def stop(self, pid: int) -> None:
+        end(pid)
+
+    def push(self, bundle: Path) -> None:
+        """Push what `push.Bundle` wrote, from inside the namespace, over HTTP as any client would."""
+        argv = [*self.namespace.enter(), sys.executable, "-m", "jetson_deploy.rehearsal.push", ADDRESS, str(bundle)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise PreflightError(
+                f"the rehearsal's registry refused a push: {done.stderr.strip().splitlines()[-1:]}",
+                hint=f"see {self.directory / 'registry.log'}",
+                code="push-failed",
+            )
+
+    def blob(self, digest: str) -> Path:
+        """Where the registry keeps a blob; for the fault that damages it there."""
+        hexdigits = digest.removeprefix("sha256:")
+        return self.data / "docker/registry/v2/blobs/sha256" / hexdigits[:2] / hexdigits / "data"
+
+    def _answers(self) -> bool:
+        probe = [*self.namespace.enter(), sys.executable, "-c", _PROBE]
+        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+_PROBE = "import socket; socket.create_connection(('127.0.0.1', 5000), 1).close()"

@@ -1,0 +1,295 @@
+"""Fetching a model: what arrives, in which order, and what is never fetched twice."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from registry_server import Fault, Model, RegistryServer, serving, small_model
+
+from jetson_deploy import __version__
+from jetson_deploy.errors import IntegrityError, InterruptedRunError, LockedError, ResourceError, UsageError
+from jetson_deploy.events import Event, Note, Progress
+from jetson_deploy.names import parse_model_name
+from jetson_deploy.store.fetch import FetchResult
+from jetson_deploy.store.inventory import read_models
+from jetson_deploy.store.layout import prepare_store
+from jetson_deploy.store.lock import store_lock
+
+Fetch = Callable[..., FetchResult]
+
+
+def blob_file(store: Path, digest: str) -> Path:
+    return store / "blobs" / digest.replace(":", "-")
+
+
+def assert_whole(store: Path, model: Model, path: str = "registry.ollama.ai/library/deepseek-r1/7b") -> None:
+    assert (store / "manifests" / path).read_bytes() == model.manifest
+    for digest, content in model.blobs.items():
+        assert blob_file(store, digest).read_bytes() == content
+    assert list((store / ".jetson-deploy" / "tmp").iterdir()) == []
+
+
+def test_a_model_arrives_whole_and_in_ollamas_layout(fetch: Fetch, store: Path, model: Model) -> None:
+    result = fetch(expected_digest=model.digest)
+    assert result == FetchResult(manifest_digest=model.digest, fetched_bytes=model.size, reused_bytes=0)
+    assert_whole(store, model)
+    assert sorted(p.name for p in store.iterdir()) == [".jetson-deploy", "blobs", "manifests"]
+    assert len(list((store / "blobs").iterdir())) == len(model.blobs)
+
+
+def test_files_are_readable_for_the_server_whatever_the_umask(fetch: Fetch, store: Path, model: Model) -> None:
+    before = os.umask(0o077)
+    try:
+        fetch()
+    finally:
+        os.umask(before)
+    for path in [*store.rglob("*")]:
+        if ".jetson-deploy" not in path.parts or path.is_dir():
+            mode = stat.S_IMODE(path.stat().st_mode)
+            assert mode == (0o755 if path.is_dir() else 0o644), path
+
+
+def test_the_registry_is_asked_as_it_expects(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    fetch()
+    assert registry.seen[0] == "/v2/library/deepseek-r1/manifests/7b"
+    assert registry.headers[0]["Accept"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert all(h["User-Agent"] == f"jetson-deploy/{__version__}" for h in registry.headers)
+    assert registry.blob_requests()[-1] == model.largest
+
+
+def test_a_second_fetch_with_the_pinned_digest_asks_nobody(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    fetch(expected_digest=model.digest)
+    registry.seen.clear()
+    result = fetch(expected_digest=model.digest)
+    assert registry.seen == []
+    assert (result.fetched_bytes, result.reused_bytes) == (0, model.size)
+
+
+def test_a_second_fetch_without_a_pin_asks_for_the_manifest_alone(
+    fetch: Fetch, registry: RegistryServer, model: Model
+) -> None:
+    fetch()
+    registry.seen.clear()
+    fetch()
+    assert len(registry.seen) == 1
+
+
+def test_blobs_that_another_model_brought_are_used(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    other = registry.add("library/deepseek-r1:8b", small_model(seed=2))
+    fetch()
+    registry.seen.clear()
+    result = fetch("deepseek-r1:8b")
+    assert registry.blob_requests() == [other.largest]
+    assert result.reused_bytes == other.size - len(other.blobs[other.largest])
+
+
+def test_a_store_that_something_else_filled_is_hashed_once(
+    fetch: Fetch, store: Path, model: Model, events: list[Event]
+) -> None:
+    (store / "blobs").mkdir(parents=True)
+    for digest, content in model.blobs.items():
+        blob_file(store, digest).write_bytes(content)
+    assert fetch().fetched_bytes == 0
+    assert any(isinstance(e, Progress) and e.phase == "verifying" for e in events)
+    events.clear()
+    assert fetch().fetched_bytes == 0
+    assert not any(isinstance(e, Progress) and e.phase == "verifying" for e in events)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "short", "long", "empty"])
+def test_a_damaged_blob_is_replaced_and_the_others_stay(
+    damage: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model, events: list[Event]
+) -> None:
+    fetch(expected_digest=model.digest)
+    victim = blob_file(store, model.largest)
+    good = victim.read_bytes()
+    spoilt = {"flipped": b"x" + good[1:], "short": good[:-1], "long": good + b"x", "empty": b""}[damage]
+    victim.write_bytes(spoilt)
+    registry.seen.clear()
+    result = fetch(expected_digest=model.digest)
+    assert registry.blob_requests() == [model.largest]
+    assert result.fetched_bytes == len(good)
+    assert_whole(store, model)
+    assert any(isinstance(e, Note) and model.largest[7:] in e.text for e in events)
+
+
+def test_a_touched_blob_is_hashed_again_and_not_fetched(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    fetch(expected_digest=model.digest)
+    os.utime(blob_file(store, model.largest), (1, 1))
+    registry.seen.clear()
+    assert fetch(expected_digest=model.digest).fetched_bytes == 0
+    assert registry.seen == []
+
+
+@pytest.mark.parametrize("record", [b"", b"{", b"[]", b'{"version":1,"blobs":{"x":1}}', b'{"version":9,"blobs":{}}'])
+def test_a_damaged_record_of_verified_blobs_means_hashing_again(
+    record: bytes, fetch: Fetch, store: Path, model: Model
+) -> None:
+    fetch(expected_digest=model.digest)
+    (store / ".jetson-deploy" / "verified.json").write_bytes(record)
+    assert fetch(expected_digest=model.digest).reused_bytes == model.size
+
+
+def test_the_manifest_comes_last(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    registry.faults.append(Fault("status", path=model.largest, code=404))
+    with pytest.raises(Exception, match="does not have"):
+        fetch()
+    assert list((store / "manifests").iterdir()) == []
+    assert len(list((store / "blobs").iterdir())) == len(model.blobs) - 1
+    registry.faults.clear()
+    assert fetch().fetched_bytes == len(model.blobs[model.largest])
+
+
+def test_a_moved_tag_is_refused_and_both_digests_are_named(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    pinned = "1" * 64
+    with pytest.raises(IntegrityError) as caught:
+        fetch(expected_digest=pinned)
+    assert caught.value.code == "model-tag-moved"
+    assert pinned in caught.value.message
+    assert model.digest in caught.value.message
+    assert registry.blob_requests() == []
+    assert read_models(store) == ()
+
+
+def test_a_tag_that_moved_to_our_pin_replaces_the_old_manifest(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    fetch()
+    newer = registry.add("library/deepseek-r1:7b", small_model(seed=3))
+    fetch(expected_digest=newer.digest)
+    assert_whole(store, newer)
+
+
+def test_a_name_with_a_host_lies_under_that_host(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    host = registry.url.removeprefix("http://")
+    fetch(f"{host}/library/deepseek-r1:7b")
+    assert_whole(store, model, f"{host}/library/deepseek-r1/7b")
+
+
+def test_a_redirect_to_another_server_is_followed(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    with serving(RegistryServer(blobs=dict(model.blobs))) as other:
+        registry.blobs.clear()
+        registry.faults.append(Fault("redirect", path="/blobs/", to=other.url))
+        fetch()
+        assert len(other.blob_requests()) == len(model.blobs)
+    assert_whole(store, model)
+
+
+def test_a_blob_without_an_announced_length_arrives_too(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    registry.faults.append(Fault("unannounced", path="/blobs/"))
+    fetch()
+    assert_whole(store, model)
+
+
+def test_an_empty_layer_is_a_blob_like_others(fetch: Fetch, store: Path, registry: RegistryServer) -> None:
+    empty = registry.add("library/deepseek-r1:7b", small_model(weights_bytes=0))
+    fetch()
+    assert_whole(store, empty)
+
+
+def test_progress_counts_to_the_total_and_is_told_seldom(
+    fetch: Fetch, registry: RegistryServer, events: list[Event]
+) -> None:
+    big = registry.add("library/deepseek-r1:7b", small_model(weights_bytes=8_000_000))
+    ticks = iter(range(1_000_000))
+    fetch(clock=lambda: next(ticks) * 0.01)
+    told = [e for e in events if isinstance(e, Progress)]
+    assert {e.item for e in told} == {"model deepseek-r1:7b"}
+    assert {e.total_bytes for e in told} == {big.size}
+    assert (told[0].done_bytes, told[-1].done_bytes) == (0, big.size)
+    chunks = big.size / 65536
+    assert len(told) < chunks / 4
+
+
+def test_leftovers_of_a_killed_run_are_removed(fetch: Fetch, store: Path, model: Model) -> None:
+    paths = prepare_store(store)
+    (paths.temporary / "sha256-0000-1-2").write_bytes(b"half")
+    fetch()
+    assert_whole(store, model)
+
+
+def test_a_second_run_waits_for_the_first_and_says_so(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model, events: list[Event]
+) -> None:
+    held = store_lock(prepare_store(store), wait_seconds=0, report=events.append, stop=threading.Event())
+    with held:
+        waiting = threading.Thread(target=fetch)
+        waiting.start()
+        for _ in range(500):
+            if events:
+                break
+            threading.Event().wait(0.01)
+        assert registry.seen == []
+    waiting.join(20)
+    assert isinstance(events[0], Note)
+    assert str(os.getpid()) in events[0].text
+    assert_whole(store, model)
+
+
+def test_a_run_that_waited_too_long_names_the_holder(fetch: Fetch, store: Path, model: Model) -> None:
+    with (
+        store_lock(prepare_store(store), wait_seconds=0, report=print, stop=threading.Event()),
+        pytest.raises(LockedError) as caught,
+    ):
+        fetch(lock_seconds=0.0)
+    assert caught.value.exit_code == 75
+    assert str(os.getpid()) in caught.value.message
+
+
+def test_two_runs_at_once_fetch_every_blob_once(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    runs = [threading.Thread(target=fetch, kwargs={"expected_digest": model.digest}) for _ in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(30)
+    assert sorted(registry.blob_requests()) == sorted(model.blobs)
+    assert_whole(store, model)
+
+
+def test_too_little_room_is_told_before_the_first_byte(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    size = 3 << 40
+    registry.manifests["library/deepseek-r1:7b"] = model.manifest.replace(b'"size":300000', b'"size":%d' % size)
+    with pytest.raises(ResourceError) as caught:
+        fetch()
+    assert caught.value.code == "disk-full"
+    assert str(size + model.size - 300000) in caught.value.message
+    assert registry.blob_requests() == []
+
+
+def test_a_stop_before_the_start_changes_nothing(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(InterruptedRunError) as caught:
+        fetch(stop=stop)
+    assert caught.value.exit_code == 130
+    assert registry.seen == []
+
+
+@pytest.mark.parametrize("changed", [{"expected_digest": "12"}, {"registry": "ftp://x"}])
+def test_bad_arguments_are_refused_before_anything_is_written(
+    changed: dict[str, Any], fetch: Fetch, store: Path
+) -> None:
+    with pytest.raises(UsageError):
+        fetch(**changed)
+    assert not store.exists()
+
+
+def test_a_name_of_another_host_is_not_taken_from_the_default_registry(
+    fetch: Fetch, registry: RegistryServer, model: Model
+) -> None:
+    with pytest.raises(Exception, match="127.0.0.1:1:|127.0.0.1:1 "):
+        fetch("127.0.0.1:1/library/deepseek-r1:7b")
+    assert registry.seen == []
+    assert parse_model_name("deepseek-r1:7b").registry is None

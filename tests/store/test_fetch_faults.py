@@ -1,0 +1,240 @@
+"""A registry that cuts, stalls, lies or refuses: retried where that can help, told in words, nothing wrong kept."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from registry_server import Fault, Model, RegistryServer
+
+from jetson_deploy.errors import IntegrityError, InterruptedRunError, JetsonDeployError, NetworkError
+from jetson_deploy.events import Event, Note
+from jetson_deploy.store.fetch import FetchResult
+from jetson_deploy.store.inventory import read_models
+
+Fetch = Callable[..., FetchResult]
+
+
+def assert_nothing_wrong_is_kept(store: Path, model: Model) -> None:
+    for path in (store / "blobs").iterdir():
+        assert path.read_bytes() == model.blobs[path.name.replace("-", ":", 1)]
+    assert list((store / ".jetson-deploy" / "tmp").iterdir()) == []
+    assert [m for m in read_models(store) if not m.complete] == []
+
+
+PASSING = [
+    Fault("cut", after=0),
+    Fault("cut", after=150_000),
+    Fault("cut", after=299_999),
+    Fault("drop"),
+    Fault("corrupt", after=0),
+    Fault("corrupt", after=200_000),
+    Fault("short", after=150_000),
+    Fault("unannounced", after=150_000),
+    Fault("long"),
+    Fault("longer-unannounced", after=1),
+    Fault("longer-unannounced", after=1_000_000),
+    Fault("status", code=500),
+    Fault("status", code=503),
+    Fault("status", code=429),
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda f: f"{f.kind}-{f.after or f.code}")
+def test_a_fault_that_passes_is_outlived(
+    fault: Fault, fetch: Fetch, store: Path, registry: RegistryServer, model: Model, pauses: list[float], events: list[Event]
+) -> None:
+    registry.faults.append(Fault(fault.kind, model.largest, 2, fault.after, fault.code))
+    result = fetch(expected_digest=model.digest)
+    assert result.fetched_bytes == model.size
+    assert read_models(store)[0].complete
+    assert_nothing_wrong_is_kept(store, model)
+    assert pauses == [1.0, 4.0]
+    assert sum(isinstance(e, Note) and "trying again" in e.text for e in events) == 2
+
+
+LASTING = [
+    (Fault("cut", after=150_000), NetworkError, "fetch-interrupted"),
+    (Fault("drop"), NetworkError, "registry-unreachable"),
+    (Fault("corrupt", after=7), IntegrityError, "blob-corrupt"),
+    (Fault("short", after=150_000), IntegrityError, "blob-corrupt"),
+    (Fault("long"), IntegrityError, "blob-corrupt"),
+    (Fault("status", code=502), NetworkError, "registry-unreachable"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind", "code"), LASTING, ids=lambda v: getattr(v, "kind", None))
+def test_a_fault_that_stays_is_an_error_after_three_tries(
+    fault: Fault,
+    kind: type[JetsonDeployError],
+    code: str,
+    fetch: Fetch,
+    store: Path,
+    registry: RegistryServer,
+    model: Model,
+) -> None:
+    registry.faults.append(Fault(fault.kind, model.largest, after=fault.after, code=fault.code))
+    with pytest.raises(kind) as caught:
+        fetch()
+    assert caught.value.code == code
+    assert registry.blob_requests().count(model.largest) == 3
+    assert "\n" not in caught.value.message
+    assert caught.value.hint
+    assert read_models(store) == ()
+    assert_nothing_wrong_is_kept(store, model)
+
+
+REFUSED = [
+    ("/manifests/", 404, "model-not-found-in-registry"),
+    ("/manifests/", 412, "model-needs-newer-client"),
+    ("/manifests/", 401, "registry-refused"),
+    ("/blobs/", 404, "blob-not-found-in-registry"),
+    ("/blobs/", 403, "registry-refused"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "code"), REFUSED)
+def test_a_refusal_that_no_try_can_heal_is_told_at_once(
+    path: str, status: int, code: str, fetch: Fetch, registry: RegistryServer, model: Model, pauses: list[float]
+) -> None:
+    registry.faults.append(Fault("status", path=path, code=status))
+    with pytest.raises(NetworkError) as caught:
+        fetch()
+    assert caught.value.code == code
+    assert "deepseek-r1:7b" in caught.value.message
+    assert pauses == []
+
+
+def test_an_unknown_model_is_told_with_the_registrys_address(fetch: Fetch, registry: RegistryServer) -> None:
+    with pytest.raises(NetworkError) as caught:
+        fetch("deepseek-r2:1b")
+    assert caught.value.message == f"{registry.url} has no model deepseek-r2:1b"
+
+
+@pytest.mark.parametrize("kind", ["stall", "silence"])
+def test_a_stalled_registry_is_left_after_the_patience(
+    kind: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    registry.faults.append(Fault(kind, model.largest, after=70_000))
+    with pytest.raises(NetworkError) as caught:
+        fetch(stall_seconds=0.2)
+    assert caught.value.code == "registry-stalled"
+    assert "0.2 s" in caught.value.message
+    assert_nothing_wrong_is_kept(store, model)
+
+
+@pytest.mark.parametrize("kind", ["stall", "silence"])
+@pytest.mark.parametrize("path", ["/manifests/", "/blobs/"])
+def test_a_stop_ends_a_silent_transfer_within_a_moment(
+    kind: str, path: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    registry.faults.append(Fault(kind, path, after=100))
+    stop = threading.Event()
+    asked = threading.Thread(target=lambda: registry.asked.wait(20) and stop.set())
+    asked.start()
+    with pytest.raises(InterruptedRunError):
+        fetch(stop=stop, stall_seconds=60.0)
+    ended = time.monotonic()
+    asked.join()
+    assert time.monotonic() - ended < 2
+    assert not registry.closing.is_set()
+    assert_nothing_wrong_is_kept(store, model)
+
+
+def test_a_stop_ends_the_pause_between_tries(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    registry.faults.append(Fault("status", code=503))
+    stop = threading.Event()
+    with pytest.raises(InterruptedRunError):
+        fetch(stop=stop, sleep=None, report=lambda event: stop.set())
+    assert len(registry.seen) == 1
+
+
+def test_a_refused_connection_names_host_and_port(fetch: Fetch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(NetworkError) as caught:
+        fetch(registry=f"http://127.0.0.1:{port}")
+    assert caught.value.message == f"cannot reach 127.0.0.1:{port}: Connection refused"
+    assert caught.value.code == "registry-unreachable"
+
+
+def test_a_redirect_to_a_dead_server_names_that_server(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    registry.faults.append(Fault("redirect", path="/blobs/", to=f"http://127.0.0.1:{port}"))
+    with pytest.raises(NetworkError) as caught:
+        fetch()
+    assert f"127.0.0.1:{port}" in caught.value.message
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://", "http://[::1"])
+def test_a_redirect_to_an_unusable_address_is_refused_at_once(
+    target: str, fetch: Fetch, registry: RegistryServer, model: Model, pauses: list[float]
+) -> None:
+    registry.faults.append(Fault("redirect", path="/blobs/", to=target))
+    with pytest.raises(NetworkError) as caught:
+        fetch()
+    assert caught.value.code == "registry-redirect"
+    assert pauses == []
+
+
+def test_a_redirect_in_circles_ends(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    registry.faults.append(Fault("redirect", path="/blobs/", to=registry.url))
+    with pytest.raises(NetworkError) as caught:
+        fetch()
+    assert caught.value.code == "registry-redirect"
+    assert len(registry.seen) < 10
+
+
+def test_a_signed_address_that_expired_is_asked_for_again(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    registry.faults += [
+        Fault("redirect", path=model.largest, times=1, to=registry.url),
+        Fault("status", path=model.largest, times=1, code=403),
+    ]
+    fetch()
+    assert read_models(store)[0].complete
+
+
+def test_a_lie_about_the_manifests_digest_is_not_believed(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    registry.faults.append(Fault("lying-digest", path="/manifests/"))
+    with pytest.raises(IntegrityError) as caught:
+        fetch()
+    assert caught.value.code == "manifest-corrupt"
+    assert read_models(store) == ()
+
+
+def test_a_manifest_damaged_on_its_way_is_fetched_again(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    registry.faults.append(Fault("corrupt", path="/manifests/", times=1, after=300))
+    assert fetch(expected_digest=model.digest).manifest_digest == model.digest
+
+
+def test_an_endless_manifest_is_cut_off(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
+    registry.faults.append(Fault("longer-unannounced", path="/manifests/", after=5 << 20))
+    with pytest.raises(IntegrityError) as caught:
+        fetch()
+    assert caught.value.code == "manifest-corrupt"
+
+
+def test_a_container_image_is_not_taken_for_a_model(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+    registry.manifests["library/deepseek-r1:7b"] = model.manifest.replace(b"vnd.ollama.image", b"vnd.docker.image")
+    with pytest.raises(IntegrityError) as caught:
+        fetch()
+    assert caught.value.code == "not-a-model"
+    assert registry.blob_requests() == []
+
+
+def test_a_password_file_of_the_user_is_not_sent_to_loopback(
+    fetch: Fetch, registry: RegistryServer, model: Model
+) -> None:
+    fetch()
+    assert not any("Authorization" in headers for headers in registry.headers)
