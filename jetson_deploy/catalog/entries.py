@@ -249,6 +249,8 @@ class Issue(Entry, frozen=True, kw_only=True):
     severity: Literal["block", "degrade", "warn"]
     symptoms: tuple[str, ...]
     """Python regular expressions, matched ignoring case."""
+    advice: str = ""
+    """One line for a user of this tool; without it the first of `fix` is shown."""
     fix: tuple[str, ...]
     autofix: Literal["safe", "consent", "manual"] = "manual"
     """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: told."""

@@ -74,6 +74,8 @@ def _layer(binary: Path, *, wrong: bool) -> bytes:
             tar.addfile(entry)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
         _add(tar, "usr/local/bin/ollama", AARCH64_STUB if wrong else binary.read_bytes(), 0o755)
+        if wrong:  # without a shell the init would say `No such file`: it tries one for what is no program
+            _add(tar, "bin/sh", AARCH64_STUB, 0o755)
         for library in [] if wrong else _libraries(binary):
             _add(tar, str(library).lstrip("/"), library.read_bytes(), 0o755)
     return out.getvalue()

@@ -51,10 +51,8 @@ class VerifiedBlobs:
         temporary = self._paths.temporary / f"verified-{os.getpid()}"
         kept = {name: identity for name, identity in self._blobs.items() if (self._paths.blobs / name).exists()}
         content = msgspec.json.encode(_Record(version=1, blobs=kept))
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        # Not fsynced: a record lost in a power cut costs one more hashing, never a wrong blob.
+        temporary.write_bytes(content)
         temporary.replace(self._paths.verified)
 
 

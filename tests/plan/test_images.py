@@ -109,7 +109,7 @@ def test_an_overlay_can_add_an_image_by_a_file_alone(tmp_path: Path) -> None:
         """
 tags:
   9.9.9-r36.4:
-    digest: sha256:{0}
+    digest: sha256:{digest}
     size_bytes: 1000
     l4t: [{{from: "36.4", below: "37"}}]
     payloads: [jetpack6]
@@ -119,6 +119,6 @@ tags:
     ollama: {{version: 9.9.9, confidence: verified}}
     source: [a test]
     confidence: reported
-""".format("a" * 64)
+""".format(digest="a" * 64)
     )
     assert chosen("orin-nano-8gb-jp6.2", "--catalog", str(tmp_path)).startswith("dustynv/ollama:9.9.9-r36.4@sha256:aaa")

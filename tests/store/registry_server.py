@@ -112,7 +112,7 @@ class RegistryServer:
         return Fault("none")
 
     def content(self, path: str) -> bytes | None:
-        match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path)
+        match = re.fullmatch(r"(?:http://registry.invalid)?/v2/(.+)/(manifests|blobs)/([^/]+)", path)
         if match is None:
             return None
         name, kind, reference = match.groups()
@@ -127,7 +127,7 @@ def serving(server: RegistryServer | None = None) -> Iterator[RegistryServer]:
     class Handler(_Handler):
         served = registry
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = _Server(("127.0.0.1", 0), Handler)
     http.daemon_threads = False
     thread = threading.Thread(target=http.serve_forever, args=(0.02,))
     thread.start()
@@ -139,6 +139,11 @@ def serving(server: RegistryServer | None = None) -> Iterator[RegistryServer]:
         http.shutdown()
         thread.join()
         http.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is what these tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -172,14 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _status(self, fault: Fault) -> None:
         self.send_response(307 if fault.kind == "redirect" else fault.code)
         if fault.kind == "redirect":
-            self.send_header("Location", fault.to + (self.path if fault.to.endswith(self._digits()) else ""))
+            # A bare http://host:port gets the request's path; any other target is used as it is.
+            self.send_header("Location", fault.to + (self.path if fault.to[-1:].isdigit() else ""))
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-    @staticmethod
-    def _digits() -> tuple[str, ...]:
-        """A bare `http://host:port` gets the request's path; any other target is used as it is."""
-        return tuple("0123456789")
 
     def _content(self, content: bytes, fault: Fault) -> None:
         digest = digest_of(content)
@@ -216,3 +217,14 @@ def _spoilt(content: bytes, fault: Fault) -> bytes:
     if fault.kind in ("long", "longer-unannounced"):
         return content + b"x" * (fault.after or 1)
     return content
+
+
+def blob_file(store: Path, digest: str) -> Path:
+    return store / "blobs" / digest.replace(":", "-")
+
+
+def assert_whole(store: Path, model: Model, path: str = "registry.ollama.ai/library/deepseek-r1/7b") -> None:
+    assert (store / "manifests" / path).read_bytes() == model.manifest
+    for digest, content in model.blobs.items():
+        assert blob_file(store, digest).read_bytes() == content
+    assert list((store / ".jetson-deploy" / "tmp").iterdir()) == []

@@ -46,7 +46,13 @@ PASSING = [
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda f: f"{f.kind}-{f.after or f.code}")
 def test_a_fault_that_passes_is_outlived(
-    fault: Fault, fetch: Fetch, store: Path, registry: RegistryServer, model: Model, pauses: list[float], events: list[Event]
+    fault: Fault,
+    fetch: Fetch,
+    store: Path,
+    registry: RegistryServer,
+    model: Model,
+    pauses: list[float],
+    events: list[Event],
 ) -> None:
     registry.faults.append(Fault(fault.kind, model.largest, 2, fault.after, fault.code))
     result = fetch(expected_digest=model.digest)
@@ -133,14 +139,19 @@ def test_a_stop_ends_a_silent_transfer_within_a_moment(
     kind: str, path: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model
 ) -> None:
     registry.faults.append(Fault(kind, path, after=100))
-    stop = threading.Event()
-    asked = threading.Thread(target=lambda: registry.asked.wait(20) and stop.set())
-    asked.start()
+    stop, stopped_at = threading.Event(), [0.0]
+
+    def stop_when_silent() -> None:
+        registry.asked.wait(20)
+        stopped_at[0] = time.monotonic()
+        stop.set()
+
+    watcher = threading.Thread(target=stop_when_silent)
+    watcher.start()
     with pytest.raises(InterruptedRunError):
         fetch(stop=stop, stall_seconds=60.0)
-    ended = time.monotonic()
-    asked.join()
-    assert time.monotonic() - ended < 2
+    assert time.monotonic() - stopped_at[0] < 2
+    watcher.join()
     assert not registry.closing.is_set()
     assert_nothing_wrong_is_kept(store, model)
 
@@ -225,7 +236,9 @@ def test_an_endless_manifest_is_cut_off(fetch: Fetch, registry: RegistryServer, 
     assert caught.value.code == "manifest-corrupt"
 
 
-def test_a_container_image_is_not_taken_for_a_model(fetch: Fetch, store: Path, registry: RegistryServer, model: Model) -> None:
+def test_a_container_image_is_not_taken_for_a_model(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
     registry.manifests["library/deepseek-r1:7b"] = model.manifest.replace(b"vnd.ollama.image", b"vnd.docker.image")
     with pytest.raises(IntegrityError) as caught:
         fetch()
@@ -233,8 +246,10 @@ def test_a_container_image_is_not_taken_for_a_model(fetch: Fetch, store: Path, r
     assert registry.blob_requests() == []
 
 
-def test_a_password_file_of_the_user_is_not_sent_to_loopback(
-    fetch: Fetch, registry: RegistryServer, model: Model
+def test_a_registry_without_tls_under_an_https_address_is_not_trusted(
+    fetch: Fetch, registry: RegistryServer, pauses: list[float]
 ) -> None:
-    fetch()
-    assert not any("Authorization" in headers for headers in registry.headers)
+    with pytest.raises(NetworkError) as caught:
+        fetch(registry=registry.url.replace("http://", "https://"))
+    assert caught.value.code == "registry-untrusted"
+    assert pauses == []

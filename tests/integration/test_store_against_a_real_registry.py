@@ -1,0 +1,198 @@
+"""The fetcher against Debian's docker-registry, and against disks that are full or read-only."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from registry_server import MANIFEST_TYPE, Model, digest_of, serving, small_model
+
+from jetson_deploy.errors import IntegrityError, NetworkError, PreflightError, ResourceError
+from jetson_deploy.events import silent
+from jetson_deploy.names import parse_model_name
+from jetson_deploy.store.fetch import FetchResult, fetch_model
+from jetson_deploy.store.inventory import read_models
+from jetson_deploy.store.layout import prepare_store
+
+pytestmark = pytest.mark.integration
+NAME = parse_model_name("deepseek-r1:7b")
+CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def real_registry(tmp_path: Path) -> Iterator[str]:
+    """The registry's address; its data lies in `tmp_path/registry`."""
+    port = free_port()
+    config = tmp_path / "registry.yml"
+    config.write_text(CONFIG.format(root=tmp_path / "registry", port=port))
+    program = shutil.which("docker-registry") or "/usr/bin/docker-registry"
+    with (tmp_path / "registry.log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(url, tmp_path / "registry.log")
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+
+def wait_for(url: str, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with requests.get(f"{url}/v2/", timeout=2) as answer:
+                assert answer.status_code == 200
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    pytest.fail(f"the registry did not start: {log.read_text()}")
+
+
+def push(url: str, name: str, tag: str, model: Model) -> None:
+    with requests.Session() as session:
+        for digest, content in model.blobs.items():
+            with session.post(f"{url}/v2/{name}/blobs/uploads/", timeout=10) as begun:
+                assert begun.status_code == 202, begun.text
+                target = begun.headers["Location"]
+            with session.put(f"{target}&digest={digest}", data=content, timeout=10) as done:
+                assert done.status_code == 201, done.text
+        headers = {"Content-Type": MANIFEST_TYPE}
+        manifest = f"{url}/v2/{name}/manifests/{tag}"
+        with session.put(manifest, data=model.manifest, headers=headers, timeout=10) as done:
+            assert done.status_code == 201, done.text
+
+
+def fetch(url: str, store: Path, expected: str | None = None) -> FetchResult:
+    return fetch_model(
+        NAME,
+        store=store,
+        registry=url,
+        expected_digest=expected,
+        report=silent,
+        stop=threading.Event(),
+        stall_seconds=10,
+        sleep=lambda seconds: None,
+    )
+
+
+def test_a_pushed_model_is_fetched_byte_for_byte(real_registry: str, tmp_path: Path) -> None:
+    model = small_model(5_000_000)
+    push(real_registry, "library/deepseek-r1", "7b", model)
+    store = tmp_path / "store"
+    assert fetch(real_registry, store, model.digest).fetched_bytes == model.size
+    assert read_models(store)[0].manifest_digest == model.digest
+    assert read_models(store)[0].complete
+    for path in (store / "blobs").iterdir():
+        assert digest_of(path.read_bytes()) == path.name.replace("-", ":", 1)
+    assert fetch(real_registry, store).reused_bytes == model.size
+
+
+def test_what_the_real_registry_does_not_have_is_named(real_registry: str, tmp_path: Path) -> None:
+    with pytest.raises(NetworkError) as caught:
+        fetch(real_registry, tmp_path / "store")
+    assert caught.value.code == "model-not-found-in-registry"
+
+
+def test_a_blob_that_rotted_in_the_real_registry_is_never_kept(real_registry: str, tmp_path: Path) -> None:
+    model = small_model()
+    push(real_registry, "library/deepseek-r1", "7b", model)
+    hexes = model.largest.removeprefix("sha256:")
+    rotten = tmp_path / "registry/docker/registry/v2/blobs/sha256" / hexes[:2] / hexes / "data"
+    rotten.write_bytes(b"\x00" + rotten.read_bytes()[1:])
+    with pytest.raises(IntegrityError) as caught:
+        fetch(real_registry, tmp_path / "store")
+    assert (caught.value.code, caught.value.exit_code) == ("blob-corrupt", 5)
+    assert not (tmp_path / "store/blobs" / model.largest.replace(":", "-")).exists()
+    assert read_models(tmp_path / "store") == ()
+
+
+@contextmanager
+def mounted(point: Path, size: int) -> Iterator[Path]:
+    point.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", point], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
+def test_a_full_disk_is_told_in_numbers_before_the_first_byte(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 2 << 20) as disk, serving() as registry:
+        model = registry.add("library/deepseek-r1:7b", small_model(4 << 20))
+        with pytest.raises(ResourceError) as caught:
+            fetch(registry.url, disk)
+        assert caught.value.code == "disk-full"
+        assert f"need {model.size} bytes" in caught.value.message
+        assert registry.blob_requests() == []
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_nothing_unfinished(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 6 << 20) as disk, serving() as registry:
+        model = registry.add("library/deepseek-r1:7b", small_model(4 << 20))
+        store = disk / "models"
+
+        def fill(event: object) -> None:
+            """Another program takes the room as soon as the fetch reports that it began."""
+            if not (disk / "other").exists():
+                (disk / "other").write_bytes(bytes(4 << 20))
+
+        with pytest.raises(ResourceError) as caught:
+            fetch_model(
+                NAME,
+                store=store,
+                registry=registry.url,
+                expected_digest=None,
+                report=fill,
+                stop=threading.Event(),
+            )
+        assert (caught.value.code, caught.value.exit_code) == ("disk-full", 6)
+        assert f"need {len(model.blobs[model.largest])} bytes" in caught.value.message
+        assert list((store / ".jetson-deploy/tmp").iterdir()) == []
+        assert read_models(store) == ()
+        (disk / "other").unlink()
+        assert fetch(registry.url, store).fetched_bytes == len(model.blobs[model.largest])
+
+
+def test_wrong_blobs_give_their_room_back_to_the_right_ones(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 6 << 20) as disk, serving() as registry:
+        model = registry.add("library/deepseek-r1:7b", small_model(4 << 20))
+        fetch(registry.url, disk)
+        (disk / "blobs" / model.largest.replace(":", "-")).write_bytes(bytes(4 << 20))
+        assert fetch(registry.url, disk).fetched_bytes == 4 << 20
+
+
+def test_a_read_only_store_is_told_even_to_root(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", 1 << 20) as disk:
+        prepare_store(disk)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(PreflightError) as caught:
+            prepare_store(disk)
+        assert caught.value.code == "store-read-only"
+
+
+def test_blobs_on_another_filesystem_are_refused(tmp_path: Path) -> None:
+    prepare_store(tmp_path / "store")
+    (tmp_path / "store/blobs").rmdir()
+    with mounted(tmp_path / "store/blobs", 1 << 20), pytest.raises(PreflightError) as caught:
+        prepare_store(tmp_path / "store")
+    assert caught.value.code == "store-split"

@@ -1,0 +1,289 @@
+"""`up` and its neighbours on a real engine, registry and Ollama: what stays, what is undone, what is never touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from jetson_deploy.events import silent
+from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.session import Filled, Session
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[tuple[Session, Filled]]:
+    session = Session(DEFAULT_BOARD, find_board(DEFAULT_BOARD), f"t{os.getpid():x}")
+    session.start()
+    try:
+        yield session, session.fill(None, silent)
+    finally:
+        session.stop()
+
+
+@pytest.fixture
+def session(parts: tuple[Session, Filled]) -> Iterator[Session]:
+    """Real parts with nothing deployed, before and after."""
+    yield parts[0]
+    ran(parts[0], "down", "--purge")
+
+
+@pytest.fixture
+def engine(session: Session) -> Iterator[docker.APIClient]:
+    client = docker.APIClient(base_url=session.engine.host, version="auto", timeout=30)
+    yield client
+    client.close()
+
+
+def ran(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, JSON document and narration of a verb."""
+    done = session.verb(*arguments, "--json", capture=True)
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def up(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    return ran(session, "up", "--store", str(session.store), *arguments)
+
+
+def ours(engine: docker.APIClient) -> dict[str, str]:
+    return {c["Names"][0].lstrip("/"): c["State"] for c in engine.containers(all=True)}
+
+
+def test_a_second_up_changes_nothing_and_tells_the_engine_to_change_nothing(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    since = time.time()
+    code, document, _ = ran(session, "up")
+    events = engine.events(since=since, until=time.time() + 0.1, decode=True)
+    changes = [e for e in events if not str(e.get("Action", "")).startswith(("exec_", "health_status"))]
+    assert (code, document["result"]) == (0, "no-changes")
+    assert changes == []
+
+
+def test_the_container_is_hardened_and_serves_from_a_read_only_store(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    found = engine.inspect_container("jd-default-1")
+    host, config = found["HostConfig"], found["Config"]
+    assert host["RestartPolicy"]["Name"] == "always"
+    assert host["Runtime"] == "nvidia"
+    assert host["NetworkMode"] == "host"
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges" in str(host["SecurityOpt"])
+    assert host["Init"] is True
+    assert host["LogConfig"]["Type"] == "local"
+    assert config["Tty"] is False
+    assert "OLLAMA_HOST=127.0.0.1:11434" in config["Env"]
+    (mount,) = (m for m in found["Mounts"] if m["Destination"] == "/models")
+    assert (mount["Source"], mount["RW"]) == (str(session.store), False)
+    assert not any("docker.sock" in m["Source"] for m in found["Mounts"])
+
+
+def test_another_revision_replaces_the_deployment_and_only_one_is_left(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    code, document, _ = ran(session, "up", "--context", "2048")
+    assert (code, document["result"], document["context_tokens"]) == (0, "done", 2048)
+    assert ours(engine) == {"jd-default-2": "running"}
+
+
+def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_serves(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    code, error, _ = ran(session, "up", "--refuse-cpu")
+    assert (code, error["code"]) == (7, "check-gpu-failed")
+    assert ours(engine) == {"jd-default-1": "running"}
+    code, status, _ = ran(session, "status")
+    assert (code, status["healthy"], status["revision"]) == (0, True, 1)
+
+
+def test_a_wedged_server_is_replaced_by_the_next_up(session: Session, engine: docker.APIClient) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    engine.kill("jd-default-1")
+    deadline = time.monotonic() + 20
+    while ours(engine)["jd-default-1"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ran(session, "status")[0] == 1
+    code, document, _ = ran(session, "up")
+    assert (code, document["result"]) == (0, "done")
+    assert ran(session, "status")[0] == 0
+
+
+def test_ctrl_c_while_staging_exits_130_and_the_next_run_goes_on(session: Session, engine: docker.APIClient) -> None:
+    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
+    process = subprocess.Popen(
+        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "step-started":
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert json.loads(out.splitlines()[-1])["exit_code"] == 130
+    assert ours(engine) == {}
+    assert up(session, "--accept-cpu")[0] == 0
+
+
+def test_ctrl_c_in_the_cutover_is_undone(session: Session, engine: docker.APIClient) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    argv = session.command("up", "--context", "2048", "--events")
+    process = subprocess.Popen(
+        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "step-started" and event["step"] == "prove":
+            process.send_signal(signal.SIGTERM)
+            break
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert ours(engine) == {"jd-default-1": "running"}
+    assert ran(session, "status")[0] == 0
+
+
+def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes(
+    session: Session, engine: docker.APIClient
+) -> None:
+    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
+    process = subprocess.Popen(
+        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "step-started" and event["step"] == "prove":
+            process.kill()
+            break
+    process.communicate(timeout=30)
+    assert ours(engine) == {"jd-default-1-candidate": "running"}
+    assert ran(session, "status")[1]["code"] == "nothing-deployed"
+    code, document, _ = up(session, "--accept-cpu")
+    assert (code, document["result"]) == (0, "done")
+    assert list(ours(engine)) == ["jd-default-2"]
+
+
+def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    image = engine.inspect_container("jd-default-1")["Image"]
+    ran(session, "down")
+    foreign = engine.create_container(image, entrypoint="ollama", command="serve", name="jd-default-1")
+    try:
+        code, error, _ = up(session, "--accept-cpu")
+        assert (code, error["code"]) == (3, "name-taken")
+        assert engine.inspect_container("jd-default-1")["Id"] == foreign["Id"]
+    finally:
+        engine.remove_container(foreign["Id"], force=True)
+
+
+def test_two_runs_at_once_are_told_apart_by_the_lock(session: Session) -> None:
+    first = subprocess.Popen(
+        session.command("up", "--store", str(session.store), "--accept-cpu", "--events"),
+        env=session.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert first.stdout is not None
+    for line in first.stdout:
+        if json.loads(line)["event"] == "step-started":
+            break
+    code, error, _ = up(session, "--accept-cpu")
+    assert (code, error["code"]) == (75, "locked")
+    assert str(first.pid) in error["message"] or "pid" in error["message"]
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+
+
+def test_a_damaged_blob_in_the_store_is_found_and_fetched_again(session: Session) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    ran(session, "down")
+    blob = max((session.store / "blobs").iterdir(), key=lambda p: p.stat().st_size)
+    content = bytearray(blob.read_bytes())
+    content[50_000_000] ^= 1
+    blob.write_bytes(content)
+    code, _, _ = up(session, "--accept-cpu", "--force")
+    assert code == 0
+    assert blob.read_bytes() != bytes(content)
+
+
+def test_down_removes_what_is_ours_and_says_so_when_nothing_is(session: Session, engine: docker.APIClient) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    code, removed, _ = ran(session, "down", "--purge")
+    assert (code, removed["result"], removed["containers"]) == (0, "done", ["jd-default-1"])
+    assert ours(engine) == {}
+    assert not any((session.store / "blobs").iterdir())
+    assert ran(session, "down")[1]["result"] == "no-changes"
+
+
+def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    done = session.verb("logs", "--tail", "50", capture=True)
+    assert done.returncode == 0
+    assert "Listening on 127.0.0.1:11434" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("unix:///nonexistent/docker.sock", "engine-absent"), ("unix:///dev/null", "engine-unusable")],
+)
+def test_an_engine_that_cannot_be_used_is_refused(session: Session, host: str, code: str) -> None:
+    done = subprocess.run(
+        session.command("up", "--store", str(session.store), "--json"),
+        env={**session.environment(), "DOCKER_HOST": host},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["code"] == code
+
+
+def test_a_hung_engine_is_refused_and_not_waited_for_without_end(session: Session) -> None:
+    pid = session.kept().engine_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, error, _ = up(session)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (code, error["code"]) == (3, "engine-hung")
+
+
+def test_a_store_that_cannot_be_written_is_refused(session: Session, tmp_path: Path) -> None:
+    blocked = tmp_path / "store"
+    blocked.write_text("a file")
+    code, error, _ = ran(session, "up", "--store", str(blocked), "--accept-cpu")
+    assert code == 3
+    assert "store" in error["message"]
+
+
+def test_events_end_with_finished_and_every_line_is_json(session: Session) -> None:
+    done = session.verb("up", "--store", str(session.store), "--accept-cpu", "--events", capture=True)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["event"] == "note" and events[0]["level"] == "simulated"
+    assert events[-1] == {**events[-1], "event": "finished", "exit_code": 0, "result": "done"}
+    assert {"progress", "verdict", "step-started", "step-finished"} <= {e["event"] for e in events}
+
+
+def test_the_python_that_runs_the_tests_is_the_one_that_runs_the_tool() -> None:
+    assert sys.version_info >= (3, 10)

@@ -1,0 +1,105 @@
+"""The layout is the map: who may import whom, and where printing, docker and asserts may stand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
+BOTTOM = {"errors", "events", "settings", "facts", "spec", "names"}
+FLOORS: list[set[str]] = [
+    BOTTOM,
+    {"catalog"},
+    {"plan", "store", "engine", "ollama", "detect"},
+    {"deploy", "doctor", "monitor", "rehearsal"},
+    {"fleet"},
+    {"cli"},
+]
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LIBRARIES = {"docker": "engine", "click": "cli", "rich": "cli", "yaml": "catalog"}
+
+
+def floor(part: str) -> int:
+    return next(number for number, parts in enumerate(FLOORS) if part in parts)
+
+
+def part_of(path: Path) -> str | None:
+    """Package or bottom module that a file belongs to; None for the package's own __init__ and __main__."""
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return None if first.startswith("__") else first
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            if node.module == "jetson_deploy":
+                yield from (f"jetson_deploy.{alias.name}" for alias in node.names)
+
+
+def ours(path: Path) -> set[str]:
+    named = {name.split(".")[1] for name in imports(path) if name.startswith("jetson_deploy.")}
+    return named - {"__version__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_its_own_package_and_from_floors_below(path: Path) -> None:
+    part = part_of(path)
+    if part is None:
+        return
+    wrong = {other for other in ours(path) if other != part and floor(other) >= floor(part) and part not in BOTTOM}
+    assert not wrong, f"{part} must not import {sorted(wrong)}"
+    if part in BOTTOM:
+        assert ours(path) <= BOTTOM
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_library_is_imported_in_its_own_package_alone(library: str) -> None:
+    users = {
+        path
+        for path in MODULES
+        if library in {n.split(".")[0] for n in runtime_imports(path)} and part_of(path) is not None
+    }
+    assert users, f"nobody imports {library}: is the rule still needed?"
+    assert {part_of(path) for path in users} == {LIBRARIES[library]}
+
+
+def runtime_imports(path: Path) -> Iterator[str]:
+    """Without what stands under `if TYPE_CHECKING:`, which never runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_print_stands_in_cli_alone() -> None:
+    users = {part_of(path) for path in MODULES if calls(path, "print")}
+    assert users == {"cli"}
+
+
+def calls(path: Path, name: str) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == name for n in ast.walk(tree))
+
+
+def test_the_product_asserts_nothing_since_python_may_leave_asserts_out() -> None:
+    tree = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+    assert [str(p) for p, t in tree.items() if any(isinstance(n, ast.Assert) for n in ast.walk(t))] == []
+
+
+def test_plan_reads_no_clock_and_no_file() -> None:
+    forbidden = {"os", "time", "datetime", "pathlib", "subprocess", "socket", "shutil"}
+    plan = [path for path in MODULES if part_of(path) == "plan"]
+    assert plan
+    for path in plan:
+        assert not forbidden & {name.split(".")[0] for name in imports(path)}, path.name
