@@ -113,13 +113,15 @@ class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A model found in the store: its manifest was read and every blob has the size that it names."""
+    """A model found in the store: its manifest was read."""
 
     name: str
     manifest_digest: str
     """64 hex digits, as `ollama list` shows the first 12."""
     complete: bool
+    """Every blob is the file that was hashed and found right."""
     missing_bytes: int = 0
+    """Blobs that are absent or have another size than the manifest says."""
     size_bytes: int = 0
 
 

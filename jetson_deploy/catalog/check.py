@@ -58,12 +58,6 @@ def model_family(parts: Sequence[Part], value: ModelFamily) -> None:
             owner[alias] = tag
 
 
-def repository_slug(value: ImageRepository) -> str:
-    """The file's name: path with dashes, the registry cut at its first dot or colon."""
-    first, _, rest = value.repository.partition("/")
-    return "-".join([re.split(r"[.:]", first)[0], *rest.split("/")] if rest else [first])
-
-
 def image_repository(parts: Sequence[Part], value: ImageRepository, generations: Collection[str]) -> None:
     if not _REPOSITORY.fullmatch(value.repository):
         hint = "as written after docker pull, without tag: dustynv/ollama"

@@ -8,6 +8,7 @@ files, so that an error names the one that holds the wrong key.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,6 +124,12 @@ def read_directory(layers: Iterable[Layer], where: str) -> dict[str, tuple[Part,
                 part = Part(path, read_yaml(path), layer.built_in)
                 entries[path.stem] = (*entries.get(path.stem, ()), part)
     return entries
+
+
+def image_file(repository: str) -> str:
+    """Name of an image repository's file: its path with dashes, the registry cut at its first dot or colon."""
+    first, _, rest = repository.partition("/")
+    return "-".join([re.split(r"[.:]", first)[0], *rest.split("/")] if rest else [first])
 
 
 def read_single(layers: Iterable[Layer], where: str) -> tuple[Part, ...]:

@@ -25,6 +25,7 @@ from jetson_deploy.catalog.layers import (
     Layer,
     Part,
     all_layers,
+    image_file,
     merged,
     read_directory,
     read_single,
@@ -53,7 +54,7 @@ def load_catalog(
 
     boards = _directory(layers, "profiles/boards", Board, lambda b: b.id, check.board)
     lines = _directory(layers, "profiles/l4t", L4tLine, lambda line: f"r{line.major}", check.l4t_line)
-    images = _directory(layers, "containers/images", ImageRepository, check.repository_slug, image_problem)
+    images = _directory(layers, "containers/images", ImageRepository, lambda i: image_file(i.repository), image_problem)
     return Catalog(
         boards=boards,
         l4t={line.major: line for line in lines.values()},

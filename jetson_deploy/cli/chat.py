@@ -23,15 +23,17 @@ CHAT_TIMEOUT_SECONDS = 900.0
 @click.command("chat")
 @click.argument("prompt", required=False)
 @everyday
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
 def command(**options: Any) -> None:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
     from jetson_deploy.deploy.status import require_serving
-    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deploy.survey import check_acts_here, survey
     from jetson_deploy.ollama.client import OllamaClient
     from jetson_deploy.plan.preflight import check_engine_reachable
 
     shared = read_everyday(options)
+    check_acts_here(shared.root, shared.settings, "chat")
     facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
     check_engine_reachable(facts)
     serving = require_serving(facts, shared.name)
@@ -39,7 +41,7 @@ def command(**options: Any) -> None:
         if text and not shared.quiet:
             say(text)
     client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)
-    talk = Talk(client, serving.model, hide_thinking=options["hide_thinking"])
+    talk = Talk(client, serving.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
     if shared.as_json or shared.as_events:
         _for_programs(talk, prompt, shared.as_events)
@@ -56,15 +58,15 @@ def _cpu(serving: Serving) -> str:
 class Talk:
     """One conversation: keeps the answers, not the thinking (DeepSeek's advice for R1)."""
 
-    def __init__(self, client: OllamaClient, model: str, *, hide_thinking: bool) -> None:
-        self._client, self._model, self._hide = client, model, hide_thinking
+    def __init__(self, client: OllamaClient, model: str, max_tokens: int | None, *, hide_thinking: bool) -> None:
+        self._client, self._model, self._max_tokens, self._hide = client, model, max_tokens, hide_thinking
         self._messages: list[Message] = []
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
         from jetson_deploy.ollama.replies import Message
 
         self._messages.append(Message(role="user", content=prompt))
-        return self._client.chat(self._model, list(self._messages), think=True)
+        return self._client.chat(self._model, list(self._messages), think=True, max_tokens=self._max_tokens)
 
     def remember(self, text: str) -> None:
         from jetson_deploy.ollama.replies import Message

@@ -18,9 +18,10 @@ from jetson_deploy.events import Finished
 def command(**options: Any) -> None:
     """Remove the deployment's containers, and nothing that is not ours. The store stays unless --purge."""
     from jetson_deploy.deploy.down import take_down
-    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deploy.survey import check_acts_here, survey
 
     shared = read_everyday(options)
+    check_acts_here(shared.root, shared.settings, "down")
     facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
     with chosen_reporter(shared) as report:
         removed = take_down(facts, shared.settings, shared.name, purge=options["purge"], report=report)
@@ -31,6 +32,6 @@ def command(**options: Any) -> None:
     elif removed.result == "no-changes":
         answer(f"no changes: nothing of deployment {shared.name!r} is here")
     else:
-        what = [*removed.containers, *(x for x in (removed.image, removed.model) if x)]
+        what = [*removed.containers, *removed.images, *removed.models]
         freed = f", {size(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
         answer(f"removed: {', '.join(what)}{freed}")

@@ -18,11 +18,12 @@ def command(**options: Any) -> None:
     """The server's log, as the engine keeps it."""
     from jetson_deploy.deploy.hands import engine
     from jetson_deploy.deploy.status import require_serving
-    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deploy.survey import check_acts_here, survey
     from jetson_deploy.engine import containers
     from jetson_deploy.plan.preflight import check_engine_reachable
 
     shared = read_everyday(options)
+    check_acts_here(shared.root, shared.settings, "logs")
     facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
     check_engine_reachable(facts)
     serving = require_serving(facts, shared.name)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jetson_deploy.rehearsal.session import Session
 
 PROMPT = "Say in one short sentence what an edge computer is."
+CHAT_TOKENS = 120  # so small a model may never end its answer
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +111,7 @@ class Show:
             ("up", ("up", *model, *store, "--accept-cpu")),
             ("up again", ("up",)),
             ("status", ("status",)),
-            ("chat", ("chat", PROMPT)),
+            ("chat", ("chat", "--max-tokens", str(CHAT_TOKENS), PROMPT)),
         ]
         if not self._options["keep"]:
             flow.append(("down", ("down", "--purge")))
@@ -123,10 +124,9 @@ class Show:
     def _verb(self, name: str, arguments: tuple[str, ...]) -> int:
         say(f"\n$ jetson-deploy {' '.join(arguments)}")
         started = time.monotonic()
-        judged = name.startswith("up again")
-        done = self._session.verb(
-            *arguments, *(("--json",) if judged or self._quiet else ()), capture=judged or self._quiet
-        )
+        judged = name == "up again"
+        json_too = ("--json",) if self._quiet else ()
+        done = self._session.verb(*arguments, *json_too, capture=judged or self._quiet)
         code = self._nothing_changed(done) if judged else done.returncode
         if name == "up" and self._quiet:
             self._up = _document(done)
@@ -136,12 +136,13 @@ class Show:
         return code
 
     def _nothing_changed(self, done: subprocess.CompletedProcess[str]) -> int:
-        if done.returncode != 0:
+        if not self._quiet:
             sys.stderr.write(done.stderr)
+            sys.stdout.write(done.stdout)
+        if done.returncode != 0:
             return done.returncode
-        result = _document(done).get("result")
-        say(f"second up: {result}")
-        return 0 if result == "no-changes" else 1
+        unchanged = "no-changes" if self._quiet else "no changes"
+        return 0 if unchanged in done.stdout else 1
 
     def _start(self) -> None:
         self._session.start()

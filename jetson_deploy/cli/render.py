@@ -32,12 +32,14 @@ def paint(text: str, colour: str, stream: Any) -> str:
 
 def say(text: str) -> None:
     """One line of narration on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def answer(text: str) -> None:
-    """The answer, on stdout."""
-    print(text, flush=True)
+    """The answer, on stdout; one write, so that lines of two threads stay whole."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def print_document(document: Any) -> None:

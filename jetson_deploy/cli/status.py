@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 def command(**options: Any) -> int:
     """What serves now, asked of the engine and the server with a real generate. Exit 1 when it is not healthy."""
     from jetson_deploy.deploy.status import read_status
-    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deploy.survey import check_acts_here, survey
 
     shared = read_everyday(options)
+    check_acts_here(shared.root, shared.settings, "status")
     facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
     with chosen_reporter(shared) as report:
         status = read_status(facts, shared.settings, shared.name, report if shared.as_events else silent)

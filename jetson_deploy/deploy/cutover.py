@@ -38,6 +38,10 @@ SAID_BY_THE_CHECK = ("cpu-fallback",)
 """Causes that only repeat what the failed check has said, with a hint of its own."""
 
 
+LOGS_VERB = "jetson-deploy logs"
+"""Shows a container that is there; the one that failed is removed, its log is kept in a file."""
+
+
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
     """What the cutover may do to the host: the engine's verbs, bound to a client. Tests pass recording ones."""
 
@@ -81,7 +85,7 @@ def cut_over(plan: Plan, hands: Hands, report: Reporter) -> Proof:
         )
         raise _undone(hands, report, candidate, stopped, cause) from None
     except JetsonDeployError as error:
-        raise _undone(hands, report, candidate, stopped, _explained(hands, candidate, error)) from error
+        raise _undone(hands, report, candidate, stopped, _explained(plan, hands, candidate, error)) from error
 
 
 def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> Proof:
@@ -103,7 +107,7 @@ def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> 
                 proof = hands.prove(step.container)
                 _demand(proof)
         elif isinstance(step, Commit):
-            with reported(report, "commit", plan.container):
+            with shielded(), reported(report, "commit", plan.container):  # two containers of ours is no end
                 _commit(step, plan, hands)
     return proof
 
@@ -125,14 +129,18 @@ def _demand(proof: Proof) -> None:
         )
 
 
-def _explained(hands: Hands, candidate: str, error: JetsonDeployError) -> JetsonDeployError:
+def _explained(plan: Plan, hands: Hands, candidate: str, error: JetsonDeployError) -> JetsonDeployError:
     """The same error, with the likely cause from the container's log in its message and hint."""
     try:
         cause, log = hands.explain(candidate)
     except JetsonDeployError:
         return error
     if log:
-        error.details = (*error.details, f"log kept in {hands.keep_evidence(log)}")
+        kept = hands.keep_evidence(log)
+        error.details = (*error.details, f"log kept in {kept}")
+        error.hint = error.hint.replace(LOGS_VERB, str(kept))
+    elif LOGS_VERB in error.hint:
+        error.hint = f"it logged nothing; try it: docker run --rm --entrypoint ollama {plan.spec.image} --version"
     if cause is not None and cause.id not in SAID_BY_THE_CHECK:
         error.message += f"; likely cause: {cause.title}"
         error.hint = cause.hint

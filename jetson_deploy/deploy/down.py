@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.stage import reported
-from jetson_deploy.deploy.state import Record, StateDirectory
-from jetson_deploy.engine import containers, images
+from jetson_deploy.deploy.state import BroughtModel, StateDirectory
+from jetson_deploy.engine import containers
+from jetson_deploy.engine.images import remove_image
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.serving import ours
+from jetson_deploy.plan.serving import LABEL, ours
 from jetson_deploy.settings import Settings
+
+if TYPE_CHECKING:
+    import docker
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.down/1"):
@@ -24,8 +29,8 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     result: str
     """`done` or `no-changes`."""
     containers: tuple[str, ...]
-    image: str | None
-    model: str | None
+    images: tuple[str, ...]
+    models: tuple[str, ...]
     freed_bytes: int
 
 
@@ -35,47 +40,62 @@ def take_down(facts: HostFacts, settings: Settings, deployment: str, *, purge: b
     with deployment_lock(settings.lock_dir, deployment):
         client = binding.engine(settings)
         state = StateDirectory(settings.state_dir, deployment)
-        record = state.read()
         names = [c.name for c in ours(facts, deployment)]
         for name in names:
             with reported(report, "remove-container", name):
                 containers.stop(client, name, 30)
                 containers.remove(client, name, force=True)
-        image, model, freed = None, None, 0
-        if purge and record is not None:
-            image = _purge_image(client, record, report)
-            model, freed = _purge_model(record, report)
-        if purge:
-            state.remove()
-    changed = bool(names or image or model)
+        images, models, freed = _purge(client, facts, state, deployment, report) if purge else ([], [], 0)
     return Removed(
         deployment=deployment,
-        result="done" if changed else "no-changes",
+        result="done" if names or images or models else "no-changes",
         containers=tuple(names),
-        image=image,
-        model=model,
+        images=tuple(images),
+        models=tuple(models),
         freed_bytes=freed,
     )
 
 
-def _purge_image(client: object, record: Record, report: Reporter) -> str | None:
-    if not record.pulled_image:
+def _purge(
+    client: docker.APIClient, facts: HostFacts, state: StateDirectory, deployment: str, report: Reporter
+) -> tuple[list[str], list[str], int]:
+    """Images and models that went, and the bytes that became free in the stores."""
+    brought, record = state.brought(), state.read()
+    if record is not None and record.image not in brought.images:
         report(Note(level="info", text=f"image {record.image} was here before us: kept"))
-        return None
-    with reported(report, "remove-image", record.image):
-        kept_because = images.remove_image(client, record.image)  # type: ignore[arg-type]  # docker is not imported here
+    if record is not None and BroughtModel(record.model, record.store) not in brought.models:
+        report(Note(level="info", text=f"model {record.model} was in the store before us: kept"))
+    images = [image for image in brought.images if _remove_image(client, image, report)]
+    models, freed = [], 0
+    for model in brought.models:
+        if other := _also_used_by(facts, deployment, model):
+            report(Note(level="info", text=f"model {model.name} kept: deployment {other!r} uses it"))
+            continue
+        freed += _remove_model(model, report)
+        models.append(model.name)
+    state.remove()
+    return images, models, freed
+
+
+def _remove_image(client: docker.APIClient, reference: str, report: Reporter) -> bool:
+    with reported(report, "remove-image", reference):
+        kept_because = remove_image(client, reference)
     if kept_because:
-        report(Note(level="info", text=f"image {record.image} kept: {kept_because}"))
-        return None
-    return record.image
+        report(Note(level="info", text=f"image {reference} kept: {kept_because}"))
+    return kept_because is None
 
 
-def _purge_model(record: Record, report: Reporter) -> tuple[str | None, int]:
+def _also_used_by(facts: HostFacts, deployment: str, model: BroughtModel) -> str | None:
+    for container in facts.engine.containers if facts.engine else ():
+        labels = container.labels
+        same = (labels.get(LABEL + "model"), labels.get(LABEL + "store")) == (model.name, model.store)
+        if same and labels.get(LABEL + "name") != deployment:
+            return labels.get(LABEL + "name")
+    return None
+
+
+def _remove_model(model: BroughtModel, report: Reporter) -> int:
     from jetson_deploy.store.remove import remove_model
 
-    if not record.fetched_model:
-        report(Note(level="info", text=f"model {record.model} was in the store before us: kept"))
-        return None, 0
-    with reported(report, "remove-model", f"{record.model} from {record.store}"):
-        freed = remove_model(Path(record.store), parse_model_name(record.model))
-    return record.model, freed
+    with reported(report, "remove-model", f"{model.name} from {model.store}"):
+        return remove_model(Path(model.store), parse_model_name(model.name))

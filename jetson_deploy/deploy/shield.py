@@ -1,11 +1,11 @@
-"""Undoing is not interrupted: a second Ctrl-C must not leave the host between two states."""
+"""Ctrl-C where it must not cut in anywhere: staging ends in order, undoing is not interrupted."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -17,6 +17,28 @@ def shielded() -> Iterator[None]:
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def noticed() -> Iterator[Callable[[], bool]]:
+    """Inside the block SIGINT and SIGTERM raise nothing; what is yielded tells whether one came.
+
+    An exception could come between the start of a thread and the moment when somebody knows of it: that thread
+    would then work on, unwatched, after the answer was given.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {
+        number: signal.signal(number, lambda seen, _frame: came.append(seen))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield lambda: bool(came)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

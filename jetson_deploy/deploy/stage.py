@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jetson_deploy.deploy.shield import noticed
+from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.errors import InterruptedRunError
 from jetson_deploy.events import Reporter, StepFinished, StepStarted
 from jetson_deploy.names import parse_model_name
@@ -38,22 +40,30 @@ def stage(
     report: Reporter,
     stop: threading.Event,
     stall_seconds: float,
+    state: StateDirectory,
 ) -> Staged:
     """Carry out the staging steps side by side. The first failure stops the other; finished blobs and layers stay.
 
-    Ctrl-C stops both and raises InterruptedRunError.
+    What was not here before goes into the state's record the moment it is complete. Ctrl-C stops both and raises
+    InterruptedRunError.
     """
     jobs: dict[str, Callable[[], PulledImage | FetchResult]] = {}
     for step in steps:
         if isinstance(step, StageImage):
-            jobs["image"] = _image_job(step, client, report, stop, stall_seconds)
+            jobs["image"] = _image_job(step, client, report, stop, stall_seconds, state)
         elif isinstance(step, StageModel):
-            jobs["model"] = _model_job(step, report, stop, stall_seconds)
+            jobs["model"] = _model_job(step, report, stop, stall_seconds, state)
     if not jobs:
         return Staged(image=None, model=None)
-    with ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
+    with noticed() as interrupted, ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
         futures = {key: pool.submit(job) for key, job in jobs.items()}
-        _wait(list(futures.values()), stop)
+        _wait(list(futures.values()), stop, interrupted)
+        if interrupted():
+            raise InterruptedRunError(
+                "interrupted while staging; finished layers and blobs are kept",
+                hint="run the same command again to go on",
+                code="interrupted",
+            )
     _raise_first(list(futures.values()))
     return Staged(
         image=futures["image"].result() if "image" in futures else None,  # type: ignore[arg-type]  # by key
@@ -62,25 +72,32 @@ def stage(
 
 
 def _image_job(
-    step: StageImage, client: docker.APIClient, report: Reporter, stop: threading.Event, stall_seconds: float
+    step: StageImage,
+    client: docker.APIClient,
+    report: Reporter,
+    stop: threading.Event,
+    stall_seconds: float,
+    state: StateDirectory,
 ) -> Callable[[], PulledImage]:
     from jetson_deploy.engine.pull import pull_image
 
     def job() -> PulledImage:
         with reported(report, "stage-image", f"image {step.reference}"):
-            return pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
+            pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
+        state.add_image(step.reference)
+        return pulled
 
     return job
 
 
 def _model_job(
-    step: StageModel, report: Reporter, stop: threading.Event, stall_seconds: float
+    step: StageModel, report: Reporter, stop: threading.Event, stall_seconds: float, state: StateDirectory
 ) -> Callable[[], FetchResult]:
     from jetson_deploy.store.fetch import fetch_model
 
     def job() -> FetchResult:
         with reported(report, "stage-model", f"model {step.name} into {step.store}"):
-            return fetch_model(
+            fetched = fetch_model(
                 parse_model_name(step.name),
                 store=Path(step.store),
                 registry=step.registry,
@@ -89,6 +106,9 @@ def _model_job(
                 stop=stop,
                 stall_seconds=stall_seconds,
             )
+        if not fetched.was_here:
+            state.add_model(step.name, step.store)
+        return fetched
 
     return job
 
@@ -110,22 +130,15 @@ class reported:  # noqa: N801 - used as a verb: `with reported(...)`
             self._report(StepFinished(step=self._step, text=self._text, seconds=seconds))
 
 
-def _wait(futures: list[Future[PulledImage | FetchResult]], stop: threading.Event) -> None:
-    try:
-        pending = futures
-        while pending:
-            done, rest = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
-            if any(f.exception() for f in done):
-                stop.set()
-            pending = list(rest)
-    except KeyboardInterrupt:
-        stop.set()
-        wait(futures)
-        raise InterruptedRunError(
-            "interrupted while staging; finished layers and blobs are kept",
-            hint="run the same command again to go on",
-            code="interrupted",
-        ) from None
+def _wait(
+    futures: list[Future[PulledImage | FetchResult]], stop: threading.Event, interrupted: Callable[[], bool]
+) -> None:
+    pending = futures
+    while pending:
+        done, rest = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+        if interrupted() or any(f.exception() for f in done):
+            stop.set()
+        pending = list(rest)
 
 
 def _raise_first(futures: list[Future[PulledImage | FetchResult]]) -> None:

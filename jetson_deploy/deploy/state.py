@@ -1,13 +1,16 @@
-"""What we remember of a deployment beside its container's labels, in one file, written atomically.
+"""What we remember of a deployment beside its container's labels, in two files, written atomically.
 
-`<state dir>/<name>/state.json`: temp, fsync, rename, fsync of the directory. Labels are the ground truth:
-a lost or damaged file loses the record of the proof, nothing else.
+`<state dir>/<name>/state.json` is the last proof, `brought.json` what we put on this host: temp, fsync, rename,
+fsync of the directory. Labels are the ground truth: a lost or damaged file loses the record of the proof, or
+makes `down --purge` keep what it could have removed.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +18,8 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Verdict
 
 KEPT_EVIDENCE = 5
+
+Item = TypeVar("Item")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.state/1"):
@@ -36,10 +41,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     tokens_per_second: float | None
     gpu_share: float | None
     verdicts: tuple[Verdict, ...]
-    fetched_model: bool
-    """We put the model into the store: `down --purge` may remove it."""
-    pulled_image: bool
-    """We pulled the image: `down --purge` may remove it."""
+
+
+class BroughtModel(msgspec.Struct, frozen=True):
+    name: str
+    store: str
+
+
+class Brought(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.brought/1"):
+    """What was not on this host before us, and `down --purge` may therefore remove."""
+
+    images: tuple[str, ...] = ()
+    models: tuple[BroughtModel, ...] = ()
 
 
 class StateDirectory:
@@ -47,6 +60,7 @@ class StateDirectory:
 
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / name
+        self._lock = threading.Lock()
 
     def read(self) -> Record | None:
         """The record, or None when there is none or it cannot be read."""
@@ -54,6 +68,25 @@ class StateDirectory:
             return msgspec.json.decode((self.path / "state.json").read_bytes(), type=Record)
         except (OSError, msgspec.MsgspecError):
             return None
+
+    def brought(self) -> Brought:
+        """What we brought; nothing when there is no record or it cannot be read."""
+        try:
+            return msgspec.json.decode((self.path / "brought.json").read_bytes(), type=Brought)
+        except (OSError, msgspec.MsgspecError):
+            return Brought()
+
+    def add_image(self, reference: str) -> None:
+        """Remember an image the moment it is here: whatever fails afterwards, it stays ours. Thread-safe."""
+        with self._lock:
+            before = self.brought()
+            self._keep(msgspec.structs.replace(before, images=_with(before.images, reference)))
+
+    def add_model(self, name: str, store: str) -> None:
+        """As `add_image`."""
+        with self._lock:
+            before = self.brought()
+            self._keep(msgspec.structs.replace(before, models=_with(before.models, BroughtModel(name, store))))
 
     def prepare(self) -> None:
         """Make the directory, before anything else is changed. Raises PreflightError."""
@@ -67,7 +100,7 @@ class StateDirectory:
             ) from error
 
     def write(self, record: Record) -> None:
-        self._replace("state.json", msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+        self._replace("state.json", _text(record))
 
     def keep_evidence(self, revision: int, text: str) -> Path:
         """Keep the log of a failed revision; the oldest beyond five go."""
@@ -79,10 +112,13 @@ class StateDirectory:
 
     def remove(self) -> None:
         """Remove what we wrote, and the directory when nothing else is in it."""
-        for path in (*self.path.glob("failed-*.log"), self.path / "state.json"):
+        for path in (*self.path.glob("failed-*.log"), self.path / "state.json", self.path / "brought.json"):
             path.unlink(missing_ok=True)
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
+
+    def _keep(self, brought: Brought) -> None:
+        self._replace("brought.json", _text(brought))
 
     def _replace(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -97,3 +133,11 @@ class StateDirectory:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _with(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:
+    return items if item in items else (*items, item)
+
+
+def _text(document: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"

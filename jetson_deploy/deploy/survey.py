@@ -10,6 +10,7 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
+from jetson_deploy.errors import UsageError
 from jetson_deploy.facts import EngineAnswers, HostFacts
 from jetson_deploy.plan.serving import LABEL
 from jetson_deploy.settings import Settings
@@ -20,6 +21,16 @@ LIVE_ROOT = Path("/")
 def acts_here(root: Path, settings: Settings) -> bool:
     """True when engine, store, port and clock of this machine are the ones meant."""
     return root.resolve() == LIVE_ROOT or settings.rehearsal is not None
+
+
+def check_acts_here(root: Path, settings: Settings, verb: str) -> None:
+    """Refuse to act on this machine when another one's captured root was named. Raises UsageError."""
+    if not acts_here(root, settings):
+        raise UsageError(
+            f"{verb} is for this machine, it cannot act on the captured root {root}",
+            hint=f"jetson-deploy plan --root {root} shows the plan; jetson-deploy rehearse runs it on real parts",
+            code="root-is-captured",
+        )
 
 
 def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | None, deployment: str) -> HostFacts:

@@ -13,11 +13,11 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.cutover import cut_over, remove_leftovers
 from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.stage import Staged, stage
+from jetson_deploy.deploy.stage import stage
 from jetson_deploy.deploy.state import Record, StateDirectory
-from jetson_deploy.deploy.survey import acts_here, survey
+from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
-from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Note, Reporter, Verdict
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.plan.plan import Plan
@@ -61,20 +61,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 def bring_up(run: Run) -> Outcome:
     """Make the host as requested. Raises JetsonDeployError; the host is then as it was before."""
-    if not acts_here(run.root, run.settings):
-        raise UsageError(
-            f"up changes this machine, it cannot act on the captured root {run.root}",
-            hint=f"jetson-deploy plan --root {run.root} shows the plan; jetson-deploy rehearse runs it on real parts",
-            code="root-is-captured",
-        )
+    check_acts_here(run.root, run.settings, "up")
     with deployment_lock(run.settings.lock_dir, run.request.name):
         plan, serving = _planned(run, run.request)
         if plan.steps:
             return _carry_out(run, plan, serving)
         client = binding.engine(run.settings)
-        proof = Prover(binding.plan_target(client, plan, plan.container, _pinned(plan, serving)), QUICK_TOKENS).prove(
-            run.report
-        )
+        proof = _asked(client, plan, _pinned(plan, serving), run.report)
         if proof.failed is None:
             return _outcome("no-changes", run, plan, proof)
         run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
@@ -94,14 +87,21 @@ def _carry_out(run: Run, plan: Plan, serving: Serving | None) -> Outcome:
         run.report(Note(level="warning", text=text))
     client = binding.engine(run.settings)
     stop = threading.Event()
-    staged = stage(list(plan.steps), client, run.report, stop, run.settings.stall_seconds)
+    staged = stage(list(plan.steps), client, run.report, stop, run.settings.stall_seconds, state)
     _check_architecture(client, plan)
     digest = staged.model.manifest_digest if staged.model else _pinned(plan, serving)
     hands = binding.bind(client, plan, serving, digest, state, run.settings.catalog_dirs, run.report)
     remove_leftovers(plan, hands, run.report)
     proof = cut_over(plan, hands, run.report)
-    state.write(_record(client, plan, staged, digest, proof, state.read()))
+    if not proof.verdicts:  # only the store was repaired: the server went on serving
+        proof = _asked(client, plan, digest, run.report)
+    state.write(_record(client, plan, digest, proof))
     return _outcome("done", run, plan, proof)
+
+
+def _asked(client: docker.APIClient, plan: Plan, digest: str | None, report: Reporter) -> Proof:
+    """What serves answers the plan's questions, shortly."""
+    return Prover(binding.plan_target(client, plan, plan.container, digest), QUICK_TOKENS).prove(report)
 
 
 def _pinned(plan: Plan, serving: Serving | None) -> str | None:
@@ -128,19 +128,10 @@ def _check_architecture(client: docker.APIClient, plan: Plan) -> None:
         )
 
 
-def _record(
-    client: docker.APIClient,
-    plan: Plan,
-    staged: Staged,
-    digest: str | None,
-    proof: Proof,
-    before: Record | None,
-) -> Record:
+def _record(client: docker.APIClient, plan: Plan, digest: str | None, proof: Proof) -> Record:
     from jetson_deploy.engine.images import find_image
 
     found = find_image(client, plan.spec.image)
-    same_model = before is not None and before.model == plan.model.name and before.fetched_model
-    same_image = before is not None and before.image == plan.image.reference and before.pulled_image
     return Record(
         container=plan.container,
         revision=int(plan.spec.labels[LABEL + "revision"]),
@@ -157,8 +148,6 @@ def _record(
         tokens_per_second=proof.tokens_per_second,
         gpu_share=proof.gpu_share,
         verdicts=proof.verdicts,
-        fetched_model=staged.model is not None or same_model,
-        pulled_image=staged.image is not None or same_image,
     )
 
 

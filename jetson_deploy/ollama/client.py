@@ -84,15 +84,19 @@ class OllamaClient:
         messages: Sequence[Message],
         *,
         think: bool | None = None,
+        max_tokens: int | None = None,
         timeout: float = LOAD_TIMEOUT,
     ) -> Iterator[ChatPiece]:
         """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work.
 
         Works with the three generations: thinking separated by the server (asked or not), raw tags in
-        the text, and models that refuse `think`, which are asked again without. `timeout` in seconds is
-        for the wait between two pieces. Errors as of `generate`, and answer-cut.
+        the text, and models that refuse `think`, which are asked again without. Without `max_tokens` a model
+        that never ends its answer goes on. `timeout` in seconds is for the wait between two pieces.
+        Errors as of `generate`, and answer-cut.
         """
         body: dict[str, Any] = {"model": model, "messages": messages, "stream": True}
+        if max_tokens is not None:
+            body["options"] = {"num_predict": max(1, max_tokens)}
         try:
             yield from self._pieces(model, body if think is None else {**body, "think": think}, timeout)
         except NoThinkingError:  # comes before the first piece: a 400

@@ -86,7 +86,7 @@ def check_port(facts: HostFacts, wanted: Wanted, serving: Serving | None) -> Non
 def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant]) -> None:
     """Refuse when image (twice its compressed size while unpacking) or model will not fit, in numbers."""
     margin = int(limits["disk_margin_bytes"].value)
-    model_need = 0 if model_staged(facts, model) else model.download_bytes
+    model_need = _model_need(facts, model)
     image_need = 0 if image_staged(facts, image) else int((image.size_bytes or 0) * limits["image_unpack_factor"].value)
     store_disk = facts.store.disk if facts.store else None
     image_disk = _disk_of(facts.disks, facts.engine.data_root if facts.engine else None)
@@ -95,6 +95,16 @@ def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits
         return
     _room(store_disk, model_need, margin, f"model {model.name}")
     _room(image_disk, image_need, margin, f"image {image.reference}")
+
+
+def _model_need(facts: HostFacts, model: ModelChoice) -> int:
+    """Bytes yet to be fetched; what is here of the pinned manifest is not fetched again."""
+    if model_staged(facts, model):
+        return 0
+    for found in (facts.store.models or ()) if facts.store else ():
+        if found.name == model.name and found.manifest_digest == model.manifest_digest:
+            return found.missing_bytes
+    return model.download_bytes
 
 
 def _same(one: DiskFacts, other: DiskFacts) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Note, Reporter, Verdict
+from jetson_deploy.rehearsal.image import Program
 from jetson_deploy.rehearsal.processes import alive, end, spawn
 from jetson_deploy.rehearsal.session import Filled, Session
 
@@ -27,7 +28,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """Words that the error must hold."""
     breaks: Callable[[Session, Filled], int | None]
     """Breaks it; the pid of a process that must survive, where one is started."""
-    wrong_image: bool = False
+    program: Program = "ollama"
+    """What the image holds at ollama's place."""
     arguments: tuple[str, ...] = ("--accept-cpu",)
 
 
@@ -102,7 +104,15 @@ FAULTS = {
             exit_code=1,
             says="likely cause",
             breaks=_nothing,
-            wrong_image=True,
+            program="foreign",
+        ),
+        Fault(
+            name="server-exits",
+            title="the image's server exits at once",
+            exit_code=1,
+            says="check `container` failed",
+            breaks=_nothing,
+            program="exits",
         ),
         Fault(
             name="port-taken",
@@ -124,7 +134,7 @@ def find_fault(name: str) -> Fault:
 
 def show_fault(session: Session, fault: Fault, model: str | None, report: Reporter) -> bool:
     """Break it, run `up`, and judge what happened. True when the product did as promised."""
-    filled = session.fill(model, report, wrong_image=fault.wrong_image)
+    filled = session.fill(model, report, program=fault.program)
     survivor = fault.breaks(session, filled)
     report(Note(level="info", text=f"fault {fault.name}: {fault.title}"))
     up = session.verb(

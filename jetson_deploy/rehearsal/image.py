@@ -12,7 +12,7 @@ import io
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,8 @@ from jetson_deploy.rehearsal.push import Bundle, Label
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
+Program = Literal["ollama", "foreign", "exits"]
+FALSE = Path("/bin/false")
 ENVIRONMENT = [
     "PATH=/usr/local/bin:/usr/bin:/bin",
     "OLLAMA_HOST=0.0.0.0",
@@ -33,12 +35,13 @@ AARCH64_STUB = (
 """An ELF header for aarch64 and nothing else: what an image for another machine looks like to the kernel."""
 
 
-def make_image(bundle: Path, binary: Path, label: Label, *, wrong: bool = False) -> tuple[str, int]:
+def make_image(bundle: Path, binary: Path, label: Label, *, program: Program = "ollama") -> tuple[str, int]:
     """Write the bundle. Returns the manifest's digest (`sha256:…`) and its compressed size in bytes.
 
-    `wrong`: the program is for another machine, so that it dies with `exec format error`.
+    `program` decides what lies at ollama's place: the real one, one for another machine (it dies with `exec
+    format error`), or one that exits at once and says nothing.
     """
-    plain = _layer(binary, wrong=wrong)
+    plain = _layer(FALSE if program == "exits" else binary, foreign=program == "foreign")
     packed = gzip.compress(plain, compresslevel=1, mtime=0)
     parts = Bundle(bundle)
     layer, layer_size = parts.add(packed)
@@ -65,7 +68,7 @@ def _config(layer: bytes) -> bytes:
     return msgspec.json.encode(config)
 
 
-def _layer(binary: Path, *, wrong: bool) -> bytes:
+def _layer(binary: Path, *, foreign: bool) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name in ("tmp", "proc", "sys", "dev", "etc", "root", "usr", "usr/local", "usr/local/bin"):
@@ -73,10 +76,10 @@ def _layer(binary: Path, *, wrong: bool) -> bytes:
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(entry)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
-        _add(tar, "usr/local/bin/ollama", AARCH64_STUB if wrong else binary.read_bytes(), 0o755)
-        if wrong:  # without a shell the init would say `No such file`: it tries one for what is no program
+        _add(tar, "usr/local/bin/ollama", AARCH64_STUB if foreign else binary.read_bytes(), 0o755)
+        if foreign:  # without a shell the init would say `No such file`: it tries one for what is no program
             _add(tar, "bin/sh", AARCH64_STUB, 0o755)
-        for library in [] if wrong else _libraries(binary):
+        for library in [] if foreign else _libraries(binary):
             _add(tar, str(library).lstrip("/"), library.read_bytes(), 0o755)
     return out.getvalue()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.catalog.layers import image_file
 from jetson_deploy.names import check_image_reference
 
 
@@ -19,7 +20,7 @@ def write_overlay(
     reference = check_image_reference(image)
     family, size = model.split(":")
     _write(
-        directory / "containers" / "images" / f"{reference.name.replace('/', '-').replace('.', '-')}.yaml",
+        directory / "containers" / "images" / f"{image_file(reference.name)}.yaml",
         {
             "repository": reference.name,
             "tags": {

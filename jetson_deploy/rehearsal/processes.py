@@ -39,12 +39,14 @@ def check_programs() -> None:
 
 
 def spawn(argv: list[str], log: Path) -> int:
-    """Start a daemon that outlives us; its pid."""
+    """Start a daemon that outlives us; its pid. Its end is seen by `alive`, which takes the zombie away."""
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SBIN}"}
     with log.open("ab") as out:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
-        ).pid
+        )
+    process.returncode = 0  # else Python warns that nobody waited for it
+    return process.pid
 
 
 def wait_until(ready: Callable[[], bool], pid: int, what: str, log: Path, seconds: float = 30.0) -> None:

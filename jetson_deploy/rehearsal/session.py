@@ -18,12 +18,12 @@ from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.plan import Plan
 from jetson_deploy.rehearsal.board import rehearsal_blobs
 from jetson_deploy.rehearsal.engine import Engine
-from jetson_deploy.rehearsal.image import MANIFEST_TYPE, make_image
+from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image
 from jetson_deploy.rehearsal.model import StandIn, make_model
 from jetson_deploy.rehearsal.namespace import Namespace
 from jetson_deploy.rehearsal.ollama_binary import VERSION, ollama_binary
 from jetson_deploy.rehearsal.overlay import write_overlay
-from jetson_deploy.rehearsal.processes import check_programs
+from jetson_deploy.rehearsal.processes import check_programs, end
 from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.registry import ADDRESS, Registry
 from jetson_deploy.rehearsal.weights import weights
@@ -89,14 +89,14 @@ class Session:
             self.stop()
             raise
 
-    def fill(self, model: str | None, report: Reporter, *, wrong_image: bool = False) -> Filled:
+    def fill(self, model: str | None, report: Reporter, *, program: Program = "ollama") -> Filled:
         """Ask the product for its plan, and put stand-ins under the very names that it picked."""
         plan = self._plan(model)
         reference = check_image_reference(plan.image.reference)
         name, tag = reference.name, reference.tag or "latest"
         report(Note(level="info", text=f"stand-ins: image {name}:{tag} (Ollama {VERSION}), model {plan.model.name}"))
         label = Label(repository=reference.repository, tag=tag, media_type=MANIFEST_TYPE)
-        digest, size = make_image(self.directory / "image", ollama_binary(report), label, wrong=wrong_image)
+        digest, size = make_image(self.directory / "image", ollama_binary(report), label, program=program)
         family, _, size_tag = plan.model.name.partition(":")
         entry = load_catalog().models[family].sizes[size_tag]
         made = make_model(self.directory / "model", weights(), rehearsal_blobs(), plan.model.name, entry)
@@ -140,6 +140,12 @@ class Session:
             "JETSON_DEPLOY_LOCK_DIR": str(self.directory / "lock"),
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
         }
+
+    def start_engine(self) -> None:
+        """Again, after somebody ended it."""
+        end(self._engine_pid)  # takes the zombie away too: its pid file names a process that must be gone
+        self._engine_pid = self.engine.start()
+        self._remember()
 
     def stop_registry(self) -> None:
         self.registry.stop(self._registry_pid)

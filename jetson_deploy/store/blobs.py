@@ -15,8 +15,7 @@ from pathlib import Path
 
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.inventory import size_on_disk
-from jetson_deploy.store.layout import FILE_MODE, StorePaths, disk_full, is_full, sync_directory
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, disk_full, is_full, size_on_disk, sync_directory
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.registry import Registry

@@ -49,6 +49,8 @@ class FetchResult(msgspec.Struct, frozen=True, kw_only=True):
     """Blobs that came from the registry."""
     reused_bytes: int
     """Blobs that were here and right."""
+    was_here: bool
+    """The store had a manifest of this name before, whole or not."""
 
 
 def fetch_model(
@@ -116,7 +118,8 @@ class _Fetch:
         self._aside: dict[str, Path] = {}
 
     def run(self, pinned: str | None, clock: Callable[[], float]) -> FetchResult:
-        raw = self._manifest(pinned)
+        here = read_manifest(self._paths, self._name)
+        raw = self._manifest(here, pinned)
         manifest = parse_manifest(raw, self._name.short)
         meter = Meter(f"model {self._name.short}", manifest.total_bytes, self._report, clock)
         missing = [blob for blob in manifest.blobs if not self._is_right(blob, meter)]
@@ -132,10 +135,10 @@ class _Fetch:
             manifest_digest=manifest_digest(raw),
             fetched_bytes=sum(blob.size for blob in missing),
             reused_bytes=reused,
+            was_here=here is not None,
         )
 
-    def _manifest(self, pinned: str | None) -> bytes:
-        here = read_manifest(self._paths, self._name)
+    def _manifest(self, here: bytes | None, pinned: str | None) -> bytes:
         if here is not None and manifest_digest(here) == pinned:
             return here
         raw = self._retry.of("the manifest", self._source.manifest)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import ModelFacts
 from jetson_deploy.names import ModelName, parse_model_name
-from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.identity import VerifiedBlobs
+from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Manifest, manifest_digest, parse_manifest
 
 
 def read_models(store: Path) -> tuple[ModelFacts, ...]:
     """Every model whose manifest can be read, by name; a store that does not exist holds none.
 
-    `complete` says that every blob is there with exactly the manifest's size, not that its bytes are right.
+    `complete` says that every blob is there and is the file that was hashed and found right. A blob that was
+    put there or changed by somebody else is not missing, but has yet to be hashed.
     """
     paths = StorePaths(store)
-    found = [_facts(paths, name) for name in manifest_names(paths)]
+    verified = VerifiedBlobs(paths)
+    found = [_facts(paths, name, verified) for name in manifest_names(paths)]
     return tuple(sorted((model for model in found if model is not None), key=lambda m: m.name))
 
 
@@ -63,7 +65,7 @@ def _name(parts: tuple[str, ...]) -> ModelName | None:
     return name if name.manifest_path == parts else None
 
 
-def _facts(paths: StorePaths, name: ModelName) -> ModelFacts | None:
+def _facts(paths: StorePaths, name: ModelName, verified: VerifiedBlobs) -> ModelFacts | None:
     raw = read_manifest(paths, name)
     if raw is None:
         return None
@@ -71,29 +73,18 @@ def _facts(paths: StorePaths, name: ModelName) -> ModelFacts | None:
         manifest = parse_manifest(raw, name.short)
     except JetsonDeployError:
         return None
-    missing = _missing_bytes(paths, manifest)
     return ModelFacts(
         name=name.short,
         manifest_digest=manifest_digest(raw),
-        complete=missing is None,
-        missing_bytes=missing or 0,
+        complete=all(verified.holds(blob) for blob in manifest.blobs),
+        missing_bytes=_missing_bytes(paths, manifest),
         size_bytes=manifest.total_bytes,
     )
 
 
-def _missing_bytes(paths: StorePaths, manifest: Manifest) -> int | None:
-    """Size of the blobs that are absent or have another size; None when there is no such blob."""
-    missing = [blob.size for blob in manifest.blobs if size_on_disk(paths.blob(blob)) != blob.size]
-    return sum(missing) if missing else None
-
-
-def size_on_disk(path: Path) -> int | None:
-    """None: no regular file there, or not readable."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+def _missing_bytes(paths: StorePaths, manifest: Manifest) -> int:
+    """Size of the blobs that are absent or have another size."""
+    return sum(blob.size for blob in manifest.blobs if size_on_disk(paths.blob(blob)) != blob.size)
 
 
 def read_manifest(paths: StorePaths, name: ModelName) -> bytes | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -63,6 +64,15 @@ class StorePaths(msgspec.Struct, frozen=True):
 
     def manifest(self, name: ModelName) -> Path:
         return self.manifests.joinpath(*name.manifest_path)
+
+
+def size_on_disk(path: Path) -> int | None:
+    """None: no regular file there, or not readable."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths:

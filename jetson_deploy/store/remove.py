@@ -8,11 +8,12 @@ from pathlib import Path
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import silent
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.inventory import read_manifest, referenced_blobs, size_on_disk
+from jetson_deploy.store.inventory import read_manifest, referenced_blobs
 from jetson_deploy.store.layout import (
     StorePaths,
     make_directories,
     remove_empty_parents,
+    size_on_disk,
     store_trouble,
     sync_directory,
 )

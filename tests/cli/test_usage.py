@@ -39,6 +39,7 @@ def test_every_verb_has_help(verb: str) -> None:
     assert shown.stdout.startswith(f"Usage: jetson-deploy {verb}")
 
 
+ACTING = ("up", "status", "logs", "down", "chat")
 WRONG = [
     (["paln"], "there is no command `paln`", "did you mean `plan`?"),
     (["plan", "--contxt", "4096"], "No such option", "did you mean --context?"),
@@ -51,7 +52,7 @@ WRONG = [
     (["plan", "--root", str(ORIN_NANO), "--kv-cache-type", "q9"], "KV cache type 'q9'", "q8_0"),
     (["plan", "--root", str(ORIN_NANO), "--catalog", "/no/such/dir"], "/no/such/dir", ""),
     (["plan", "--name", "../x"], "../x", ""),
-    (["up", "--root", str(ORIN_NANO)], "cannot act on the captured root", "rehearse"),
+    *(([verb, "--root", str(ORIN_NANO)], "cannot act on the captured root", "rehearse") for verb in ACTING),
 ]
 
 

@@ -137,6 +137,30 @@ def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_is_asked_again() 
     ]
 
 
+def with_log(text: str, kept: Path) -> Hands:
+    """A server that left `text` behind and whose container is gone after the run."""
+    gone = Verdict(check="container", passed=False, observed="exited", expected="running", hint="jetson-deploy logs")
+    failed = Proof(verdicts=(gone,), tokens_per_second=None, gpu_share=None)
+    return msgspec.structs.replace(
+        hands(Recorder(), proof=failed), explain=lambda container: (None, text), keep_evidence=lambda log: kept
+    )
+
+
+def test_a_failure_names_the_file_that_keeps_the_removed_container_s_log(tmp_path: Path) -> None:
+    kept = tmp_path / "failed-0001.log"
+    with pytest.raises(UnhealthyError) as caught:
+        cut_over(plan("first"), with_log("panic: no\n", kept), silent)
+    assert caught.value.hint == str(kept)
+    assert str(kept) in caught.value.details[0]
+
+
+def test_a_failure_that_left_no_log_says_how_to_try_the_image_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(UnhealthyError) as caught:
+        cut_over(plan("first"), with_log("", tmp_path), silent)
+    assert "logged nothing" in caught.value.hint
+    assert "docker run --rm --entrypoint ollama" in caught.value.hint
+
+
 def test_an_old_one_that_does_not_serve_again_needs_attention() -> None:
     with pytest.raises(NeedsAttentionError) as caught:
         cut_over(plan("replacement"), hands(Recorder(), proof=ON_CPU, old=ON_CPU), silent)

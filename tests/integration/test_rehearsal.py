@@ -76,7 +76,11 @@ def test_a_kept_rehearsal_can_be_talked_to_and_ended() -> None:
     kept = json.loads(done.stdout)
     try:
         chat = subprocess.run(
-            [kept["jd"], "chat", "--json", "Say hi."], capture_output=True, text=True, timeout=120, check=False
+            [kept["jd"], "chat", "--json", "--max-tokens", "40", "Say hi."],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert chat.returncode == 0, chat.stderr
         assert json.loads(chat.stdout)["tokens"] > 0

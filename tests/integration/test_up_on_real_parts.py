@@ -67,7 +67,7 @@ def test_a_second_up_changes_nothing_and_tells_the_engine_to_change_nothing(
     assert up(session, "--accept-cpu")[0] == 0
     since = time.time()
     code, document, _ = ran(session, "up")
-    events = engine.events(since=since, until=time.time() + 0.1, decode=True)
+    events = list(engine.events(since=since, until=time.time(), decode=True))
     changes = [e for e in events if not str(e.get("Action", "")).startswith(("exec_", "health_status"))]
     assert (code, document["result"]) == (0, "no-changes")
     assert changes == []
@@ -139,6 +139,24 @@ def test_ctrl_c_while_staging_exits_130_and_the_next_run_goes_on(session: Sessio
     assert process.returncode == 130, err
     assert json.loads(out.splitlines()[-1])["exit_code"] == 130
     assert ours(engine) == {}
+    assert up(session, "--accept-cpu")[0] == 0
+
+
+def test_an_engine_killed_inside_a_pull_is_told_and_the_next_up_goes_on(session: Session) -> None:
+    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
+    process = subprocess.Popen(
+        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "progress" and "dustynv" in event["item"]:
+            os.kill(session.kept().engine_pid, signal.SIGKILL)
+            break
+    out, err = process.communicate(timeout=60)
+    session.start_engine()
+    assert (process.returncode, json.loads(out.splitlines()[-1])["result"]) == (3, "engine-vanished"), err
+    assert "Traceback" not in err
     assert up(session, "--accept-cpu")[0] == 0
 
 
@@ -238,7 +256,7 @@ def test_down_removes_what_is_ours_and_says_so_when_nothing_is(session: Session,
 
 def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     assert up(session, "--accept-cpu")[0] == 0
-    done = session.verb("logs", "--tail", "50", capture=True)
+    done = session.verb("logs", "--tail", "500", capture=True)
     assert done.returncode == 0
     assert "Listening on 127.0.0.1:11434" in done.stdout
 

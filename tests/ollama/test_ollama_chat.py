@@ -45,6 +45,12 @@ def test_a_plain_chat_is_streamed_with_its_counters_last(version: str, replaying
     assert done.stats.tokens_per_second == done.stats.tokens / 2.0
 
 
+def test_a_limit_of_tokens_is_passed_to_the_server(replaying: Start) -> None:
+    server = replaying("0.9.5", ("chat", "stream"))
+    list(client(server).chat("smol", SAY_HI, max_tokens=7))
+    assert server.bodies[0]["options"] == {"num_predict": 7}
+
+
 @pytest.mark.parametrize("version", ["0.9.5", "0.11.4", "0.24.0"])
 def test_thinking_that_the_server_separates_is_passed_on(version: str, replaying: Start) -> None:
     server = replaying(version, ("r1", "prefill_think_stream"))

@@ -31,7 +31,7 @@ Fetch = Callable[..., FetchResult]
 
 def test_a_model_arrives_whole_and_in_ollamas_layout(fetch: Fetch, store: Path, model: Model) -> None:
     result = fetch(expected_digest=model.digest)
-    assert result == FetchResult(manifest_digest=model.digest, fetched_bytes=model.size, reused_bytes=0)
+    assert result == FetchResult(manifest_digest=model.digest, fetched_bytes=model.size, reused_bytes=0, was_here=False)
     assert_whole(store, model)
     assert sorted(p.name for p in store.iterdir()) == [".jetson-deploy", "blobs", "manifests"]
     assert len(list((store / "blobs").iterdir())) == len(model.blobs)

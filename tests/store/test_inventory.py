@@ -33,12 +33,30 @@ def put(store: Path, path: str, model: Model) -> None:
         (store / "blobs" / digest.replace(":", "-")).write_bytes(content)
 
 
-def test_a_complete_model_is_listed_with_digest_and_size(tmp_path: Path) -> None:
-    model = small_model()
-    put(tmp_path, "registry.ollama.ai/library/deepseek-r1/7b", model)
-    assert read_models(tmp_path) == (
+def test_a_fetched_model_is_complete_with_digest_and_size(fetch: Fetch, store: Path, model: Model) -> None:
+    fetch()
+    assert read_models(store) == (
         ModelFacts(name="deepseek-r1:7b", manifest_digest=model.digest, complete=True, size_bytes=model.size),
     )
+
+
+def test_a_model_that_another_tool_put_there_has_yet_to_be_hashed(
+    fetch: Fetch, store: Path, registry: RegistryServer, model: Model
+) -> None:
+    put(store, "registry.ollama.ai/library/deepseek-r1/7b", model)
+    assert [(m.complete, m.missing_bytes) for m in read_models(store)] == [(False, 0)]
+    registry.manifests.clear()  # the pinned manifest is here: the registry is not needed
+    assert fetch(expected_digest=model.digest).fetched_bytes == 0
+    assert [m.complete for m in read_models(store)] == [True]
+
+
+def test_a_blob_that_was_changed_behind_our_back_makes_the_model_incomplete(
+    fetch: Fetch, store: Path, model: Model
+) -> None:
+    fetch()
+    blob = store / "blobs" / model.largest.replace(":", "-")
+    blob.write_bytes(b"x" * blob.stat().st_size)
+    assert [(m.complete, m.missing_bytes) for m in read_models(store)] == [(False, 0)]
 
 
 def test_models_of_other_hosts_carry_their_host(tmp_path: Path) -> None:
