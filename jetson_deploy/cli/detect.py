@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
-from jetson_deploy.cli.render import answer, print_document, size, table
+from jetson_deploy.cli.render import answer, print_for_programs, size, table
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
 
 
@@ -24,7 +24,7 @@ def command(**options: Any) -> None:
     store = Path(store).absolute() if store else None
     facts = survey(shared.root, shared.settings, shared.catalog(), store=store, deployment=shared.name)
     if shared.as_json or shared.as_events:
-        print_document(facts)
+        print_for_programs(facts, as_events=shared.as_events)
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")

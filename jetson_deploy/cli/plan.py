@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
-from jetson_deploy.cli.render import answer, paint, print_document, size, table
-from jetson_deploy.plan.plan import AnyStep, Plan
+from jetson_deploy.cli.render import answer, paint, print_for_programs, size, table
+from jetson_deploy.plan.plan import AnyStep, Plan, StageModel
 
 
 @click.command("plan")
@@ -33,7 +33,7 @@ def command(**options: Any) -> None:
     if save is not None:
         _save(plan, Path(save))
     if shared.as_json or shared.as_events:
-        print_document(plan)
+        print_for_programs(plan, as_events=shared.as_events)
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")
@@ -61,20 +61,39 @@ def render_plan(plan: Plan, *, verbose: bool) -> str:
         ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}"),
         ("image", image.reference),
         ("", image.reason),
-        ("model", f"{model.name}, {size(model.download_bytes)} to fetch"),
+        ("model", f"{model.name}, {size(model.download_bytes)} {_to_fetch(plan)}"),
         ("", model.reason),
         (
             "context",
             f"{model.context_tokens} tokens x {model.parallel} (up to {model.context_limit_tokens} would fit)",
         ),
-        ("memory", f"need {size(model.need_bytes)}, {size(model.available_bytes)} can be used"),
-        *(("", f"{name.replace('_', ' ')}: {size(value)}") for name, value in model.terms.items()),
+        *_memory(plan),
         ("speed", f"{speed.low:g} to {speed.high:g} tok/s (predicted)" if speed else "not predicted"),
         ("store", plan.store),
         ("endpoint", plan.endpoint),
     ]
     parts = [table(rows), *_rejected(plan, verbose), *_remarks(plan), _steps(plan.steps)]
     return "\n\n".join(p for p in parts if p)
+
+
+def _to_fetch(plan: Plan) -> str:
+    return "to fetch" if any(isinstance(step, StageModel) for step in plan.steps) else "in the store"
+
+
+def _memory(plan: Plan) -> list[tuple[str, str]]:
+    """The sum first, then its terms; what is no term of it is told apart."""
+    model = plan.model
+    apart = {
+        "reserve": "left to the system, taken off before",
+        "ollama_estimate": "for comparison: what the server itself reckons",
+    }
+    terms = [(name, value) for name, value in model.terms.items() if name not in apart]
+    others = [(name, value) for name, value in model.terms.items() if name in apart]
+    return [
+        ("memory", f"need {size(model.need_bytes)}, {size(model.available_bytes)} can be used"),
+        *(("", f"  {name.replace('_', ' ')}: {size(value)}") for name, value in terms),
+        *(("", f"{name.replace('_', ' ')}: {size(value)} ({apart[name]})") for name, value in others),
+    ]
 
 
 def _rejected(plan: Plan, verbose: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -122,7 +123,7 @@ class Show:
         return 0
 
     def _verb(self, name: str, arguments: tuple[str, ...]) -> int:
-        say(f"\n$ jetson-deploy {' '.join(arguments)}")
+        say(f"\n$ jetson-deploy {shlex.join(arguments)}")
         started = time.monotonic()
         judged = name == "up again"
         json_too = ("--json",) if self._quiet else ()

@@ -47,6 +47,15 @@ def print_document(document: Any) -> None:
     answer(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
+def print_for_programs(document: Any, *, as_events: bool) -> None:
+    """The answer of a verb that only looks: one document, or one line of it and `finished`."""
+    if not as_events:
+        print_document(document)
+        return
+    print_event(document)
+    print_event(Finished(exit_code=0, result="done"))
+
+
 def print_event(event: Any) -> None:
     """One NDJSON line on stdout."""
     answer(msgspec.json.encode(event).decode())

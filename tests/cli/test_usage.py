@@ -32,6 +32,14 @@ def test_help_lists_every_verb_and_the_exit_codes() -> None:
     assert "75 locked by another run" in shown.stdout
 
 
+@pytest.mark.parametrize("verb", ["detect", "plan"])
+def test_events_are_lines_and_end_with_finished(verb: str) -> None:
+    shown = run(verb, "--root", str(ORIN_NANO), "--events")
+    document, finished = (json.loads(line) for line in shown.stdout.splitlines())
+    assert document["schema"].startswith("jetson-deploy.")
+    assert (finished["event"], finished["exit_code"]) == ("finished", 0)
+
+
 @pytest.mark.parametrize("verb", ["detect", "plan", "up", "status", "logs", "down", "chat", "rehearse"])
 def test_every_verb_has_help(verb: str) -> None:
     shown = run(verb, "--help")

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jetson_deploy.deploy.verify import PROOF_TOKENS, Proof, Prover, Target
+from jetson_deploy.deploy.verify import PROOF_TOKENS, QUICK_TOKENS, Proof, Prover, Target
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
@@ -180,6 +180,19 @@ def test_a_container_that_restarts_fails_at_once() -> None:
     proof, seen = prove(state=_state(state="restarting", restart_count=3, exit_code=1))
     assert failed(proof)[0] == "container"
     assert len(seen) == 1
+
+
+def test_a_proven_server_that_the_engine_restarted_is_told_but_does_not_fail() -> None:
+    proof, seen = prove(state=_state(restart_count=3), tokens=QUICK_TOKENS)
+    assert proof.failed is None
+    assert (seen[0].passed, seen[0].observed) == (None, "running, answers, restarted 3 times")
+
+
+def test_two_tokens_are_too_few_to_judge_a_speed() -> None:
+    proof, seen = prove(RecordedServer(generate=_generation(2, 2.0)), tokens=QUICK_TOKENS)
+    assert proof.failed is None
+    assert proof.tokens_per_second is None
+    assert (seen[-1].passed, seen[-1].observed) == (None, "too few tokens to tell")
 
 
 def test_a_server_that_never_answers_fails_after_its_deadline() -> None:
