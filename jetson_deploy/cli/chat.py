@@ -27,16 +27,11 @@ CHAT_TIMEOUT_SECONDS = 900.0
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
 def command(**options: Any) -> None:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
-    from jetson_deploy.deploy.status import require_serving
-    from jetson_deploy.deploy.survey import check_acts_here, survey
+    from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.ollama.client import OllamaClient
-    from jetson_deploy.plan.preflight import check_engine_reachable
 
     shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "chat")
-    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
-    check_engine_reachable(facts)
-    serving = require_serving(facts, shared.name)
+    serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
     for text in (f"simulated: {serving.simulated}" if serving.simulated else "", _cpu(serving)):
         if text and not shared.quiet:
             say(text)

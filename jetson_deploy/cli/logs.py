@@ -17,16 +17,11 @@ from jetson_deploy.cli.options import everyday, read_everyday
 def command(**options: Any) -> None:
     """The server's log, as the engine keeps it."""
     from jetson_deploy.deploy.hands import engine
-    from jetson_deploy.deploy.status import require_serving
-    from jetson_deploy.deploy.survey import check_acts_here, survey
+    from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.engine import containers
-    from jetson_deploy.plan.preflight import check_engine_reachable
 
     shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "logs")
-    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
-    check_engine_reachable(facts)
-    serving = require_serving(facts, shared.name)
+    serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
     client = engine(shared.settings)
     if not options["follow"]:
         sys.stdout.write(containers.logs(client, serving.container, tail=options["tail"]))

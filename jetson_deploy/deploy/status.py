@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
+from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.events import Reporter, Verdict
@@ -58,6 +62,17 @@ def read_status(facts: HostFacts, settings: Settings, deployment: str, report: R
         leftovers=tuple(c.name for c in leftovers(facts, deployment, serving)),
         verdicts=proof.verdicts,
     )
+
+
+def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Serving:
+    """What serves on this machine under that name, by its labels; nothing is asked of the server.
+
+    Raises UsageError for a captured root, PreflightError (the engine), UnhealthyError `nothing-deployed`.
+    """
+    check_acts_here(root, settings, verb)
+    facts = survey(root, settings, catalog, store=None, deployment=deployment)
+    check_engine_reachable(facts)
+    return require_serving(facts, deployment)
 
 
 def require_serving(facts: HostFacts, deployment: str) -> Serving:

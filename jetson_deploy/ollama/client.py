@@ -6,7 +6,7 @@ the server's own setting alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
@@ -86,7 +86,7 @@ class OllamaClient:
         think: bool | None = None,
         max_tokens: int | None = None,
         timeout: float = LOAD_TIMEOUT,
-    ) -> Iterator[ChatPiece]:
+    ) -> Generator[ChatPiece, None, None]:
         """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work.
 
         Works with the three generations: thinking separated by the server (asked or not), raw tags in

@@ -11,6 +11,8 @@ from jetson_deploy.engine.pull_errors import pull_error
 from jetson_deploy.engine.trouble import answer_error, one_line, told_as_ours, transport_error
 from jetson_deploy.errors import JetsonDeployError
 
+POOL = urllib3.HTTPConnectionPool("localhost")
+
 
 @pytest.mark.parametrize(
     ("text", "code", "exit_code"),
@@ -74,7 +76,7 @@ def test_an_answer_that_says_no_is_told_by_its_text(text: str, code: str, exit_c
     ("error", "code"),
     [
         (requests.exceptions.ReadTimeout(), "engine-hung"),
-        (requests.exceptions.ConnectionError(urllib3.exceptions.ReadTimeoutError(None, "/", "x")), "engine-hung"),
+        (requests.exceptions.ConnectionError(urllib3.exceptions.ReadTimeoutError(POOL, "/", "x")), "engine-hung"),
         (urllib3.exceptions.ProtocolError("Connection broken", ConnectionResetError(104, "reset")), "engine-vanished"),
         (requests.exceptions.ConnectionError("aborted"), "engine-vanished"),
         (requests.exceptions.ChunkedEncodingError(urllib3.exceptions.IncompleteRead(1, 2)), "engine-vanished"),

@@ -63,7 +63,12 @@ def write_store(store: Path) -> str:
         _blob(store, _MEDIA + "template", _TEMPLATE.encode()),
         _blob(store, _MEDIA + "params", json.dumps(_PARAMS).encode()),
     ]
-    config = {"model_format": "gguf", "model_family": "llama", "model_families": ["llama"], "model_type": "134.52M"}
+    config: dict[str, Any] = {
+        "model_format": "gguf",
+        "model_family": "llama",
+        "model_families": ["llama"],
+        "model_type": "134.52M",
+    }
     config |= {"file_type": "Q4_1", "architecture": "amd64", "os": "linux"}
     config["rootfs"] = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
     manifest = {

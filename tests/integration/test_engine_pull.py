@@ -208,7 +208,12 @@ def test_a_stop_ends_the_pull_within_a_second(
 ) -> None:
     stop, begun = threading.Event(), threading.Event()
     reference = f"{proxy('stall')}:big"
-    timer = threading.Thread(target=lambda: (begun.wait(20), stop.set()))
+
+    def stop_once_begun() -> None:
+        begun.wait(20)
+        stop.set()
+
+    timer = threading.Thread(target=stop_once_begun)
     timer.start()
     with pytest.raises(InterruptedRunError):
         pull_image(client, reference, report=lambda _: begun.set(), stop=stop, stall_seconds=60)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +56,30 @@ def up(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
     return ran(session, "up", "--store", str(session.store), *arguments)
 
 
+def up_until(session: Session, step: str, *arguments: str) -> subprocess.Popen[str]:
+    """An `up` under way that has just begun `step` (any: the first one)."""
+    process = subprocess.Popen(
+        session.command("up", *arguments, "--events"),
+        env=session.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "step-started" and step in ("any", event["step"]):
+            return process
+    raise AssertionError(f"up never began {step}: {process.communicate()[1]}")
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
+    """Exit code, last event and narration."""
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err
+    return process.returncode, json.loads(out.splitlines()[-1]), err
+
+
 def ours(engine: docker.APIClient) -> dict[str, str]:
     return {c["Names"][0].lstrip("/"): c["State"] for c in engine.containers(all=True)}
 
@@ -65,9 +88,10 @@ def test_a_second_up_changes_nothing_and_tells_the_engine_to_change_nothing(
     session: Session, engine: docker.APIClient
 ) -> None:
     assert up(session, "--accept-cpu")[0] == 0
-    since = time.time()
+    since = int(time.time()) + 1  # the engine takes whole seconds
+    time.sleep(since - time.time())
     code, document, _ = ran(session, "up")
-    events = list(engine.events(since=since, until=time.time(), decode=True))
+    events = list(engine.events(since=since, until=int(time.time()) + 1, decode=True))
     changes = [e for e in events if not str(e.get("Action", "")).startswith(("exec_", "health_status"))]
     assert (code, document["result"]) == (0, "no-changes")
     assert changes == []
@@ -126,54 +150,33 @@ def test_a_wedged_server_is_replaced_by_the_next_up(session: Session, engine: do
 
 
 def test_ctrl_c_while_staging_exits_130_and_the_next_run_goes_on(session: Session, engine: docker.APIClient) -> None:
-    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
-    process = subprocess.Popen(
-        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == "step-started":
-            process.send_signal(signal.SIGINT)
-            break
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert json.loads(out.splitlines()[-1])["exit_code"] == 130
+    process = up_until(session, "any", "--store", str(session.store), "--accept-cpu")
+    process.send_signal(signal.SIGINT)
+    code, last, err = ended(process)
+    assert (code, last["exit_code"]) == (130, 130), err
     assert ours(engine) == {}
     assert up(session, "--accept-cpu")[0] == 0
 
 
 def test_an_engine_killed_inside_a_pull_is_told_and_the_next_up_goes_on(session: Session) -> None:
-    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
-    process = subprocess.Popen(
-        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = up_until(session, "stage-image", "--store", str(session.store), "--accept-cpu")
     assert process.stdout is not None
     for line in process.stdout:
-        event = json.loads(line)
-        if event["event"] == "progress" and "dustynv" in event["item"]:
+        if "dustynv" in json.loads(line).get("item", ""):
             os.kill(session.kept().engine_pid, signal.SIGKILL)
             break
-    out, err = process.communicate(timeout=60)
+    code, last, err = ended(process)
     session.start_engine()
-    assert (process.returncode, json.loads(out.splitlines()[-1])["result"]) == (3, "engine-vanished"), err
-    assert "Traceback" not in err
+    assert (code, last["result"]) == (3, "engine-vanished"), err
     assert up(session, "--accept-cpu")[0] == 0
 
 
 def test_ctrl_c_in_the_cutover_is_undone(session: Session, engine: docker.APIClient) -> None:
     assert up(session, "--accept-cpu")[0] == 0
-    argv = session.command("up", "--context", "2048", "--events")
-    process = subprocess.Popen(
-        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event["event"] == "step-started" and event["step"] == "prove":
-            process.send_signal(signal.SIGTERM)
-            break
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130, err
+    process = up_until(session, "prove", "--context", "2048")
+    process.send_signal(signal.SIGTERM)
+    code, _, err = ended(process)
+    assert code == 130, err
     assert ours(engine) == {"jd-default-1": "running"}
     assert ran(session, "status")[0] == 0
 
@@ -181,16 +184,8 @@ def test_ctrl_c_in_the_cutover_is_undone(session: Session, engine: docker.APICli
 def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes(
     session: Session, engine: docker.APIClient
 ) -> None:
-    argv = session.command("up", "--store", str(session.store), "--accept-cpu", "--events")
-    process = subprocess.Popen(
-        argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event["event"] == "step-started" and event["step"] == "prove":
-            process.kill()
-            break
+    process = up_until(session, "prove", "--store", str(session.store), "--accept-cpu")
+    process.kill()
     process.communicate(timeout=30)
     assert ours(engine) == {"jd-default-1-candidate": "running"}
     assert ran(session, "status")[1]["code"] == "nothing-deployed"
@@ -215,22 +210,11 @@ def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
 
 
 def test_two_runs_at_once_are_told_apart_by_the_lock(session: Session) -> None:
-    first = subprocess.Popen(
-        session.command("up", "--store", str(session.store), "--accept-cpu", "--events"),
-        env=session.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert first.stdout is not None
-    for line in first.stdout:
-        if json.loads(line)["event"] == "step-started":
-            break
+    first = up_until(session, "any", "--store", str(session.store), "--accept-cpu")
     code, error, _ = up(session, "--accept-cpu")
     assert (code, error["code"]) == (75, "locked")
-    assert str(first.pid) in error["message"] or "pid" in error["message"]
-    first.communicate(timeout=120)
-    assert first.returncode == 0
+    assert "pid" in error["message"]
+    assert ended(first)[0] == 0
 
 
 def test_a_damaged_blob_in_the_store_is_found_and_fetched_again(session: Session) -> None:
@@ -301,7 +285,3 @@ def test_events_end_with_finished_and_every_line_is_json(session: Session) -> No
     assert events[0]["event"] == "note" and events[0]["level"] == "simulated"
     assert events[-1] == {**events[-1], "event": "finished", "exit_code": 0, "result": "done"}
     assert {"progress", "verdict", "step-started", "step-finished"} <= {e["event"] for e in events}
-
-
-def test_the_python_that_runs_the_tests_is_the_one_that_runs_the_tool() -> None:
-    assert sys.version_info >= (3, 10)
