@@ -7,6 +7,7 @@ strings as parts. An expected refusal is the error document (`jetson-deploy.erro
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ CASES = sorted(p.parent for p in HOSTS.glob("*/plan.json"))
 LOOSE = {"rejected", "warnings", "assumptions"}
 
 
+@functools.cache
 def plan_of(host: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(host / "root"), *arguments],
