@@ -65,14 +65,20 @@ def _purge(
         report(Note(level="info", text=f"image {record.image} was here before us: kept"))
     if record is not None and BroughtModel(record.model, record.store) not in brought.models:
         report(Note(level="info", text=f"model {record.model} was in the store before us: kept"))
-    images = [image for image in brought.images if _remove_image(client, image, report)]
-    models, freed = [], 0
+    images, models, freed = [], [], 0
+    for image in brought.images:
+        if heir := _heir(facts, deployment, {"image": image}):
+            report(Note(level="info", text=f"image {image} kept: deployment {heir!r} uses it"))
+            StateDirectory(state.path.parent, heir).add_image(image)
+        elif _remove_image(client, image, report):
+            images.append(image)
     for model in brought.models:
-        if other := _also_used_by(facts, deployment, model):
-            report(Note(level="info", text=f"model {model.name} kept: deployment {other!r} uses it"))
-            continue
-        freed += _remove_model(model, report)
-        models.append(model.name)
+        if heir := _heir(facts, deployment, {"model": model.name, "store": model.store}):
+            report(Note(level="info", text=f"model {model.name} kept: deployment {heir!r} uses it"))
+            StateDirectory(state.path.parent, heir).add_model(model.name, model.store)
+        else:
+            freed += _remove_model(model, report)
+            models.append(model.name)
     state.remove()
     return images, models, freed
 
@@ -85,12 +91,13 @@ def _remove_image(client: docker.APIClient, reference: str, report: Reporter) ->
     return kept_because is None
 
 
-def _also_used_by(facts: HostFacts, deployment: str, model: BroughtModel) -> str | None:
+def _heir(facts: HostFacts, deployment: str, labels: dict[str, str]) -> str | None:
+    """Another deployment that uses the same: it is the one to remove it at last."""
+    wanted = {LABEL + key: value for key, value in labels.items()}
     for container in facts.engine.containers if facts.engine else ():
-        labels = container.labels
-        same = (labels.get(LABEL + "model"), labels.get(LABEL + "store")) == (model.name, model.store)
-        if same and labels.get(LABEL + "name") != deployment:
-            return labels.get(LABEL + "name")
+        other = container.labels.get(LABEL + "name")
+        if other not in (None, deployment) and wanted.items() <= container.labels.items():
+            return other
     return None
 
 

@@ -238,6 +238,19 @@ def test_down_removes_what_is_ours_and_says_so_when_nothing_is(session: Session,
     assert ran(session, "down")[1]["result"] == "no-changes"
 
 
+def test_purge_leaves_what_another_deployment_uses_and_that_one_removes_it_at_last(session: Session) -> None:
+    other = ("--name", "other")
+    assert up(session, "--accept-cpu")[0] == 0
+    assert up(session, "--accept-cpu", *other, "--port", "11435")[0] == 0
+    code, removed, narration = ran(session, "down", "--purge")
+    assert (code, removed["images"], removed["models"]) == (0, [], [])
+    assert "deployment 'other' uses it" in narration
+    assert ran(session, "status", *other)[1]["healthy"] is True
+    removed = ran(session, "down", "--purge", *other)[1]
+    assert (len(removed["images"]), removed["models"]) == (1, ["deepseek-r1:8b"])
+    assert not any((session.store / "blobs").iterdir())
+
+
 def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     done = session.verb("logs", "--tail", "500", capture=True)
