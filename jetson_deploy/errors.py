@@ -12,7 +12,7 @@
     ├── NeedsAttentionError   8   and undoing failed too
     ├── InternalError        70   our bug
     ├── LockedError          75   another run holds the lock
-    └── InterruptedRunError 130   Ctrl-C or SIGTERM
+    └── InterruptedRunError 130   Ctrl-C, SIGTERM or SIGHUP
 
 `message` is one line of cause, `hint` one line of fix. `code` is a stable kebab-case name for
 programs (`jetson-deploy.error/1`). Errors are rendered once, in `cli/`.

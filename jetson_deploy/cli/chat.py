@@ -10,6 +10,7 @@ import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
+from jetson_deploy.cli.streams import write
 from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
@@ -38,12 +39,13 @@ def command(**options: Any) -> None:
     client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)
     talk = Talk(client, serving.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
-    if shared.as_json or shared.as_events:
-        _for_programs(talk, prompt, shared.as_events)
-    elif prompt:
-        talk.turn(prompt)
-    else:
+    programs = shared.as_json or shared.as_events
+    if not prompt and not programs and sys.stdin.isatty():
         _converse(talk)
+    elif programs:
+        _for_programs(talk, prompt or _piped(), shared.as_events)
+    else:
+        talk.turn(prompt or _piped())
 
 
 def _cpu(serving: Serving) -> str:
@@ -108,23 +110,24 @@ def _close_thinking(was: bool) -> bool:
 
 
 def _stream(text: str, *, dim: bool) -> None:
-    sys.stdout.write(click.style(text, dim=True) if dim and colours(sys.stdout) else text)
-    sys.stdout.flush()
+    write(sys.stdout, click.style(text, dim=True) if dim and colours(sys.stdout) else text)
+
+
+def _piped() -> str:
+    """The prompt on standard input. Raises UsageError when there is none."""
+    from jetson_deploy.errors import UsageError
+
+    prompt = sys.stdin.buffer.read().decode(errors="replace").strip()
+    if not prompt:
+        raise UsageError(
+            "no prompt: none given and standard input is empty",
+            hint='jetson-deploy chat "…"',
+            code="no-prompt",
+        )
+    return prompt
 
 
 def _converse(talk: Talk) -> None:
-    if not sys.stdin.isatty():
-        prompt = sys.stdin.read().strip()
-        if not prompt:
-            from jetson_deploy.errors import UsageError
-
-            raise UsageError(
-                "no prompt: none given and standard input is empty",
-                hint='jetson-deploy chat "…"',
-                code="no-prompt",
-            )
-        talk.turn(prompt)
-        return
     say("an empty line or Ctrl-D ends the conversation; Ctrl-C stops an answer")
     while True:
         try:
@@ -137,11 +140,11 @@ def _converse(talk: Talk) -> None:
         talk.turn(prompt)
 
 
-def _for_programs(talk: Talk, prompt: str | None, as_events: bool) -> None:
+def _for_programs(talk: Talk, prompt: str, as_events: bool) -> None:
     from jetson_deploy.ollama.replies import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
-    for piece in talk.pieces(prompt or sys.stdin.read()):
+    for piece in talk.pieces(prompt):
         if isinstance(piece, Thinking):
             thinking += piece.text
         elif isinstance(piece, Answer):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.streams import told, write
 
 
 @click.command("logs")
@@ -24,8 +25,9 @@ def command(**options: Any) -> None:
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
     client = engine(shared.settings)
     if not options["follow"]:
-        sys.stdout.write(containers.logs(client, serving.container, tail=options["tail"]))
+        write(sys.stdout, containers.logs(client, serving.container, tail=options["tail"]))
         return
     for chunk in containers.follow_logs(client, serving.container, tail=options["tail"]):
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
+        with told(sys.stdout):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()

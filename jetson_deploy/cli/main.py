@@ -7,8 +7,8 @@ the verb runs.
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
-import os
 import signal
 import sys
 from types import FrameType
@@ -17,6 +17,7 @@ from typing import NoReturn
 import click
 
 from jetson_deploy import __version__
+from jetson_deploy.cli.streams import ReaderGone, prepare, quietly
 from jetson_deploy.errors import JetsonDeployError
 
 VERBS = {
@@ -29,6 +30,8 @@ VERBS = {
     "chat": "Talk to the model",
     "rehearse": "The whole flow on a simulated board, with real parts",
 }
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 EXIT_CODES = """\b
 Exit codes: 0 done, healthy or nothing to do; 1 the answer is no; 2 usage, configuration or catalog;
@@ -79,19 +82,16 @@ def group() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run, render what went wrong, exit with the documented code."""
-    signal.signal(signal.SIGTERM, _terminated)
-    args = sys.argv[1:] if arguments is None else arguments
-    code = _run(args)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader went away (`| head`): nothing is lost, and Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    prepare()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the terminal may go, the work goes on
+            signal.signal(number, _terminated)
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(args: list[str]) -> int:
     try:
+        _check_text(args)
         result = group.main(args=args, prog_name="jetson-deploy", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except JetsonDeployError as error:
@@ -102,11 +102,15 @@ def _run(args: list[str]) -> int:
         return _render(InterruptedRunError("interrupted", hint="run the same command again", code="interrupted"), args)
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # the help, as it is; asked for nothing, nothing was done
+        return 2
     except click.ClickException as error:
         return _render(_usage(error), args)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGone:
         return 0
+    except OSError as error:
+        return _render(_no_space(error) if error.errno in NO_SPACE else _bug(error), args)
     except Exception as error:
         return _render(_bug(error), args)
 
@@ -114,8 +118,17 @@ def _run(args: list[str]) -> int:
 def _render(error: JetsonDeployError, args: list[str]) -> int:
     from jetson_deploy.cli.render import render_error
 
-    render_error(error, as_json="--json" in args, as_events="--events" in args, verbose="-v" in args)
+    quietly(lambda: render_error(error, as_json="--json" in args, as_events="--events" in args, verbose="-v" in args))
     return error.exit_code
+
+
+def _check_text(args: list[str]) -> None:
+    for argument in args:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            what = f"the argument {ascii(argument)[:60]} is not UTF-8"
+            raise WrongUsage(what, "give names and paths in UTF-8") from None
 
 
 def _usage(error: click.ClickException) -> JetsonDeployError:
@@ -138,19 +151,38 @@ def _option_hint(error: click.ClickException) -> str:
     return f"{command} shows what is understood"
 
 
+def _no_space(error: OSError) -> JetsonDeployError:
+    from jetson_deploy.errors import ResourceError
+
+    return ResourceError(
+        f"cannot write {error.filename or 'the output'}: {error.strerror}",
+        hint="free space there (df -h), then run the same command again",
+        code="no-space",
+    )
+
+
 def _bug(error: Exception) -> JetsonDeployError:
+    from jetson_deploy.errors import InternalError
+
+    return InternalError(
+        f"this is a bug in jetson-deploy: {type(error).__name__}: {str(error)[:200]}",
+        hint=f"please report it with {_traceback_file(error)}",
+        code="bug",
+    )
+
+
+def _traceback_file(error: Exception) -> str:
     import tempfile
     import traceback
 
-    from jetson_deploy.errors import InternalError
-
-    with tempfile.NamedTemporaryFile("w", prefix="jetson-deploy-bug-", suffix=".txt", delete=False) as file:
-        file.write(f"jetson-deploy {__version__}\n{sys.argv}\n\n{''.join(traceback.format_exception(error))}")
-    return InternalError(
-        f"this is a bug in jetson-deploy: {type(error).__name__}: {str(error)[:200]}",
-        hint=f"please report it with {file.name}",
-        code="bug",
-    )
+    text = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="jetson-deploy-bug-", suffix=".txt", delete=False) as file:
+            file.write(f"jetson-deploy {__version__}\n{sys.argv}\n\n{text}")
+    except OSError as lost:
+        where = " > ".join(f"{f.name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-3:])
+        return f"the command you typed and these places: {where} (no file could be written: {lost.strerror})"
+    return file.name
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.names import check_deployment_name
+from jetson_deploy.names import check_deployment_name, check_registry_address
 from jetson_deploy.plan.request import Request
 from jetson_deploy.settings import Settings
 
@@ -76,7 +76,8 @@ def read_everyday(options: dict[str, Any]) -> Everyday:
     if port := options.pop("port", None):
         settings = msgspec.structs.replace(settings, port=port)
     if registry := options.pop("registry", None):
-        settings = msgspec.structs.replace(settings, registry=registry.rstrip("/"))
+        settings = msgspec.structs.replace(settings, registry=registry)
+    settings = msgspec.structs.replace(settings, registry=check_registry_address(settings.registry))
     check_deployment_name(options["name"])
     root = options.pop("root")
     _check_root(root)

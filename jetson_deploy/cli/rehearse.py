@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import msgspec
 
 from jetson_deploy.cli.render import answer, print_document, print_event, say, table
 from jetson_deploy.cli.reporters import PlainReporter
+from jetson_deploy.cli.streams import unfailing
 from jetson_deploy.events import Finished, Reporter
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(**options: Any) -> int:
 
     board = options["board"] or DEFAULT_BOARD
     session = Session(board, find_board(board))
-    report: Reporter = print_event if options["as_events"] else PlainReporter()
+    report = unfailing(print_event if options["as_events"] else PlainReporter())
     say(f"simulated: {session.words}")
     say("real: Docker Engine, registry, Ollama, tokens")
     show = Show(session, report, options)
@@ -81,7 +81,7 @@ class Show:
             keep = code == 0 and self._options["keep"]
         finally:
             if not keep:
-                self._session.stop()
+                self._stop()
         return self._end(code)
 
     def fault(self, name: str) -> int:
@@ -92,7 +92,7 @@ class Show:
             self._session.start()
             handled = show_fault(self._session, fault, self._options["model"], self._report)
         finally:
-            self._session.stop()
+            self._stop()
         code = 0 if handled else 1
         text = f"fault {name}: {'handled as promised' if handled else 'NOT handled as promised'}"
         if self._options["as_events"]:
@@ -132,18 +132,25 @@ class Show:
         if name == "up" and self._quiet:
             self._up = _document(done)
         if self._quiet and done.returncode != 0:
-            sys.stderr.write(done.stderr)
+            say(done.stderr.rstrip())
         self._parts.append(Part(name=name, exit_code=code, seconds=round(time.monotonic() - started, 2)))
         return code
 
     def _nothing_changed(self, done: subprocess.CompletedProcess[str]) -> int:
         if not self._quiet:
-            sys.stderr.write(done.stderr)
-            sys.stdout.write(done.stdout)
+            say(done.stderr.rstrip())
+            answer(done.stdout.rstrip())
         if done.returncode != 0:
             return done.returncode
         unchanged = "no-changes" if self._quiet else "no changes"
         return 0 if unchanged in done.stdout else 1
+
+    def _stop(self) -> None:
+        """A second Ctrl-C does not cut it short: nothing may stay behind."""
+        from jetson_deploy.deploy.shield import shielded
+
+        with shielded():
+            self._session.stop()
 
     def _start(self) -> None:
         self._session.start()

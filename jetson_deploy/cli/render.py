@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 import msgspec
 
+from jetson_deploy.cli.streams import ReaderGone, quietly, write
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Finished
 
@@ -31,15 +33,17 @@ def paint(text: str, colour: str, stream: Any) -> str:
 
 
 def say(text: str) -> None:
-    """One line of narration on stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """One line of narration on stderr. When nobody can read it any more, nothing happens."""
+    quietly(lambda: write(sys.stderr, text + "\n"))
 
 
 def answer(text: str) -> None:
-    """The answer, on stdout; one write, so that lines of two threads stay whole."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """The answer, on stdout; one write, so that lines of two threads stay whole.
+
+    A reader that went away (`| head`) loses nothing, and a verb keeps its exit code. Raises ResourceError.
+    """
+    with contextlib.suppress(ReaderGone):
+        write(sys.stdout, text + "\n")
 
 
 def print_document(document: Any) -> None:

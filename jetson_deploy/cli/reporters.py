@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from jetson_deploy.cli.render import colours, paint, print_event, say, size
+from jetson_deploy.cli.streams import quietly, unfailing
 from jetson_deploy.events import (
     Event,
     Finished,
@@ -46,13 +47,14 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
 
         bars = LiveReporter()
         report, close = bars, bars.close
+    report = unfailing(report)
     if shared.settings.rehearsal:
         report(Note(level="simulated", text=shared.settings.rehearsal))
     try:
         yield report
     finally:
         if close is not None:
-            close()
+            quietly(close)
 
 
 class PlainReporter:

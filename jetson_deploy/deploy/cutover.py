@@ -12,9 +12,11 @@ from jetson_deploy.deploy.shield import shielded
 from jetson_deploy.deploy.stage import reported
 from jetson_deploy.deploy.verify import Proof
 from jetson_deploy.errors import (
+    InternalError,
     InterruptedRunError,
     JetsonDeployError,
     NeedsAttentionError,
+    ResourceError,
     RolledBackError,
     UnhealthyError,
 )
@@ -83,9 +85,18 @@ def cut_over(plan: Plan, hands: Hands, report: Reporter) -> Proof:
             hint="run the same command again",
             code="interrupted",
         )
-        raise _undone(hands, report, candidate, stopped, cause) from None
+        with shielded():
+            raise _undone(hands, report, candidate, stopped, cause) from None
     except JetsonDeployError as error:
-        raise _undone(hands, report, candidate, stopped, _explained(plan, hands, candidate, error)) from error
+        with shielded():
+            raise _undone(hands, report, candidate, stopped, _explained(plan, hands, candidate, error)) from error
+    except Exception as bug:  # ours; the host must not pay for it
+        cause = InternalError(f"a bug of jetson-deploy: {bug}", hint="run up again", code="bug")
+        with shielded():
+            undone = _undone(hands, report, candidate, stopped, cause)
+        if isinstance(undone, NeedsAttentionError):
+            raise undone from bug
+        raise
 
 
 def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> Proof:
@@ -136,9 +147,7 @@ def _explained(plan: Plan, hands: Hands, candidate: str, error: JetsonDeployErro
     except JetsonDeployError:
         return error
     if log:
-        kept = hands.keep_evidence(log)
-        error.details = (*error.details, f"log kept in {kept}")
-        error.hint = error.hint.replace(LOGS_VERB, str(kept))
+        _keep(log, hands, error)
     elif LOGS_VERB in error.hint:
         error.hint = f"it logged nothing; try it: docker run --rm --entrypoint ollama {plan.spec.image} --version"
     if cause is not None and cause.id not in SAID_BY_THE_CHECK:
@@ -148,11 +157,22 @@ def _explained(plan: Plan, hands: Hands, candidate: str, error: JetsonDeployErro
     return error
 
 
+def _keep(log: str, hands: Hands, error: JetsonDeployError) -> None:
+    try:
+        kept = hands.keep_evidence(log)
+    except ResourceError as lost:
+        error.details = (*error.details, f"its log could not be kept: {lost.message}", *log.splitlines()[-5:])
+        return
+    error.details = (*error.details, f"log kept in {kept}")
+    error.hint = error.hint.replace(LOGS_VERB, str(kept))
+
+
 def _undone(
     hands: Hands, report: Reporter, candidate: str, stopped: list[str], cause: JetsonDeployError
 ) -> JetsonDeployError:
+    """The host as it was, and what to say of it. Not to be interrupted."""
     try:
-        with shielded(), reported(report, "undo", candidate):
+        with reported(report, "undo", candidate):
             if candidate.endswith(CANDIDATE):
                 hands.remove(candidate)
             else:
@@ -168,8 +188,7 @@ def _undone(
 
 
 def _serves_again(hands: Hands, report: Reporter, old: str, cause: JetsonDeployError) -> JetsonDeployError:
-    with shielded():
-        proof = hands.still_serves(old)
+    proof = hands.still_serves(old)
     verdict: Verdict | None = proof.failed
     if verdict is not None:
         return _stuck(

@@ -1,4 +1,7 @@
-"""Ctrl-C where it must not cut in anywhere: staging ends in order, undoing is not interrupted."""
+"""Ctrl-C where it must not cut in anywhere: staging ends in order, undoing is not interrupted.
+
+SIGTERM and SIGHUP, a lost ssh link, count as Ctrl-C. One that is ignored already (nohup) stays so.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +9,39 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM inside the block (main thread only; elsewhere they do not arrive)."""
-    if threading.current_thread() is not threading.main_thread():
+    """Ignore the interruptions inside the block (main thread only; elsewhere they do not arrive)."""
+    with _handled(signal.SIG_IGN):
         yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def noticed() -> Iterator[Callable[[], bool]]:
-    """Inside the block SIGINT and SIGTERM raise nothing; what is yielded tells whether one came.
+    """Inside the block the interruptions raise nothing; what is yielded tells whether one came.
 
     An exception could come between the start of a thread and the moment when somebody knows of it: that thread
     would then work on, unwatched, after the answer was given.
     """
     came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = {
-        number: signal.signal(number, lambda seen, _frame: came.append(seen))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
+    with _handled(lambda seen, _frame: came.append(seen)):
         yield lambda: bool(came)
+
+
+@contextlib.contextmanager
+def _handled(handler: signal.Handlers | Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [number for number in INTERRUPTIONS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, usual in before.items():
+            signal.signal(number, usual)

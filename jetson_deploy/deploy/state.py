@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Verdict
 
 KEPT_EVIDENCE = 5
@@ -121,6 +121,17 @@ class StateDirectory:
         self._replace("brought.json", _text(brought))
 
     def _replace(self, name: str, content: bytes) -> None:
+        """Raises ResourceError; the file is then as it was."""
+        try:
+            self._write(name, content)
+        except OSError as error:
+            raise ResourceError(
+                f"cannot write {self.path / name}: {error.strerror}",
+                hint=f"free space there (df -h {self.path.parent}), or set JETSON_DEPLOY_STATE_DIR",
+                code="state-not-writable",
+            ) from error
+
+    def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / f".{name}.{os.getpid()}"
         with temporary.open("wb") as file:

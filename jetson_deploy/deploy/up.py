@@ -17,7 +17,7 @@ from jetson_deploy.deploy.stage import stage
 from jetson_deploy.deploy.state import Record, StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Note, Reporter, Verdict
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.plan.plan import Plan
@@ -95,8 +95,16 @@ def _carry_out(run: Run, plan: Plan, serving: Serving | None) -> Outcome:
     proof = cut_over(plan, hands, run.report)
     if not proof.verdicts:  # only the store was repaired: the server went on serving
         proof = _asked(client, plan, digest, run.report)
-    state.write(_record(client, plan, digest, proof))
+    _remember(state, _record(client, plan, digest, proof), run.report)
     return _outcome("done", run, plan, proof)
+
+
+def _remember(state: StateDirectory, record: Record, report: Reporter) -> None:
+    """A full disk loses the record of the proof, not the deployment that was proven."""
+    try:
+        state.write(record)
+    except ResourceError as error:
+        report(Note(level="warning", text=f"it serves, but the record of its proof is lost: {error.message}"))
 
 
 def _asked(client: docker.APIClient, plan: Plan, digest: str | None, report: Reporter) -> Proof:

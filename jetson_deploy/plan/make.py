@@ -9,7 +9,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
-from jetson_deploy.plan.model import choose_model
+from jetson_deploy.plan.model import check_wanted, choose_model
 from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice, Plan, Speed
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.request import Request, Wanted, settle
@@ -21,6 +21,7 @@ def make_plan(facts: HostFacts, request: Request, catalog: Catalog) -> Plan:
     """Decide everything. Raises the first refusal, with numbers: nothing has been changed by then."""
     serving = find_serving(facts, request.name)
     wanted = settle(request, serving)
+    check_wanted(catalog, wanted)
     preflight.check_jetson(facts)
     model, image = choose_model(catalog, facts, wanted, serving)
     preflight.check_engine(facts)

@@ -12,7 +12,7 @@ from jetson_deploy.catalog.entries import Constant, ModelFamily, ModelSize
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.names import parse_model_name
+from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.memory import KV_TYPES, need_terms, ollama_estimate
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice, RejectedModel
@@ -70,13 +70,11 @@ def choose_model(
     Raises ResourceError with need and have, UsageError for an unknown name, PreflightError when no image
     can serve.
     """
-    _check_request(request)
-    family = catalog.models[DEFAULT_FAMILY]
     if request.model is not None:
-        return _named(catalog, facts, request, family, _tag_of(catalog, request.model), serving, "asked for by name")
-    if serving is not None and (kept := _kept_tag(family, serving)):
-        return _named(catalog, facts, request, family, kept, serving, "already deployed; name another to change it")
-    return _largest(catalog, facts, request, family, serving)
+        return _named(catalog, facts, request, *_find(catalog, request.model), serving, "asked for by name")
+    if serving is not None and (kept := _kept(catalog, serving)):
+        return _named(catalog, facts, request, *kept, serving, "already deployed; name another to change it")
+    return _largest(catalog, facts, request, catalog.models[DEFAULT_FAMILY], serving)
 
 
 def _largest(
@@ -234,33 +232,39 @@ def _reason(budget: Budget, context: int, rejected: list[RejectedModel]) -> str:
     return text
 
 
-def _kept_tag(family: ModelFamily, serving: Serving) -> str | None:
-    tag = serving.model.removeprefix(f"{family.family}:")
-    return tag if tag in family.sizes else None
+def _kept(catalog: Catalog, serving: Serving) -> tuple[ModelFamily, str] | None:
+    """What serves, or None when the catalog no longer knows it."""
+    name, _, tag = serving.model.partition(":")
+    family = catalog.models.get(name)
+    return (family, tag) if family is not None and tag in family.sizes else None
 
 
-def _tag_of(catalog: Catalog, text: str) -> str:
+def _find(catalog: Catalog, text: str) -> tuple[ModelFamily, str]:
     name = parse_model_name(text, default_family=DEFAULT_FAMILY)
-    family = catalog.models.get(name.model)
-    if family is None:
-        raise _unknown(text, sorted(catalog.models), "family")
+    family = catalog.models.get(name.model.lower())  # Ollama's names are the same in any case
+    if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
+        raise _unknown(text, text, [*sorted(catalog.models), *catalog.models[DEFAULT_FAMILY].sizes])
     for tag, size in family.sizes.items():
-        if name.tag == tag or name.tag in size.aliases:
-            return tag
-    raise _unknown(text, [f"{name.model}:{tag}" for tag in family.sizes], "model")
+        if name.tag.lower() in (known.lower() for known in (tag, *size.aliases)):
+            return family, tag
+    raise _unknown(text, name.tag, list(family.sizes))
 
 
-def _unknown(text: str, known: list[str], what: str) -> UsageError:
-    near = difflib.get_close_matches(text, known, n=1, cutoff=0.4)
+def _unknown(text: str, part: str, known: list[str]) -> UsageError:
+    """`part` of `text` is not among `known`."""
+    near = difflib.get_close_matches(part, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? " if near else ""
     return UsageError(
-        f"{what} {text!r} is not in the catalog, so its memory need is unknown",
+        f"model {shown(text)} is not in the catalog, so its memory need is unknown",
         hint=f"{hint}known: {', '.join(known[:8])}; more can be added in a catalog overlay",
         code="unknown-model",
     )
 
 
-def _check_request(request: Wanted) -> None:
+def check_wanted(catalog: Catalog, request: Wanted) -> None:
+    """Refuse what no host could serve: UsageError for a model, context, parallelism or KV type that is not known."""
+    if request.model is not None:
+        _find(catalog, request.model)
     if request.kv_cache_type not in KV_TYPES:
         raise UsageError(
             f"KV cache type {request.kv_cache_type!r} is unknown",
@@ -281,7 +285,7 @@ def _smaller(budget: Budget, family: ModelFamily, size: ModelSize, image: ImageC
         return f"a context of {limit} would fit: --context {limit}"
     for tag, other in sorted(family.sizes.items(), key=lambda kv: -kv[1].parameters):
         smaller = other.automatic and f"{family.family}:{tag}" != name and other.parameters < size.parameters
-        if smaller and budget.shortfall(other, _wanted_context(budget), image) is None:
+        if smaller and isinstance(_fitting_context(budget, other, image), int):
             return f"{family.family}:{tag} would fit; or free memory (stop the desktop, other containers)"
     return "free memory: stop the desktop (systemctl isolate multi-user.target) and other containers"
 

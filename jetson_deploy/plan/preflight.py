@@ -47,7 +47,7 @@ def check_engine_reachable(facts: HostFacts) -> None:
         problem = engine.problem or "unknown"
         raise PreflightError(
             f"the Docker Engine cannot be used: {problem}",
-            hint=ENGINE_HINTS.get(problem, "check: docker info"),
+            hint=ENGINE_HINTS.get(problem, "check DOCKER_HOST, and: docker info"),
             code=f"engine-{problem}" if problem in ENGINE_HINTS else "engine-unusable",
         )
 

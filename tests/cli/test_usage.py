@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,12 @@ WRONG = [
     (["plan", "--root", str(ORIN_NANO), "--context", "7"], "out of range", "256"),
     (["plan", "--root", str(ORIN_NANO), "7b; rm -rf /"], "model name", "deepseek-r1"),
     (["plan", "--root", str(ORIN_NANO), "../../etc/passwd"], "model name", "deepseek-r1"),
-    (["plan", "--root", str(ORIN_NANO), "deepseek-r1:7"], "not in the catalog", "did you mean deepseek-r1:7"),
+    (["plan", "--root", str(ORIN_NANO), "deepseek-r1:7"], "not in the catalog", "did you mean 7b?"),
+    (["plan", "--root", str(ORIN_NANO), "7"], "not in the catalog", "did you mean 7b?"),
+    (["plan", "--root", str(ORIN_NANO), "somebody/deepseek-r1:7b"], "not in the catalog", "deepseek-r1"),
+    (["plan", "--root", str(HOSTS / "pc-debian12" / "root"), "7b; rm -rf /"], "model name", "deepseek-r1"),
+    (["plan", "--root", str(ORIN_NANO), "--registry", "ftp://example"], "neither http:// nor https://", "HOST:PORT"),
+    (["plan", "--root", str(ORIN_NANO), "--registry", "http://me:word@host"], "holds credentials", "HOST:PORT"),
     (["plan", "--root", str(ORIN_NANO), "--kv-cache-type", "q9"], "KV cache type 'q9'", "q8_0"),
     (["plan", "--root", str(ORIN_NANO), "--catalog", "/no/such/dir"], "/no/such/dir", ""),
     (["plan", "--name", "../x"], "../x", ""),
@@ -73,6 +79,28 @@ def test_wrong_input_is_one_line_of_cause_one_of_fix_and_exit_2(arguments: list[
     assert lines[0].startswith("error: ") and cause in lines[0]
     assert lines[-1].startswith("hint: ") and fix in lines[-1]
     assert "Traceback" not in shown.stderr
+
+
+def test_no_verb_at_all_shows_the_help_and_fails() -> None:
+    shown = run()
+    assert shown.returncode == 2
+    assert shown.stderr.startswith("Usage: jetson-deploy")
+    assert "\n  up " in shown.stderr
+
+
+def test_model_names_are_the_same_in_any_case_as_with_ollama() -> None:
+    for text in ("7B", "DeepSeek-R1:7B"):
+        shown = run("plan", "--root", str(ORIN_NANO), text, "--json")
+        assert json.loads(shown.stdout)["model"]["name"] == "deepseek-r1:7b", shown.stderr
+
+
+def test_a_model_family_of_an_overlay_is_planned_as_itself(tmp_path: Path) -> None:
+    models = tmp_path / "profiles" / "models"
+    models.mkdir(parents=True)
+    text = (HOSTS.parent.parent / "profiles" / "models" / "deepseek-r1.yaml").read_text()
+    (models / "mine.yaml").write_text(text.replace("family: deepseek-r1", "family: mine"))
+    shown = run("plan", "--root", str(ORIN_NANO), "mine:7b", "--catalog", str(tmp_path), "--json")
+    assert json.loads(shown.stdout)["model"]["name"] == "mine:7b", shown.stderr
 
 
 def test_an_error_with_json_is_one_document_with_the_contract_s_keys() -> None:
@@ -94,6 +122,35 @@ def test_a_bad_environment_variable_is_named() -> None:
     shown = run("detect", environment={"JETSON_DEPLOY_STALL_SECONDS": "soon"})
     assert shown.returncode == 2
     assert "JETSON_DEPLOY_STALL_SECONDS" in shown.stderr
+
+
+ASK = shlex.join([sys.executable, "-m", "jetson_deploy", "plan", "--root", str(ORIN_NANO)])
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [
+        (f"{ASK} --json > /dev/full", 6),
+        (f"{ASK} 70b --json > /dev/full", 6),
+        (f"{ASK} 70b 2> /dev/full", 6),
+        (f"{ASK} 70b >&- 2>&-", 6),
+        (f"{ASK} 70b --events >&-", 6),
+        (f"{ASK} --json | head -c 1", 0),
+        (f"{ASK} 70b --events 2>&1 | true", 6),
+        (f"PYTHONIOENCODING=ascii {ASK}", 0),
+    ],
+)
+def test_output_that_is_full_closed_unread_or_ascii_is_no_traceback(redirection: str, code: int) -> None:
+    shown = subprocess.run(["bash", "-o", "pipefail", "-c", redirection], capture_output=True, timeout=60, check=False)
+    assert shown.returncode == code, shown.stderr
+    assert b"Traceback" not in shown.stderr + shown.stdout
+    assert b"bug" not in shown.stderr
+
+
+def test_arguments_that_are_no_text_are_refused() -> None:
+    shown = run("plan", "--json", "--root", "/tmp/\udcff")
+    assert shown.returncode == 2
+    assert "is not UTF-8" in json.loads(shown.stdout)["message"]
 
 
 def test_no_colour_off_a_terminal() -> None:

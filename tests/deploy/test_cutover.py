@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jetson_deploy.errors import (
     InterruptedRunError,
     NeedsAttentionError,
     PreflightError,
+    ResourceError,
     RolledBackError,
     UnhealthyError,
 )
@@ -190,6 +192,38 @@ def test_ctrl_c_in_the_cutover_undoes_it_and_exits_130() -> None:
         cut_over(plan("replacement"), hands(recorder), silent)
     assert caught.value.exit_code == 130
     assert "jd-default-1 serves" in caught.value.message
+    assert "start jd-default-1" in recorder.calls
+
+
+def test_a_bug_of_ours_in_the_cutover_is_undone_too_and_stays_a_bug() -> None:
+    recorder = Recorder(fails_at="prove jd-default-2", error=ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        cut_over(plan("replacement"), hands(recorder), silent)
+    assert recorder.calls[-3:] == ["remove jd-default-2-candidate", "start jd-default-1", "still_serves jd-default-1"]
+
+
+def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone() -> None:
+    full = ResourceError("cannot write failed-0002.log: No space left", hint="free space", code="state-not-writable")
+    recorder = Recorder(fails_at="keep_evidence", error=full)
+    told = msgspec.structs.replace(
+        hands(recorder, proof=ON_CPU),
+        explain=lambda _: (None, "panic: no\n"),
+        keep_evidence=recorder.does("keep_evidence"),
+    )
+    with pytest.raises(RolledBackError) as caught:
+        cut_over(plan("replacement"), told, silent)
+    assert "start jd-default-1" in recorder.calls
+    assert "panic: no" in caught.value.details
+
+
+def test_a_second_ctrl_c_while_the_cause_is_looked_for_does_not_stop_the_undoing() -> None:
+    def impatient(container: str) -> tuple[None, str]:
+        signal.raise_signal(signal.SIGINT)
+        return None, ""
+
+    recorder = Recorder()
+    with pytest.raises(RolledBackError):
+        cut_over(plan("replacement"), msgspec.structs.replace(hands(recorder, proof=ON_CPU), explain=impatient), silent)
     assert "start jd-default-1" in recorder.calls
 
 

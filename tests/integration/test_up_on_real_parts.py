@@ -171,13 +171,25 @@ def test_an_engine_killed_inside_a_pull_is_told_and_the_next_up_goes_on(session:
     assert up(session, "--accept-cpu")[0] == 0
 
 
-def test_ctrl_c_in_the_cutover_is_undone(session: Session, engine: docker.APIClient) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["ended", "lost-link"])
+def test_an_interruption_in_the_cutover_is_undone(
+    session: Session, engine: docker.APIClient, number: signal.Signals
+) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     process = up_until(session, "prove", "--context", "2048")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     code, _, err = ended(process)
     assert code == 130, err
     assert ours(engine) == {"jd-default-1": "running"}
+    assert ran(session, "status")[0] == 0
+
+
+def test_a_reader_that_goes_away_in_the_middle_does_not_stop_the_work(session: Session) -> None:
+    process = up_until(session, "any", "--store", str(session.store), "--accept-cpu")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 0
     assert ran(session, "status")[0] == 0
 
 
