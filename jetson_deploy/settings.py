@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -38,8 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rehearsal: str | None = None
     """JETSON_DEPLOY_REHEARSAL: set by `rehearse` alone; says in words what is simulated. The board is then
     the one under --root, while engine, store, port and clock are this machine's. Shown by every verb."""
-    port: int = OLLAMA_PORT
-    """JETSON_DEPLOY_PORT: loopback port of the endpoint."""
+    port: int | None = None
+    """JETSON_DEPLOY_PORT: loopback port of the endpoint; default: what is deployed, else 11434."""
 
     @staticmethod
     def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
@@ -49,14 +50,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Settings(
             registry=env.get("JETSON_DEPLOY_REGISTRY", base.registry).rstrip("/"),
             image_registry=env.get("JETSON_DEPLOY_IMAGE_REGISTRY") or None,
-            docker_host=env.get("DOCKER_HOST") or None,
+            docker_host=_docker_host(env),
             state_dir=Path(env.get("JETSON_DEPLOY_STATE_DIR", str(base.state_dir))).absolute(),
             lock_dir=Path(env.get("JETSON_DEPLOY_LOCK_DIR", str(base.lock_dir))).absolute(),
             catalog_dirs=tuple(Path(p) for p in env.get("JETSON_DEPLOY_CATALOG", "").split(":") if p),
             stall_seconds=_number(env, "JETSON_DEPLOY_STALL_SECONDS", base.stall_seconds, 1, 3600),
             rehearsal=env.get("JETSON_DEPLOY_REHEARSAL") or None,
-            port=int(_number(env, "JETSON_DEPLOY_PORT", base.port, 1, 65535)),
+            port=_port(env),
         )
+
+
+def _docker_host(env: Mapping[str, str]) -> str | None:
+    text = env.get("DOCKER_HOST")
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("unix", "tcp", "http", "https", "ssh") and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(
+            f"DOCKER_HOST={ascii(text)[:80]} is not an engine's address",
+            hint="unset it (default unix:///var/run/docker.sock), or give unix:///PATH or tcp://HOST:PORT",
+            code="bad-setting",
+        )
+    return text
+
+
+def _port(env: Mapping[str, str]) -> int | None:
+    return int(_number(env, "JETSON_DEPLOY_PORT", OLLAMA_PORT, 1, 65535)) if env.get("JETSON_DEPLOY_PORT") else None
 
 
 def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

@@ -13,6 +13,7 @@ class MountSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...]
+    """argv inside the container."""
     interval_seconds: int
     timeout_seconds: int
     start_period_seconds: int

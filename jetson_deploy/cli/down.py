@@ -18,13 +18,11 @@ from jetson_deploy.events import Finished
 def command(**options: Any) -> None:
     """Remove the deployment's containers, and nothing that is not ours. The store stays unless --purge."""
     from jetson_deploy.deploy.down import take_down
-    from jetson_deploy.deploy.survey import check_acts_here, survey
 
     shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "down")
-    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
+    catalog = shared.catalog()
     with chosen_reporter(shared) as report:
-        removed = take_down(facts, shared.settings, shared.name, purge=options["purge"], report=report)
+        removed = take_down(shared.root, shared.settings, catalog, shared.name, purge=options["purge"], report=report)
     if shared.as_events:
         print_event(Finished(exit_code=0, result=removed.result))
     elif shared.as_json:

@@ -118,8 +118,12 @@ def _run(args: list[str]) -> int:
 def _render(error: JetsonDeployError, args: list[str]) -> int:
     from jetson_deploy.cli.render import render_error
 
-    quietly(lambda: render_error(error, as_json="--json" in args, as_events="--events" in args, verbose="-v" in args))
+    quietly(lambda: render_error(error, as_json="--json" in args, as_events="--events" in args, verbose=_verbose(args)))
     return error.exit_code
+
+
+def _verbose(args: list[str]) -> bool:
+    return "-v" in args or "--verbose" in args
 
 
 def _check_text(args: list[str]) -> None:

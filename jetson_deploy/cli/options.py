@@ -95,9 +95,13 @@ def read_everyday(options: dict[str, Any]) -> Everyday:
 def _check_root(root: Path) -> None:
     from jetson_deploy.errors import UsageError
 
-    if not root.is_dir():
+    try:
+        problem = "" if root.is_dir() else "is not a directory"
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    if problem:
         raise UsageError(
-            f"--root {root} is not a directory",
+            f"--root {str(root)[:200]} {problem}",
             hint="a captured root is a directory with etc/ proc/ sys/ (scripts/capture-host makes one)",
             code="no-such-root",
         )

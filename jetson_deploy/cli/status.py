@@ -24,9 +24,10 @@ def command(**options: Any) -> int:
 
     shared = read_everyday(options)
     check_acts_here(shared.root, shared.settings, "status")
-    facts = survey(shared.root, shared.settings, shared.catalog(), store=None, deployment=shared.name)
+    catalog = shared.catalog()
+    facts = survey(shared.root, shared.settings, catalog, store=None, deployment=shared.name)
     with chosen_reporter(shared) as report:
-        status = read_status(facts, shared.settings, shared.name, report if shared.as_events else silent)
+        status = read_status(facts, shared.settings, catalog, shared.name, report if shared.as_events else silent)
     code = 0 if status.healthy else 1
     if shared.as_events:
         print_event(Finished(exit_code=code, result="healthy" if status.healthy else "unhealthy"))

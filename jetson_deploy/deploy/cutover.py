@@ -30,7 +30,6 @@ from jetson_deploy.plan.plan import (
     StartContainer,
     StopContainer,
 )
-from jetson_deploy.plan.serving import CANDIDATE
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     start: Callable[[str], None]
     stop: Callable[[str, int], None]
     remove: Callable[[str], None]
+    """Name or id; one that is gone, or is not the deployment's, is left alone."""
     rename: Callable[[str, str], None]
     set_restart: Callable[[str, str], None]
     prove: Callable[[str], Proof]
@@ -75,10 +75,9 @@ def cut_over(plan: Plan, hands: Hands, report: Reporter) -> Proof:
     RolledBackError (7): the old one serves again. NeedsAttentionError (8): it does not. Else the cause's
     own error, with nothing of ours left running.
     """
-    candidate = next((s.container for s in plan.steps if isinstance(s, CreateContainer)), plan.container)
-    stopped: list[str] = []
+    done = Done(candidate=next((s.container for s in plan.steps if isinstance(s, CreateContainer)), None))
     try:
-        return _forward(plan, hands, report, stopped)
+        return _forward(plan, hands, report, done)
     except KeyboardInterrupt:
         cause: JetsonDeployError = InterruptedRunError(
             "interrupted during the cutover; it was undone",
@@ -86,28 +85,39 @@ def cut_over(plan: Plan, hands: Hands, report: Reporter) -> Proof:
             code="interrupted",
         )
         with shielded():
-            raise _undone(hands, report, candidate, stopped, cause) from None
+            raise _undone(plan, hands, report, done, cause) from None
     except JetsonDeployError as error:
         with shielded():
-            raise _undone(hands, report, candidate, stopped, _explained(plan, hands, candidate, error)) from error
+            raise _undone(plan, hands, report, done, _explained(plan, hands, done, error)) from error
     except Exception as bug:  # ours; the host must not pay for it
         cause = InternalError(f"a bug of jetson-deploy: {bug}", hint="run up again", code="bug")
         with shielded():
-            undone = _undone(hands, report, candidate, stopped, cause)
+            undone = _undone(plan, hands, report, done, cause)
         if isinstance(undone, NeedsAttentionError):
             raise undone from bug
         raise
 
 
-def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> Proof:
+class Done(msgspec.Struct, kw_only=True):
+    """What has happened so far, for undoing exactly that."""
+
+    candidate: str | None
+    """Name that a new container gets; None: the deployment's own is started again."""
+    made: str | None = None
+    """Id of the new container: its name may be somebody else's, or may have changed."""
+    stopped: str | None = None
+    """The container that made room."""
+
+
+def _forward(plan: Plan, hands: Hands, report: Reporter, done: Done) -> Proof:
     proof = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
     for step in plan.steps:
         if isinstance(step, CreateContainer):
             with reported(report, "create-container", step.container):
                 # Not `always` before it is proven: a power cut must boot the old one.
-                hands.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
+                done.made = hands.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
         elif isinstance(step, StopContainer):
-            stopped.append(step.container)
+            done.stopped = step.container
             with reported(report, "stop-container", f"{step.container}: {step.why}"):
                 hands.stop(step.container, plan.spec.stop_seconds)
         elif isinstance(step, StartContainer):
@@ -119,15 +129,20 @@ def _forward(plan: Plan, hands: Hands, report: Reporter, stopped: list[str]) -> 
                 _demand(proof)
         elif isinstance(step, Commit):
             with shielded(), reported(report, "commit", plan.container):  # two containers of ours is no end
-                _commit(step, plan, hands)
+                _commit(step, plan, hands, report)
     return proof
 
 
-def _commit(step: Commit, plan: Plan, hands: Hands) -> None:
+def _commit(step: Commit, plan: Plan, hands: Hands, report: Reporter) -> None:
+    """With the new name it is done: what fails afterwards is told, and undoes nothing."""
     hands.set_restart(step.container, plan.spec.restart)
     hands.rename(step.container, plan.container)
-    if step.replaces is not None:
+    if step.replaces is None:
+        return
+    try:
         hands.remove(step.replaces)
+    except JetsonDeployError as error:
+        report(Note(level="warning", text=f"{error.message}; it is stopped, and the next up removes it"))
 
 
 def _demand(proof: Proof) -> None:
@@ -140,11 +155,13 @@ def _demand(proof: Proof) -> None:
         )
 
 
-def _explained(plan: Plan, hands: Hands, candidate: str, error: JetsonDeployError) -> JetsonDeployError:
+def _explained(plan: Plan, hands: Hands, done: Done, error: JetsonDeployError) -> JetsonDeployError:
     """The same error, with the likely cause from the container's log in its message and hint."""
+    if done.candidate is not None and done.made is None:
+        return error  # there is no container that could say anything
     try:
-        cause, log = hands.explain(candidate)
-    except JetsonDeployError:
+        cause, log = hands.explain(done.made or plan.container)
+    except Exception:  # a cause that cannot be found must not keep the cutover from being undone
         return error
     if log:
         _keep(log, hands, error)
@@ -167,24 +184,29 @@ def _keep(log: str, hands: Hands, error: JetsonDeployError) -> None:
     error.hint = error.hint.replace(LOGS_VERB, str(kept))
 
 
-def _undone(
-    hands: Hands, report: Reporter, candidate: str, stopped: list[str], cause: JetsonDeployError
-) -> JetsonDeployError:
+def _undone(plan: Plan, hands: Hands, report: Reporter, done: Done, cause: JetsonDeployError) -> JetsonDeployError:
     """The host as it was, and what to say of it. Not to be interrupted."""
     try:
-        with reported(report, "undo", candidate):
-            if candidate.endswith(CANDIDATE):
-                hands.remove(candidate)
+        with reported(report, "undo", done.candidate or plan.container):
+            if done.candidate is None:
+                hands.stop(plan.container, 10)  # it did not run before either
             else:
-                hands.stop(candidate, 10)  # it did not run before either
-            for old in stopped:
-                hands.start(old)
+                hands.remove(done.made or done.candidate)
+            if done.stopped is not None:
+                hands.start(done.stopped)
     except JetsonDeployError as error:
         return _stuck(cause, f"undoing failed too: {error.message}", error.hint)
-    if not stopped:
-        cause.message += "; undone, nothing of ours runs" if candidate.endswith(CANDIDATE) else ""
-        return cause
-    return _serves_again(hands, report, stopped[0], cause)
+    if done.stopped is not None:
+        return _serves_again(hands, report, done.stopped, cause)
+    cause.message += _what_is_left(plan, done)
+    return cause
+
+
+def _what_is_left(plan: Plan, done: Done) -> str:
+    untouched = next((s.container for s in plan.steps if isinstance(s, StopContainer)), None)
+    if untouched is not None:
+        return f"; undone, {untouched} was not touched"
+    return "; undone, nothing of ours runs" if done.candidate else "; stopped again"
 
 
 def _serves_again(hands: Hands, report: Reporter, old: str, cause: JetsonDeployError) -> JetsonDeployError:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.stage import reported
 from jetson_deploy.deploy.state import BroughtModel, StateDirectory
+from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.engine import containers
 from jetson_deploy.engine.images import remove_image
 from jetson_deploy.events import Note, Reporter
@@ -34,13 +36,17 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     freed_bytes: int
 
 
-def take_down(facts: HostFacts, settings: Settings, deployment: str, *, purge: bool, report: Reporter) -> Removed:
+def take_down(
+    root: Path, settings: Settings, catalog: Catalog, deployment: str, *, purge: bool, report: Reporter
+) -> Removed:
     """Remove the deployment's containers; with `purge` also the state, and image and model that we brought."""
-    check_engine_reachable(facts)
+    check_acts_here(root, settings, "down")
     with deployment_lock(settings.lock_dir, deployment):
+        facts = survey(root, settings, catalog, store=None, deployment=deployment)
+        check_engine_reachable(facts)
         client = binding.engine(settings)
         state = StateDirectory(settings.state_dir, deployment)
-        names = [c.name for c in ours(facts, deployment)]
+        names = [c.name for c in ours(facts.engine, deployment)]
         for name in names:
             with reported(report, "remove-container", name):
                 containers.stop(client, name, 30)
@@ -76,8 +82,8 @@ def _purge(
         if heir := _heir(facts, deployment, {"model": model.name, "store": model.store}):
             report(Note(level="info", text=f"model {model.name} kept: deployment {heir!r} uses it"))
             StateDirectory(state.path.parent, heir).add_model(model.name, model.store)
-        else:
-            freed += _remove_model(model, report)
+        elif (became_free := _remove_model(model, report)) is not None:
+            freed += became_free
             models.append(model.name)
     state.remove()
     return images, models, freed
@@ -101,7 +107,7 @@ def _heir(facts: HostFacts, deployment: str, labels: dict[str, str]) -> str | No
     return None
 
 
-def _remove_model(model: BroughtModel, report: Reporter) -> int:
+def _remove_model(model: BroughtModel, report: Reporter) -> int | None:
     from jetson_deploy.store.remove import remove_model
 
     with reported(report, "remove-model", f"{model.name} from {model.store}"):

@@ -19,7 +19,7 @@ from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.ollama.diagnose import Cause, likely_cause
 from jetson_deploy.ollama.log import read_server_log
 from jetson_deploy.plan.plan import Gates, Plan
-from jetson_deploy.plan.serving import Serving
+from jetson_deploy.plan.serving import LABEL, Serving
 from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def bind(
     client: docker.APIClient,
     plan: Plan,
     serving: Serving | None,
-    manifest_digest: str | None,
     state: StateDirectory,
     overlays: Sequence[Path],
     report: Reporter,
@@ -41,12 +40,12 @@ def bind(
     """The hands of one run of `up`."""
 
     def prove(container: str) -> Proof:
-        return Prover(plan_target(client, plan, container, manifest_digest), PROOF_TOKENS).prove(report)
+        return Prover(plan_target(client, plan, container), PROOF_TOKENS).prove(report)
 
     def still_serves(container: str) -> Proof:
         if serving is None:
             return Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
-        return Prover(serving_target(client, serving), QUICK_TOKENS).prove(report)
+        return Prover(serving_target(client, serving, plan.gates.min_gpu_share), QUICK_TOKENS).prove(report)
 
     def explain(container: str) -> tuple[Cause | None, str]:
         found = inspect(client, container)
@@ -58,7 +57,7 @@ def bind(
         create=lambda name, spec: containers.create(client, name, spec),
         start=lambda name: containers.start(client, name),
         stop=lambda name, seconds: containers.stop(client, name, seconds),
-        remove=lambda name: containers.remove(client, name, force=True),
+        remove=lambda name: _remove_ours(client, plan.deployment, name),
         rename=lambda name, new: containers.rename(client, name, new),
         set_restart=lambda name, policy: containers.set_restart(client, name, policy),
         prove=prove,
@@ -68,13 +67,19 @@ def bind(
     )
 
 
-def plan_target(client: docker.APIClient, plan: Plan, container: str, manifest_digest: str | None) -> Target:
+def _remove_ours(client: docker.APIClient, deployment: str, container: str) -> None:
+    """Whoever took the name in the meantime is not touched."""
+    found = containers.inspect(client, container)
+    if found is not None and found.labels.get(LABEL + "name") == deployment:
+        containers.remove(client, found.id, force=True)
+
+
+def plan_target(client: docker.APIClient, plan: Plan, container: str) -> Target:
     """The questions that the plan demands of `container`."""
     return Target(
         client=OllamaClient(plan.endpoint, timeout=ANSWER_SECONDS),
         container=container,
         model=plan.model.name,
-        manifest_digest=manifest_digest,
         gates=plan.gates,
         predicted=plan.model.predicted_tokens_per_second,
         port=int(plan.endpoint.rsplit(":", 1)[1]),
@@ -83,15 +88,14 @@ def plan_target(client: docker.APIClient, plan: Plan, container: str, manifest_d
     )
 
 
-def serving_target(client: docker.APIClient, serving: Serving) -> Target:
+def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
     return Target(
         client=OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=ANSWER_SECONDS),
         container=serving.container,
         model=serving.model,
-        manifest_digest=serving.manifest_digest,
         gates=Gates(
-            min_gpu_share=0.95,
+            min_gpu_share=min_gpu_share,
             accept_cpu=serving.accept_cpu,
             floor_tokens_per_second=None,
             expect_version=None,

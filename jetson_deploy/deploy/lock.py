@@ -17,7 +17,7 @@ def deployment_lock(directory: Path, name: str) -> Iterator[None]:
     path = directory / f"jetson-deploy-{name}.lock"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _opened(path)
     except OSError as error:
         raise PreflightError(
             f"cannot open the lock file {path}: {error.strerror}",
@@ -29,6 +29,20 @@ def deployment_lock(directory: Path, name: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """The file, made where it is missing. Never followed elsewhere: /run/lock is everybody's.
+
+    Opened without O_CREAT first: in a sticky directory fs.protected_regular (Ubuntu: 2) refuses O_CREAT even to root
+    when another user made the file, as a run without sudo does.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, flags)
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
 
 
 def _take(descriptor: int, path: Path) -> None:

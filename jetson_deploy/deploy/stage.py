@@ -84,7 +84,8 @@ def _image_job(
     def job() -> PulledImage:
         with reported(report, "stage-image", f"image {step.reference}"):
             pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
-        state.add_image(step.reference)
+        pinned = f"@{pulled.digest}" if pulled.digest and "@" not in step.reference else ""
+        state.add_image(step.reference + pinned)
         return pulled
 
     return job

@@ -38,11 +38,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     verdicts: tuple[Verdict, ...]
 
 
-def read_status(facts: HostFacts, settings: Settings, deployment: str, report: Reporter) -> Status:
+def read_status(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> Status:
     """Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
     check_engine_reachable(facts)
     serving = require_serving(facts, deployment)
-    proof = Prover(binding.serving_target(binding.engine(settings), serving), QUICK_TOKENS).prove(report)
+    share = catalog.limits["gpu_share_gate"].value
+    proof = Prover(binding.serving_target(binding.engine(settings), serving, share), QUICK_TOKENS).prove(report)
     record = StateDirectory(settings.state_dir, deployment).read()
     mine = record if record and record.container == serving.container else None
     return Status(
@@ -59,7 +60,7 @@ def read_status(facts: HostFacts, settings: Settings, deployment: str, report: R
         gpu_share=proof.gpu_share,
         tokens_per_second_proven=mine.tokens_per_second if mine else None,
         proven_at=mine.proven_at if mine else None,
-        leftovers=tuple(c.name for c in leftovers(facts, deployment, serving)),
+        leftovers=tuple(c.name for c in leftovers(facts.engine, deployment, serving)),
         verdicts=proof.verdicts,
     )
 
@@ -77,7 +78,7 @@ def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment
 
 def require_serving(facts: HostFacts, deployment: str) -> Serving:
     """The deployment, or UnhealthyError `nothing-deployed`."""
-    serving = find_serving(facts, deployment)
+    serving = find_serving(facts.engine, deployment)
     if serving is None:
         raise UnhealthyError(
             f"nothing is deployed under the name {deployment!r}",

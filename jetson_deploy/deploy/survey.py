@@ -8,12 +8,13 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.detect.detect import detect_host
+from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.errors import UsageError
 from jetson_deploy.facts import EngineAnswers, HostFacts
-from jetson_deploy.plan.serving import LABEL
-from jetson_deploy.settings import Settings
+from jetson_deploy.plan.serving import find_serving, last_store
+from jetson_deploy.settings import OLLAMA_PORT, Settings
 
 LIVE_ROOT = Path("/")
 
@@ -34,12 +35,15 @@ def check_acts_here(root: Path, settings: Settings, verb: str) -> None:
 
 
 def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | None, deployment: str) -> HostFacts:
-    """The facts of the host under `root`; the deployment's own store is used unless `store` is given."""
+    """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
     live = acts_here(root, settings)
     host = Host(root)
     answers = _engine(host, settings) if live else recorded_engine(host)
-    chosen = store or _store_of(answers, deployment)
-    facts = detect_host(host, catalog, engine=answers, store=chosen, port=settings.port, live=live)
+    engine = engine_facts(answers) if answers else None
+    before, serving = last_store(engine, deployment), find_serving(engine, deployment)
+    port = settings.port or (serving.port if serving else None) or OLLAMA_PORT
+    chosen = store or (Path(before) if before else None)
+    facts = detect_host(host, catalog, engine=answers, store=chosen, port=port, live=live)
     if not live or facts.store is None:
         return facts
     from jetson_deploy.store.inventory import read_models
@@ -52,11 +56,3 @@ def _engine(host: Host, settings: Settings) -> EngineAnswers:
     from jetson_deploy.engine.answers import ask
 
     return ask(settings.docker_host)
-
-
-def _store_of(answers: EngineAnswers | None, deployment: str) -> Path | None:
-    for container in (answers.containers or []) if answers else []:
-        labels = container.get("Labels") or {}
-        if labels.get(LABEL + "name") == deployment and labels.get(LABEL + "store"):
-            return Path(labels[LABEL + "store"])
-    return None

@@ -20,6 +20,7 @@ from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Note, Reporter, Verdict
 from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.pins import pinned_by_staging
 from jetson_deploy.plan.plan import Plan
 from jetson_deploy.plan.request import Request
 from jetson_deploy.plan.serving import LABEL, Serving, find_serving
@@ -27,6 +28,8 @@ from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     import docker
+
+    from jetson_deploy.engine.images import PulledImage
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.up/1"):
@@ -67,7 +70,7 @@ def bring_up(run: Run) -> Outcome:
         if plan.steps:
             return _carry_out(run, plan, serving)
         client = binding.engine(run.settings)
-        proof = _asked(client, plan, _pinned(plan, serving), run.report)
+        proof = _asked(client, plan, run.report)
         if proof.failed is None:
             return _outcome("no-changes", run, plan, proof)
         run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
@@ -77,7 +80,7 @@ def bring_up(run: Run) -> Outcome:
 
 def _planned(run: Run, request: Request) -> tuple[Plan, Serving | None]:
     facts = survey(run.root, run.settings, run.catalog, store=run.store, deployment=request.name)
-    return make_plan(facts, request, run.catalog), find_serving(facts, request.name)
+    return make_plan(facts, request, run.catalog), find_serving(facts.engine, request.name)
 
 
 def _carry_out(run: Run, plan: Plan, serving: Serving | None) -> Outcome:
@@ -88,14 +91,14 @@ def _carry_out(run: Run, plan: Plan, serving: Serving | None) -> Outcome:
     client = binding.engine(run.settings)
     stop = threading.Event()
     staged = stage(list(plan.steps), client, run.report, stop, run.settings.stall_seconds, state)
-    _check_architecture(client, plan)
-    digest = staged.model.manifest_digest if staged.model else _pinned(plan, serving)
-    hands = binding.bind(client, plan, serving, digest, state, run.settings.catalog_dirs, run.report)
+    image = _staged_image(client, plan)
+    plan = pinned_by_staging(plan, image.digest, staged.model.manifest_digest if staged.model else None)
+    hands = binding.bind(client, plan, serving, state, run.settings.catalog_dirs, run.report)
     remove_leftovers(plan, hands, run.report)
     proof = cut_over(plan, hands, run.report)
     if not proof.verdicts:  # only the store was repaired: the server went on serving
-        proof = _asked(client, plan, digest, run.report)
-    _remember(state, _record(client, plan, digest, proof), run.report)
+        proof = _asked(client, plan, run.report)
+    _remember(state, _record(plan, image, proof), run.report)
     return _outcome("done", run, plan, proof)
 
 
@@ -107,18 +110,13 @@ def _remember(state: StateDirectory, record: Record, report: Reporter) -> None:
         report(Note(level="warning", text=f"it serves, but the record of its proof is lost: {error.message}"))
 
 
-def _asked(client: docker.APIClient, plan: Plan, digest: str | None, report: Reporter) -> Proof:
+def _asked(client: docker.APIClient, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
-    return Prover(binding.plan_target(client, plan, plan.container, digest), QUICK_TOKENS).prove(report)
+    return Prover(binding.plan_target(client, plan, plan.container), QUICK_TOKENS).prove(report)
 
 
-def _pinned(plan: Plan, serving: Serving | None) -> str | None:
-    """The manifest digest that must be served: the catalog's, else the one the deployment was made with."""
-    return plan.model.manifest_digest or (serving.manifest_digest if serving else None)
-
-
-def _check_architecture(client: docker.APIClient, plan: Plan) -> None:
-    """An image for another architecture starts and dies with `exec format error`: refuse it before."""
+def _staged_image(client: docker.APIClient, plan: Plan) -> PulledImage:
+    """The image. One for another architecture starts and dies with `exec format error`: refused before."""
     from jetson_deploy.engine.images import find_image
 
     found = find_image(client, plan.spec.image)
@@ -134,20 +132,18 @@ def _check_architecture(client: docker.APIClient, plan: Plan) -> None:
             hint="the tag holds a wrong image; name another with --image-policy REF",
             code="wrong-architecture",
         )
+    return found
 
 
-def _record(client: docker.APIClient, plan: Plan, digest: str | None, proof: Proof) -> Record:
-    from jetson_deploy.engine.images import find_image
-
-    found = find_image(client, plan.spec.image)
+def _record(plan: Plan, image: PulledImage, proof: Proof) -> Record:
     return Record(
         container=plan.container,
         revision=int(plan.spec.labels[LABEL + "revision"]),
         image=plan.image.reference,
-        image_id=found.id if found else "",
-        image_digest=(found.digest if found else None) or plan.image.digest,
+        image_id=image.id,
+        image_digest=image.digest,
         model=plan.model.name,
-        model_digest=digest,
+        model_digest=plan.model.manifest_digest,
         spec_hash=plan.spec.labels[LABEL + "spec-hash"],
         store=plan.store,
         accept_cpu=plan.accept_cpu,

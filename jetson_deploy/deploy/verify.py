@@ -39,7 +39,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     client: OllamaClient
     container: str
     model: str
-    manifest_digest: str | None
     gates: Gates
     predicted: Speed | None
     port: int
@@ -126,7 +125,7 @@ class Prover:
             ("container", "running, never restarted" if self._first_time else "running", self._container_is_up),
             ("port", f"127.0.0.1:{target.port} answered by our container", self._port_is_ours),
             ("version", gates.expect_version or "any (not on record)", self._version_is_expected),
-            ("model", f"{target.model} listed{_with_digest(target.manifest_digest)}", self._model_is_listed),
+            ("model", f"{target.model} listed{_with_digest(gates.expect_manifest_digest)}", self._model_is_listed),
             ("generate", "real tokens", self._generates),
             ("gpu", share, self._gpu_is_used),
             ("speed", f"at least {floor:g} tok/s" if floor else "no prediction", self._fast_enough),
@@ -150,9 +149,12 @@ class Prover:
 
     def _port_is_ours(self) -> tuple[bool | None, str]:
         port, state = self._target.read_port(self._target.port), self._target.inspect()
-        if port.container_id is None or port.container_id == state.id:
-            seen = "our container listens" if port.container_id else "listener cannot be read without root"
-            return (True if port.container_id else None), seen
+        if port.container_id == state.id:
+            return True, "our container listens"
+        if port.listening is not False and port.pid is None:
+            return None, "listener cannot be read without root"
+        if port.listening is False:
+            raise Failed("nothing listens on this machine's loopback", "is DOCKER_HOST the engine of another machine?")
         raise Failed(
             f"{port.process or 'a process'} (pid {port.pid}) of another container or the host listens",
             "stop the other server, or choose another port with --port",
@@ -174,7 +176,7 @@ class Prover:
         digest = listed.get(self._target.model)
         if digest is None:
             raise Failed(f"not among {sorted(listed) or 'no models'}", "is the store mounted? jetson-deploy logs")
-        if self._target.manifest_digest not in (None, digest):
+        if self._target.gates.expect_manifest_digest not in (None, digest):
             raise Failed(f"listed with digest {digest[:12]}", "the store holds another revision of this tag")
         return True, f"listed, digest {digest[:12]}"
 

@@ -18,6 +18,8 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import EngineAnswers
 
 _DEFAULT_SOCKET = "/var/run/docker.sock"
+ANSWER_SECONDS = 20.0
+"""An engine that unpacks an image on an SD card takes seconds for its list of images."""
 _QUESTIONS = {
     "version": "/version",
     "info": "/info",
@@ -39,7 +41,7 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(docker_host: str | None, *, timeout: float = 5.0) -> EngineAnswers:
+def ask(docker_host: str | None, *, timeout: float = ANSWER_SECONDS) -> EngineAnswers:
     """Ask info, version, all containers and all images. Never raises for the engine's trouble.
 
     `problem` is `absent`, `permission`, `hung` or a text; the other fields then are None.

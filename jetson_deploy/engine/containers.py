@@ -11,10 +11,10 @@ import docker
 import docker.errors
 
 from jetson_deploy.engine.creation import creation
+from jetson_deploy.engine.patience import REMOVE_SECONDS, patiently
 from jetson_deploy.engine.responses import kept_response
 from jetson_deploy.engine.state import ContainerState, as_state
 from jetson_deploy.engine.trouble import told_as_ours
-from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.spec import ContainerSpec
 
 _LOG_BYTES = 256 * 1024
@@ -26,7 +26,7 @@ def create(client: docker.APIClient, name: str, spec: ContainerSpec) -> str:
     Raises PreflightError: nvidia-runtime-missing, container-name-taken, mount-source-missing,
     image-missing, image-wrong-architecture.
     """
-    with told_as_ours(f"creating the container {name}"):
+    with told_as_ours(f"creating the container {name}"), patiently(client):
         answer = client.create_container(name=name, **creation(client, spec))
     return str(answer["Id"])
 
@@ -37,19 +37,22 @@ def start(client: docker.APIClient, name: str) -> None:
     A container whose start fails stays behind in the state `created`: the caller removes it. Raises
     PreflightError (nvidia-hook-failed, nvidia-runtime-broken, port-taken …), UnhealthyError.
     """
-    with told_as_ours(f"starting the container {name}"):
+    with told_as_ours(f"starting the container {name}"), patiently(client):
         client.start(name)
 
 
 def stop(client: docker.APIClient, name: str, seconds: int) -> None:
-    """SIGTERM, and SIGKILL after `seconds`. A stopped container is left alone."""
-    with told_as_ours(f"stopping the container {name}"):
-        client.stop(name, timeout=seconds)
+    """SIGTERM, and SIGKILL after `seconds`. A stopped container is left alone, one that is gone is fine."""
+    with told_as_ours(f"stopping the container {name}"), patiently(client):
+        try:
+            client.stop(name, timeout=seconds)
+        except docker.errors.NotFound:
+            return
 
 
 def remove(client: docker.APIClient, name: str, *, force: bool = False) -> None:
     """Remove it and its anonymous volumes; one that is not there is fine. `force` kills a running one."""
-    with told_as_ours(f"removing the container {name}"):
+    with told_as_ours(f"removing the container {name}"), patiently(client, REMOVE_SECONDS):
         try:
             client.remove_container(name, force=force, v=True)
         except docker.errors.NotFound:
@@ -75,22 +78,6 @@ def inspect(client: docker.APIClient, name: str) -> ContainerState | None:
         except docker.errors.NotFound:
             return None
     return as_state(answer)
-
-
-def list_ours(client: docker.APIClient, label: str) -> tuple[ContainerFacts, ...]:
-    """All containers, running or not, that carry `label` (`key` or `key=value`)."""
-    with told_as_ours("listing containers"):
-        answers = client.containers(all=True, filters={"label": label})
-    return tuple(
-        ContainerFacts(
-            id=answer["Id"],
-            name=str(answer["Names"][0]).lstrip("/"),
-            state=answer["State"],
-            image=answer["Image"],
-            labels=dict(answer.get("Labels") or {}),
-        )
-        for answer in answers
-    )
 
 
 def logs(client: docker.APIClient, name: str, tail: int = 400) -> str:

@@ -9,6 +9,7 @@ import docker
 import docker.errors
 import msgspec
 
+from jetson_deploy.engine.patience import REMOVE_SECONDS, patiently
 from jetson_deploy.engine.trouble import told_as_ours
 
 
@@ -76,10 +77,17 @@ def _digest(digests: tuple[str, ...], reference: str) -> str | None:
 
 
 def remove_image(client: docker.APIClient, reference: str) -> str | None:
-    """Remove the image `reference` from this host. Returns why it was kept, or None when it is gone."""
-    with told_as_ours(f"removing the image {reference}"):
+    """Remove the image `reference` from this host. Returns why it was kept, or None when it is gone.
+
+    One that was pulled by tag has its tag and its digest as references: the tag first, else it would stay.
+    """
+    found = find_image(client, reference)
+    if found is None:
+        return None
+    name, _ = split_digest(reference)
+    with told_as_ours(f"removing the image {reference}"), patiently(client, REMOVE_SECONDS):
         try:
-            client.remove_image(_lookup(reference))
+            client.remove_image(name if name in found.references else _lookup(reference))
         except docker.errors.NotFound:
             return None
         except docker.errors.APIError as error:

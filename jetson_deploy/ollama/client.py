@@ -70,14 +70,6 @@ class OllamaClient:
         reply = self._generated(model, body, timeout)
         return Generation(text=reply.response, thinking=reply.thinking, **reply.counters())
 
-    def load(self, model: str, *, timeout: float = LOAD_TIMEOUT) -> None:
-        """Load the model into memory; returns when it is there. Errors as of `generate`."""
-        self._generated(model, {"model": model, "stream": False}, timeout)
-
-    def unload(self, model: str) -> None:
-        """Take the model out of memory; one that is not loaded is fine."""
-        self._generated(model, {"model": model, "stream": False, "keep_alive": 0}, self._endpoint.timeout)
-
     def chat(
         self,
         model: str,

@@ -14,6 +14,11 @@ from jetson_deploy.plan.request import Wanted
 from jetson_deploy.plan.serving import LABEL
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
+IDENTITY = (
+    *("name", "image", "image-policy", "model", "model-digest", "context", "parallel", "kv-cache-type"),
+    *("accept-cpu", "store", "port", "simulated"),
+)
+"""Labels that the spec's hash covers."""
 STORE_IN_CONTAINER = "/models"
 HOME_IN_CONTAINER = "/home/ollama"
 
@@ -55,6 +60,15 @@ def container_spec(
     return msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()})
 
 
+def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
+    """The same spec with an image reference and a manifest digest that were not known when it was made."""
+    labels = {**spec.labels, LABEL + "image": image, LABEL + "model-digest": model_digest}
+    bare = msgspec.structs.replace(spec, image=image, labels={})
+    identity = {key: labels[LABEL + key] for key in IDENTITY}
+    labels[LABEL + "spec-hash"] = spec_hash(bare, identity)
+    return msgspec.structs.replace(bare, labels=labels)
+
+
 def spec_hash(bare: ContainerSpec, identity: dict[str, str]) -> str:
     """Equal hashes: the same deployment. Revision, tool version and memory readings do not count."""
     content: Any = [msgspec.to_builtins(bare), identity]
@@ -86,7 +100,7 @@ def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, li
         log_driver="local",
         log_options={"max-size": "10m", "max-file": "5"},
         health=HealthCheck(
-            command=("CMD", "ollama", "list"),
+            command=("ollama", "list"),
             interval_seconds=60,
             timeout_seconds=20,
             start_period_seconds=120,

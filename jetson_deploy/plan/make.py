@@ -10,6 +10,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.model import check_wanted, choose_model
+from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice, Plan, Speed
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.request import Request, Wanted, settle
@@ -19,13 +20,13 @@ from jetson_deploy.plan.steps import steps_from
 
 def make_plan(facts: HostFacts, request: Request, catalog: Catalog) -> Plan:
     """Decide everything. Raises the first refusal, with numbers: nothing has been changed by then."""
-    serving = find_serving(facts, request.name)
+    serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
     check_wanted(catalog, wanted)
     preflight.check_jetson(facts)
-    model, image = choose_model(catalog, facts, wanted, serving)
+    model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving))
     preflight.check_engine(facts)
-    revision = next_revision(facts, wanted.name)
+    revision = next_revision(facts.engine, wanted.name)
     preflight.check_names(facts, wanted, container_name(wanted.name, revision))
     preflight.check_port(facts, wanted, serving)
     preflight.check_disks(facts, image, model, catalog.limits)
@@ -45,7 +46,7 @@ def _plan(
     free = model.available_bytes + model.terms["reserve"]
     spec = container_spec(wanted, image, model, store, _line(catalog, facts), revision, free)
     gates = _gates(wanted, catalog, model, image)
-    same = serving is not None and serving.spec_hash == spec.labels[LABEL + "spec-hash"]
+    same = serving is not None and serving.sound and serving.spec_hash == spec.labels[LABEL + "spec-hash"]
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
     return Plan(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jetson_deploy.settings import OLLAMA_PORT
+
 if TYPE_CHECKING:
     from jetson_deploy.plan.serving import Serving
 
@@ -24,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """`dustynv`, `secure` or an image reference."""
     accept_cpu: bool | None = None
     """Serve on the CPU if the GPU is not used. Recorded, and shown by every verb."""
-    port: int = 11434
+    port: int | None = None
     registry: str = "https://registry.ollama.ai"
     image_registry: str | None = None
     simulated: str | None = None
@@ -50,6 +52,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     force: bool
 
 
+def _first(asked: int | None, deployed: int | None, default: int) -> int:
+    """Zero is an answer too: a wrong one, to be refused."""
+    return next(value for value in (asked, deployed, default) if value is not None)
+
+
 def settle(request: Request, serving: Serving | None) -> Wanted:
     """Flag, else what is deployed, else the default."""
     return Wanted(
@@ -57,10 +64,10 @@ def settle(request: Request, serving: Serving | None) -> Wanted:
         model=request.model,
         context_tokens=request.context_tokens,
         kv_cache_type=request.kv_cache_type or (serving.kv_cache_type if serving else "f16"),
-        parallel=request.parallel or (serving.parallel if serving and serving.parallel else 1),
+        parallel=_first(request.parallel, serving.parallel if serving and serving.parallel else None, 1),
         image_policy=request.image_policy or (serving.image_policy if serving else "dustynv"),
         accept_cpu=(serving.accept_cpu if serving else False) if request.accept_cpu is None else request.accept_cpu,
-        port=request.port,
+        port=_first(request.port, serving.port if serving and serving.port else None, OLLAMA_PORT),
         registry=request.registry,
         image_registry=request.image_registry,
         simulated=request.simulated,

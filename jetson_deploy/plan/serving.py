@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.facts import ContainerFacts, HostFacts
+from jetson_deploy.facts import ContainerFacts, EngineFacts
 from jetson_deploy.plan.request import Wanted
 
 LABEL = "io.jetson-deploy."
@@ -20,7 +20,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 
     container: str
     container_id: str
-    running: bool
+    state: str
+    """As of `ContainerFacts`."""
     revision: int
     spec_hash: str
     model: str
@@ -38,6 +39,20 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """MemAvailable before it was started."""
     simulated: str | None
 
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def occupies(self) -> bool:
+        """It holds the port and the memory, or will again in a moment."""
+        return self.state in ("running", "restarting", "paused")
+
+    @property
+    def sound(self) -> bool:
+        """It serves, or may when it is started; one that restarts again and again does not."""
+        return self.state in ("running", "exited", "created")
+
     def same_model(self, name: str, request: Wanted) -> bool:
         return (
             self.running
@@ -52,30 +67,37 @@ def container_name(deployment: str, revision: int) -> str:
     return f"jd-{deployment}-{revision}"
 
 
-def ours(facts: HostFacts, deployment: str) -> list[ContainerFacts]:
+def ours(engine: EngineFacts | None, deployment: str) -> list[ContainerFacts]:
     """Containers with our label for this deployment, newest revision first."""
-    if facts.engine is None:
+    if engine is None:
         return []
-    mine = [c for c in facts.engine.containers if c.labels.get(LABEL + "name") == deployment]
+    mine = [c for c in engine.containers if c.labels.get(LABEL + "name") == deployment]
     return sorted(mine, key=lambda c: -_number(c.labels, "revision"))
 
 
-def find_serving(facts: HostFacts, deployment: str) -> Serving | None:
+def find_serving(engine: EngineFacts | None, deployment: str) -> Serving | None:
     """The newest committed container of the deployment, or None."""
-    for container in ours(facts, deployment):
+    for container in ours(engine, deployment):
         if not container.name.endswith(CANDIDATE):
             return _read(container)
     return None
 
 
-def leftovers(facts: HostFacts, deployment: str, serving: Serving | None) -> list[ContainerFacts]:
+def leftovers(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> list[ContainerFacts]:
     """Ours, but not the deployment: candidates and replaced revisions of interrupted runs."""
     keep = serving.container_id if serving else None
-    return [c for c in ours(facts, deployment) if c.id != keep]
+    return [c for c in ours(engine, deployment) if c.id != keep]
 
 
-def next_revision(facts: HostFacts, deployment: str) -> int:
-    return 1 + max((_number(c.labels, "revision") for c in ours(facts, deployment)), default=0)
+def last_store(engine: EngineFacts | None, deployment: str) -> str | None:
+    """Store of what serves, else of what an interrupted run left behind: it holds what was fetched."""
+    serving = find_serving(engine, deployment)
+    stores = [serving.store] if serving else [c.labels.get(LABEL + "store", "") for c in ours(engine, deployment)]
+    return next(filter(None, stores), None)
+
+
+def next_revision(engine: EngineFacts | None, deployment: str) -> int:
+    return 1 + max((_number(c.labels, "revision") for c in ours(engine, deployment)), default=0)
 
 
 def _read(container: ContainerFacts) -> Serving:
@@ -83,7 +105,7 @@ def _read(container: ContainerFacts) -> Serving:
     return Serving(
         container=container.name,
         container_id=container.id,
-        running=container.state == "running",
+        state=container.state,
         revision=_number(labels, "revision"),
         spec_hash=labels.get(LABEL + "spec-hash", ""),
         model=labels.get(LABEL + "model", ""),

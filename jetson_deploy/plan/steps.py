@@ -34,10 +34,10 @@ def steps_from(
     gates: Gates,
     revision: int,
 ) -> tuple[AnyStep, ...]:
-    """`same` is the serving deployment when its spec is the wanted one."""
+    """`same` is the serving deployment when its spec is the wanted one and it is sound."""
     steps: list[AnyStep] = [
         RemoveContainer(container=c.name, why="left behind by an interrupted run")
-        for c in leftovers(facts, wanted.name, serving)
+        for c in leftovers(facts.engine, wanted.name, serving)
     ]
     serves = same is not None and same.running
     unknown_store = facts.store is None or facts.store.models is None
@@ -49,7 +49,7 @@ def steps_from(
         return tuple(steps)
     candidate = container_name(wanted.name, revision) + CANDIDATE
     steps.append(CreateContainer(container=candidate, spec=spec))
-    if serving is not None and serving.running:
+    if serving is not None and serving.occupies:
         # The port and the memory are one: the old one stops only when everything else is ready.
         steps.append(StopContainer(container=serving.container, why=f"makes room for revision {revision}"))
     steps += [

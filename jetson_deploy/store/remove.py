@@ -23,15 +23,15 @@ from jetson_deploy.store.manifest import Blob, parse_manifest
 LOCK_SECONDS = 30.0
 
 
-def remove_model(store: Path, name: ModelName) -> int:
-    """Remove `name`; returns the bytes that became free, 0 when it was not there.
+def remove_model(store: Path, name: ModelName) -> int | None:
+    """Remove `name`; returns the bytes that became free, None when it was not there.
 
     Blobs stay when any other manifest needs them, and all of them stay when any manifest cannot be read.
     Raises PreflightError (the store), LockedError.
     """
     paths = StorePaths(store.absolute())
     if not paths.manifest(name).is_file():
-        return 0
+        return None
     try:
         make_directories(paths.temporary)
         with store_lock(paths, wait_seconds=LOCK_SECONDS, report=silent, stop=threading.Event()):

@@ -54,6 +54,8 @@ WRONG = [
     (["plan", "--contxt", "4096"], "No such option", "did you mean --context?"),
     (["plan", "--root", "/no/such/dir"], "is not a directory", "capture-host"),
     (["plan", "--context", "many"], "is not a valid integer", "jetson-deploy plan --help"),
+    (["plan", "--root", str(ORIN_NANO), "--parallel", "0"], "out of range", "1 to 64"),
+    (["plan", "--root", "x" * 5000], "cannot be read", ""),
     (["plan", "--root", str(ORIN_NANO), "--context", "7"], "out of range", "256"),
     (["plan", "--root", str(ORIN_NANO), "7b; rm -rf /"], "model name", "deepseek-r1"),
     (["plan", "--root", str(ORIN_NANO), "../../etc/passwd"], "model name", "deepseek-r1"),
@@ -151,6 +153,13 @@ def test_arguments_that_are_no_text_are_refused() -> None:
     shown = run("plan", "--json", "--root", "/tmp/\udcff")
     assert shown.returncode == 2
     assert "is not UTF-8" in json.loads(shown.stdout)["message"]
+
+
+@pytest.mark.parametrize("host", ["tcp://h:abc", "tcp://h:99999", "tcp://[", "foo"])
+def test_a_docker_host_that_is_no_address_is_named(host: str) -> None:
+    shown = run("detect", environment={"DOCKER_HOST": host})
+    assert shown.returncode == 2
+    assert "DOCKER_HOST" in shown.stderr.splitlines()[0]
 
 
 def test_no_colour_off_a_terminal() -> None:

@@ -19,7 +19,7 @@ from jetson_deploy.errors import (
     RolledBackError,
     UnhealthyError,
 )
-from jetson_deploy.events import Event, StepStarted, Verdict
+from jetson_deploy.events import Event, Note, StepStarted, Verdict
 from jetson_deploy.plan.plan import Plan
 
 PLANS = Path(__file__).parent / "plans"
@@ -124,7 +124,7 @@ def test_a_cpu_only_first_deployment_is_removed_and_the_exit_code_is_1() -> None
     assert caught.value.exit_code == 1
     assert caught.value.code == "check-gpu-failed"
     assert "nothing of ours runs" in caught.value.message
-    assert recorder.calls[-1] == "remove jd-default-1-candidate"
+    assert recorder.calls[-1] == "remove id"
 
 
 def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_is_asked_again() -> None:
@@ -132,11 +132,7 @@ def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_is_asked_again() 
     with pytest.raises(RolledBackError) as caught:
         cut_over(plan("replacement"), hands(recorder, proof=ON_CPU), silent)
     assert caught.value.exit_code == 7
-    assert recorder.calls[-3:] == [
-        "remove jd-default-2-candidate",
-        "start jd-default-1",
-        "still_serves jd-default-1",
-    ]
+    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
 
 
 def with_log(text: str, kept: Path) -> Hands:
@@ -175,6 +171,7 @@ def test_a_failure_before_the_old_one_stopped_keeps_its_own_exit_code_and_does_n
     with pytest.raises(PreflightError) as caught:
         cut_over(plan("replacement"), hands(recorder), silent)
     assert caught.value.exit_code == 3
+    assert "jd-default-1 was not touched" in caught.value.message
     assert not [c for c in recorder.calls if "jd-default-1" in c]
 
 
@@ -184,6 +181,26 @@ def test_a_failed_start_brings_the_old_one_back() -> None:
     with pytest.raises(RolledBackError):
         cut_over(plan("replacement"), hands(recorder), silent)
     assert "start jd-default-1" in recorder.calls
+
+
+SLOW = PreflightError("the engine does not answer", hint="wait", code="engine-hung")
+
+
+@pytest.mark.parametrize("step", ["set_restart", "rename"])
+def test_a_commit_that_fails_before_the_new_name_is_undone_by_the_container_s_id(step: str) -> None:
+    recorder = Recorder(fails_at=step, error=SLOW)
+    with pytest.raises(RolledBackError):
+        cut_over(plan("replacement"), hands(recorder), silent)
+    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
+
+
+def test_an_old_container_that_cannot_be_removed_after_the_new_name_is_told_and_not_started_again() -> None:
+    recorder, seen = Recorder(fails_at="remove jd-default-1", error=SLOW), list[Event]()
+    assert cut_over(plan("replacement"), hands(recorder), seen.append) is GOOD
+    assert "start jd-default-1" not in recorder.calls
+    assert [e.text for e in seen if isinstance(e, Note)] == [
+        "the engine does not answer; it is stopped, and the next up removes it"
+    ]
 
 
 def test_ctrl_c_in_the_cutover_undoes_it_and_exits_130() -> None:
@@ -199,7 +216,7 @@ def test_a_bug_of_ours_in_the_cutover_is_undone_too_and_stays_a_bug() -> None:
     recorder = Recorder(fails_at="prove jd-default-2", error=ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         cut_over(plan("replacement"), hands(recorder), silent)
-    assert recorder.calls[-3:] == ["remove jd-default-2-candidate", "start jd-default-1", "still_serves jd-default-1"]
+    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
 
 
 def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone() -> None:

@@ -100,7 +100,6 @@ def prove(
         client=server or RecordedServer(),  # type: ignore[arg-type]  # a recorded server answers like the client
         container="jd-default-1-candidate",
         model="deepseek-r1:7b",
-        manifest_digest=DIGEST,
         gates=Gates(
             min_gpu_share=0.95,
             accept_cpu=accept_cpu,
@@ -193,6 +192,24 @@ def test_two_tokens_are_too_few_to_judge_a_speed() -> None:
     assert proof.failed is None
     assert proof.tokens_per_second is None
     assert (seen[-1].passed, seen[-1].observed) == (None, "too few tokens to tell")
+
+
+@pytest.mark.parametrize(
+    ("port", "passed", "observed"),
+    [
+        (PortFacts(port=11434, listening=True, container_id="c1", pid=7), True, "our container listens"),
+        (PortFacts(port=11434, listening=True), None, "listener cannot be read without root"),
+        (PortFacts(port=11434), None, "listener cannot be read without root"),
+        (PortFacts(port=11434, listening=True, process="ollama", pid=7), False, "ollama (pid 7) of another"),
+        (PortFacts(port=11434, listening=True, container_id="c2", pid=7), False, "a process (pid 7) of another"),
+        (PortFacts(port=11434, listening=False), False, "nothing listens"),
+    ],
+)
+def test_the_port_must_be_answered_by_our_container(port: PortFacts, passed: bool | None, observed: str) -> None:
+    _, seen = prove(port=port)
+    verdict = next(v for v in seen if v.check == "port")
+    assert verdict.passed is passed
+    assert verdict.observed.startswith(observed)
 
 
 def test_a_server_that_never_answers_fails_after_its_deadline() -> None:

@@ -44,12 +44,6 @@ def test_real_tokens_are_generated_on_the_cpu_and_said_so(real_ollama: RealOllam
     assert log.listening == real_ollama.base_url.removeprefix("http://")
 
 
-def test_a_model_is_loaded_and_unloaded(client: OllamaClient) -> None:
-    client.load(MODEL, timeout=120)
-    assert [one.name for one in client.running()] == [MODEL]
-    client.unload(MODEL)
-
-
 def test_a_chat_streams_and_retries_without_thinking(client: OllamaClient) -> None:
     *pieces, done = client.chat(MODEL, (Message(role="user", content="Say hi."),), think=True, timeout=120)
     assert all(isinstance(piece, Answer) for piece in pieces)

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import msgspec
 import pytest
 
+from jetson_deploy.deploy.hands import bind
+from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.events import silent
+from jetson_deploy.plan.plan import Plan
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
 
@@ -112,6 +116,10 @@ def test_the_container_is_hardened_and_serves_from_a_read_only_store(
     assert host["LogConfig"]["Type"] == "local"
     assert config["Tty"] is False
     assert "OLLAMA_HOST=127.0.0.1:11434" in config["Env"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "ollama", "list"]
+    probe = engine.exec_create("jd-default-1", config["Healthcheck"]["Test"][1:])
+    assert b"deepseek-r1" in engine.exec_start(probe["Id"])
+    assert engine.exec_inspect(probe["Id"])["ExitCode"] == 0
     (mount,) = (m for m in found["Mounts"] if m["Destination"] == "/models")
     assert (mount["Source"], mount["RW"]) == (str(session.store), False)
     assert not any("docker.sock" in m["Source"] for m in found["Mounts"])
@@ -219,6 +227,52 @@ def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
         assert engine.inspect_container("jd-default-1")["Id"] == foreign["Id"]
     finally:
         engine.remove_container(foreign["Id"], force=True)
+
+
+def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
+    session: Session, engine: docker.APIClient, tmp_path: Path
+) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    plan = msgspec.convert(ran(session, "plan")[1], Plan)
+    image = engine.inspect_container("jd-default-1")["Image"]
+    foreign = engine.create_container(image, entrypoint="ollama", command="serve", name="jd-default-2-candidate")
+    try:
+        hands = bind(engine, plan, None, StateDirectory(tmp_path, "default"), (), silent)
+        hands.remove("jd-default-2-candidate")
+        assert "jd-default-2-candidate" in ours(engine)
+        hands.remove("jd-default-1")
+        assert "jd-default-1" not in ours(engine)
+    finally:
+        engine.remove_container(foreign["Id"], force=True)
+
+
+def test_a_paused_deployment_is_replaced(session: Session, engine: docker.APIClient) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    engine.pause("jd-default-1")
+    code, document, narration = up(session)
+    assert (code, document["result"]) == (0, "done"), narration
+    assert ours(engine) == {"jd-default-2": "running"}
+
+
+def test_digests_that_the_catalog_lacks_are_pinned_by_the_first_up(
+    session: Session, engine: docker.APIClient, tmp_path: Path
+) -> None:
+    tag = ran(session, "plan", "--accept-cpu")[1]["image"]["reference"].split("@")[0].rpartition(":")[2]
+    overlay = {
+        "profiles/models/deepseek-r1.yaml": "sizes: {8b: {manifest_digest: null}}",
+        "containers/images/dustynv-ollama.yaml": f"tags: {{{tag}: {{digest: null}}}}",
+    }
+    for name, text in overlay.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    unpinned = ("--catalog", str(tmp_path), "--image-policy", f"dustynv/ollama:{tag}")
+    assert up(session, "--accept-cpu", *unpinned)[0] == 0
+    labels = engine.inspect_container("jd-default-1")["Config"]["Labels"]
+    assert "@sha256:" in labels["io.jetson-deploy.image"]
+    assert len(labels["io.jetson-deploy.model-digest"]) == 64
+    assert up(session, *unpinned)[1]["result"] == "no-changes"
+    assert len(ran(session, "down", "--purge")[1]["images"]) == 1
+    assert engine.images() == []
 
 
 def test_two_runs_at_once_are_told_apart_by_the_lock(session: Session) -> None:

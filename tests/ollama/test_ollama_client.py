@@ -80,16 +80,6 @@ def test_the_request_bounds_the_answer_and_never_sets_the_context(replaying: Sta
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_model_is_loaded_and_unloaded(version: str, replaying: Start) -> None:
-    server = replaying(version, ("generate", "load_empty_prompt"))
-    client(server).load("smol")
-    unloading = replaying(version, ("generate", "keep_alive_0_unload"))
-    client(unloading).unload("smol")
-    assert server.bodies == [{"model": "smol", "stream": False}]
-    assert unloading.bodies == [{"model": "smol", "stream": False, "keep_alive": 0}]
-
-
-@pytest.mark.parametrize("version", VERSIONS)
 def test_an_unknown_model_is_told_as_not_found(version: str, replaying: Start) -> None:
     server = replaying(version, ("generate", "unknown_model"), ("chat", "unknown_model"), ("tags", "tags_empty"))
     with pytest.raises(UnhealthyError, match="not found") as generating:

@@ -10,7 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+
+from jetson_deploy.plan.pins import pinned_by_staging
+from jetson_deploy.plan.plan import CreateContainer, Plan
 
 BOARD = Path(__file__).parent.parent / "hosts" / "orin-nano-8gb-jp6.2" / "root"
 
@@ -92,6 +96,67 @@ def test_flags_of_the_deployment_are_kept_until_another_value_is_asked_for(root:
     assert plan(root)["steps"] == []
     assert plan(root)["accept_cpu"] is True
     assert "create-container" in verbs(plan(root, "--refuse-cpu"))
+
+
+def test_the_port_of_the_deployment_is_kept_too(root: Path) -> None:
+    fresh = plan(root, "--port", "12000")
+    record(root, container(fresh, "jd-default-1"))
+    again = plan(root)
+    assert (again["steps"], again["endpoint"]) == ([], "http://127.0.0.1:12000")
+
+
+def test_the_store_of_what_serves_counts_not_the_one_of_an_interrupted_run(root: Path) -> None:
+    fresh, other = plan(root, "--store", "/data"), plan(root, "--store", "/mnt/usb")
+    left = container(other, "jd-default-2-candidate", revision="2")
+    record(root, left, container(fresh, "jd-default-1"))
+    assert plan(root)["store"] == "/data"
+    record(root, left)
+    assert plan(root)["store"] == "/mnt/usb"
+
+
+@pytest.mark.parametrize("state", ["restarting", "paused", "dead"])
+def test_a_deployment_that_cannot_serve_as_it_is_is_replaced(root: Path, state: str) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1", state=state))
+    again = plan(root)
+    assert again["container"] == "jd-default-2"
+    assert ("stop-container" in verbs(again)) == (state != "dead")
+    assert again["steps"][-1]["replaces"] == "jd-default-1"
+
+
+IMAGE = ("--image-policy", "dustynv/ollama:0.6.8-r36.4-cu126-22.04")
+NO_DIGESTS = {
+    "profiles/models/deepseek-r1.yaml": "sizes: {8b: {manifest_digest: null}}",
+    "containers/images/dustynv-ollama.yaml": "tags: {0.6.8-r36.4-cu126-22.04: {digest: null}}",
+}
+
+
+def test_digests_that_the_catalog_lacks_are_those_of_the_deployment(root: Path, tmp_path: Path) -> None:
+    for name, text in NO_DIGESTS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    overlay = ("--catalog", str(tmp_path))
+    fresh = plan(root, *IMAGE)
+    unpinned = plan(root, *IMAGE, *overlay)
+    assert unpinned["image"]["digest"] is unpinned["model"]["manifest_digest"] is None
+    assert "pinned at the first fetch" in str(unpinned["assumptions"])
+    record(root, container(fresh, "jd-default-1"))
+    again = plan(root, *overlay)
+    assert (again["image"]["reference"], again["steps"]) == (fresh["image"]["reference"], [])
+    assert again["gates"]["expect_manifest_digest"] == fresh["model"]["manifest_digest"]
+
+
+def test_digests_that_staging_found_make_the_plan_that_the_next_run_makes(root: Path, tmp_path: Path) -> None:
+    for name, text in NO_DIGESTS.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    fresh = plan(root, *IMAGE)
+    unpinned = msgspec.convert(plan(root, *IMAGE, "--catalog", str(tmp_path)), Plan)
+    pinned = pinned_by_staging(unpinned, fresh["image"]["digest"], fresh["model"]["manifest_digest"])
+    assert pinned.spec.labels == fresh["spec"]["labels"]
+    assert msgspec.to_builtins(pinned.gates) == fresh["gates"]
+    created = next(step for step in pinned.steps if isinstance(step, CreateContainer))
+    assert created.spec == pinned.spec
 
 
 def test_another_model_replaces_the_deployment_and_the_old_one_stops_after_staging(root: Path) -> None:

@@ -150,5 +150,5 @@ def test_nothing_but_the_manifest_goes_while_another_cannot_be_read(
 
 
 def test_removing_what_is_not_there_changes_nothing(tmp_path: Path) -> None:
-    assert remove_model(tmp_path / "models", parse_model_name("deepseek-r1:7b")) == 0
+    assert remove_model(tmp_path / "models", parse_model_name("deepseek-r1:7b")) is None
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,85 @@
+"""The standard streams when they are closed, full, no longer read, or of an old encoding."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from jetson_deploy.errors import ResourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jetson_deploy.events import Event, Reporter
+
+
+class ReaderGone(Exception):  # noqa: N818 - no error: `| head` has seen enough
+    """Nobody reads the answer any more. Not an OSError, of which click makes an exit code of its own."""
+
+
+def prepare() -> None:
+    """Every later writer may count on all three, and on any character.
+
+    A closed stream becomes /dev/null, before another file gets its number. What an encoding lacks is shown escaped.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+    if sys.stdout.encoding != "utf-8" and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write and flush. Raises ReaderGone when nobody reads, ResourceError when it cannot be written."""
+    with told(stream):
+        stream.write(text)
+        stream.flush()
+
+
+class told:  # noqa: N801 - used as a verb: `with told(stream)`
+    """An OSError inside becomes ours, and nothing more goes to that stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        give_up(self._stream)
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGone from error
+        raise ResourceError(
+            f"the output cannot be written: {error.strerror}",
+            hint="free space where it goes, or send it elsewhere; status tells what runs now",
+            code="output-not-writable",
+        ) from error
+
+
+def give_up(stream: TextIO) -> None:
+    """Nothing more goes there, and Python does not complain at its end about what its buffer holds."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def unfailing(report: Reporter) -> Reporter:
+    """A reporter whose reader may go away: the terminal is gone, the pipe is closed, and the work goes on.
+
+    SystemExit: rich leaves the program when its pipe is closed.
+    """
+
+    def tell(event: Event) -> None:
+        quietly(lambda: report(event))
+
+    return tell
+
+
+def quietly(act: Callable[[], None]) -> None:
+    """Narrate, or not."""
+    with contextlib.suppress(OSError, ReaderGone, ResourceError, SystemExit):
+        act()
