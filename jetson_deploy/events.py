@@ -58,6 +58,12 @@ class Verdict(Event, frozen=True, tag="verdict", kw_only=True):
     seconds: float = 0.0
 
 
+class LogLine(Event, frozen=True, tag="log", kw_only=True):
+    """One line of the server's log."""
+
+    text: str
+
+
 class Finished(Event, frozen=True, tag="finished", kw_only=True):
     exit_code: int
     result: str

@@ -10,6 +10,7 @@ import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
+from jetson_deploy.cli.reporters import tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.events import Finished
 
@@ -33,9 +34,7 @@ def command(**options: Any) -> None:
 
     shared = read_everyday(options)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
-    for text in (f"simulated: {serving.simulated}" if serving.simulated else "", _cpu(serving)):
-        if text and not shared.quiet:
-            say(text)
+    tell_deployment(serving, shared)
     client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)
     talk = Talk(client, serving.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
@@ -43,13 +42,9 @@ def command(**options: Any) -> None:
     if not prompt and not programs and sys.stdin.isatty():
         _converse(talk)
     elif programs:
-        _for_programs(talk, prompt or _piped(), shared.as_events)
+        _for_programs(talk, prompt or _piped(), serving, shared.as_events)
     else:
         talk.turn(prompt or _piped())
-
-
-def _cpu(serving: Serving) -> str:
-    return "note: a CPU-only server was accepted for this deployment (--accept-cpu)" if serving.accept_cpu else ""
 
 
 class Talk:
@@ -140,7 +135,7 @@ def _converse(talk: Talk) -> None:
         talk.turn(prompt)
 
 
-def _for_programs(talk: Talk, prompt: str, as_events: bool) -> None:
+def _for_programs(talk: Talk, prompt: str, serving: Serving, as_events: bool) -> None:
     from jetson_deploy.ollama.replies import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
@@ -161,5 +156,7 @@ def _for_programs(talk: Talk, prompt: str, as_events: bool) -> None:
             "answer": text,
             "tokens": stats.tokens if stats else None,
             "tokens_per_second": stats.tokens_per_second if stats else None,
-        }
+            "accept_cpu": serving.accept_cpu,
+        },
+        serving.simulated,
     )

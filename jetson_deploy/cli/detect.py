@@ -24,7 +24,7 @@ def command(**options: Any) -> None:
     store = Path(store).absolute() if store else None
     facts = survey(shared.root, shared.settings, shared.catalog(), store=store, deployment=shared.name)
     if shared.as_json or shared.as_events:
-        print_for_programs(facts, as_events=shared.as_events)
+        print_for_programs(facts, as_events=shared.as_events, simulated=shared.settings.rehearsal)
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")
@@ -47,6 +47,7 @@ def render_facts(facts: HostFacts) -> str:
         ("store", f"{facts.store.path} ({facts.store.why})" if facts.store else "unknown"),
         ("models", _models(facts)),
         ("docker", _engine(facts.engine)),
+        *(("deployment", text) for text in _deployments(facts)),
         ("port", _port(facts)),
         ("native ollama", {True: "installed", False: "not installed", None: "unknown"}[facts.native_ollama]),
         ("clock", {True: "sane", False: "WRONG: TLS will fail", None: "unknown"}[facts.clock.sane]),
@@ -118,6 +119,18 @@ def _engine(engine: EngineFacts | None) -> str:
     return f"{engine.version}, runtimes {' '.join(engine.runtimes)}, data in {engine.data_root}" + "".join(
         f", {e}" for e in extras
     )
+
+
+def _deployments(facts: HostFacts) -> list[str]:
+    from jetson_deploy.plan.serving import deployment_names, find_serving
+
+    found = [find_serving(facts.engine, name) for name in deployment_names(facts.engine)]
+    return [
+        f"{s.container} {s.state}: {s.model} at http://127.0.0.1:{s.port}"
+        + (", CPU accepted (--accept-cpu)" if s.accept_cpu else "")
+        for s in found
+        if s is not None
+    ]
 
 
 def _port(facts: HostFacts) -> str:

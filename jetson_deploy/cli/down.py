@@ -26,7 +26,7 @@ def command(**options: Any) -> None:
     if shared.as_events:
         print_event(Finished(exit_code=0, result=removed.result))
     elif shared.as_json:
-        print_document(removed)
+        print_document(removed, shared.settings.rehearsal)
     elif removed.result == "no-changes":
         answer(f"no changes: nothing of deployment {shared.name!r} is here")
     else:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
-from jetson_deploy.cli.streams import told, write
+from jetson_deploy.cli.render import event_line, print_document, print_event
+from jetson_deploy.cli.reporters import tell_deployment
+from jetson_deploy.cli.streams import write
+from jetson_deploy.errors import UsageError
+from jetson_deploy.events import Finished, LogLine
 
 
 @click.command("logs")
@@ -22,12 +29,43 @@ def command(**options: Any) -> None:
     from jetson_deploy.engine import containers
 
     shared = read_everyday(options)
+    follow, tail = options["follow"], options["tail"]
+    if follow and shared.as_json and not shared.as_events:
+        raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
+    tell_deployment(serving, shared)
     client = engine(shared.settings)
-    if not options["follow"]:
-        write(sys.stdout, containers.logs(client, serving.container, tail=options["tail"]))
+    if shared.as_json and not shared.as_events:
+        lines = containers.logs(client, serving.container, tail=tail).splitlines()
+        document = {"schema": "jetson-deploy.logs/1", "container": serving.container, "accept_cpu": serving.accept_cpu}
+        print_document({**document, "lines": lines}, serving.simulated)
         return
-    for chunk in containers.follow_logs(client, serving.container, tail=options["tail"]):
-        with told(sys.stdout):
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
+    text: Iterable[str] = (containers.logs(client, serving.container, tail=tail),)
+    if follow:
+        text = _decoded(containers.follow_logs(client, serving.container, tail=tail))
+    with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
+        _show(text, as_events=shared.as_events)
+    if shared.as_events:
+        print_event(Finished(exit_code=0, result="done"))
+
+
+def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Text as it comes; a character may be cut by the end of a chunk."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk)
+
+
+def _show(text: Iterable[str], *, as_events: bool) -> None:
+    """Not through `answer`: a reader that went away ends it."""
+    for piece in _events(text) if as_events else text:
+        write(sys.stdout, piece)
+
+
+def _events(text: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for piece in text:
+        *lines, rest = (rest + piece).split("\n")
+        yield from (event_line(LogLine(text=line)) + "\n" for line in lines)
+    if rest:
+        yield event_line(LogLine(text=rest)) + "\n"

@@ -33,7 +33,7 @@ def command(**options: Any) -> None:
     if save is not None:
         _save(plan, Path(save))
     if shared.as_json or shared.as_events:
-        print_for_programs(plan, as_events=shared.as_events)
+        print_for_programs(plan, as_events=shared.as_events, simulated=shared.settings.rehearsal)
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")

@@ -98,7 +98,8 @@ class Show:
         if self._options["as_events"]:
             print_event(Finished(exit_code=code, result="handled" if handled else "not-handled", message=text))
         elif self._options["as_json"]:
-            print_document({"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled})
+            document = {"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled}
+            print_document(document, self._session.words)
         else:
             answer(text)
         return code
@@ -126,8 +127,8 @@ class Show:
         say(f"\n$ jetson-deploy {shlex.join(arguments)}")
         started = time.monotonic()
         judged = name == "up again"
-        json_too = ("--json",) if self._quiet else ()
-        done = self._session.verb(*arguments, *json_too, capture=judged or self._quiet)
+        flags = ("--json",) if self._quiet else ("-v",) if self._options["verbose"] else ()
+        done = self._session.verb(*arguments, *flags, capture=judged or self._quiet)
         code = self._nothing_changed(done) if judged else done.returncode
         if name == "up" and self._quiet:
             self._up = _document(done)
@@ -170,7 +171,8 @@ class Show:
         elif self._options["as_json"]:
             extra = {**msgspec.to_builtins(kept), **_named(self._up)} if kept else {}
             parts = [msgspec.to_builtins(p) for p in self._parts]
-            print_document({"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra})
+            document = {"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra}
+            print_document(document, self._session.words)
         else:
             self._summary(code)
             if kept is not None:

@@ -46,23 +46,31 @@ def answer(text: str) -> None:
         write(sys.stdout, text + "\n")
 
 
-def print_document(document: Any) -> None:
-    """One JSON document on stdout."""
-    answer(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+def print_document(document: Any, simulated: str | None = None) -> None:
+    """One JSON document on stdout; what is simulated stands in it."""
+    answer(msgspec.json.format(msgspec.json.encode(_marked(document, simulated)), indent=2).decode())
 
 
-def print_for_programs(document: Any, *, as_events: bool) -> None:
+def print_for_programs(document: Any, *, as_events: bool, simulated: str | None) -> None:
     """The answer of a verb that only looks: one document, or one line of it and `finished`."""
     if not as_events:
-        print_document(document)
+        print_document(document, simulated)
         return
-    print_event(document)
+    print_event(_marked(document, simulated))
     print_event(Finished(exit_code=0, result="done"))
+
+
+def _marked(document: Any, simulated: str | None) -> Any:
+    return {**msgspec.to_builtins(document), "simulated": simulated} if simulated else document
 
 
 def print_event(event: Any) -> None:
     """One NDJSON line on stdout."""
-    answer(msgspec.json.encode(event).decode())
+    answer(event_line(event))
+
+
+def event_line(event: Any) -> str:
+    return msgspec.json.encode(event).decode()
 
 
 def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, verbose: bool) -> None:

@@ -25,6 +25,7 @@ from jetson_deploy.events import (
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.plan.serving import Serving
 
 PLAIN_PROGRESS_SECONDS = 5.0
 
@@ -55,6 +56,18 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
     finally:
         if close is not None:
             quietly(close)
+
+
+def tell_deployment(serving: Serving, shared: Everyday) -> None:
+    """What is simulated, and that the CPU was accepted: on stderr, where the answer on stdout is the server's."""
+    from jetson_deploy.plan.serving import CPU_ACCEPTED
+
+    if shared.quiet:
+        return
+    if serving.simulated:
+        say(f"simulated: {serving.simulated}")
+    if serving.accept_cpu:
+        say(f"note: {CPU_ACCEPTED}")
 
 
 class PlainReporter:

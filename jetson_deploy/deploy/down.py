@@ -19,7 +19,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.serving import LABEL, ours
+from jetson_deploy.plan.serving import CPU_ACCEPTED, LABEL, find_serving, ours
 from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     images: tuple[str, ...]
     models: tuple[str, ...]
     freed_bytes: int
+    accept_cpu: bool
+    """The deployment that was removed had accepted a CPU-only server."""
 
 
 def take_down(
@@ -46,6 +48,10 @@ def take_down(
         check_engine_reachable(facts)
         client = binding.engine(settings)
         state = StateDirectory(settings.state_dir, deployment)
+        serving = find_serving(facts.engine, deployment)
+        cpu = serving is not None and serving.accept_cpu
+        if cpu:
+            report(Note(level="info", text=CPU_ACCEPTED))
         names = [c.name for c in ours(facts.engine, deployment)]
         for name in names:
             with reported(report, "remove-container", name):
@@ -59,6 +65,7 @@ def take_down(
         images=tuple(images),
         models=tuple(models),
         freed_bytes=freed,
+        accept_cpu=cpu,
     )
 
 

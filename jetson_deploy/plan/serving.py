@@ -13,6 +13,7 @@ from jetson_deploy.plan.request import Wanted
 
 LABEL = "io.jetson-deploy."
 CANDIDATE = "-candidate"
+CPU_ACCEPTED = "a CPU-only server was accepted for this deployment (--accept-cpu)"
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +88,13 @@ def leftovers(engine: EngineFacts | None, deployment: str, serving: Serving | No
     """Ours, but not the deployment: candidates and replaced revisions of interrupted runs."""
     keep = serving.container_id if serving else None
     return [c for c in ours(engine, deployment) if c.id != keep]
+
+
+def deployment_names(engine: EngineFacts | None) -> list[str]:
+    """Every deployment that has a container here."""
+    return sorted(
+        {c.labels[LABEL + "name"] for c in (engine.containers if engine else ()) if LABEL + "name" in c.labels}
+    )
 
 
 def last_store(engine: EngineFacts | None, deployment: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -275,6 +276,16 @@ def test_digests_that_the_catalog_lacks_are_pinned_by_the_first_up(
     assert engine.images() == []
 
 
+def test_an_image_that_is_not_there_stops_the_model_s_fetch_and_finished_blobs_are_used_again(
+    session: Session, engine: docker.APIClient
+) -> None:
+    code, error, _ = up(session, "--accept-cpu", "--image-policy", "somebody/ollama:1")
+    assert (code, error["code"]) == (4, "image-not-found"), error
+    assert ours(engine) == {}
+    assert [p.name for p in (session.store / "blobs").glob("*") if not p.name.startswith("sha256-")] == []
+    assert up(session, "--accept-cpu")[0] == 0
+
+
 def test_two_runs_at_once_are_told_apart_by_the_lock(session: Session) -> None:
     first = up_until(session, "any", "--store", str(session.store), "--accept-cpu")
     code, error, _ = up(session, "--accept-cpu")
@@ -322,6 +333,34 @@ def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     done = session.verb("logs", "--tail", "500", capture=True)
     assert done.returncode == 0
     assert "Listening on 127.0.0.1:11434" in done.stdout
+    assert "CPU-only server was accepted" in done.stderr
+    code, document, _ = ran(session, "logs")
+    assert (code, document["container"]) == (0, "jd-default-1")
+    assert any("Listening on" in line for line in document["lines"])
+
+
+def test_logs_followed_end_with_ctrl_c_or_with_their_reader_and_both_are_right(session: Session) -> None:
+    assert up(session, "--accept-cpu")[0] == 0
+    argv = session.command("logs", "--follow", "--events")
+    process = subprocess.Popen(argv, env=session.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["event"] == "log"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, json.loads(out.splitlines()[-1])["event"]) == (0, "finished"), err
+    shown = f"{shlex.join(argv)} | head -n 1"
+    headed = subprocess.run(
+        ["bash", "-c", shown], env=session.environment(), capture_output=True, timeout=30, check=True
+    )
+    assert json.loads(headed.stdout)["event"] == "log"
+
+
+def test_every_document_of_a_rehearsal_says_what_is_simulated_and_that_the_cpu_was_accepted(session: Session) -> None:
+    assert up(session, "--accept-cpu")[1]["simulated"] == session.words
+    for verb in (("detect",), ("plan",), ("status",), ("logs",), ("chat", "--max-tokens", "2", "Hi"), ("down",)):
+        document = ran(session, *verb)[1]
+        assert document["simulated"] == session.words, verb
+        assert document.get("accept_cpu", True) is True, verb
 
 
 @pytest.mark.parametrize(
