@@ -207,7 +207,7 @@ def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Servin
             hint="mount /proc, or capture the board again with scripts/capture-host",
             code="memory-unknown",
         )
-    if serving is not None and serving.running:
+    if serving is not None and serving.occupies:
         free = max(free, min(free + serving.need_bytes, serving.free_bytes_before))
     return Budget(limits=catalog.limits, free_bytes=free, request=request)
 
