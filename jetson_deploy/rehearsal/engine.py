@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.rehearsal.namespace import Namespace
-from jetson_deploy.rehearsal.processes import alive, end, spawn, wait_until
+from jetson_deploy.rehearsal.processes import Daemon, end_all, start
 
+PROGRAM = "dockerd"
 SHIM = """#!/bin/sh
 # Stands in for nvidia-container-runtime: there is no GPU to hand over, so it only runs runc.
 exec "$(command -v runc || echo /usr/sbin/runc)" "$@"
@@ -31,7 +32,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         return f"unix://{self.socket}"
 
     def start(self) -> int:
-        """Its pid, once it answers."""
+        """Its pid, once it answers. On any failure nothing of it is left."""
         shim = self.directory / "nvidia-shim"
         shim.write_text(SHIM)
         shim.chmod(0o755)
@@ -40,14 +41,16 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         # dockerd dies with its containerd but leaves this file, which the next one would trust.
         (self.directory / "exec/containerd/containerd.pid").unlink(missing_ok=True)
         log = self.directory / "dockerd.log"
-        pid = spawn(self._command(), log)
-        wait_until(self._answers, pid, "the Docker Engine", log)
-        return pid
+        daemon = Daemon(what="the Docker Engine", word=PROGRAM, argv=self._command(), log=log)
+        try:
+            return start(daemon, self._answers)
+        except BaseException:
+            self.stop()
+            raise
 
-    def stop(self, pid: int) -> None:
+    def stop(self) -> None:
         """End it and unmount what it leaves behind."""
-        if alive(pid):
-            end(pid)
+        end_all(self.directory, PROGRAM)
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
@@ -56,7 +59,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         here = self.directory
         return [
             *self.namespace.enter(),
-            "dockerd",
+            PROGRAM,
             *("--config-file", f"{here}/daemon.json"),
             *("--data-root", f"{here}/data"),
             *("--exec-root", f"{here}/exec"),

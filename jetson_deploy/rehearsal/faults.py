@@ -11,7 +11,7 @@ import msgspec
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Note, Reporter, Verdict
 from jetson_deploy.rehearsal.image import Program
-from jetson_deploy.rehearsal.processes import alive, end, spawn
+from jetson_deploy.rehearsal.processes import Daemon, alive, end, start
 from jetson_deploy.rehearsal.session import Filled, Session
 
 LISTENER = (
@@ -60,10 +60,9 @@ def _small_disk(session: Session, filled: Filled) -> int | None:
 
 def _listen(session: Session, filled: Filled) -> int | None:
     log = session.directory / "listener.log"
-    pid = spawn([*session.namespace.enter(), sys.executable, "-c", LISTENER], log)
-    while alive(pid) and "listening" not in (log.read_text() if log.exists() else ""):
-        pass
-    return pid
+    argv = [*session.namespace.enter(), sys.executable, "-c", LISTENER, str(log)]
+    daemon = Daemon(what="the fault's listener", word=LISTENER, argv=argv, log=log)
+    return start(daemon, lambda: "listening" in log.read_text())
 
 
 FAULTS = {
@@ -137,12 +136,13 @@ def show_fault(session: Session, fault: Fault, model: str | None, report: Report
     filled = session.fill(model, report, program=fault.program)
     survivor = fault.breaks(session, filled)
     report(Note(level="info", text=f"fault {fault.name}: {fault.title}"))
-    up = session.verb(
-        "up", *([model] if model else []), "--store", str(session.store), *fault.arguments, "--json", capture=True
-    )
-    verdicts = _judge(session, fault, filled, up, survivor)
-    if survivor is not None:
-        end(survivor)
+    wanted = ([model] if model else []) + ["--store", str(session.store), *fault.arguments]
+    try:
+        up = session.verb("up", *wanted, "--json", capture=True)
+        verdicts = _judge(session, fault, filled, up, survivor)
+    finally:
+        if survivor is not None:
+            end(survivor, session.directory)
     for line in up.stderr.splitlines():
         if line.startswith(("error:", "hint:", "  FAIL")):
             report(Note(level="info", text=line.strip()))

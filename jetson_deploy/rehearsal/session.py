@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import check_image_reference
+from jetson_deploy.names import check_image_reference, shown
 from jetson_deploy.plan.plan import Plan
 from jetson_deploy.rehearsal.board import rehearsal_blobs
 from jetson_deploy.rehearsal.engine import Engine
 from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image
 from jetson_deploy.rehearsal.model import StandIn, make_model
 from jetson_deploy.rehearsal.namespace import Namespace
-from jetson_deploy.rehearsal.ollama_binary import VERSION, ollama_binary
+from jetson_deploy.rehearsal.ollama_binary import VERSION, check_named_binary, ollama_binary
 from jetson_deploy.rehearsal.overlay import write_overlay
 from jetson_deploy.rehearsal.processes import check_programs, end
 from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.registry import ADDRESS, Registry
 from jetson_deploy.rehearsal.weights import weights
+from jetson_deploy.settings import Settings
 
 WORK = Path("/var/tmp")  # noqa: S108 - not /tmp: images of some GB may not fit a tmpfs
 PREFIX = "jd-"
@@ -59,16 +63,25 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """The parts of one rehearsal. `start`, `fill`, `verb`…, `stop`; `stop` is right after any of them."""
 
-    def __init__(self, board: str, root: Path, id_: str | None = None) -> None:
-        self.id = id_ or f"{os.getpid():x}"
+    def __init__(self, board: str, root: Path, id_: str | None = None, *, work: Path = WORK) -> None:
+        self.id = id_ or secrets.token_hex(4)  # short: a unix socket's path has at most 108 bytes
         self.board, self.root = board, root
-        self.directory = WORK / f"{PREFIX}{self.id}"
+        self.directory = work / f"{PREFIX}{self.id}"
         self.namespace = Namespace(f"{PREFIX}{self.id}")
         self.engine = Engine(directory=self.directory, namespace=self.namespace)
         self.registry = Registry(directory=self.directory, namespace=self.namespace)
         self.store = self.directory / "store"
         self._engine_pid = 0
         self._registry_pid = 0
+        self._is_ours = False
+
+    @classmethod
+    def of_kept(cls, kept: Kept) -> Session:
+        """What `kept_sessions` found, to be stopped."""
+        directory = Path(kept.directory)
+        session = cls(kept.board, Path(kept.root), kept.id, work=directory.parent)
+        session._is_ours = True
+        return session
 
     @property
     def words(self) -> str:
@@ -76,10 +89,12 @@ class Session:
         return f"board and memory of {self.board}; SmolLM2-135M weights under the model's name; no GPU, CPU accepted"
 
     def start(self) -> None:
-        """Namespace, registry, engine. Raises PreflightError; nothing is left then."""
+        """Namespace, registry, engine. Raises PreflightError or UsageError; nothing is left then."""
         check_programs()
-        self.directory.mkdir(parents=True)
+        check_named_binary()
+        self._make_directory()
         try:
+            self._remember()  # first of all: should we be killed, `--stop` finds what there is
             self.namespace.create()
             self._registry_pid = self.registry.start()
             self._engine_pid = self.engine.start()
@@ -98,7 +113,7 @@ class Session:
         label = Label(repository=reference.repository, tag=tag, media_type=MANIFEST_TYPE)
         digest, size = make_image(self.directory / "image", ollama_binary(report), label, program=program)
         family, _, size_tag = plan.model.name.partition(":")
-        entry = load_catalog().models[family].sizes[size_tag]
+        entry = self._catalog().models[family].sizes[size_tag]
         made = make_model(self.directory / "model", weights(), rehearsal_blobs(), plan.model.name, entry)
         for bundle in ("image", "model"):
             self.registry.push(self.directory / bundle)
@@ -135,7 +150,7 @@ class Session:
             "JETSON_DEPLOY_REHEARSAL": self.words,
             "JETSON_DEPLOY_REGISTRY": f"http://{ADDRESS}",
             "JETSON_DEPLOY_IMAGE_REGISTRY": ADDRESS,
-            "JETSON_DEPLOY_CATALOG": str(self.directory / "catalog"),
+            "JETSON_DEPLOY_CATALOG": ":".join(map(str, (*_user_overlays(), self.directory / "catalog"))),
             "JETSON_DEPLOY_STATE_DIR": str(self.directory / "state"),
             "JETSON_DEPLOY_LOCK_DIR": str(self.directory / "lock"),
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
@@ -143,23 +158,25 @@ class Session:
 
     def start_engine(self) -> None:
         """Again, after somebody ended it."""
-        end(self._engine_pid)  # takes the zombie away too: its pid file names a process that must be gone
+        # Takes the zombie away too: its pid file names a process that must be gone.
+        end(self._engine_pid, self.directory)
         self._engine_pid = self.engine.start()
         self._remember()
 
     def stop_registry(self) -> None:
-        self.registry.stop(self._registry_pid)
+        self.registry.stop()
 
     def stop(self) -> None:
-        """End everything that this rehearsal started, in any state of it."""
-        if self._engine_pid:
-            self.engine.stop(self._engine_pid)
-        if self._registry_pid:
-            self.registry.stop(self._registry_pid)
+        """End everything that this rehearsal started, in any state of it; nothing that somebody else made."""
+        if not self._is_ours:
+            return
+        self.engine.stop()
+        self.registry.stop()
         subprocess.run(["umount", "-l", str(self.store)], check=False, capture_output=True)
         if self.namespace.exists:
             self.namespace.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
+        self._is_ours = False
 
     def kept(self) -> Kept:
         return Kept(
@@ -176,10 +193,29 @@ class Session:
             jd=str(self.directory / "jd"),
         )
 
+    def _make_directory(self) -> None:
+        """For root's eyes alone, and new: anybody may write where it lies."""
+        try:
+            if self.namespace.exists:
+                raise FileExistsError
+            self.directory.mkdir(mode=0o700)
+        except FileExistsError:
+            raise PreflightError(
+                f"there is a rehearsal {self.id!r} already, or something else with its name",
+                hint=f"look at {self.directory} and at `ip netns`",
+                code="rehearsal-exists",
+            ) from None
+        self._is_ours = True
+
+    def _catalog(self) -> Catalog:
+        """The very one that the plan was made with."""
+        return load_catalog(_user_overlays())
+
     def _plan(self, model: str | None) -> Plan:
-        """The plan of the captured board with the plain catalog. Its refusal is the rehearsal's result."""
+        """The plan of the captured board with the user's catalog. Its refusal is the rehearsal's result."""
         argv = [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(self.root)]
         environment = {**os.environ, "PYTHONPATH": self.variables()["PYTHONPATH"]}
+        environment.pop("JETSON_DEPLOY_IMAGE_REGISTRY", None)  # a mirror's name is not the catalog's
         done = subprocess.run(
             [*argv, *([model] if model else [])], env=environment, capture_output=True, text=True, check=False
         )
@@ -199,31 +235,47 @@ class Session:
         script.chmod(0o755)
 
 
-def kept_sessions() -> list[Kept]:
-    """Rehearsals that were left running."""
+def _user_overlays() -> tuple[Path, ...]:
+    """Absolute: the script of a kept rehearsal runs anywhere."""
+    return tuple(path.absolute() for path in Settings.from_environment().catalog_dirs)
+
+
+def kept_sessions(work: Path = WORK) -> list[Kept]:
+    """Rehearsals of this user that were left running, or that a reboot or a kill left half way."""
     found = []
-    for path in sorted(WORK.glob(f"{PREFIX}*/session.json")):
+    for directory in sorted(work.glob(f"{PREFIX}*")):
         try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=Kept))
+            if not _is_private(directory):
+                continue
+            kept = msgspec.json.decode((directory / "session.json").read_bytes(), type=Kept)
         except (OSError, msgspec.MsgspecError):
             continue
+        # What is ended and deleted goes by the directory's own name, whatever the file says.
+        id_ = directory.name.removeprefix(PREFIX)
+        found.append(msgspec.structs.replace(kept, id=id_, directory=str(directory), namespace=directory.name))
     return found
 
 
-def stop_kept(id_: str | None) -> list[str]:
+def _is_private(directory: Path) -> bool:
+    """A real directory of ours that nobody else can write in: everybody may write where it lies."""
+    seen = directory.lstat()
+    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
+
+
+def stop_kept(id_: str | None, work: Path = WORK) -> list[str]:
     """End one kept rehearsal, or all. Raises UsageError for an id that is not there."""
-    kept = [k for k in kept_sessions() if id_ in (None, k.id)]
-    if id_ is not None and not kept:
+    every = kept_sessions(work)
+    wanted = [kept for kept in every if id_ in (None, kept.id)]
+    if id_ is not None and not wanted:
+        others = "" if os.geteuid() == 0 else "; those of root are seen with sudo"
         raise UsageError(
-            f"no rehearsal {id_!r} is running",
-            hint=f"running: {', '.join(k.id for k in kept_sessions()) or 'none'}",
+            f"no rehearsal {shown(id_)} is running",
+            hint=f"running: {', '.join(kept.id for kept in every) or 'none'}{others}",
             code="unknown-rehearsal",
         )
-    for one in kept:
-        session = Session(one.board, Path(one.root), one.id)
-        session._engine_pid, session._registry_pid = one.engine_pid, one.registry_pid
-        session.stop()
-    return [k.id for k in kept]
+    for kept in wanted:
+        Session.of_kept(kept).stop()
+    return [kept.id for kept in wanted]
 
 
 class _ErrorAnswer(msgspec.Struct):

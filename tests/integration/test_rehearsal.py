@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jetson_deploy.rehearsal.faults import FAULTS
+from jetson_deploy.rehearsal.processes import alive
 from jetson_deploy.rehearsal.session import kept_sessions
 
 pytestmark = pytest.mark.integration
 
 
-def rehearse(*arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "jetson_deploy", "rehearse", *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+PROFILES = Path(__file__).parents[2] / "profiles"
+REHEARSE = [sys.executable, "-m", "jetson_deploy", "rehearse"]
+OWN_IMAGE = """\
+repository: example.test/team/ollama
+rank: 1
+source: [me]
+confidence: reported
+tags:
+  mine:
+    {digest: null, size_bytes: null, l4t: [{from: "36.4", below: "37"}], payloads: [jetpack6], cuda: "12.6",
+     ubuntu: "22.04", generation: g5, ollama: {version: 0.12.6, confidence: reported}, source: [me],
+     confidence: reported}
+"""
+
+
+def rehearse(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        [*REHEARSE, *arguments], env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+
+
+def children(pid: int) -> dict[str, int]:
+    """Name of the program → pid."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            found[Path(f"/proc/{child}/comm").read_text().strip()] = int(child)
+        except OSError:
+            continue
+    return found
 
 
 def leftovers() -> list[str]:
@@ -87,6 +119,32 @@ def test_a_kept_rehearsal_can_be_talked_to_and_ended() -> None:
         assert kept["id"] in [k.id for k in kept_sessions()]
     finally:
         assert rehearse("--stop", kept["id"]).returncode == 0
+
+
+def test_an_image_and_a_model_of_the_user_s_overlay_are_rehearsed(tmp_path: Path) -> None:
+    models, images = tmp_path / "profiles" / "models", tmp_path / "containers" / "images"
+    models.mkdir(parents=True)
+    images.mkdir(parents=True)
+    family = (PROFILES / "models" / "deepseek-r1.yaml").read_text().replace("family: deepseek-r1", "family: mine")
+    (models / "mine.yaml").write_text(family)
+    (images / "example-team-ollama.yaml").write_text(OWN_IMAGE)
+    (images / "dustynv-ollama.yaml").write_text("rank: 9\n")
+    done = rehearse("--model", "mine:7b", JETSON_DEPLOY_CATALOG=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "stand-ins: image example.test/team/ollama:mine (Ollama 0.9.5), model mine:7b" in done.stderr
+    assert "serving: mine:7b" in done.stdout
+
+
+@pytest.mark.parametrize("program", ["docker-registry", "dockerd"])
+def test_ctrl_c_while_a_part_starts_leaves_nothing_running(program: str) -> None:
+    with subprocess.Popen(REHEARSE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while program not in (parts := children(process.pid)):
+            assert process.poll() is None and time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert not alive(parts[program])
 
 
 def test_an_unknown_board_fault_or_session_is_told_with_what_there_is() -> None:

