@@ -6,7 +6,6 @@ the verb runs.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import importlib
 import signal
@@ -60,7 +59,7 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], VERBS, n=1, cutoff=0.5)
+            near = _nearest(args[0], list(VERBS), cutoff=0.5)
             hint = f"did you mean `{near[0]}`?" if near else "jetson-deploy --help lists the commands"
             raise WrongUsage(f"there is no command `{args[0][:40]}`", hint)
         return super().resolve_command(ctx, args)
@@ -149,10 +148,16 @@ def _option_hint(error: click.ClickException) -> str:
     command = f"jetson-deploy {verb} --help" if verb in VERBS else "jetson-deploy --help"
     if isinstance(error, click.NoSuchOption):
         known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        near = difflib.get_close_matches(error.option_name, known, n=1)
+        near = _nearest(error.option_name, known, cutoff=0.6)
         if near:
             return f"did you mean {near[0]}? {command} lists the options"
     return f"{command} shows what is understood"
+
+
+def _nearest(text: str, known: list[str], *, cutoff: float) -> list[str]:
+    import difflib  # 6 ms, for mistakes only
+
+    return difflib.get_close_matches(text, known, n=1, cutoff=cutoff)
 
 
 def _no_space(error: OSError) -> JetsonDeployError:
