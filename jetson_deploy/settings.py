@@ -17,6 +17,8 @@ from jetson_deploy.errors import UsageError
 
 OLLAMA_PORT = 11434
 """Ollama's own default port (envconfig)."""
+LOWEST_PORT = 1024
+"""Ports below need a capability; the container gets none."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,11 @@ def _docker_host(env: Mapping[str, str]) -> str | None:
 
 
 def _port(env: Mapping[str, str]) -> int | None:
-    return int(_number(env, "JETSON_DEPLOY_PORT", OLLAMA_PORT, 1, 65535)) if env.get("JETSON_DEPLOY_PORT") else None
+    return (
+        int(_number(env, "JETSON_DEPLOY_PORT", OLLAMA_PORT, LOWEST_PORT, 65535))
+        if env.get("JETSON_DEPLOY_PORT")
+        else None
+    )
 
 
 def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

@@ -12,7 +12,7 @@ import msgspec
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.names import check_deployment_name, check_registry_address
 from jetson_deploy.plan.request import Request
-from jetson_deploy.settings import Settings
+from jetson_deploy.settings import LOWEST_PORT, Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -121,7 +121,9 @@ _WISHES = [
     click.option("--kv-cache-type", metavar="TYPE", help="f16, q8_0 or q4_0."),
     click.option("--image-policy", metavar="POLICY", help="dustynv, secure, or an image reference."),
     click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Model store on the host."),
-    click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Loopback port of the endpoint."),
+    click.option(
+        "--port", type=click.IntRange(LOWEST_PORT, 65535), metavar="PORT", help="Loopback port of the endpoint."
+    ),
     click.option("--registry", metavar="URL", help="Model registry (Ollama protocol)."),
     click.option(
         "--accept-cpu/--refuse-cpu",

@@ -49,8 +49,6 @@ _GPU_UNUSED = (
 """The server runs, on the CPU: believed only when nothing above explains it; the general one last."""
 
 _PHASES = ("preflight", "start", "serve")
-_WIDER = {"port-in-use": r"listen tcp \S+: bind: address already in use"}
-"""Our endpoint may have any port, the field's reports have 11434."""
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +87,7 @@ def _in_order(issues: Mapping[str, Issue]) -> Iterator[str]:
 
 
 def _evidence(text: str, issue: Issue) -> str | None:
-    extra = (_WIDER[issue.id],) if issue.id in _WIDER else ()
-    for symptom in (*issue.symptoms, *extra):
+    for symptom in issue.symptoms:
         for match in re.finditer(symptom, text, re.IGNORECASE):
             if not _is_healthy(match):
                 return _line_of(text, match)

@@ -74,13 +74,20 @@ def check_port(facts: HostFacts, wanted: Wanted, serving: Serving | None) -> Non
     # Without root the listener's process cannot be read: then our own running container explains it.
     if port.pid is None and serving is not None and serving.running and serving.port == port.port:
         return
-    who = port.process or "another process"
+    other = _deployment_of(facts, port.container_id)
+    who = f"deployment {other!r}" if other else port.process or "another process"
     pid = f" (pid {port.pid})" if port.pid else ""
+    stop = f"jetson-deploy down --name {other}" if other else "native Ollama: sudo systemctl disable --now ollama"
     raise PreflightError(
         f"port {port.port} is taken by {who}{pid}",
-        hint="stop it (native Ollama: sudo systemctl disable --now ollama), or choose another port with --port",
+        hint=f"stop it ({stop}), or choose another port with --port",
         code="port-taken",
     )
+
+
+def _deployment_of(facts: HostFacts, container_id: str | None) -> str | None:
+    found = (c for c in (facts.engine.containers if facts.engine else ()) if c.id == container_id)
+    return next((c.labels.get(LABEL + "name") for c in found), None)
 
 
 def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant]) -> None:

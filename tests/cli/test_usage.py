@@ -55,6 +55,7 @@ WRONG = [
     (["plan", "--root", "/no/such/dir"], "is not a directory", "capture-host"),
     (["plan", "--context", "many"], "is not a valid integer", "jetson-deploy plan --help"),
     (["plan", "--root", str(ORIN_NANO), "--parallel", "0"], "out of range", "1 to 64"),
+    (["plan", "--root", str(ORIN_NANO), "--port", "80"], "1024<=x<=65535", ""),
     (["plan", "--root", "x" * 5000], "cannot be read", ""),
     (["plan", "--root", str(ORIN_NANO), "--context", "7"], "out of range", "256"),
     (["plan", "--root", str(ORIN_NANO), "7b; rm -rf /"], "model name", "deepseek-r1"),

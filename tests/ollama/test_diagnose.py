@@ -37,6 +37,16 @@ def cpu_log(*more: str) -> str:
         ("exec /usr/bin/ollama: exec format error", 1, "wrong-arch"),
         ("Error: listen tcp 127.0.0.1:11434: bind: address already in use", 1, "port-in-use"),
         ("Error: listen tcp 127.0.0.1:21434: bind: address already in use", 1, "port-in-use"),
+        (
+            "Couldn't find '/x/.ollama/id_ed25519'.\nError: listen tcp 127.0.0.1:22: bind: permission denied",
+            1,
+            "port-privileged",
+        ),
+        (
+            "Couldn't find '/x/id_ed25519'.\nError: open /x/.ollama/id_ed25519: read-only file system",
+            1,
+            "keypair-unwritable",
+        ),
         ("Error: could not create directory mkdir /root/.ollama: read-only file system", 1, "keypair-unwritable"),
         ("ollama: error while loading shared libraries: libcuda.so.1: cannot open", 127, "csv-libs-missing"),
         (
