@@ -66,7 +66,11 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def install(machine: Machine, *packages: str) -> subprocess.CompletedProcess[str]:
-    return machine.runs(str(SCRIPTS / "apt-install"), *packages)
+    return machine.runs(str(SCRIPTS / "apt-install"), "--for", "a test needs them", *packages)
+
+
+def test_what_is_installed_is_said_with_the_reason(machine: Machine) -> None:
+    assert "installing zz-missing: a test needs them" in install(machine, "zz-missing").stderr
 
 
 @pytest.mark.parametrize(
