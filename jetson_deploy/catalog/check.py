@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from jetson_deploy.catalog.convert import refuse
-from jetson_deploy.catalog.entries import Board, ImageRepository, ImageTag, Issue, L4tLine, L4tRange, ModelFamily
+from jetson_deploy.catalog.entries import (
+    Board,
+    Constant,
+    ImageRepository,
+    ImageTag,
+    Issue,
+    L4tLine,
+    L4tRange,
+    ModelFamily,
+)
 from jetson_deploy.catalog.layers import Part
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.catalog.wording import shown, suggestion
@@ -101,6 +110,27 @@ def no_new_limits(parts: Sequence[Part]) -> None:
         for name in part.data:
             if name not in known:
                 refuse(parts, (name,), "unknown key", hint=suggestion(name, known), code="catalog-unknown-key")
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "bytes": (0, 1 << 50),
+    "tokens": (256, 1 << 20),
+    "share": (0.01, 1),
+    "tokens/s": (0, 10_000),
+    "factor": (1, 100),
+}
+
+
+def limits(parts: Sequence[Part], values: Mapping[str, Constant]) -> None:
+    """A constant out of all reason would switch off a gate, or give a plan of nonsense."""
+    for name, constant in values.items():
+        if constant.unit not in _BOUNDS:
+            hint = f"one of {', '.join(_BOUNDS)}"
+            refuse(parts, (name, "unit"), f"the unit {shown(constant.unit)} is unknown", hint=hint)
+        low, high = _BOUNDS[constant.unit]
+        if not low <= constant.value <= high:
+            hint = f"give {low:g} to {high:g} {constant.unit}"
+            refuse(parts, (name, "value"), f"{constant.value:g} is out of range", hint=hint)
 
 
 def issue(parts: Sequence[Part], value: Issue) -> None:

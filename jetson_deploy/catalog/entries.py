@@ -237,6 +237,8 @@ class Advisory(Entry, frozen=True, kw_only=True):
     fixed_in: Version | None
     """First fixed Ollama; None: no fix is known."""
     affects_from: Version | None = None
+    affects_to: Version | None = None
+    """Last Ollama that it was reported on, where no fix is known; None: all later ones count."""
     severity: Literal["critical", "high", "medium", "low", "by-design"] = "medium"
 
 

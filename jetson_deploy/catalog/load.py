@@ -111,6 +111,7 @@ def _limits(layers: Iterable[Layer]) -> dict[str, Constant]:
     parts = read_single(layers, "profiles/limits.yaml")
     check.no_new_limits(parts)
     limits: dict[str, Constant] = convert(parts, dict[str, Constant])
+    check.limits(parts, limits)
     return limits
 
 

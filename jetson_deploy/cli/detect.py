@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import checked_store, everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs, size, table
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
 
 
 @click.command("detect")
 @everyday
-@click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Model store on the host.")
+@click.option("--store", metavar="DIR", help="Model store on the host.")
 def command(**options: Any) -> None:
     """Facts of this host, or of a captured root. Unknown stays unknown; a PC is a fact, not an error."""
     from jetson_deploy.deploy.survey import survey
 
     shared = read_everyday(options)
     store = options.pop("store")
-    store = Path(store).absolute() if store else None
+    store = checked_store(store) if store is not None else None
     facts = survey(shared.root, shared.settings, shared.catalog(), store=store, deployment=shared.name)
     if shared.as_json or shared.as_events:
         print_for_programs(facts, as_events=shared.as_events, simulated=shared.settings.rehearsal)

@@ -120,7 +120,7 @@ _WISHES = [
     click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
     click.option("--kv-cache-type", metavar="TYPE", help="f16, q8_0 or q4_0."),
     click.option("--image-policy", metavar="POLICY", help="dustynv, secure, or an image reference."),
-    click.option("--store", type=click.Path(path_type=Path), metavar="DIR", help="Model store on the host."),
+    click.option("--store", metavar="DIR", help="Model store on the host."),
     click.option(
         "--port", type=click.IntRange(LOWEST_PORT, 65535), metavar="PORT", help="Loopback port of the endpoint."
     ),
@@ -134,11 +134,21 @@ _WISHES = [
 ]
 
 
+def checked_store(text: str) -> Path:
+    """An absolute path. Raises UsageError for one that an unset variable or a slip of the hand gives."""
+    from jetson_deploy.errors import UsageError
+    from jetson_deploy.names import shown
+
+    if not text.strip() or not text.isprintable():
+        raise UsageError(f"--store {shown(text)} is not a directory's name", hint="--store DIR", code="bad-store")
+    return Path(text).absolute()
+
+
 def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
     store = options.pop("store")
     if store is not None:
-        store = Path(store).absolute()
+        store = checked_store(store)
     request = Request(
         name=shared.name,
         model=options.pop("model"),

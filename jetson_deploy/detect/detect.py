@@ -20,7 +20,7 @@ from jetson_deploy.detect.mounts import disk_facts
 from jetson_deploy.detect.port import port_facts
 from jetson_deploy.detect.power import power_facts
 from jetson_deploy.detect.recorded import recorded_uname
-from jetson_deploy.detect.store import store_facts
+from jetson_deploy.detect.store import store_facts, unused_nvme
 from jetson_deploy.facts import EngineAnswers, HostFacts
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _with_notes(facts: HostFacts, host: Host, here: Host, release: Release, cata
     if _in_container(host):
         notes.append("this is the inside of a container: what is read here may be the image's, not the host's")
     notes += _kernel_hint(facts, catalog) + _wrong_line(facts, catalog)
+    notes += unused_nvme(here, facts.disks, facts.store)
     return msgspec.structs.replace(facts, notes=tuple(dict.fromkeys(notes)))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.mounts import ON_DISK, disk_of
 from jetson_deploy.facts import DiskFacts, StoreFacts
 
+GIVEN = "given"
 DEFAULT_STORE = "/var/lib/jetson-deploy/models"
 _ON_OTHER_DISK = "jetson-deploy/models"
 MIN_FREE_BYTES = 2 * 10**9
@@ -13,13 +16,17 @@ MIN_FREE_BYTES = 2 * 10**9
 _RANK = {"nvme": 0, "sata": 1, "usb": 1, "virtual": 1, None: 2, "emmc": 3, "sd": 5}
 _STICK = 4
 """A removable USB disk is a stick: slower than eMMC more often than not, and it can be pulled out."""
+_OVERLAY = 6
+"""A read-only system with a writable layer: in memory more often than not."""
+_OTHERS = ("/var/lib/docker/", "/var/lib/containerd/", "/var/lib/containers/", "/var/lib/kubelet/")
+"""Volumes of other programs' containers, which come and go with them."""
 _NAMES = {"nvme": "NVMe", "sata": "SATA", "usb": "USB", "virtual": "virtual", "emmc": "eMMC", "sd": "SD card"}
 
 
 def store_facts(host: Host, disks: tuple[DiskFacts, ...], given: str | None, *, live: bool) -> StoreFacts | None:
     """The given path, else one on the preferred disk; None when disks are known and none can take a store."""
     if given is not None:
-        return _at(host, given, disk_of(disks, given), "given", live)
+        return _at(host, given, disk_of(disks, given), GIVEN, live)
     if not disks:
         return _at(host, DEFAULT_STORE, None, "default place: the disks of this host are not known", live)
     ordered = sorted(_one_per_device(disks), key=_preference)
@@ -28,6 +35,28 @@ def store_facts(host: Host, disks: tuple[DiskFacts, ...], given: str | None, *, 
         return None
     chosen = (roomy or ordered)[0]
     return _at(host, _path_on(chosen, disks), chosen, _why(chosen, ordered, roomy), live)
+
+
+def unused_nvme(host: Host, disks: tuple[DiskFacts, ...], store: StoreFacts | None) -> list[str]:
+    """One sentence for each NVMe disk that is here while the store would be on something slower, unasked."""
+    if store is None or store.disk is None or store.why == GIVEN or store.disk.medium == "nvme":
+        return []
+    mounted = [d for d in disks if d.medium == "nvme"]
+    found = [f"the NVMe disk at {d.mount} is not used for the store: {_why_not(d)}" for d in mounted]
+    if not mounted:
+        idle = [name for name in host.names("sys/block") if re.fullmatch(r"nvme[0-9]+n[0-9]+", name)]
+        found = [f"the NVMe disk {name} is not mounted: the store would be faster on it" for name in sorted(idle)]
+    return found
+
+
+def _why_not(disk: DiskFacts) -> str:
+    if disk.read_only:
+        return "it is mounted read-only"
+    if disk.filesystem not in ON_DISK:
+        return f"{disk.filesystem} has no owners and no atomic renames; ext4 has"
+    if not _has_room(disk):
+        return f"{(disk.free_bytes or 0) / 1e9:.1f} GB are free there"
+    return "the mount point belongs to another program"
 
 
 def _one_per_device(disks: tuple[DiskFacts, ...]) -> list[DiskFacts]:
@@ -43,7 +72,7 @@ def _suitable(disk: DiskFacts) -> bool:
     """A POSIX filesystem of this host that we may write: renames must be atomic, files may pass 4 GiB."""
     if disk.read_only or disk.medium in ("network", "memory"):
         return False
-    system = disk.mount == "/boot" or disk.mount.startswith("/boot/")
+    system = disk.mount == "/boot" or disk.mount.startswith(("/boot/", *_OTHERS))
     return (disk.filesystem in ON_DISK or disk.filesystem == "overlay") and not system
 
 
@@ -57,6 +86,8 @@ def _preference(disk: DiskFacts) -> tuple[int, int, str]:
 
 
 def _rank(disk: DiskFacts) -> int:
+    if disk.filesystem == "overlay":
+        return _OVERLAY
     return _STICK if disk.medium == "usb" and disk.removable else _RANK.get(disk.medium, 2)
 
 

@@ -19,6 +19,8 @@ IDENTITY = (
     *("accept-cpu", "store", "port", "simulated"),
 )
 """Labels that the spec's hash covers."""
+LEAST_OLLAMA = "0.5.13"
+"""The first that reads OLLAMA_CONTEXT_LENGTH (notes: Ollama); an older one would serve 2048 tokens whatever is set."""
 STORE_IN_CONTAINER = "/models"
 HOME_IN_CONTAINER = "/home/ollama"
 

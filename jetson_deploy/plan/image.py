@@ -9,9 +9,11 @@ from jetson_deploy.catalog.entries import Advisory, ImageRepository, ImageTag, K
 from jetson_deploy.catalog.version import in_range, parse_version
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.names import ImageReference, check_image_reference, mirrored
+from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
 from jetson_deploy.plan.plan import ImageChoice, RejectedImage
 from jetson_deploy.plan.request import Wanted
+
+SEVERITIES = ("critical", "high", "medium", "low", "by-design")
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama
         else:
             passed.append(candidate)
     if not passed:
-        raise _nothing_fits(facts, rejected, min_ollama)
+        raise _nothing_fits(catalog, facts, rejected, min_ollama)
     passed.sort(key=lambda c: _order(catalog, facts, request, c))
     best = passed[0]
     rejected += [
@@ -60,6 +62,8 @@ def _refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) 
     l4t = facts.l4t
     if l4t is None:
         return "the host's L4T is unknown"
+    if wrong := _wrong_chip(catalog, facts):
+        return wrong
     if not any(in_range(l4t, r) for r in c.tag.l4t):
         built = " or ".join(f"{r.from_} to below {r.below}" for r in c.tag.l4t)
         return f"made for L4T {built}, the host has {l4t}"
@@ -69,6 +73,14 @@ def _refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) 
         or _version_refusal(c.tag.ollama, min_ollama)
         or next((b.why for b in c.tag.bad if b.rejects and _applies(catalog, facts, b)), None)
     )
+
+
+def _wrong_chip(catalog: Catalog, facts: HostFacts) -> str | None:
+    """A chip of another generation; one that nobody lists may be new, and is not judged."""
+    line, soc = catalog.l4t.get(parse_version(facts.l4t or "0")[0]), facts.board.soc
+    if line is None or soc in line.socs or soc not in {board.soc for board in catalog.boards.values()}:
+        return None
+    return f"L4T {facts.l4t} is not made for this board's {soc}"
 
 
 def _payload_refusal(catalog: Catalog, facts: HostFacts, c: Candidate) -> str | None:
@@ -147,6 +159,8 @@ def _behind(catalog: Catalog, facts: HostFacts, request: Wanted, best: Candidate
         return demotions[0]
     if c.tag.digest is not None and c.tag.digest == best.tag.digest:
         return "another name of the chosen digest"
+    if c.tag.digest is None and best.tag.digest is not None:
+        return "no digest on record to pin it by; name it with --image-policy to take it"
     if c.tag.moving:
         return "a tag that has been pushed again under the same name"
     return f"holds Ollama {_known_version(c.tag.ollama)}, the chosen one {_known_version(best.tag.ollama)}"
@@ -158,7 +172,8 @@ def _known_version(ollama: OllamaVersion) -> str | None:
 
 def _advisories(catalog: Catalog, ollama: OllamaVersion) -> tuple[str, ...]:
     version = _known_version(ollama)
-    return tuple(k for k, a in catalog.advisories.items() if version is None or _affected(a, version))
+    found = {k: a for k, a in catalog.advisories.items() if version is None or _affected(a, version)}
+    return tuple(sorted(found, key=lambda k: SEVERITIES.index(found[k].severity)))
 
 
 def _affected(advisory: Advisory, version: str) -> bool:
@@ -166,13 +181,15 @@ def _affected(advisory: Advisory, version: str) -> bool:
         return False
     if advisory.affects_from and parse_version(version) < parse_version(advisory.affects_from):
         return False
-    return advisory.fixed_in is not None and parse_version(version) < parse_version(advisory.fixed_in)
+    if advisory.fixed_in:
+        return parse_version(version) < parse_version(advisory.fixed_in)
+    return advisory.affects_to is None or parse_version(version) <= parse_version(advisory.affects_to)
 
 
 def _why(facts: HostFacts, best: Candidate, request: Wanted) -> str:
     ollama = best.tag.ollama
     version = ollama.version or (f"{ollama.at_least} or newer" if ollama.at_least else "unknown")
-    order = "no known advisory first" if request.image_policy == "secure" else "first in order that can serve"
+    order = "fewest known advisories first" if request.image_policy == "secure" else "first in order that can serve"
     return f"{order}: made for L4T {facts.l4t}, holds Ollama {version}"
 
 
@@ -202,8 +219,15 @@ def _placed(reference: ImageReference, request: Wanted) -> ImageReference:
 
 
 def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
+    if not set("/:@") & set(request.image_policy):
+        raise UsageError(
+            f"{shown(request.image_policy)} is neither an image policy nor an image",
+            hint="dustynv, secure, or a reference such as dustynv/ollama:r36.4.0",
+            code="bad-image-policy",
+        )
     wanted = check_image_reference(request.image_policy)
-    unreal = catalog.why_not_real(request.image_policy.split("@")[0])
+    text = f"{wanted.name}:{wanted.tag or 'latest'}"  # docker.io/x is x
+    unreal = catalog.why_not_real(text)
     if unreal is not None and unreal.confidence != "inferred":
         raise UsageError(
             f"image {request.image_policy} does not exist: {unreal.why}",
@@ -211,7 +235,8 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
             code="image-not-real",
         )
     for c in _candidates(catalog):
-        if c.text == request.image_policy.split("@")[0]:
+        by_digest = wanted.tag is None and wanted.digest is not None
+        if (c.text == text and not by_digest) or (c.repository.repository == wanted.name and _is(c, wanted.digest)):
             return _listed_by_user(catalog, facts, request, c, wanted, min_ollama)
     return ImageChoice(
         reference=_placed(wanted, request).text,
@@ -227,6 +252,10 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
         jetson_jetpack=wanted.repository.endswith("ollama/ollama") and "dustynv" not in wanted.repository,
         rejected=(),
     )
+
+
+def _is(c: Candidate, digest: str | None) -> bool:
+    return digest is not None and c.tag.digest == digest
 
 
 def _listed_by_user(
@@ -245,19 +274,28 @@ def _listed_by_user(
     return choice
 
 
-def _nothing_fits(facts: HostFacts, rejected: list[RejectedImage], min_ollama: str) -> PreflightError:
+def _newer_jetpack(catalog: Catalog, facts: HostFacts) -> str:
+    board = catalog.boards.get(facts.board.id or "")
+    newer = [jetpack for jetpack in board.jetpack if jetpack[:1].isdigit() and int(jetpack[0]) >= 5] if board else []
+    if board is not None and newer:
+        return f"no Ollama has GPU code for it; {board.name} runs JetPack {' and '.join(newer)} too: flash that"
+    return "no Ollama has GPU code for JetPack 4 and older; a board that runs JetPack 5.1 or newer is needed"
+
+
+def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedImage], min_ollama: str) -> PreflightError:
     if facts.l4t is None:
         return PreflightError(
             "the L4T release of this host is unknown, so no image can be chosen",
             hint="repair /etc/nv_tegra_release or install nvidia-l4t-core; jetson-deploy detect shows what was read",
             code="l4t-unknown",
         )
-    major = parse_version(facts.l4t)[0]
-    close = next((r.reason for r in rejected if "made for L4T" not in r.reason), None)
-    if major < 35:
-        hint = "JetPack 4 and older have no GPU build of Ollama; a board that runs JetPack 5 or newer is needed"
+    close = next((r for r in rejected if "made for L4T" not in r.reason), None)
+    if wrong := _wrong_chip(catalog, facts):
+        hint = f"{wrong}: release file and device tree disagree; finish the upgrade, or flash the board again"
+    elif parse_version(facts.l4t)[0] < 35:
+        hint = _newer_jetpack(catalog, facts)
     elif close:
-        hint = f"the nearest candidate failed because it {close}; --image-policy REF names an image of your own"
+        hint = f"nearest was {close.reference}: {close.reason}; --image-policy REF names an image of your own"
     else:
         hint = "update jetson-deploy, add the image to a catalog overlay, or name one with --image-policy REF"
     return PreflightError(

@@ -13,6 +13,7 @@ from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
+from jetson_deploy.plan.container import LEAST_OLLAMA
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.memory import KV_TYPES, need_terms, ollama_estimate
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice, RejectedModel
@@ -43,6 +44,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
     def shortfall(self, size: ModelSize, context: int, image: ImageChoice | None) -> str | None:
         """Why the size does not fit at this context, or None."""
+        if context > size.context_length:
+            return f"has a context of {size.context_length} tokens at most, {context} are wanted"
         need = sum(self.terms(size, context).values())
         if need > self.available_bytes:
             return f"needs {_gib(need)} at a context of {context}, {_gib(self.available_bytes)} can be used"
@@ -81,7 +84,13 @@ def _largest(
     catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Serving | None
 ) -> tuple[ModelChoice, ImageChoice]:
     candidates = sorted((kv for kv in family.sizes.items() if kv[1].automatic), key=lambda kv: -kv[1].parameters)
-    lowest = min((size.min_ollama for _, size in candidates), key=parse_version)
+    if not candidates:
+        raise UsageError(
+            f"the catalog offers no size of {family.family} to choose from (automatic: false on all)",
+            hint="name one, e.g. 7b, or correct the catalog overlay",
+            code="no-automatic-size",
+        )
+    lowest = min((_least_ollama(size) for _, size in candidates), key=parse_version)
     choose_image(catalog, facts, request, lowest)  # without any image the memory does not matter: say that first
     budget = _budget(catalog, facts, request, serving)
     rejected: list[RejectedModel] = []
@@ -99,7 +108,7 @@ def _largest(
 
 def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) -> tuple[int, ImageChoice] | str:
     try:
-        image = choose_image(catalog, facts, budget.request, size.min_ollama)
+        image = choose_image(catalog, facts, budget.request, _least_ollama(size))
     except PreflightError as error:
         return error.message
     context = _fitting_context(budget, size, image)
@@ -110,6 +119,11 @@ def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) ->
     if speed is not None and speed.high < usable:
         return f"fits, but is predicted to decode {speed.low:g} to {speed.high:g} tok/s, below a usable {usable:g}"
     return context, image
+
+
+def _least_ollama(size: ModelSize) -> str:
+    """What the model needs, and what heeds the settings that the container is given."""
+    return max(size.min_ollama, LEAST_OLLAMA, key=parse_version)
 
 
 def _fitting_context(budget: Budget, size: ModelSize, image: ImageChoice) -> int | str:
@@ -138,7 +152,7 @@ def _named(
 ) -> tuple[ModelChoice, ImageChoice]:
     size = family.sizes[tag]
     name = f"{family.family}:{tag}"
-    image = choose_image(catalog, facts, request, size.min_ollama)
+    image = choose_image(catalog, facts, request, _least_ollama(size))
     budget = _budget(catalog, facts, request, serving)
     if serving is not None and serving.same_model(name, request):
         # It serves: the memory question has been answered by the board itself.
@@ -263,8 +277,11 @@ def _unknown(text: str, part: str, known: list[str]) -> UsageError:
 
 def check_wanted(catalog: Catalog, request: Wanted) -> None:
     """Refuse what no host could serve: UsageError for a model, context, parallelism or KV type that is not known."""
+    sizes = catalog.models[DEFAULT_FAMILY].sizes.values()
+    longest = max((size.context_length for size in sizes if size.automatic), default=1 << 20)
     if request.model is not None:
-        _find(catalog, request.model)
+        family, tag = _find(catalog, request.model)
+        longest = family.sizes[tag].context_length
     if request.kv_cache_type not in KV_TYPES:
         raise UsageError(
             f"KV cache type {request.kv_cache_type!r} is unknown",
@@ -272,7 +289,7 @@ def check_wanted(catalog: Catalog, request: Wanted) -> None:
             code="bad-kv-cache-type",
         )
     for name, value, low, high in (
-        ("--context", request.context_tokens, 256, 1 << 20),
+        ("--context", request.context_tokens, 256, longest),
         ("--parallel", request.parallel, 1, 64),
     ):
         if value is not None and not low <= value <= high:

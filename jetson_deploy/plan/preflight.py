@@ -17,6 +17,10 @@ ENGINE_HINTS = {
 }
 
 
+STORE_HINT = "put the model on another disk with --store DIR"
+IMAGE_HINT = "remove images that nobody needs (docker image prune -a), or move Docker's data-root to another disk"
+
+
 def check_jetson(facts: HostFacts) -> None:
     """Refuse a machine that is not a Jetson."""
     if facts.is_jetson is False:
@@ -98,10 +102,11 @@ def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits
     store_disk = facts.store.disk if facts.store else None
     image_disk = _disk_of(facts.disks, facts.engine.data_root if facts.engine else None)
     if store_disk is not None and image_disk is not None and _same(store_disk, image_disk):
-        _room(store_disk, model_need + image_need, margin, f"model {model.name} and image {image.reference}")
+        what = f"model {model.name} and image {image.reference}"
+        _room(store_disk, model_need + image_need, margin, what, f"{STORE_HINT}, or {IMAGE_HINT}")
         return
     _room(store_disk, model_need, margin, f"model {model.name}")
-    _room(image_disk, image_need, margin, f"image {image.reference}")
+    _room(image_disk, image_need, margin, f"image {image.reference}", IMAGE_HINT)
 
 
 def _model_need(facts: HostFacts, model: ModelChoice) -> int:
@@ -119,13 +124,13 @@ def _same(one: DiskFacts, other: DiskFacts) -> bool:
     return one.mount == other.mount or (one.device is not None and one.device == other.device)
 
 
-def _room(disk: DiskFacts | None, need: int, margin: int, what: str) -> None:
+def _room(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str = STORE_HINT) -> None:
     if disk is None or disk.free_bytes is None or need == 0 or disk.free_bytes >= need + margin:
         return
     raise ResourceError(
         f"not enough room on {disk.mount} for {what}: need {(need + margin) / 1e9:.1f} GB, "
         f"have {disk.free_bytes / 1e9:.1f} GB",
-        hint=f"free {(need + margin - disk.free_bytes) / 1e9:.1f} GB there, or use another disk with --store DIR",
+        hint=f"free {(need + margin - disk.free_bytes) / 1e9:.1f} GB there, or {hint}",
         code="disk-full",
     )
 

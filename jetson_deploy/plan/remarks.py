@@ -14,7 +14,9 @@ DESKTOP_WORTH_NAMING = 200 << 20
 
 
 def warnings(facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageChoice, model: ModelChoice) -> list[str]:
-    found = [f"L4T {facts.l4t}: {text}" for text in _release_warnings(facts, catalog)]
+    release = f"{facts.l4t} (treated like {facts.l4t_assumed})" if facts.l4t_assumed else facts.l4t
+    found = [f"L4T {release}: {text}" for text in _release_warnings(facts, catalog)]
+    found += facts.notes
     found += engine_warnings(facts.engine)
     found += _power(facts) + _memory(facts) + _disk(facts) + _model(catalog, model)
     if facts.clock.sane is False:
@@ -24,7 +26,7 @@ def warnings(facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageCho
     if image.advisories:
         found.append(
             f"the image's Ollama has {len(image.advisories)} known advisories ({', '.join(image.advisories[:3])}…): "
-            "it listens on loopback only and sees the store read-only; --image-policy secure prefers one without"
+            "it listens on loopback only and sees the store read-only; --image-policy secure prefers one with fewer"
         )
     if wanted.accept_cpu:
         found.append("a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment")
@@ -54,6 +56,8 @@ def _memory(facts: HostFacts) -> list[str]:
 
 def _disk(facts: HostFacts) -> list[str]:
     disk = facts.store.disk if facts.store else None
+    if disk is not None and disk.filesystem == "overlay":
+        return ["the store is on an overlay filesystem: it may be gone after a reboot; name a disk with --store DIR"]
     if disk is None or disk.medium not in ("emmc", "sd"):
         return []
     return [f"the store is on {'eMMC' if disk.medium == 'emmc' else 'an SD card'}: loading a model is slow there"]

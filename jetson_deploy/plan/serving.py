@@ -134,4 +134,4 @@ def _read(container: ContainerFacts) -> Serving:
 
 def _number(labels: dict[str, str], key: str) -> int:
     text = labels.get(LABEL + key, "")
-    return int(text) if text.isascii() and text.isdigit() else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -9,7 +9,7 @@ import pytest
 
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.mounts import disk_facts, disk_of
-from jetson_deploy.detect.store import DEFAULT_STORE, store_facts
+from jetson_deploy.detect.store import DEFAULT_STORE, store_facts, unused_nvme
 from jetson_deploy.facts import DiskFacts, Medium, StoreFacts
 
 GB = 10**9
@@ -70,6 +70,42 @@ def test_a_full_nvme_is_named_when_emmc_takes_the_store(tmp_path: Path) -> None:
     assert store is not None
     assert store.path == DEFAULT_STORE
     assert "too little room on the NVMe disk at /mnt/nvme, 1.0 GB free" in store.why
+
+
+EMMC = disk("/", "emmc", 60, 30)
+
+
+@pytest.mark.parametrize(
+    ("nvme", "why"),
+    [
+        (disk("/n", "nvme", read_only=True), "read-only"),
+        (disk("/n", "nvme", filesystem="exfat"), "exfat"),
+        (disk("/n", "nvme", 900, 1), "1.0 GB are free"),
+        (disk("/var/lib/kubelet/pods/x/volumes/v", "nvme", 900), "another program"),
+    ],
+)
+def test_an_nvme_that_the_store_is_not_on_is_named_with_the_reason(tmp_path: Path, nvme: DiskFacts, why: str) -> None:
+    disks = (EMMC, nvme)
+    store = chosen(tmp_path, *disks)
+    assert store is not None and store.path == DEFAULT_STORE
+    (note,) = unused_nvme(Host(tmp_path), disks, store)
+    assert nvme.mount in note and why in note
+
+
+def test_an_nvme_that_is_not_mounted_is_named(tmp_path: Path) -> None:
+    block(tmp_path, "nvme0n1", size="1")
+    block(tmp_path, "mmcblk0", size="1")
+    (note,) = unused_nvme(Host(tmp_path), (EMMC,), chosen(tmp_path, EMMC))
+    assert "nvme0n1 is not mounted" in note
+    given = store_facts(Host(tmp_path), (EMMC,), "/mine", live=False)
+    assert unused_nvme(Host(tmp_path), (EMMC,), given) == []
+
+
+def test_an_overlay_root_takes_the_store_only_when_there_is_nothing_else(tmp_path: Path) -> None:
+    root = disk("/", "virtual", 900, filesystem="overlay")
+    better, alone = chosen(tmp_path, root, disk("/data", "emmc")), chosen(tmp_path, root)
+    assert better is not None and better.disk is not None and better.disk.mount == "/data"
+    assert alone is not None and alone.path == DEFAULT_STORE
 
 
 def test_another_disk_gets_a_folder_of_ours(tmp_path: Path) -> None:

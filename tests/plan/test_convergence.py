@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.plan.pins import pinned_by_staging
 from jetson_deploy.plan.plan import CreateContainer, Plan
 
@@ -159,6 +160,21 @@ def test_digests_that_staging_found_make_the_plan_that_the_next_run_makes(root: 
     assert created.spec == pinned.spec
 
 
+def test_an_absurd_revision_label_is_not_ours_to_fail_on(root: Path) -> None:
+    fresh = plan(root)
+    record(root, container(fresh, "jd-default-1", revision="9" * 5000))
+    assert plan(root)["schema"] == "jetson-deploy.plan/1"
+
+
+def test_a_catalog_that_offers_no_size_by_itself_asks_for_a_name(root: Path, tmp_path: Path) -> None:
+    sizes = json.loads(msgspec.json.encode(load_catalog().models["deepseek-r1"].sizes))
+    overlay = tmp_path / "catalog" / "profiles" / "models"
+    overlay.mkdir(parents=True)
+    off = ", ".join(f"{tag}: {{automatic: false}}" for tag in sizes)
+    (overlay / "deepseek-r1.yaml").write_text(f"sizes: {{{off}}}\n")
+    assert plan(root, "--catalog", str(tmp_path / "catalog"))["code"] == "no-automatic-size"
+
+
 def test_another_model_replaces_the_deployment_and_the_old_one_stops_after_staging(root: Path) -> None:
     fresh = plan(root)
     record(root, container(fresh, "jd-default-1"))
@@ -229,5 +245,6 @@ def test_a_disk_without_room_is_refused_with_need_and_have(root: Path) -> None:
     )
     error = plan(root)
     assert (error["code"], error["exit_code"]) == ("disk-full", 6)
+    assert "--store DIR" in error["hint"] and "data-root" in error["hint"]
     # 1.0 GB margin + model 5.2 GB + twice the image's 5.4 GB
     assert "need 17.1 GB, have 12.0 GB" in error["message"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 
@@ -87,6 +90,56 @@ def test_a_listed_image_that_cannot_serve_here_is_refused_with_the_reason() -> N
     code, error = ask("thor-t5000-jp7", "--image-policy", "dustynv/ollama:0.6.8-r36.4-cu126-22.04")
     assert code == 3
     assert "made for L4T 36.4" in error["message"]
+
+
+@pytest.mark.parametrize("prefix", ["", "docker.io/", "index.docker.io/"])
+@pytest.mark.parametrize(("tag", "code"), [("r35.4.1", 3), ("0.18.4-r36.4-cu126-22.04", 2), ("0.5.7-r36.4.0", 3)])
+def test_docker_hub_s_own_name_does_not_get_around_the_rules(prefix: str, tag: str, code: int) -> None:
+    assert ask("orin-nano-8gb-jp6.2", "--image-policy", f"{prefix}dustynv/ollama:{tag}")[0] == code
+
+
+def test_a_listed_image_named_by_its_digest_alone_is_known() -> None:
+    digest = "sha256:1757551911673eedf24a8c29768475bf8efc72e498194fde4a17c503c79231bc"
+    _, plan = ask("orin-nano-8gb-jp6.2", "--image-policy", f"dustynv/ollama@{digest}")
+    assert plan["image"]["ollama_version"] == "0.6.8"
+
+
+@pytest.mark.parametrize("policy", ["securre", "r36.4", "dusty"])
+def test_a_misspelt_policy_is_not_taken_for_an_image(policy: str) -> None:
+    code, error = ask("orin-nano-8gb-jp6.2", "--image-policy", policy)
+    assert (code, "dustynv, secure" in error["hint"]) == (2, True)
+
+
+def test_an_image_too_old_to_heed_the_context_is_not_chosen() -> None:
+    _, plan = ask("agx-orin-32gb-jp6.0", "8b-llama-distill-q4_K_M")
+    assert "0.5.13" in refusal(plan, "r36.2.0")
+
+
+def test_a_release_of_another_chip_s_line_is_refused_and_said(tmp_path: Path) -> None:
+    root = Path(shutil.copytree(HOSTS / "orin-nano-8gb-jp6.2" / "root", tmp_path / "root", symlinks=True))
+    (root / "etc/nv_tegra_release").write_text(
+        "# R38 (release), REVISION: 4.0, GCID: 1, BOARD: generic, EABI: aarch64\n"
+    )
+    code, error = ask(str(root.parent))
+    assert code == 3
+    assert "not made for this board's tegra234" in error["hint"]
+
+
+def test_what_detect_found_odd_is_among_the_plan_s_warnings() -> None:
+    _, plan = ask("orin-nano-8gb-half-upgraded")
+    assert any("half-upgraded" in text for text in plan["warnings"])
+
+
+def test_an_old_board_is_told_the_newer_jetpack_that_it_runs() -> None:
+    assert "JetPack 5 too: flash" in ask("xavier-nx-8gb-jp4.6.1")[1]["hint"]
+    assert "a board that runs JetPack 5.1 or newer" in ask("nano-4gb-jp4.6.4")[1]["hint"]
+
+
+def test_an_advisory_counts_up_to_the_version_it_was_reported_on() -> None:
+    _, old = ask("orin-nano-8gb-jp6.2")
+    assert {"CVE-2025-66959", "CVE-2026-7482"} <= set(old["image"]["advisories"])
+    assert "CVE-2024-12055" not in old["image"]["advisories"]
+    assert old["image"]["advisories"][0] == "CVE-2026-7482", "the most severe comes first"
 
 
 def test_an_image_that_the_catalog_does_not_know_is_taken_at_the_user_s_word() -> None:
