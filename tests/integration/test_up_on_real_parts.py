@@ -334,7 +334,7 @@ def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     assert done.returncode == 0
     assert "Listening on 127.0.0.1:11434" in done.stdout
     assert "CPU-only server was accepted" in done.stderr
-    code, document, _ = ran(session, "logs")
+    code, document, _ = ran(session, "logs", "--tail", "500")
     assert (code, document["container"]) == (0, "jd-default-1")
     assert any("Listening on" in line for line in document["lines"])
 
