@@ -146,6 +146,11 @@ def check_image_reference(text: str) -> ImageReference:
     return reference
 
 
+def pinned(reference: str, digest: str | None) -> str:
+    """The reference with the digest; unchanged when it has one, or none is known."""
+    return f"{reference}@{digest}" if digest and "@" not in reference else reference
+
+
 def _image_parts_are_good(reference: ImageReference) -> bool:
     return (
         len(reference.name) <= _IMAGE_NAME_LENGTH

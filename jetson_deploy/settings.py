@@ -81,11 +81,9 @@ def _docker_host(env: Mapping[str, str]) -> str | None:
 
 
 def _port(env: Mapping[str, str]) -> int | None:
-    return (
-        int(_number(env, "JETSON_DEPLOY_PORT", OLLAMA_PORT, LOWEST_PORT, 65535))
-        if env.get("JETSON_DEPLOY_PORT")
-        else None
-    )
+    if not env.get("JETSON_DEPLOY_PORT"):
+        return None
+    return int(_number(env, "JETSON_DEPLOY_PORT", OLLAMA_PORT, LOWEST_PORT, 65535))
 
 
 def _number(env: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:

@@ -41,6 +41,11 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
         """The line of a release such as `36.4.3`. Raises ValueError for what is no version."""
         return self.l4t.get(parse_version(l4t)[0])
 
+    def not_made_for(self, l4t: str, soc: str | None) -> bool:
+        """True when the line of this release is known, and that chip is none of its own. Raises ValueError."""
+        line = self.line_of(l4t)
+        return line is not None and soc is not None and soc not in line.socs
+
     def release_of(self, l4t: str) -> L4tRelease | None:
         """The listed release; None when this very release is not listed. Raises ValueError."""
         line = self.line_of(l4t)

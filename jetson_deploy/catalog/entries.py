@@ -19,7 +19,7 @@ Sizes are bytes unless the name says MiB; bandwidth is 10^9 bytes per second.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -232,6 +232,11 @@ class Generation(Entry, frozen=True, kw_only=True):
     built: tuple[str, str | None] | None = None
 
 
+Severity = Literal["critical", "high", "medium", "low", "by-design"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The worst first."""
+
+
 class Advisory(Entry, frozen=True, kw_only=True):
     title: str
     fixed_in: Version | None
@@ -239,7 +244,7 @@ class Advisory(Entry, frozen=True, kw_only=True):
     affects_from: Version | None = None
     affects_to: Version | None = None
     """Last Ollama that it was reported on, where no fix is known; None: all later ones count."""
-    severity: Literal["critical", "high", "medium", "low", "by-design"] = "medium"
+    severity: Severity = "medium"
 
 
 class Issue(Entry, frozen=True, kw_only=True):

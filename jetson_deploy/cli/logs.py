@@ -30,12 +30,13 @@ def command(**options: Any) -> None:
 
     shared = read_everyday(options)
     follow, tail = options["follow"], options["tail"]
-    if follow and shared.as_json and not shared.as_events:
+    as_document = shared.as_json and not shared.as_events
+    if follow and as_document:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
     tell_deployment(serving, shared)
     client = engine(shared.settings)
-    if shared.as_json and not shared.as_events:
+    if as_document:
         lines = containers.logs(client, serving.container, tail=tail).splitlines()
         document = {"schema": "jetson-deploy.logs/1", "container": serving.container, "accept_cpu": serving.accept_cpu}
         print_document({**document, "lines": lines}, serving.simulated)

@@ -33,26 +33,14 @@ def prepare() -> None:
 
 def write(stream: TextIO, text: str) -> None:
     """Write and flush. Raises ReaderGone when nobody reads, ResourceError when it cannot be written."""
-    with told(stream):
+    try:
         stream.write(text)
         stream.flush()
-
-
-class told:  # noqa: N801 - used as a verb: `with told(stream)`
-    """An OSError inside becomes ours, and nothing more goes to that stream."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        give_up(self._stream)
-        if isinstance(error, BrokenPipeError):
-            raise ReaderGone from error
+    except BrokenPipeError as error:
+        give_up(stream)
+        raise ReaderGone from error
+    except OSError as error:
+        give_up(stream)
         raise ResourceError(
             f"the output cannot be written: {error.strerror}",
             hint="free space where it goes, or send it elsewhere; status tells what runs now",

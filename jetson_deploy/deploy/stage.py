@@ -15,7 +15,7 @@ from jetson_deploy.deploy.shield import noticed
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.errors import InterruptedRunError
 from jetson_deploy.events import Reporter, StepFinished, StepStarted
-from jetson_deploy.names import parse_model_name
+from jetson_deploy.names import parse_model_name, pinned
 from jetson_deploy.plan.plan import AnyStep, StageImage, StageModel
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def _image_job(
     def job() -> PulledImage:
         with reported(report, "stage-image", f"image {step.reference}"):
             pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
-        pinned = f"@{pulled.digest}" if pulled.digest and "@" not in step.reference else ""
-        state.add_image(step.reference + pinned)
+        state.add_image(pinned(step.reference, pulled.digest))
         return pulled
 
     return job

@@ -12,7 +12,7 @@ from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.errors import UsageError
-from jetson_deploy.facts import EngineAnswers, HostFacts
+from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.plan.serving import find_serving, last_store
 from jetson_deploy.settings import OLLAMA_PORT, Settings
 
@@ -38,12 +38,11 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
     live = acts_here(root, settings)
     host = Host(root)
-    answers = _engine(host, settings) if live else recorded_engine(host)
-    engine = engine_facts(answers) if answers else None
+    engine = _engine(settings) if live else recorded_engine(host)
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
     port = settings.port or (serving.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
-    facts = detect_host(host, catalog, engine=answers, store=chosen, port=port, live=live)
+    facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live)
     if not live or facts.store is None:
         return facts
     from jetson_deploy.store.inventory import read_models
@@ -52,7 +51,7 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     return msgspec.structs.replace(facts, store=msgspec.structs.replace(facts.store, models=models))
 
 
-def _engine(host: Host, settings: Settings) -> EngineAnswers:
+def _engine(settings: Settings) -> EngineFacts:
     from jetson_deploy.engine.answers import ask
 
-    return ask(settings.docker_host)
+    return engine_facts(ask(settings.docker_host))

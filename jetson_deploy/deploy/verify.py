@@ -151,10 +151,10 @@ class Prover:
         port, state = self._target.read_port(self._target.port), self._target.inspect()
         if port.container_id == state.id:
             return True, "our container listens"
-        if port.listening is not False and port.pid is None:
-            return None, "listener cannot be read without root"
         if port.listening is False:
             raise Failed("nothing listens on this machine's loopback", "is DOCKER_HOST the engine of another machine?")
+        if port.pid is None:
+            return None, "listener cannot be read without root"
         raise Failed(
             f"{port.process or 'a process'} (pid {port.pid}) of another container or the host listens",
             "stop the other server, or choose another port with --port",

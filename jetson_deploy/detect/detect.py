@@ -12,7 +12,6 @@ import msgspec
 from jetson_deploy.detect.board import identify
 from jetson_deploy.detect.clock import clock_facts
 from jetson_deploy.detect.devicetree import Firmware, read_firmware
-from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.l4t import Release, read_release
 from jetson_deploy.detect.memory import memory_facts
@@ -21,7 +20,7 @@ from jetson_deploy.detect.port import port_facts
 from jetson_deploy.detect.power import power_facts
 from jetson_deploy.detect.recorded import recorded_uname
 from jetson_deploy.detect.store import store_facts, unused_nvme
-from jetson_deploy.facts import EngineAnswers, HostFacts
+from jetson_deploy.facts import EngineFacts, HostFacts
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -32,7 +31,7 @@ _KERNEL = re.compile(r"([0-9]+\.[0-9]+)\..*tegra")
 
 
 def detect_host(
-    host: Host, catalog: Catalog, *, engine: EngineAnswers | None, store: Path | None, port: int, live: bool
+    host: Host, catalog: Catalog, *, engine: EngineFacts | None, store: Path | None, port: int, live: bool
 ) -> HostFacts:
     """Read everything once. Never raises for what the host holds: unknown is None, oddities are `notes`.
 
@@ -62,7 +61,7 @@ def detect_host(
         power=power_facts(host),
         disks=disks,
         store=store_facts(here, disks, str(store) if store else None, live=live),
-        engine=engine_facts(engine) if engine is not None else None,
+        engine=engine,
         port=port_facts(here, port),
         native_ollama=_native_ollama(host),
         clock=clock_facts(here, live=live),
@@ -120,7 +119,6 @@ def _kernel_hint(facts: HostFacts, catalog: Catalog) -> list[str]:
 
 
 def _wrong_line(facts: HostFacts, catalog: Catalog) -> list[str]:
-    line = catalog.l4t.get(int(facts.l4t.split(".")[0])) if facts.l4t else None
-    if line is None or facts.board.soc is None or facts.board.soc in line.socs:
+    if facts.l4t is None or not catalog.not_made_for(facts.l4t, facts.board.soc):
         return []
     return [f"L4T {facts.l4t} is not made for {facts.board.soc}: release file and device tree disagree"]

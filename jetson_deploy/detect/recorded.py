@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
+from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
-from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.facts import EngineAnswers, EngineFacts
 
 _ENGINE_LIMIT = 8 * 1024 * 1024
 """An engine with hundreds of containers answers in megabytes."""
@@ -30,9 +31,10 @@ class RecordedUname(msgspec.Struct, frozen=True, kw_only=True):
     machine: str | None = None
 
 
-def recorded_engine(host: Host) -> EngineAnswers | None:
+def recorded_engine(host: Host) -> EngineFacts | None:
     """recorded/engine.json; None: not recorded."""
-    return _read(host, "recorded/engine.json", EngineAnswers)
+    answers = _read(host, "recorded/engine.json", EngineAnswers)
+    return engine_facts(answers) if answers is not None else None
 
 
 def recorded_disks(host: Host) -> dict[str, RecordedSpace]:

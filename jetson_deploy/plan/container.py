@@ -36,7 +36,7 @@ def container_spec(
 ) -> ContainerSpec:
     """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves."""
     bare = _bare(wanted, image, model, store, line)
-    identity = {
+    labels = {
         "name": wanted.name,
         "image": image.reference,
         "image-policy": wanted.image_policy,
@@ -49,32 +49,28 @@ def container_spec(
         "store": store,
         "port": str(wanted.port),
         "simulated": wanted.simulated or "",
-    }
-    labels = {
-        **identity,
         "schema": "1",
-        "spec-hash": spec_hash(bare, identity),
+        "spec-hash": "",
         "revision": str(revision),
         "need-bytes": str(model.need_bytes),
         "free-bytes": str(free),
         "version": __version__,
     }
-    return msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()})
+    return _stamped(msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()}))
 
 
 def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
     """The same spec with an image reference and a manifest digest that were not known when it was made."""
     labels = {**spec.labels, LABEL + "image": image, LABEL + "model-digest": model_digest}
-    bare = msgspec.structs.replace(spec, image=image, labels={})
-    identity = {key: labels[LABEL + key] for key in IDENTITY}
-    labels[LABEL + "spec-hash"] = spec_hash(bare, identity)
-    return msgspec.structs.replace(bare, labels=labels)
+    return _stamped(msgspec.structs.replace(spec, image=image, labels=labels))
 
 
-def spec_hash(bare: ContainerSpec, identity: dict[str, str]) -> str:
-    """Equal hashes: the same deployment. Revision, tool version and memory readings do not count."""
-    content: Any = [msgspec.to_builtins(bare), identity]
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+def _stamped(spec: ContainerSpec) -> ContainerSpec:
+    """With its `spec-hash`. Equal hashes: the same deployment; revision, version and memory readings do not count."""
+    identity = {key: spec.labels[LABEL + key] for key in IDENTITY}
+    content: Any = [msgspec.to_builtins(msgspec.structs.replace(spec, labels={})), identity]
+    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+    return msgspec.structs.replace(spec, labels={**spec.labels, LABEL + "spec-hash": digest})
 
 
 def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import Advisory, ImageRepository, ImageTag, KnownBad, OllamaVersion
+from jetson_deploy.catalog.entries import SEVERITIES, Advisory, ImageRepository, ImageTag, KnownBad, OllamaVersion
 from jetson_deploy.catalog.version import in_range, parse_version
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
 from jetson_deploy.plan.plan import ImageChoice, RejectedImage
 from jetson_deploy.plan.request import Wanted
-
-SEVERITIES = ("critical", "high", "medium", "low", "by-design")
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,14 +75,14 @@ def _refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) 
 
 def _wrong_chip(catalog: Catalog, facts: HostFacts) -> str | None:
     """A chip of another generation; one that nobody lists may be new, and is not judged."""
-    line, soc = catalog.l4t.get(parse_version(facts.l4t or "0")[0]), facts.board.soc
-    if line is None or soc in line.socs or soc not in {board.soc for board in catalog.boards.values()}:
+    soc, listed = facts.board.soc, {board.soc for board in catalog.boards.values()}
+    if soc not in listed or not catalog.not_made_for(facts.l4t or "0", soc):
         return None
     return f"L4T {facts.l4t} is not made for this board's {soc}"
 
 
 def _payload_refusal(catalog: Catalog, facts: HostFacts, c: Candidate) -> str | None:
-    line = catalog.l4t.get(parse_version(facts.l4t or "0")[0])
+    line = catalog.line_of(facts.l4t or "0")
     payload = line.ollama_payload if line else None
     if payload is None:
         return f"no Ollama has GPU support for L4T {facts.l4t}"
@@ -225,9 +223,8 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
             hint="dustynv, secure, or a reference such as dustynv/ollama:r36.4.0",
             code="bad-image-policy",
         )
-    wanted = check_image_reference(request.image_policy)
-    text = f"{wanted.name}:{wanted.tag or 'latest'}"  # docker.io/x is x
-    unreal = catalog.why_not_real(text)
+    wanted = check_image_reference(request.image_policy)  # docker.io/x is x
+    unreal = catalog.why_not_real(f"{wanted.name}:{wanted.tag or 'latest'}")
     if unreal is not None and unreal.confidence != "inferred":
         raise UsageError(
             f"image {request.image_policy} does not exist: {unreal.why}",
@@ -235,8 +232,7 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
             code="image-not-real",
         )
     for c in _candidates(catalog):
-        by_digest = wanted.tag is None and wanted.digest is not None
-        if (c.text == text and not by_digest) or (c.repository.repository == wanted.name and _is(c, wanted.digest)):
+        if _is_meant(c, wanted):
             return _listed_by_user(catalog, facts, request, c, wanted, min_ollama)
     return ImageChoice(
         reference=_placed(wanted, request).text,
@@ -254,8 +250,13 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
     )
 
 
-def _is(c: Candidate, digest: str | None) -> bool:
-    return digest is not None and c.tag.digest == digest
+def _is_meant(c: Candidate, wanted: ImageReference) -> bool:
+    """By its digest, or by its tag, which is `latest` where neither is given."""
+    if c.repository.repository != wanted.name:
+        return False
+    if wanted.digest is not None and (c.tag.digest == wanted.digest or wanted.tag is None):
+        return c.tag.digest == wanted.digest
+    return c.name == (wanted.tag or "latest")
 
 
 def _listed_by_user(

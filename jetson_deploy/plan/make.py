@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import L4tLine
-from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
@@ -44,7 +42,9 @@ def _plan(
 ) -> Plan:
     store = _store(facts)
     free = model.available_bytes + model.terms["reserve"]
-    spec = container_spec(wanted, image, model, store, _line(catalog, facts), revision, free)
+    spec = container_spec(
+        wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
+    )
     gates = _gates(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.spec_hash == spec.labels[LABEL + "spec-hash"]
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
@@ -93,7 +93,3 @@ def _store(facts: HostFacts) -> str:
             code="store-unknown",
         )
     return facts.store.path
-
-
-def _line(catalog: Catalog, facts: HostFacts) -> L4tLine | None:
-    return catalog.l4t.get(parse_version(facts.l4t)[0]) if facts.l4t else None

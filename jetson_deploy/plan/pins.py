@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.names import pinned
 from jetson_deploy.plan.container import repinned
 from jetson_deploy.plan.plan import AnyStep, CreateContainer, Gates, ImageChoice, ModelChoice, Plan, Prove
 from jetson_deploy.plan.serving import Serving
@@ -36,7 +37,7 @@ def pinned_by_staging(plan: Plan, image_digest: str | None, manifest_digest: str
     """With the digests that staging found, where the plan has none: the labels hold them for the next run."""
     image, model = plan.image, plan.model
     if image.digest is None and image_digest is not None:
-        image = msgspec.structs.replace(image, reference=f"{image.reference}@{image_digest}", digest=image_digest)
+        image = msgspec.structs.replace(image, reference=pinned(image.reference, image_digest), digest=image_digest)
     if model.manifest_digest is None and manifest_digest is not None:
         model = msgspec.structs.replace(model, manifest_digest=manifest_digest)
     if (image, model) == (plan.image, plan.model):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice
@@ -34,8 +33,8 @@ def warnings(facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageCho
 
 
 def _release_warnings(facts: HostFacts, catalog: Catalog) -> tuple[str, ...]:
-    line = catalog.l4t.get(parse_version(facts.l4t)[0]) if facts.l4t else None
-    release = line.releases.get(facts.l4t_assumed or facts.l4t or "") if line else None
+    listed = facts.l4t_assumed or facts.l4t
+    release = catalog.release_of(listed) if listed else None
     return release.warnings if release else ()
 
 

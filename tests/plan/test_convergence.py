@@ -132,11 +132,15 @@ NO_DIGESTS = {
 }
 
 
-def test_digests_that_the_catalog_lacks_are_those_of_the_deployment(root: Path, tmp_path: Path) -> None:
+def without_digests(directory: Path) -> tuple[str, str]:
     for name, text in NO_DIGESTS.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    overlay = ("--catalog", str(tmp_path))
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return "--catalog", str(directory)
+
+
+def test_digests_that_the_catalog_lacks_are_those_of_the_deployment(root: Path, tmp_path: Path) -> None:
+    overlay = without_digests(tmp_path)
     fresh = plan(root, *IMAGE)
     unpinned = plan(root, *IMAGE, *overlay)
     assert unpinned["image"]["digest"] is unpinned["model"]["manifest_digest"] is None
@@ -148,11 +152,8 @@ def test_digests_that_the_catalog_lacks_are_those_of_the_deployment(root: Path, 
 
 
 def test_digests_that_staging_found_make_the_plan_that_the_next_run_makes(root: Path, tmp_path: Path) -> None:
-    for name, text in NO_DIGESTS.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
     fresh = plan(root, *IMAGE)
-    unpinned = msgspec.convert(plan(root, *IMAGE, "--catalog", str(tmp_path)), Plan)
+    unpinned = msgspec.convert(plan(root, *IMAGE, *without_digests(tmp_path)), Plan)
     pinned = pinned_by_staging(unpinned, fresh["image"]["digest"], fresh["model"]["manifest_digest"])
     assert pinned.spec.labels == fresh["spec"]["labels"]
     assert msgspec.to_builtins(pinned.gates) == fresh["gates"]
