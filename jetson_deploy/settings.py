@@ -38,6 +38,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JETSON_DEPLOY_CATALOG: extra catalog overlays, colon-separated; the last wins."""
     stall_seconds: float = 60.0
     """JETSON_DEPLOY_STALL_SECONDS: no byte for so long ends a transfer."""
+    checkpoint_mib: int = 16
+    """JETSON_DEPLOY_CHECKPOINT_MIB: so much per connection may have to be fetched again after a kill."""
+    credentials: Path | None = None
+    """JETSON_DEPLOY_CREDENTIALS: file with logins for model registries, in the shape of Docker's config.json."""
+    mirrors: tuple[str, ...] = ()
+    """JETSON_DEPLOY_MIRRORS: model registries that are asked before the registry, separated by spaces."""
     rehearsal: str | None = None
     """JETSON_DEPLOY_REHEARSAL: set by `rehearse` alone; says in words what is simulated. The board is then
     the one under --root, while engine, store, port and clock are this machine's. Shown by every verb."""
@@ -57,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             lock_dir=Path(env.get("JETSON_DEPLOY_LOCK_DIR", str(base.lock_dir))).absolute(),
             catalog_dirs=tuple(Path(p) for p in env.get("JETSON_DEPLOY_CATALOG", "").split(":") if p),
             stall_seconds=_number(env, "JETSON_DEPLOY_STALL_SECONDS", base.stall_seconds, 1, 3600),
+            checkpoint_mib=int(_number(env, "JETSON_DEPLOY_CHECKPOINT_MIB", base.checkpoint_mib, 1, 1024)),
+            credentials=Path(env["JETSON_DEPLOY_CREDENTIALS"]) if env.get("JETSON_DEPLOY_CREDENTIALS") else None,
+            mirrors=tuple(env.get("JETSON_DEPLOY_MIRRORS", "").split()),
             rehearsal=env.get("JETSON_DEPLOY_REHEARSAL") or None,
             port=_port(env),
         )

@@ -7,7 +7,6 @@ the verb runs.
 from __future__ import annotations
 
 import errno
-import importlib
 import signal
 import sys
 from types import FrameType
@@ -17,6 +16,7 @@ import click
 
 from jetson_deploy import __version__
 from jetson_deploy.cli.streams import ReaderGone, prepare, quietly
+from jetson_deploy.cli.verbs import Verbs, WrongUsage, nearest
 from jetson_deploy.errors import JetsonDeployError
 
 VERBS = {
@@ -27,6 +27,7 @@ VERBS = {
     "logs": "The server's log",
     "down": "Remove what is ours",
     "chat": "Talk to the model",
+    "model": "The model store: fetch, verify, list, move, share, clean",
     "rehearse": "The whole flow on a simulated board, with real parts",
 }
 
@@ -38,42 +39,13 @@ Exit codes: 0 done, healthy or nothing to do; 1 the answer is no; 2 usage, confi
 8 needs attention; 70 our bug; 75 locked by another run; 130 interrupted."""
 
 
-class Verbs(click.Group):
-    """Lists the verbs without importing them, and suggests the nearest name."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"jetson_deploy.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            near = _nearest(args[0], list(VERBS), cutoff=0.5)
-            hint = f"did you mean `{near[0]}`?" if near else "jetson-deploy --help lists the commands"
-            raise WrongUsage(f"there is no command `{args[0][:40]}`", hint)
-        return super().resolve_command(ctx, args)
-
-
-class WrongUsage(click.UsageError):
-    """A usage error that brings its own hint."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-@click.command(cls=Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Verbs,
+    verbs=VERBS,
+    package="jetson_deploy.cli",
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, "-V", "--version", prog_name="jetson-deploy")
 def group() -> None:
     """From a bare NVIDIA Jetson to a private, offline, proven DeepSeek-R1 endpoint."""
@@ -144,20 +116,14 @@ def _usage(error: click.ClickException) -> JetsonDeployError:
 
 
 def _option_hint(error: click.ClickException) -> str:
-    verb = error.ctx.info_name if isinstance(error, click.UsageError) and error.ctx else None
-    command = f"jetson-deploy {verb} --help" if verb in VERBS else "jetson-deploy --help"
+    path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "jetson-deploy"
+    command = f"{path} --help"
     if isinstance(error, click.NoSuchOption):
         known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
-        near = _nearest(error.option_name, known, cutoff=0.6)
+        near = nearest(error.option_name, known, cutoff=0.6)
         if near:
             return f"did you mean {near[0]}? {command} lists the options"
     return f"{command} shows what is understood"
-
-
-def _nearest(text: str, known: list[str], *, cutoff: float) -> list[str]:
-    import difflib  # 6 ms, for mistakes only
-
-    return difflib.get_close_matches(text, known, n=1, cutoff=cutoff)
 
 
 def _no_space(error: OSError) -> JetsonDeployError:

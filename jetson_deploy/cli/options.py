@@ -29,6 +29,7 @@ class Everyday(msgspec.Struct, frozen=True, kw_only=True):
     as_events: bool
     quiet: bool
     verbose: bool
+    yes: bool
     settings: Settings
 
     def catalog(self) -> Catalog:
@@ -55,7 +56,7 @@ _EVERYDAY = [
     click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`."),
     click.option("-q", "--quiet", is_flag=True, help="Errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Every candidate and every detail."),
-    click.option("--yes", is_flag=True, help="Do not ask (no verb asks today; for scripts)."),
+    click.option("--yes", is_flag=True, help="Do it: on a terminal some verbs only show first."),
     click.option(
         "--catalog",
         "catalog_dirs",
@@ -71,7 +72,6 @@ def read_everyday(options: dict[str, Any]) -> Everyday:
     """Take the shared options out of a verb's keyword arguments."""
     settings = Settings.from_environment()
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
-    options.pop("yes")
     settings = msgspec.structs.replace(settings, catalog_dirs=dirs)
     if port := options.pop("port", None):
         settings = msgspec.structs.replace(settings, port=port)
@@ -88,6 +88,7 @@ def read_everyday(options: dict[str, Any]) -> Everyday:
         as_events=options.pop("as_events"),
         quiet=options.pop("quiet"),
         verbose=options.pop("verbose"),
+        yes=options.pop("yes"),
         settings=settings,
     )
 

@@ -34,6 +34,14 @@ def noticed() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
+def stop_on_interruption() -> Iterator[threading.Event]:
+    """Inside the block the interruptions raise nothing, they set the event; who works there ends in order."""
+    stop = threading.Event()
+    with _handled(lambda _seen, _frame: stop.set()):
+        yield stop
+
+
+@contextlib.contextmanager
 def _handled(handler: signal.Handlers | Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield

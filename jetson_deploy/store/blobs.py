@@ -1,25 +1,18 @@
-"""One blob on the disk: is the one that lies there right, and how a new one comes under its final name.
-
-The promise: a file under `blobs/` that we wrote has been hashed and fsynced before it got its name.
-"""
+"""One blob on the disk: is the one that lies there right."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.layout import FILE_MODE, StorePaths, disk_full, is_full, size_on_disk, sync_directory
+from jetson_deploy.store.layout import StorePaths, size_on_disk, sync_directory
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.registry import Registry
-from jetson_deploy.store.trouble import WrongContent
 
 READ_BYTES = 1 << 20
 
@@ -76,40 +69,3 @@ def move_aside(paths: StorePaths, blob: Blob) -> Path:
     paths.blob(blob).replace(aside)
     sync_directory(paths.blobs)
     return aside
-
-
-def receive(registry: Registry, paths: StorePaths, blob: Blob, meter: Meter) -> None:
-    """Fetch one blob, once. Raises NetworkError, PassingTrouble, WrongContent, ResourceError, OSError.
-
-    Whatever happens, nothing unfinished stays.
-    """
-    temporary = paths.temporary / f"{blob.file_name}-{os.getpid()}-{threading.get_ident()}"
-    before = meter.done
-    try:
-        _stream(registry, temporary, blob, meter)
-        temporary.replace(paths.blob(blob))
-        sync_directory(paths.blobs)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        meter.advance(before - meter.done)
-        if is_full(error):
-            raise disk_full(paths.root, blob.size) from error
-        raise
-
-
-def _stream(registry: Registry, temporary: Path, blob: Blob, meter: Meter) -> None:
-    digest, length = hashlib.sha256(), 0
-    with registry.blob(blob) as chunks, temporary.open("xb") as file:
-        for chunk in chunks:
-            digest.update(chunk)
-            file.write(chunk)
-            length += len(chunk)
-            meter.advance(len(chunk))
-        if length != blob.size:
-            raise WrongContent(f"it ended after {length} of {blob.size} bytes")
-        if "sha256:" + digest.hexdigest() != blob.digest:
-            raise WrongContent(f"its bytes have sha256:{digest.hexdigest()}")
-        file.flush()
-        os.fchmod(file.fileno(), FILE_MODE)
-        os.fsync(file.fileno())

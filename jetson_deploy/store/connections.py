@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from jetson_deploy import __version__
+from jetson_deploy.store.pace import MOST_CONNECTIONS
 
 MOST_REDIRECTS = 5
 
@@ -77,7 +78,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, sockets: OpenSockets) -> None:
         self._pools = _reporting_pools(sockets)
-        super().__init__(pool_connections=2, pool_maxsize=2)
+        super().__init__(pool_connections=4, pool_maxsize=MOST_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)

@@ -1,56 +1,38 @@
-"""Bring one model into the store: blobs first, hashed, the manifest last.
+"""One model from its registry, or from mirrors of it, into the store.
 
-A valid blob is never fetched again. Blobs come one after the other and a cut blob starts anew.
+The manifest says what belongs to the model: pinned by its digest, or as the registry has it now. The bytes may come
+from anywhere, since their hashes decide.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from jetson_deploy.errors import IntegrityError, UsageError
+from jetson_deploy.errors import IntegrityError, JetsonDeployError, UsageError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import ModelName, shown
-from jetson_deploy.store import blobs
-from jetson_deploy.store.identity import VerifiedBlobs
-from jetson_deploy.store.interrupt import check_stop
+from jetson_deploy.names import ModelName, check_registry_address, shown
+from jetson_deploy.store.bring import FetchResult, bring_model
+from jetson_deploy.store.interrupt import Ending
 from jetson_deploy.store.inventory import read_manifest
-from jetson_deploy.store.layout import (
-    FILE_MODE,
-    StorePaths,
-    disk_full,
-    free_bytes,
-    make_directories,
-    prepare_store,
-    remove_empty_parents,
-    store_trouble,
-    sync_directory,
-)
+from jetson_deploy.store.layout import StorePaths, prepare_store, store_trouble
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
-from jetson_deploy.store.meter import Meter
+from jetson_deploy.store.login import read_login
+from jetson_deploy.store.manifest import manifest_digest
+from jetson_deploy.store.pace import Pace
+from jetson_deploy.store.place import check_case
 from jetson_deploy.store.registry import Registry, registry_of
 from jetson_deploy.store.retry import Retry
+from jetson_deploy.store.trouble import PassingTrouble, WrongContent
 
-LOCK_SECONDS = 600.0
+__all__ = ["FetchResult", "fetch_model"]
 
-
-class FetchResult(msgspec.Struct, frozen=True, kw_only=True):
-    manifest_digest: str
-    """64 hex digits."""
-    fetched_bytes: int
-    """Blobs that came from the registry."""
-    reused_bytes: int
-    """Blobs that were here and right."""
-    was_here: bool
-    """The store had a manifest of this name before, whole or not."""
+LOCK_SECONDS = 24 * 3600.0
+"""Another run may be fetching 43 GB over a poor link; when it dies its lock is free."""
 
 
 def fetch_model(
@@ -61,6 +43,9 @@ def fetch_model(
     expected_digest: str | None,
     report: Reporter,
     stop: threading.Event,
+    mirrors: Sequence[str] = (),
+    credentials: Path | None = None,
+    pace: Pace | None = None,
     stall_seconds: float = 60.0,
     lock_seconds: float = LOCK_SECONDS,
     sleep: Callable[[float], object] | None = None,
@@ -69,22 +54,30 @@ def fetch_model(
     """Fetch what is missing of `name` and put its manifest in place.
 
     `expected_digest` pins the manifest (64 hex digits); None takes what the registry has. With the pinned
-    manifest and all blobs here, the registry is not asked. Another run on the same store is waited for,
-    `lock_seconds` at most. Setting `stop` ends the call within a moment, finished blobs stay.
+    manifest and all blobs here, nobody is asked. `mirrors` (URLs) are asked before the registry, for blobs and for a
+    pinned manifest. `credentials`: see `login`. Another run on the same store is waited for, `lock_seconds` at most.
+    Setting `stop` ends the call within a moment; what arrived is on record.
 
     Raises NetworkError, IntegrityError (model-tag-moved, blob-corrupt, manifest-damaged), ResourceError
     (disk-full), PreflightError (the store), LockedError, InterruptedRunError, UsageError.
     """
-    address = registry_of(name, registry)
+    addresses = [*(check_registry_address(m) for m in mirrors), registry_of(name, registry)]
+    logins = [read_login(credentials, address) for address in addresses]
     pinned = _pinned(expected_digest)
     paths = prepare_store(store)
+    ending = Ending(stop)
     try:
-        with (
-            store_lock(paths, wait_seconds=lock_seconds, report=report, stop=stop),
-            Registry(name, address, stall_seconds=stall_seconds, stop=stop) as source,
-        ):
-            retry = Retry(name, address, report, stop, sleep)
-            return _Fetch(name, paths, source, retry, report, stop).run(pinned, clock)
+        with contextlib.ExitStack() as held:
+            held.enter_context(store_lock(paths, wait_seconds=lock_seconds, report=report, stop=stop))
+            registries = [
+                held.enter_context(Registry(name, login.address, stall_seconds=stall_seconds, stop=ending, login=login))
+                for login in logins
+            ]
+            check_case(paths, name)
+            raw = _Manifests(name, registries, report, ending, sleep or ending.wait).find(paths, pinned)
+            return bring_model(
+                paths, name, raw, registries, report=report, stop=ending, pace=pace, sleep=sleep, clock=clock
+            )
     except OSError as error:
         raise store_trouble(error, paths.root) from error
 
@@ -100,102 +93,47 @@ def _pinned(digest: str | None) -> str | None:
     return bare
 
 
-class _Fetch:
-    """One fetch; the store's lock is held."""
+class _Manifests:
+    """Where the manifest comes from."""
 
     def __init__(
         self,
         name: ModelName,
-        paths: StorePaths,
-        source: Registry,
-        retry: Retry,
+        registries: list[Registry],
         report: Reporter,
         stop: threading.Event,
+        sleep: Callable[[float], object],
     ) -> None:
-        self._name, self._paths, self._source, self._retry = name, paths, source, retry
-        self._report, self._stop = report, stop
-        self._verified = VerifiedBlobs(paths)
-        self._aside: dict[str, Path] = {}
+        self._name, self._registries = name, registries
+        self._report, self._stop, self._sleep = report, stop, sleep
 
-    def run(self, pinned: str | None, clock: Callable[[], float]) -> FetchResult:
-        here = read_manifest(self._paths, self._name)
-        raw = self._manifest(here, pinned)
-        manifest = parse_manifest(raw, self._name.short)
-        meter = Meter(f"model {self._name.short}", manifest.total_bytes, self._report, clock)
-        missing = [blob for blob in manifest.blobs if not self._is_right(blob, meter)]
-        reused = meter.done
-        self._check_room(missing)
-        meter.phase("fetching")
-        meter.tell()
-        for blob in missing:
-            self._fetch(blob, meter)
-        self._place_manifest(raw)
-        meter.tell()
-        return FetchResult(
-            manifest_digest=manifest_digest(raw),
-            fetched_bytes=sum(blob.size for blob in missing),
-            reused_bytes=reused,
-            was_here=here is not None,
-        )
-
-    def _manifest(self, here: bytes | None, pinned: str | None) -> bytes:
+    def find(self, paths: StorePaths, pinned: str | None) -> bytes:
+        """The one that is here when it is the pinned one, else a mirror's when it is, else the registry's."""
+        here = read_manifest(paths, self._name)
         if here is not None and manifest_digest(here) == pinned:
             return here
-        raw = self._retry.of("the manifest", self._source.manifest)
+        if pinned is not None and (raw := self._from_mirrors(pinned)) is not None:
+            return raw
+        origin = self._registries[-1]
+        raw = Retry(self._name, origin.address, self._report, self._stop, self._sleep).of(
+            "the manifest", origin.manifest
+        )
         if pinned is not None and manifest_digest(raw) != pinned:
             raise IntegrityError(
-                f"{self._name.short} at {self._source.address} is now {manifest_digest(raw)}, pinned is {pinned}",
-                hint="the tag was moved: update jetson-deploy, or accept the new digest in a catalog overlay",
+                f"{self._name.short} at {origin.address} is now {manifest_digest(raw)}, pinned is {pinned}",
+                hint="the tag was moved: update jetson-deploy, or accept it (model fetch --accept-new-digest)",
                 code="model-tag-moved",
             )
         return raw
 
-    def _is_right(self, blob: Blob, meter: Meter) -> bool:
-        check_stop(self._stop)
-        problem = blobs.what_is_wrong(self._paths, blob, self._verified, meter, self._stop)
-        if problem is None:
-            return True
-        if problem != "absent":
-            self._report(Note(level="warning", text=f"{blob.file_name} in the store is wrong: {problem}; fetching it"))
-            self._aside[blob.digest] = blobs.move_aside(self._paths, blob)
-        return False
-
-    def _check_room(self, missing: list[Blob]) -> None:
-        """Before the first byte. Wrong blobs that were moved aside give their room back when it is short."""
-        need = sum(blob.size for blob in missing)
-        if free_bytes(self._paths.root) < need:
-            for digest in list(self._aside):
-                self._drop_aside(digest)
-        if free_bytes(self._paths.root) < need:
-            raise disk_full(self._paths.root, need)
-
-    def _drop_aside(self, digest: str) -> None:
-        aside = self._aside.pop(digest, None)
-        if aside is not None:
-            aside.unlink(missing_ok=True)
-
-    def _fetch(self, blob: Blob, meter: Meter) -> None:
-        self._retry.of(f"blob {blob.digest}", lambda: blobs.receive(self._source, self._paths, blob, meter))
-        self._verified.add(blob)
-        self._drop_aside(blob.digest)
-
-    def _place_manifest(self, raw: bytes) -> None:
-        check_stop(self._stop)
-        if read_manifest(self._paths, self._name) == raw:
-            return
-        final = self._paths.manifest(self._name)
-        temporary = self._paths.temporary / f"manifest-{os.getpid()}-{threading.get_ident()}"
-        with temporary.open("xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fchmod(file.fileno(), FILE_MODE)
-            os.fsync(file.fileno())
-        try:
-            make_directories(final.parent)
-            temporary.replace(final)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            remove_empty_parents(final, self._paths.manifests)
-            raise
-        sync_directory(final.parent)
+    def _from_mirrors(self, pinned: str) -> bytes | None:
+        for mirror in self._registries[:-1]:
+            with contextlib.suppress(PassingTrouble, WrongContent, JetsonDeployError):
+                raw = mirror.manifest()
+                if manifest_digest(raw) == pinned:
+                    return raw
+            if self._stop.is_set():
+                return None
+            text = f"mirror {mirror.address} has no {self._name.short} with the pinned digest"
+            self._report(Note(level="info", text=text))
+        return None

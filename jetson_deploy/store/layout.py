@@ -2,7 +2,7 @@
 
     <store>/blobs/sha256-<64 hex>
     <store>/manifests/<host>/<namespace>/<model>/<tag>
-    <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/
+    <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/, partial/, kept/
 
 Ollama deletes what it does not know in `blobs/`, and lists or chokes on what it does not know in
 `manifests/` (recorded: contract/README), so nothing unfinished is ever written there.
@@ -52,6 +52,16 @@ class StorePaths(msgspec.Struct, frozen=True):
         return self.own / "tmp"
 
     @property
+    def partial(self) -> Path:
+        """Unfinished downloads with their journals; they outlive the run."""
+        return self.own / "partial"
+
+    @property
+    def kept(self) -> Path:
+        """Manifests that were replaced under their name, by the 64 hex digits of their digest."""
+        return self.own / "kept"
+
+    @property
     def lock(self) -> Path:
         return self.own / "lock"
 
@@ -84,8 +94,9 @@ def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths
     paths = StorePaths(path.absolute())
     _check_mounted(paths.root, fstab)
     try:
-        for directory in (paths.root, paths.blobs, paths.manifests, paths.own, paths.temporary):
-            make_directories(directory)
+        make_directories(paths.root)
+        for directory in (paths.blobs, paths.manifests, paths.own, paths.temporary, paths.partial):
+            make_directories(directory, like=paths.root)
         _probe(paths)
     except OSError as error:
         raise store_trouble(error, paths.root) from error
@@ -114,17 +125,33 @@ def _mount_points(fstab: Path) -> list[str]:
     return [f[1].replace("\\040", " ") for f in fields if len(f) >= 3 and f[1].startswith("/")]
 
 
-def make_directories(path: Path) -> None:
-    """Like mkdir -p, with mode 0755 whatever the umask, for every directory that is made; parents are fsynced."""
+def make_directories(path: Path, *, like: Path | None = None) -> None:
+    """Like mkdir -p, with mode 0755 whatever the umask, for every directory that is made; parents are fsynced.
+
+    `like`: what is made belongs to the owner of that directory.
+    """
     if path.is_dir():
         return
-    make_directories(path.parent)
+    make_directories(path.parent, like=like)
     with contextlib.suppress(FileExistsError):
         path.mkdir()
-        path.chmod(DIRECTORY_MODE)
+        set_mode_and_owner(path, like or path.parent, DIRECTORY_MODE)
         sync_directory(path.parent)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def set_mode_and_owner(target: int | Path, like: Path, mode: int = FILE_MODE) -> None:
+    """Readable for every server; root gives what it makes to the owner of `like` (a store of native Ollama).
+
+    FAT and some network filesystems know neither modes nor owners and refuse; there it stays as it is.
+    """
+    with contextlib.suppress(PermissionError):
+        os.chmod(target, mode)  # noqa: PTH101 - a descriptor too
+    owner = like.stat()
+    if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
+        with contextlib.suppress(PermissionError):
+            os.chown(target, owner.st_uid, owner.st_gid)
 
 
 def _probe(paths: StorePaths) -> None:
@@ -204,6 +231,12 @@ def _cause(error: OSError, store: Path) -> tuple[str, str, str]:
         return "is not a directory", f"move the file away, {other}", "store-not-a-directory"
     if error.errno == errno.EXDEV:
         return "is spread over two filesystems", f"put blobs and manifests on one, {other}", "store-split"
+    if error.errno == errno.EINVAL:
+        return (
+            "is on a filesystem that cannot hold this name",
+            f"exFAT and FAT know no `:` in names; {other}",
+            "store-name-refused",
+        )
     if error.errno in _GONE:
         return "is gone: its disk does not answer", f"check the disk (dmesg), mount it again, {other}", "store-gone"
     return "cannot be written", f"run with sudo, {other}", "store-not-writable"
@@ -218,6 +251,7 @@ def disk_full(store: Path, need: int | None) -> ResourceError:
     wanted = f"need {need} bytes" if need is not None else "the disk or the quota is full"
     return ResourceError(
         f"not enough room in the store {store}: {wanted}, have {have}",
-        hint="free room there, or use another disk with --store DIR; finished blobs are kept",
+        hint="free room there (jetson-deploy model collect), or use another disk with --store DIR; "
+        "what arrived is kept",
         code="disk-full",
     )

@@ -1,12 +1,14 @@
 """A model registry over HTTP: manifests and blobs of one model (Ollama's protocol, which is Docker's v2).
 
-Single requests only; how often to try again is decided in `retry`, what to keep in `fetch`.
+Single requests only; how often to try again is decided in `retry` and `transfer`, what to keep in `bring`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -18,13 +20,19 @@ from jetson_deploy.names import ModelName, check_registry_address
 from jetson_deploy.store import trouble
 from jetson_deploy.store.connections import CutOnStop, OpenSockets, new_session
 from jetson_deploy.store.interrupt import check_stop
+from jetson_deploy.store.login import Login
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Blob, manifest_digest
-from jetson_deploy.store.trouble import WrongContent
+from jetson_deploy.store.source import RangesRefused
+from jetson_deploy.store.trickle import Trickle
+from jetson_deploy.store.trouble import PassingTrouble, WrongContent
 
 CONNECT_SECONDS = 10.0
-CHUNK_BYTES = 64 << 10
-"""Large enough to hash at line speed, small enough that a slow line still shows progress."""
-_ACCEPT = "application/vnd.docker.distribution.manifest.v2+json"
+READ_BYTES = 256 << 10
+"""Large enough to hash and write at line speed, small enough that a slow line still shows progress."""
+_ACCEPT = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json;q=0.9"
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
+_EXPIRED = (400, 401, 403, 404, 410)
+"""What storage services answer when a signed address has run out."""
 
 
 def registry_of(name: ModelName, registry: str) -> str:
@@ -36,12 +44,27 @@ def registry_of(name: ModelName, registry: str) -> str:
 
 
 class Registry:
-    """One model at one registry. Close it after use; while it is open, `stop` cuts its connections."""
+    """One model at one registry: a `Source`. Close it after use; while it is open, `stop` cuts its connections."""
 
-    def __init__(self, name: ModelName, address: str, *, stall_seconds: float, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: ModelName,
+        address: str,
+        *,
+        stall_seconds: float,
+        stop: threading.Event,
+        login: Login | None = None,
+        least_rate: float = 1024.0,
+    ) -> None:
         self.name, self.address = name, address
+        self.takes_ranges = True
+        """False once it has ignored a Range: the whole blob comes in one piece then."""
         self._stop = stop
-        self._stall_seconds = stall_seconds
+        self._stall_seconds, self._least_rate = stall_seconds, least_rate
+        self._login = login or Login(address)
+        self._authorization: dict[str, str] = {}
+        self._direct: dict[str, str] = {}
+        """Where the registry sent us for a blob, until that address runs out."""
         self._sockets = OpenSockets()
         self._session = new_session(address, self._sockets)
         self._watch = CutOnStop(self._sockets, stop)
@@ -58,49 +81,119 @@ class Registry:
 
     def manifest(self) -> bytes:
         """The manifest as served. Raises NetworkError, PassingTrouble, WrongContent."""
-        with self._get(f"manifests/{self.name.tag}", {"Accept": _ACCEPT}, trouble.no_such_model) as response:
+        url = self._url(f"manifests/{self.name.tag}")
+        with self._ask(url, {"Accept": _ACCEPT}) as response:
+            self._check(response, trouble.no_such_model)
             self._refuse_downgrade(response)
-            raw = b"".join(self._chunks(response, MANIFEST_BYTES))
+            raw = b"".join(self._pieces(response, MANIFEST_BYTES))
             promised = response.headers.get("Docker-Content-Digest", "")
         if promised.startswith("sha256:") and promised[7:] != manifest_digest(raw):
             raise WrongContent(f"the registry promised {promised}, its bytes have sha256:{manifest_digest(raw)}")
         return raw
 
     @contextlib.contextmanager
-    def blob(self, blob: Blob) -> Iterator[Iterator[bytes]]:
-        """The blob's bytes in chunks, never more than its size. Raises like `manifest`; the hash is not compared."""
-        with self._get(f"blobs/{blob.digest}", {}, trouble.no_such_blob) as response:
-            length = response.headers.get("Content-Length")
-            if length is not None and length != str(blob.size):
-                raise WrongContent(f"the registry sends {length} bytes for {blob.digest}, not {blob.size}")
-            yield self._chunks(response, blob.size)
+    def stream(self, blob: Blob, start: int, end: int) -> Iterator[Iterator[bytes]]:
+        """See `Source`. Raises RangesRefused when it turns out that the blob only comes whole."""
+        partial = self.takes_ranges and (start, end) != (0, blob.size)
+        headers = {"Range": f"bytes={start}-{end - 1}"} if partial else {}
+        with self._blob(blob, headers) as response:
+            if partial:
+                end = self._end_of_range(response, blob, start, end)
+                yield self._pieces(response, end - start)
+            else:
+                _check_length(response, blob, blob.size)
+                # Left early when less than all is wanted: the connection is closed then.
+                yield _between(self._pieces(response, blob.size), start, end)
 
     @contextlib.contextmanager
-    def _get(self, path: str, headers: dict[str, str], missing: trouble.Missing) -> Iterator[requests.Response]:
-        url = f"{self.address}/v2/{self.name.namespace}/{self.name.model}/{path}"
-        with self._translated():
-            response = self._session.get(
-                url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, self._stall_seconds)
-            )
-        # Outside of _translated: an OSError of the caller's block is the disk's, not the network's.
-        with response:
-            if response.status_code != requests.codes.ok:
-                redirected = bool(response.history)
-                raise trouble.refusal(self.name, self.address, response.status_code, redirected, missing)
+    def _blob(self, blob: Blob, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """The answer for a blob, from the address that the registry named before, while that one holds."""
+        direct = self._direct.get(blob.digest)
+        if direct is not None:
+            with self._ask(direct, headers) as response:
+                if response.status_code not in _EXPIRED:
+                    self._check(response, trouble.no_such_blob)
+                    yield response
+                    return
+            self._direct.pop(blob.digest, None)
+        with self._ask(self._url(f"blobs/{blob.digest}"), headers) as response:
+            self._check(response, trouble.no_such_blob)
+            if response.history:
+                self._direct[blob.digest] = response.url
             yield response
 
-    def _chunks(self, response: requests.Response, most: int) -> Iterator[bytes]:
+    def _end_of_range(self, response: requests.Response, blob: Blob, start: int, end: int) -> int:
+        """Where the range ends that really comes: a server may send less than was asked for."""
+        if response.status_code != requests.codes.partial_content:
+            self.takes_ranges = False
+            raise RangesRefused
+        match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if match is None or int(match[1]) != start or not start <= int(match[2]) < end:
+            raise WrongContent(
+                f"asked for the bytes {start} to {end - 1}, the registry sends {response.headers.get('Content-Range')}"
+            )
+        if match[3] not in ("*", str(blob.size)):
+            raise WrongContent(f"the registry has {match[3]} bytes for {blob.digest}, not {blob.size}")
+        _check_length(response, blob, int(match[2]) + 1 - start)
+        return int(match[2]) + 1
+
+    def _url(self, path: str) -> str:
+        return f"{self.address}/v2/{self.name.namespace}/{self.name.model}/{path}"
+
+    @contextlib.contextmanager
+    def _ask(self, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """GET; a 401 of the registry itself is answered once."""
+        own = url.startswith(self.address + "/")
+        response = self._get(url, {**headers, **(self._authorization if own else {})})
+        if own and response.status_code == 401 and not response.history:
+            response.close()
+            challenge = response.headers.get("WWW-Authenticate", "")
+            self._authorization = {"Authorization": self._login.authorization(challenge, self._token)}
+            response = self._get(url, {**headers, **self._authorization})
+        # Outside of _translated: an OSError of the caller's block is the disk's, not the network's.
+        with response:
+            yield response
+
+    def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
+        with self._translated():
+            return self._session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, self._stall_seconds))
+
+    def _token(self, url: str, headers: dict[str, str]) -> bytes:
+        with self._get(url, headers) as response:
+            if response.status_code != requests.codes.ok:
+                raise self._login.refused()
+            return b"".join(self._pieces(response, MANIFEST_BYTES))
+
+    def _check(self, response: requests.Response, missing: trouble.Missing) -> None:
+        status = response.status_code
+        if status == 401 and not response.history:
+            raise self._login.refused()
+        # 416 for a range that is inside of the blob: some servers refuse ranges so.
+        if status in (200, 206, 416) and "Range" in response.request.headers:
+            return
+        if status != requests.codes.ok:
+            redirected = bool(response.history) or not response.url.startswith(self.address + "/")
+            raise trouble.refusal(self.name, self.address, response, redirected, missing)
+
+    def _pieces(self, response: requests.Response, most: int) -> Iterator[bytes]:
         """The body as sent, never decoded. Raises WrongContent when it is longer than `most`."""
-        left = most
+        left, watch = most, Trickle(self._stall_seconds, self._least_rate)
         while True:
-            with self._translated():
-                chunk = response.raw.read(min(CHUNK_BYTES, left + 1), decode_content=False)
-            if not chunk:
+            piece = self._piece(response, min(READ_BYTES, left + 1), watch)
+            if not piece:
                 return
-            left -= len(chunk)
+            left -= len(piece)
             if left < 0:
                 raise WrongContent(f"the registry sends more than the {most} bytes that it may")
-            yield chunk
+            yield piece
+
+    def _piece(self, response: requests.Response, most: int, watch: Trickle) -> bytes:
+        with self._translated():
+            started = time.monotonic()
+            piece = response.raw.read1(most, decode_content=False)
+            if watch.is_too_slow(len(piece), time.monotonic() - started):
+                raise PassingTrouble(trouble.stalled(self.address, self._stall_seconds))
+            return piece or b""
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -120,3 +213,21 @@ class Registry:
                 hint="a captive portal or a proxy may be in the way; check with: curl -vI " + self.address,
                 code="registry-untrusted",
             )
+
+
+def _check_length(response: requests.Response, blob: Blob, expected: int) -> None:
+    length = response.headers.get("Content-Length")
+    if length is not None and length != str(expected):
+        raise WrongContent(f"the registry sends {length} bytes for {blob.digest}, not {expected}")
+
+
+def _between(pieces: Iterator[bytes], start: int, end: int) -> Iterator[bytes]:
+    """Of a stream from the very start, the bytes `[start, end)`; the rest is read and dropped."""
+    at = 0
+    for piece in pieces:
+        wanted = piece[max(start - at, 0) : max(end - at, 0)]
+        at += len(piece)
+        if wanted:
+            yield wanted
+        if at > end:
+            return

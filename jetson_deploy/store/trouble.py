@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -20,11 +22,15 @@ Missing: TypeAlias = Callable[[ModelName, str], NetworkError]
 
 
 class PassingTrouble(Exception):  # noqa: N818 - not an error yet: the next try may do
-    """Another try may help. `error` is what the user reads when the last one fails."""
+    """Another try may help. `error` is what the user reads when the last one fails.
 
-    def __init__(self, error: NetworkError) -> None:
+    `retry_after`: seconds that the registry asked to wait (RFC 9110, 10.2.3); None: it asked nothing.
+    """
+
+    def __init__(self, error: NetworkError, retry_after: float | None = None) -> None:
         super().__init__(error.message)
         self.error = error
+        self.retry_after = retry_after
 
 
 class WrongContent(Exception):  # noqa: N818 - same
@@ -56,9 +62,10 @@ def no_such_blob(name: ModelName, registry: str) -> NetworkError:
 
 
 def refusal(
-    name: ModelName, registry: str, status: int, redirected: bool, missing: Missing
+    name: ModelName, registry: str, response: requests.Response, redirected: bool, missing: Missing
 ) -> PassingTrouble | JetsonDeployError:
-    """The exception for an HTTP status that is not 200."""
+    """The exception for an HTTP status that is not the wanted one."""
+    status = response.status_code
     if status == 404:
         return missing(name, registry)
     if status == 412:
@@ -72,9 +79,21 @@ def refusal(
         hint=_REACH if status >= 500 else "check the name; the registry may want a login or limit requests",
         code="registry-unreachable" if status >= 500 else "registry-refused",
     )
-    # 401 and 403 behind a redirect: a signed address that has expired; the registry gives a fresh one.
-    again = status in _WORTH_A_RETRY or (redirected and status in (401, 403))
-    return PassingTrouble(error) if again else error
+    # Behind a redirect: a signed address that has expired; the registry gives a fresh one.
+    again = status in _WORTH_A_RETRY or (redirected and status in (400, 401, 403, 410))
+    return PassingTrouble(error, _seconds(response.headers.get("Retry-After"))) if again else error
+
+
+def _seconds(text: str | None) -> float | None:
+    """Of a Retry-After header, which is a number of seconds or a date."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text.strip()[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def of_exception(registry: str, error: Exception, stall_seconds: float) -> PassingTrouble | JetsonDeployError:
@@ -86,7 +105,7 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
             code="registry-untrusted",
         )
     if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
-        return PassingTrouble(_stalled(registry, stall_seconds))
+        return PassingTrouble(stalled(registry, stall_seconds))
     # Not errors of the way there: a redirect to ftp://, to nowhere, or in circles.
     if isinstance(error, (requests.TooManyRedirects, ValueError)):
         return NetworkError(
@@ -99,15 +118,15 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
     return PassingTrouble(
         NetworkError(
             f"the connection to {registry} was cut: {_cause(error)}",
-            hint="run the same command again to go on; finished blobs are kept",
+            hint="run the same command again to go on; what arrived is kept",
             code="fetch-interrupted",
         )
     )
 
 
-def _stalled(registry: str, seconds: float) -> NetworkError:
+def stalled(registry: str, seconds: float) -> NetworkError:
     return NetworkError(
-        f"nothing arrived from {registry} for {seconds:g} s",
+        f"next to nothing arrived from {registry} for {seconds:g} s",
         hint=f"{_REACH}; JETSON_DEPLOY_STALL_SECONDS sets the patience",
         code="registry-stalled",
     )

@@ -27,7 +27,8 @@ _MEDIA = "application/vnd.ollama.image."
 class Fault:
     """`kind`: cut, stall, corrupt (at `after` bytes), short, long (Content-Length and body), longer-unannounced,
     unannounced (no Content-Length), status (`code`), redirect (`to`), drop (no answer), silence, lying-digest,
-    other-manifest."""
+    other-manifest, whole (200 for a Range), other-range (206 for another one), refuse-range (416), less (half of
+    the range)."""
 
     kind: str
     path: str = "/v2/"
@@ -91,6 +92,8 @@ class RegistryServer:
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    sent: int = 0
+    """Bytes of bodies, as far as they were meant to be sent."""
     closing: threading.Event = field(default_factory=threading.Event)
     asked: threading.Event = field(default_factory=threading.Event)
     """Set when a stall or a silence has begun."""
@@ -186,8 +189,20 @@ class _Handler(BaseHTTPRequestHandler):
         digest = digest_of(content)
         if fault.kind == "lying-digest":
             digest = "sha256:" + "0" * 64
+        size, (start, end) = len(content), _range(self.headers.get("Range"), len(content))
+        if "Range" in self.headers and fault.kind == "refuse-range":
+            self._status(Fault("status", code=416))
+            return
+        partial = "Range" in self.headers and fault.kind != "whole"
+        if partial:
+            end = (start + end) // 2 if fault.kind == "less" else end
+            content = content[start:end]
         content = _spoilt(content, fault)
-        self.send_response(200)
+        self.served.sent += len(content)
+        self.send_response(206 if partial else 200)
+        if partial:
+            shift = 1 if fault.kind == "other-range" else 0
+            self.send_header("Content-Range", f"bytes {start + shift}-{end - 1 + shift}/{size}")
         self.send_header("Docker-Content-Digest", digest)
         self.send_header("Content-Type", MANIFEST_TYPE)
         if "unannounced" in fault.kind:
@@ -209,6 +224,13 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    if header is None:
+        return 0, size
+    first, _, last = header.removeprefix("bytes=").partition("-")
+    return int(first), int(last) + 1
+
+
 def _spoilt(content: bytes, fault: Fault) -> bytes:
     if fault.kind == "corrupt":
         return content[: fault.after] + bytes([content[fault.after] ^ 1]) + content[fault.after + 1 :]
@@ -227,4 +249,4 @@ def assert_whole(store: Path, model: Model, path: str = "registry.ollama.ai/libr
     assert (store / "manifests" / path).read_bytes() == model.manifest
     for digest, content in model.blobs.items():
         assert blob_file(store, digest).read_bytes() == content
-    assert list((store / ".jetson-deploy" / "tmp").iterdir()) == []
+    assert [*(store / ".jetson-deploy" / "tmp").iterdir(), *(store / ".jetson-deploy" / "partial").iterdir()] == []

@@ -52,7 +52,7 @@ def test_files_are_readable_for_the_server_whatever_the_umask(fetch: Fetch, stor
 def test_the_registry_is_asked_as_it_expects(fetch: Fetch, registry: RegistryServer, model: Model) -> None:
     fetch()
     assert registry.seen[0] == "/v2/library/deepseek-r1/manifests/7b"
-    assert registry.headers[0]["Accept"] == "application/vnd.docker.distribution.manifest.v2+json"
+    assert registry.headers[0]["Accept"].startswith("application/vnd.docker.distribution.manifest.v2+json, ")
     assert all(h["User-Agent"] == f"jetson-deploy/{__version__}" for h in registry.headers)
     assert registry.blob_requests()[-1] == model.largest
 

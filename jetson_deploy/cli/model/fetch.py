@@ -1,0 +1,100 @@
+"""`model fetch`: bring a model from a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.events import Finished
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.store.fetch import FetchResult
+
+
+class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.fetch/1"):
+    result: str
+    """`done` or `no-changes`."""
+    name: str
+    store: str
+    manifest_digest: str
+    fetched_bytes: int
+    reused_bytes: int
+
+
+@click.command("fetch")
+@click.argument("model", metavar="NAME")
+@store_options
+@click.option("--registry", metavar="URL", help="Where it comes from (Ollama's or an OCI registry's protocol).")
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    metavar="URL",
+    help="Asked before the registry, e.g. a neighbour's `model serve`; repeatable; left at the first doubt.",
+)
+@click.option("--limit-rate", "rate", metavar="RATE", help="Bytes a second over all connections: 500K, 2.5M.")
+@click.option(
+    "--credentials",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Logins for registries, in the shape of Docker's config.json.",
+)
+@click.option("--accept-new-digest", is_flag=True, help="Take a tag that was moved away from what is on record.")
+def command(**options: Any) -> None:
+    """Bring the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
+
+    Cut, killed or interrupted it goes on where it was. A catalog's model must have the catalog's digest, any other
+    one the digest that the store has of it, unless --accept-new-digest.
+    """
+    from jetson_deploy.cli.model.pins import expected_digest
+    from jetson_deploy.names import parse_model_name
+    from jetson_deploy.plan.model import DEFAULT_FAMILY
+
+    shared, store = read_store_options(options)
+    name = parse_model_name(options["model"], default_family=DEFAULT_FAMILY)
+    pin = None if options["accept_new_digest"] else expected_digest(name, store, shared)
+    with chosen_reporter(shared) as report:
+        from jetson_deploy.deploy.shield import stop_on_interruption
+        from jetson_deploy.store.fetch import fetch_model
+        from jetson_deploy.store.pace import pace_from
+        from jetson_deploy.store.rate import parse_rate
+
+        with stop_on_interruption() as stop:
+            result = fetch_model(
+                name,
+                store=store,
+                registry=shared.settings.registry,
+                expected_digest=pin,
+                report=report,
+                stop=stop,
+                mirrors=options["mirrors"] or shared.settings.mirrors,
+                credentials=options["credentials"] or shared.settings.credentials,
+                pace=pace_from(shared.settings, parse_rate(options["rate"]) if options["rate"] else None),
+                stall_seconds=shared.settings.stall_seconds,
+            )
+    _tell(shared, store, name.short, result)
+
+
+def _tell(shared: Everyday, store: Path, name: str, result: FetchResult) -> None:
+    fetched = Fetched(
+        result="done" if result.fetched_bytes or not result.was_here else "no-changes",
+        name=name,
+        store=str(store),
+        manifest_digest=result.manifest_digest,
+        fetched_bytes=result.fetched_bytes,
+        reused_bytes=result.reused_bytes,
+    )
+    if shared.as_events:
+        print_event(Finished(exit_code=0, result=fetched.result))
+    elif shared.as_json:
+        print_document(fetched, shared.settings.rehearsal)
+    else:
+        came = f"{size(result.fetched_bytes)} fetched, {size(result.reused_bytes)} were here"
+        answer(f"{name} {result.manifest_digest[:12]} is in {store}: {came}")

@@ -1,0 +1,33 @@
+"""What a name must be: the catalog's digest for names in the catalog, else what the store has of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jetson_deploy.names import ModelName
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+
+
+def pin_of(name: ModelName, shared: Everyday) -> str | None:
+    """The catalog's manifest digest (64 hex digits); None for a name without one there."""
+    from jetson_deploy.names import OLLAMA_NAMESPACE
+
+    family = shared.catalog().models.get(name.model)
+    if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
+        return None
+    size = family.sizes.get(name.tag)
+    size = size or next((s for s in family.sizes.values() if name.tag in s.aliases), None)
+    return size.manifest_digest if size is not None else None
+
+
+def expected_digest(name: ModelName, store: Path, shared: Everyday) -> str | None:
+    """As `pin_of`, else the digest of the manifest that the store has: a tag that moved is not taken unasked."""
+    from jetson_deploy.store.inventory import read_manifest
+    from jetson_deploy.store.layout import StorePaths
+    from jetson_deploy.store.manifest import manifest_digest
+
+    here = read_manifest(StorePaths(store), name)
+    return pin_of(name, shared) or (manifest_digest(here) if here is not None else None)

@@ -1,0 +1,57 @@
+"""A group of verbs whose modules are imported when the verb runs: start-up is a feature."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+
+class WrongUsage(click.UsageError):
+    """A usage error that brings its own hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Verbs(click.Group):
+    """Lists the verbs without importing them, and suggests the nearest name.
+
+    `verbs`: name → one line of help. The verb `x` is `command` in the module `package.x`; a verb that is a word
+    of Python (`import`) is in `package.x_`.
+    """
+
+    def __init__(self, *args: Any, verbs: dict[str, str], package: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._verbs, self._package = verbs, package
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._verbs:
+            return None
+        module = importlib.import_module(f"{self._package}.{'import_' if cmd_name == 'import' else cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._verbs.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self._verbs and not args[0].startswith("-"):
+            near = nearest(args[0], list(self._verbs), cutoff=0.5)
+            hint = f"did you mean `{near[0]}`?" if near else f"{ctx.command_path} --help lists the commands"
+            raise WrongUsage(f"there is no command `{args[0][:40]}`", hint)
+        return super().resolve_command(ctx, args)
+
+
+def nearest(text: str, known: list[str], *, cutoff: float) -> list[str]:
+    import difflib  # 6 ms, for mistakes only
+
+    return difflib.get_close_matches(text, known, n=1, cutoff=cutoff)

@@ -1,0 +1,187 @@
+"""One unfinished blob: its data, reserved in full, and the journal of what of it is safe.
+
+    <store>/.jetson-deploy/partial/<64 hex>.data      as long as the blob, written in any order
+    <store>/.jetson-deploy/partial/<64 hex>.journal   see `journal`
+
+The promise: a byte range stands in the journal only after it was fsynced (`checkpoint`), and the data gets its
+final name only when all of it was hashed and fsynced (`finish`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+from jetson_deploy.store.journal import Journal, Saved
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, sync_directory
+from jetson_deploy.store.manifest import Blob
+from jetson_deploy.store.ranges import Range, Ranges
+from jetson_deploy.store.reserve import allocated, reserve
+
+
+class Part:
+    """Thread-safe: ranges are written by several threads, checkpoints taken by another one."""
+
+    def __init__(self, paths: StorePaths, blob: Blob) -> None:
+        self.blob = blob
+        self._paths = paths
+        self._data = data_path(paths, blob)
+        self._journal = Journal(journal_path(paths, blob), blob)
+        self._lock = threading.Lock()
+        self._one_journal_writer = threading.Lock()
+        self._descriptor = -1
+        self.was_here = False
+        """An earlier run left something that counts."""
+        self.written = Ranges()
+        """All that lies in the file, safe or not."""
+        self._mirrored = Ranges()
+        self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
+
+    def reserve(self) -> None:
+        """See what an earlier run left and take the room for all of it. Raises OSError; then nothing new is kept."""
+        saved = self._journal.read() if self._data_counts() else Saved(done=Ranges(), mirrored=Ranges())
+        self.was_here = bool(saved.done)
+        if not self.was_here:
+            self._discard_files()
+        self.written, self._mirrored = Ranges(saved.done), Ranges(saved.mirrored)
+        try:
+            self.open()
+            reserve(self._descriptor, self.blob.size)
+            self.close()
+        except OSError:
+            self.close()
+            if not self.was_here:
+                self._discard_files()
+            raise
+
+    def open(self) -> None:
+        """Before the first write or reading; again does nothing. Raises OSError."""
+        with self._lock:
+            if self._descriptor < 0:
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._descriptor = os.open(self._data, flags, FILE_MODE)
+
+    def _data_counts(self) -> bool:
+        """A journal without its data, or with data of another length, says nothing."""
+        try:
+            status = self._data.lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == self.blob.size
+
+    def here(self) -> list[Range]:
+        """All that lies in the file, safe or not."""
+        with self._lock:
+            return list(self.written)
+
+    @property
+    def frontier(self) -> int:
+        """So many bytes from the start are in the file without a gap."""
+        with self._lock:
+            return self.written.frontier
+
+    def write(self, offset: int, data: bytes, *, mirrored: bool) -> None:
+        """Raises OSError."""
+        view, at = memoryview(data), offset
+        while view:
+            count = os.pwrite(self._descriptor, view, at)
+            view, at = view[count:], at + count
+        with self._lock:
+            self.written.add(offset, at)
+            self._unsafe.done.add(offset, at)
+            if mirrored:
+                self._mirrored.add(offset, at)
+                self._unsafe.mirrored.add(offset, at)
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Bytes that were read. Raises OSError."""
+        return os.preadv(self._descriptor, [buffer], offset)
+
+    @property
+    def unsafe_bytes(self) -> int:
+        """Written, and lost if the power went now."""
+        with self._lock:
+            return self._unsafe.done.total
+
+    def checkpoint(self) -> None:
+        """Make safe what was written before the call, then say so in the journal. Raises OSError."""
+        with self._one_journal_writer:
+            with self._lock:
+                fresh, known = self._unsafe, self._known()
+                self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
+            if fresh.done:
+                os.fdatasync(self._descriptor)
+                self._journal.append(fresh, known)
+
+    def forget(self, ranges: list[Range]) -> None:
+        """These bytes are wrong: they count as missing, also after a power cut. Raises OSError."""
+        with self._one_journal_writer:
+            with self._lock:
+                for start, end in ranges:
+                    self.written.remove(start, end)
+                    self._mirrored.remove(start, end)
+                known = self._known()
+                self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
+            os.fdatasync(self._descriptor)
+            self._journal.begin(known)
+
+    def _known(self) -> Saved:
+        return Saved(done=Ranges(self.written), mirrored=Ranges(self._mirrored))
+
+    def mirrored_ranges(self) -> list[Range]:
+        """What came from a mirror and not from the origin."""
+        with self._lock:
+            return list(self._mirrored)
+
+    def finish(self) -> None:
+        """All was hashed and is right: make it safe, give it its name, make the name safe. Raises OSError."""
+        with self._one_journal_writer:
+            set_mode_and_owner(self._descriptor, self._paths.root)
+            os.fsync(self._descriptor)
+            self._data.replace(self._paths.blob(self.blob))
+            sync_directory(self._paths.blobs)
+            self._forget_unsafe()
+            self.close()
+            self._journal.remove()
+
+    def _forget_unsafe(self) -> None:
+        with self._lock:
+            self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
+
+    def close(self) -> None:
+        """The descriptors; what is on the disk stays."""
+        self._journal.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def discard(self) -> None:
+        """Keep nothing of it. Raises OSError."""
+        with self._one_journal_writer:
+            self._forget_unsafe()
+            self.close()
+            self._discard_files()
+
+    def _discard_files(self) -> None:
+        # The journal goes first and for good: it must never stand beside the data of a later attempt.
+        if os.path.lexists(self._journal.path):
+            self._journal.remove()
+            sync_directory(self._journal.path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            self._data.unlink()
+
+
+def data_path(paths: StorePaths, blob: Blob) -> Path:
+    return paths.partial / f"{blob.digest[7:]}.data"
+
+
+def journal_path(paths: StorePaths, blob: Blob) -> Path:
+    return paths.partial / f"{blob.digest[7:]}.journal"
+
+
+def reserved_bytes(paths: StorePaths, blob: Blob) -> int:
+    """Room that an earlier run of the same blob has taken already."""
+    return min(allocated(data_path(paths, blob)), blob.size)

@@ -1,0 +1,78 @@
+"""A manifest under its name: the moment from which a model is there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.names import ModelName
+from jetson_deploy.store.inventory import read_manifest
+from jetson_deploy.store.layout import (
+    StorePaths,
+    make_directories,
+    remove_empty_parents,
+    set_mode_and_owner,
+    sync_directory,
+)
+from jetson_deploy.store.manifest import manifest_digest
+
+
+def place_manifest(paths: StorePaths, name: ModelName, raw: bytes) -> None:
+    """Atomic, and safe when it returns. All blobs must have their names by now. Raises OSError, PreflightError.
+
+    A manifest with another digest that it replaces is kept (`StorePaths.kept`): a revision that went before may
+    have to serve again.
+    """
+    before = read_manifest(paths, name)
+    if before == raw:
+        return
+    check_case(paths, name)
+    if before is not None:
+        make_directories(paths.kept, like=paths.root)
+        _write(paths, paths.kept / manifest_digest(before), before)
+    final = paths.manifest(name)
+    try:
+        make_directories(final.parent, like=paths.root)
+        _write(paths, final, raw)
+    except OSError:
+        remove_empty_parents(final, paths.manifests)
+        raise
+
+
+def _write(paths: StorePaths, final: Path, content: bytes) -> None:
+    temporary = paths.temporary / f"manifest-{os.getpid()}-{threading.get_ident()}"
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            set_mode_and_owner(file.fileno(), paths.root)
+            os.fsync(file.fileno())
+        temporary.replace(final)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    sync_directory(final.parent)
+
+
+def check_case(paths: StorePaths, name: ModelName) -> None:
+    """Refuse a name that this filesystem takes for another one. Raises PreflightError `store-folds-case`.
+
+    Ollama's names are the same in any case, its directories are not: on exFAT `DeepSeek-R1` would open
+    the files of `deepseek-r1`, and replace them.
+    """
+    directory = paths.manifests
+    for part in name.manifest_path:
+        if not os.path.lexists(directory / part):
+            return
+        if part not in os.listdir(directory):  # noqa: PTH208 - names, not paths
+            raise PreflightError(
+                f"the store {paths.root} has {name.short} under a name in other letters, and its filesystem "
+                "takes both for one",
+                hint="use the spelling that jetson-deploy model list shows, or a store on ext4",
+                code="store-folds-case",
+            )
+        directory = directory / part
