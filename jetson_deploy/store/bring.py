@@ -13,10 +13,11 @@ import msgspec
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store import blobs
+from jetson_deploy.store.chunksums import KnowsChunks, right_ranges_of
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import Ending, check_stop
 from jetson_deploy.store.inventory import read_manifest
-from jetson_deploy.store.layout import StorePaths, disk_full, free_bytes, is_full
+from jetson_deploy.store.layout import StorePaths, disk_full, free_bytes, is_full, size_on_disk
 from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.pace import Pace
@@ -81,6 +82,7 @@ class _Bringing:
     def run(self, sources: Sources, pace: Pace, sleep: Callable[[float], object] | None) -> FetchResult:
         here = read_manifest(self._paths, self._name)
         missing = [blob for blob in self._manifest.blobs if not self._is_right(blob)]
+        self._salvage(missing, sources.origin)
         parts = self._reserved(missing)
         reused = self._meter.done
         self._meter.phase("fetching")
@@ -131,6 +133,16 @@ class _Bringing:
             self._report(Note(level="warning", text=f"{blob.file_name} in the store is wrong: {problem}; fetching it"))
             self._aside[blob.digest] = blobs.move_aside(self._paths, blob)
         return False
+
+    def _salvage(self, missing: list[Blob], origin: Source) -> None:
+        """Of an altered blob only the altered chunks are fetched again, where the origin can tell them."""
+        for blob in missing:
+            aside = self._aside.get(blob.digest)
+            if aside is None or size_on_disk(aside) != blob.size or not isinstance(origin, KnowsChunks):
+                continue
+            if chunks := origin.chunksums(blob):
+                right = right_ranges_of(aside, chunks)
+                Part(self._paths, blob).take_over(self._aside.pop(blob.digest), right)
 
     def _reserved(self, missing: list[Blob]) -> list[Part]:
         """Room for all of it, before the first byte. Wrong blobs give theirs back when it is short."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.names import ModelName
+from jetson_deploy.store.chunksums import KnowsChunks, wrong_ranges
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.ranges import Range
 from jetson_deploy.store.retry import WRONG_TRIES
@@ -83,9 +84,13 @@ class Hasher:
         if job.wrong == WRONG_TRIES:
             job.part.discard()
             raise self._corrupt(job, found)
-        self._on_wrong(
-            job, [(0, job.blob.size)], f"its bytes have {found}; trying again ({job.wrong + 1} of {WRONG_TRIES})"
-        )
+        again = f"trying again ({job.wrong + 1} of {WRONG_TRIES})"
+        self._on_wrong(job, self._doubted(job), f"its bytes have {found}; {again}")
+
+    def _doubted(self, job: Job) -> list[Range]:
+        origin = self._work.sources.origin
+        chunks = origin.chunksums(job.blob) if isinstance(origin, KnowsChunks) else ()
+        return wrong_ranges(job.part.read_into, chunks, job.blob.size)
 
     def _corrupt(self, job: Job, found: str) -> IntegrityError:
         origin = self._work.sources.origin.address

@@ -18,6 +18,7 @@ import urllib3.exceptions
 from jetson_deploy.errors import NetworkError
 from jetson_deploy.names import ModelName, check_registry_address
 from jetson_deploy.store import trouble
+from jetson_deploy.store.chunksums import Chunksum, parse_chunksums
 from jetson_deploy.store.connections import CutOnStop, OpenSockets, new_session
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.login import Login
@@ -104,6 +105,17 @@ class Registry:
                 _check_length(response, blob, blob.size)
                 # Left early when less than all is wanted: the connection is closed then.
                 yield _between(self._pieces(response, blob.size), start, end)
+
+    def chunksums(self, blob: Blob) -> tuple[Chunksum, ...]:
+        """See `KnowsChunks`; most registries have none."""
+        try:
+            with self._ask(self._url(f"chunksums/{blob.digest}"), {}) as response:
+                if response.status_code != requests.codes.ok:
+                    return ()
+                text = b"".join(self._pieces(response, MANIFEST_BYTES)).decode("ascii", errors="replace")
+        except (PassingTrouble, WrongContent, NetworkError):
+            return ()
+        return parse_chunksums(text, blob.size)
 
     @contextlib.contextmanager
     def _blob(self, blob: Blob, headers: dict[str, str]) -> Iterator[requests.Response]:

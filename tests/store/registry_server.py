@@ -92,6 +92,8 @@ class RegistryServer:
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    chunksums: dict[str, bytes] = field(default_factory=dict)
+    """By the digest of the blob."""
     sent: int = 0
     """Bytes of bodies, as far as they were meant to be sent."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -115,10 +117,12 @@ class RegistryServer:
         return Fault("none")
 
     def content(self, path: str) -> bytes | None:
-        match = re.fullmatch(r"(?:http://registry.invalid)?/v2/(.+)/(manifests|blobs)/([^/]+)", path)
+        match = re.fullmatch(r"(?:http://registry.invalid)?/v2/(.+)/(manifests|blobs|chunksums)/([^/]+)", path)
         if match is None:
             return None
         name, kind, reference = match.groups()
+        if kind == "chunksums":
+            return self.chunksums.get(reference)
         return self.blobs.get(reference) if kind == "blobs" else self.manifests.get(f"{name}:{reference}")
 
 
