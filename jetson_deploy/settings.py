@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JETSON_DEPLOY_STALL_SECONDS: no byte for so long ends a transfer."""
     checkpoint_mib: int = 16
     """JETSON_DEPLOY_CHECKPOINT_MIB: so much per connection may have to be fetched again after a kill."""
+    limit_rate: str | None = None
+    """JETSON_DEPLOY_LIMIT_RATE: cap for fetching models, bytes a second with K, M or G (500K); default none."""
     credentials: Path | None = None
     """JETSON_DEPLOY_CREDENTIALS: file with logins for model registries, in the shape of Docker's config.json."""
     mirrors: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             catalog_dirs=tuple(Path(p) for p in env.get("JETSON_DEPLOY_CATALOG", "").split(":") if p),
             stall_seconds=_number(env, "JETSON_DEPLOY_STALL_SECONDS", base.stall_seconds, 1, 3600),
             checkpoint_mib=int(_number(env, "JETSON_DEPLOY_CHECKPOINT_MIB", base.checkpoint_mib, 1, 1024)),
+            limit_rate=env.get("JETSON_DEPLOY_LIMIT_RATE") or None,
             credentials=Path(env["JETSON_DEPLOY_CREDENTIALS"]) if env.get("JETSON_DEPLOY_CREDENTIALS") else None,
             mirrors=tuple(env.get("JETSON_DEPLOY_MIRRORS", "").split()),
             rehearsal=env.get("JETSON_DEPLOY_REHEARSAL") or None,

@@ -14,9 +14,10 @@ import msgspec
 from jetson_deploy.deploy.shield import noticed
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.errors import InterruptedRunError
-from jetson_deploy.events import Reporter, StepFinished, StepStarted
+from jetson_deploy.events import Note, Reporter, StepFinished, StepStarted
 from jetson_deploy.names import parse_model_name, pinned
 from jetson_deploy.plan.plan import AnyStep, StageImage, StageModel
+from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     import docker
@@ -38,29 +39,30 @@ def stage(
     steps: list[AnyStep],
     client: docker.APIClient,
     report: Reporter,
-    stop: threading.Event,
-    stall_seconds: float,
+    settings: Settings,
     state: StateDirectory,
 ) -> Staged:
-    """Carry out the staging steps side by side. The first failure stops the other; finished blobs and layers stay.
+    """Carry out the staging steps side by side; one that fails does not throw the other's progress away.
 
-    What was not here before goes into the state's record the moment it is complete. Ctrl-C stops both and raises
-    InterruptedRunError.
+    A failed image stops the model, whose journal keeps what arrived. A failed model lets the image go on to its end:
+    the engine forgets a layer that is not complete. What was not here before goes into the state's record the
+    moment it is complete. Ctrl-C stops both and raises InterruptedRunError.
     """
     jobs: dict[str, Callable[[], PulledImage | FetchResult]] = {}
+    stops = {"image": threading.Event(), "model": threading.Event()}
     for step in steps:
         if isinstance(step, StageImage):
-            jobs["image"] = _image_job(step, client, report, stop, stall_seconds, state)
+            jobs["image"] = _image_job(step, client, report, stops["image"], settings, state)
         elif isinstance(step, StageModel):
-            jobs["model"] = _model_job(step, report, stop, stall_seconds, state)
+            jobs["model"] = _model_job(step, report, stops["model"], settings, state)
     if not jobs:
         return Staged(image=None, model=None)
     with noticed() as interrupted, ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
         futures = {key: pool.submit(job) for key, job in jobs.items()}
-        _wait(list(futures.values()), stop, interrupted)
+        _wait(futures, stops, interrupted, report)
         if interrupted():
             raise InterruptedRunError(
-                "interrupted while staging; finished layers and blobs are kept",
+                "interrupted while staging; finished layers and all that arrived of the model are kept",
                 hint="run the same command again to go on",
                 code="interrupted",
             )
@@ -76,14 +78,14 @@ def _image_job(
     client: docker.APIClient,
     report: Reporter,
     stop: threading.Event,
-    stall_seconds: float,
+    settings: Settings,
     state: StateDirectory,
 ) -> Callable[[], PulledImage]:
     from jetson_deploy.engine.pull import pull_image
 
     def job() -> PulledImage:
         with reported(report, "stage-image", f"image {step.reference}"):
-            pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=stall_seconds)
+            pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=settings.stall_seconds)
         state.add_image(pinned(step.reference, pulled.digest))
         return pulled
 
@@ -91,9 +93,10 @@ def _image_job(
 
 
 def _model_job(
-    step: StageModel, report: Reporter, stop: threading.Event, stall_seconds: float, state: StateDirectory
+    step: StageModel, report: Reporter, stop: threading.Event, settings: Settings, state: StateDirectory
 ) -> Callable[[], FetchResult]:
     from jetson_deploy.store.fetch import fetch_model
+    from jetson_deploy.store.pace import pace_from
 
     def job() -> FetchResult:
         with reported(report, "stage-model", f"model {step.name} into {step.store}"):
@@ -104,7 +107,10 @@ def _model_job(
                 expected_digest=step.manifest_digest,
                 report=report,
                 stop=stop,
-                stall_seconds=stall_seconds,
+                mirrors=settings.mirrors,
+                credentials=settings.credentials,
+                pace=pace_from(settings),
+                stall_seconds=settings.stall_seconds,
             )
         if not fetched.was_here:
             state.add_model(step.name, step.store)
@@ -131,14 +137,26 @@ class reported:  # noqa: N801 - used as a verb: `with reported(...)`
 
 
 def _wait(
-    futures: list[Future[PulledImage | FetchResult]], stop: threading.Event, interrupted: Callable[[], bool]
+    futures: dict[str, Future[PulledImage | FetchResult]],
+    stops: dict[str, threading.Event],
+    interrupted: Callable[[], bool],
+    report: Reporter,
 ) -> None:
-    pending = futures
+    pending, told = list(futures.values()), False
     while pending:
         done, rest = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
-        if interrupted() or any(f.exception() for f in done):
-            stop.set()
         pending = list(rest)
+        if interrupted():
+            for stop in stops.values():
+                stop.set()
+        for key, future in futures.items():
+            if future not in done or (error := future.exception()) is None:
+                continue
+            if key == "image":
+                stops["model"].set()
+            elif pending and not told and not interrupted():
+                told = True
+                report(Note(level="warning", text=f"the model failed: {error}; the image goes on, Ctrl-C stops it"))
 
 
 def _raise_first(futures: list[Future[PulledImage | FetchResult]]) -> None:

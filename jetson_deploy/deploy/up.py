@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,8 +88,7 @@ def _carry_out(run: Run, plan: Plan, serving: Serving | None) -> Outcome:
     for text in (*plan.warnings, *(f"assumed: {a}" for a in plan.assumptions)):
         run.report(Note(level="warning", text=text))
     client = binding.engine(run.settings)
-    stop = threading.Event()
-    staged = stage(list(plan.steps), client, run.report, stop, run.settings.stall_seconds, state)
+    staged = stage(list(plan.steps), client, run.report, run.settings, state)
     image = _staged_image(client, plan)
     plan = pinned_by_staging(plan, image.digest, staged.model.manifest_digest if staged.model else None)
     hands = binding.bind(client, plan, serving, state, run.settings.catalog_dirs, run.report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.settings import Settings
+from jetson_deploy.store.rate import parse_rate
 
 MIB = 1 << 20
 MOST_CONNECTIONS = 16
@@ -30,8 +31,11 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """A cap over all connections; None: none."""
 
 
-def pace_from(settings: Settings, bytes_per_second: float | None = None) -> Pace:
-    return Pace(checkpoint_bytes=settings.checkpoint_mib * MIB, bytes_per_second=bytes_per_second)
+def pace_from(settings: Settings, limit_rate: str | None = None) -> Pace:
+    """`limit_rate`: a flag's text, before the environment's. Raises UsageError `bad-rate`."""
+    text = limit_rate or settings.limit_rate
+    rate = (parse_rate(text) or None) if text else None
+    return Pace(checkpoint_bytes=settings.checkpoint_mib * MIB, bytes_per_second=rate)
 
 
 class Climb:

@@ -64,7 +64,6 @@ def command(**options: Any) -> None:
         from jetson_deploy.deploy.shield import stop_on_interruption
         from jetson_deploy.store.fetch import fetch_model
         from jetson_deploy.store.pace import pace_from
-        from jetson_deploy.store.rate import parse_rate
 
         with stop_on_interruption() as stop:
             result = fetch_model(
@@ -76,7 +75,7 @@ def command(**options: Any) -> None:
                 stop=stop,
                 mirrors=options["mirrors"] or shared.settings.mirrors,
                 credentials=options["credentials"] or shared.settings.credentials,
-                pace=pace_from(shared.settings, parse_rate(options["rate"]) if options["rate"] else None),
+                pace=pace_from(shared.settings, options["rate"]),
                 stall_seconds=shared.settings.stall_seconds,
             )
     _tell(shared, store, name.short, result)
