@@ -44,6 +44,8 @@ class Ranges:
         self._ranges[first:last] = [(start, end)]
 
     def remove(self, start: int, end: int) -> None:
+        if start >= end:
+            return
         kept: list[Range] = []
         for a, b in self._ranges:
             kept += [(x, y) for x, y in ((a, min(b, start)), (max(a, end), b)) if x < y]

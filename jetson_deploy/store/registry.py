@@ -20,6 +20,7 @@ from jetson_deploy.names import ModelName, check_registry_address
 from jetson_deploy.store import trouble
 from jetson_deploy.store.chunksums import Chunksum, parse_chunksums
 from jetson_deploy.store.connections import CutOnStop, OpenSockets, new_session
+from jetson_deploy.store.gather import gathered
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.login import Login
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Blob, manifest_digest
@@ -100,11 +101,11 @@ class Registry:
         with self._blob(blob, headers) as response:
             if partial:
                 end = self._end_of_range(response, blob, start, end)
-                yield self._pieces(response, end - start)
+                yield gathered(self._pieces(response, end - start), READ_BYTES)
             else:
                 _check_length(response, blob, blob.size)
                 # Left early when less than all is wanted: the connection is closed then.
-                yield _between(self._pieces(response, blob.size), start, end)
+                yield gathered(_between(self._pieces(response, blob.size), start, end), READ_BYTES)
 
     def chunksums(self, blob: Blob) -> tuple[Chunksum, ...]:
         """See `KnowsChunks`; most registries have none."""

@@ -94,6 +94,12 @@ class RegistryServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     chunksums: dict[str, bytes] = field(default_factory=dict)
     """By the digest of the blob."""
+    wanted: str | None = None
+    """The Authorization header without which every answer is 401 with `challenge`."""
+    challenge: str = ""
+    token: bytes | None = None
+    """What /token answers."""
+    redirect_blobs_to: str = ""
     sent: int = 0
     """Bytes of bodies, as far as they were meant to be sent."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -164,7 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.served.fault_for(self.path)
         content = self.served.content(self.path)
         try:
-            if fault.kind in ("drop", "silence"):
+            if self.served.token is not None and self.path.startswith("/token"):
+                self._bytes(self.served.token)
+            elif self.served.wanted not in (None, self.headers.get("Authorization")):
+                self._unauthorized()
+            elif self.served.redirect_blobs_to and "/blobs/" in self.path:
+                self._status(Fault("redirect", to=self.served.redirect_blobs_to))
+            elif fault.kind in ("drop", "silence"):
                 self._no_answer(fault)
             elif fault.kind in ("status", "redirect"):
                 self._status(fault)
@@ -180,6 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.kind == "silence":
             self.served.asked.set()
             self.served.closing.wait(20)
+
+    def _bytes(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _unauthorized(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", self.served.challenge)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _status(self, fault: Fault) -> None:
         self.send_response(307 if fault.kind == "redirect" else fault.code)

@@ -55,7 +55,7 @@ def test_a_fault_that_passes_is_outlived(
     pauses: list[float],
     events: list[Event],
 ) -> None:
-    registry.faults.append(Fault(fault.kind, model.largest, 2, fault.after, fault.code))
+    registry.faults.append(Fault(fault.kind, f"/blobs/{model.largest}", 2, fault.after, fault.code))
     result = fetch(expected_digest=model.digest)
     assert result.fetched_bytes == model.size
     assert read_models(store)[0].complete
@@ -102,7 +102,7 @@ def test_a_fault_that_stays_is_an_error_after_the_last_try(
     registry: RegistryServer,
     model: Model,
 ) -> None:
-    registry.faults.append(Fault(fault.kind, model.largest, after=fault.after, code=fault.code))
+    registry.faults.append(Fault(fault.kind, f"/blobs/{model.largest}", after=fault.after, code=fault.code))
     with pytest.raises(kind) as caught:
         fetch()
     assert caught.value.code == code
