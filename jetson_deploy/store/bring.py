@@ -121,7 +121,9 @@ class _Bringing:
             raise
 
     def _finished(self, blob: Blob) -> None:
-        self._verified.add(blob)
+        # A full disk loses the record of the hashing, which costs one more, and not the blob.
+        with contextlib.suppress(OSError):
+            self._verified.add(blob)
         self._drop_aside(blob.digest)
 
     def _is_right(self, blob: Blob) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.layout import StorePaths, store_trouble
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, store_trouble
 
 POLL_SECONDS = 0.1
 
@@ -24,7 +24,8 @@ def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop
     Raises LockedError `store-locked`, InterruptedRunError, PreflightError when the file cannot be locked.
     """
     try:
-        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        set_mode_and_owner(descriptor, paths.root)
     except OSError as error:
         raise store_trouble(error, paths.root) from error
     try:

@@ -71,6 +71,7 @@ class Part:
             if self._descriptor < 0:
                 flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
                 self._descriptor = os.open(self._data, flags, FILE_MODE)
+                set_mode_and_owner(self._descriptor, self._paths.root)
 
     def _data_counts(self) -> bool:
         """A journal without its data, or with data of another length, says nothing."""
@@ -147,7 +148,6 @@ class Part:
     def finish(self) -> None:
         """All was hashed and is right: make it safe, give it its name, make the name safe. Raises OSError."""
         with self._one_journal_writer:
-            set_mode_and_owner(self._descriptor, self._paths.root)
             os.fsync(self._descriptor)
             self._data.replace(self._paths.blob(self.blob))
             sync_directory(self._paths.blobs)
