@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -90,7 +90,8 @@ class _Bringing:
         if parts:
             self._transfer(parts, sources, pace, sleep)
         check_stop(self._ending)
-        place_manifest(self._paths, self._name, self._raw)
+        with self._numbers_when_full():
+            place_manifest(self._paths, self._name, self._raw)
         self._meter.tell()
         return FetchResult(
             manifest_digest=manifest_digest(self._raw),
@@ -113,12 +114,18 @@ class _Bringing:
             on_finished=self._finished,
             sleep=sleep,
         )
-        try:
+        with self._numbers_when_full():
             transfer.run()
+
+    @contextlib.contextmanager
+    def _numbers_when_full(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            if is_full(error):
-                raise disk_full(self._paths.root, self._manifest.total_bytes - self._meter.done) from error
-            raise
+            if not is_full(error):
+                raise
+            left = self._manifest.total_bytes - self._meter.done
+            raise disk_full(self._paths.root, left + len(self._raw)) from error
 
     def _finished(self, blob: Blob) -> None:
         # A full disk loses the record of the hashing, which costs one more, and not the blob.
