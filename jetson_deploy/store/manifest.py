@@ -14,8 +14,9 @@ MANIFEST_BYTES = 4 << 20
 """Cap on a manifest's size; Ollama's own have under 1 kB."""
 MODEL_BYTES = 4 << 40
 """Cap on the sum of the blobs; the largest DeepSeek-R1 has 404 GB."""
-_MODEL_MEDIA = "application/vnd.ollama.image."
-_MANIFEST_MEDIA = (
+LAYER_MEDIA = "application/vnd.ollama.image."
+CONFIG_MEDIA = "application/vnd.docker.container.image.v1+json"
+MANIFEST_MEDIA = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
 )
@@ -38,7 +39,7 @@ class Manifest(msgspec.Struct, frozen=True):
     schemaVersion: int  # noqa: N815 - the format's spelling
     config: Blob
     layers: Annotated[tuple[Blob, ...], Meta(min_length=1, max_length=10_000)]
-    mediaType: str = _MANIFEST_MEDIA[0]  # noqa: N815 - the format's spelling
+    mediaType: str = MANIFEST_MEDIA[0]  # noqa: N815 - the format's spelling
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
@@ -72,9 +73,9 @@ def parse_manifest(raw: bytes, what: str) -> Manifest:
     problem = _contradiction(manifest)
     if problem:
         raise _damaged(what, problem)
-    if not any(layer.mediaType.startswith(_MODEL_MEDIA) for layer in manifest.layers):
+    if not any(layer.mediaType.startswith(LAYER_MEDIA) for layer in manifest.layers):
         raise IntegrityError(
-            f"{what} is not a model of Ollama: none of its layers is an {_MODEL_MEDIA}* one",
+            f"{what} is not a model of Ollama: none of its layers is an {LAYER_MEDIA}* one",
             hint="check the name; container images are pulled by the engine, not into the model store",
             code="not-a-model",
         )
@@ -84,7 +85,7 @@ def parse_manifest(raw: bytes, what: str) -> Manifest:
 def _contradiction(manifest: Manifest) -> str | None:
     if manifest.schemaVersion != 2:
         return f"schemaVersion is {manifest.schemaVersion}, not 2"
-    if manifest.mediaType not in _MANIFEST_MEDIA:
+    if manifest.mediaType not in MANIFEST_MEDIA:
         return f"its mediaType is {manifest.mediaType[:100]!r}"
     sizes = {(blob.digest, blob.size) for blob in (manifest.config, *manifest.layers)}
     if len(sizes) != len(manifest.blobs):

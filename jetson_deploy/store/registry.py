@@ -23,7 +23,7 @@ from jetson_deploy.store.connections import CutOnStop, OpenSockets, new_session
 from jetson_deploy.store.gather import gathered
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.login import Login
-from jetson_deploy.store.manifest import MANIFEST_BYTES, Blob, manifest_digest
+from jetson_deploy.store.manifest import MANIFEST_BYTES, MANIFEST_MEDIA, Blob, manifest_digest
 from jetson_deploy.store.source import RangesRefused
 from jetson_deploy.store.trickle import Trickle
 from jetson_deploy.store.trouble import PassingTrouble, WrongContent
@@ -31,7 +31,7 @@ from jetson_deploy.store.trouble import PassingTrouble, WrongContent
 CONNECT_SECONDS = 10.0
 READ_BYTES = 256 << 10
 """Large enough to hash and write at line speed, small enough that a slow line still shows progress."""
-_ACCEPT = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json;q=0.9"
+_ACCEPT = f"{MANIFEST_MEDIA[0]}, {MANIFEST_MEDIA[1]};q=0.9"
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _EXPIRED = (400, 401, 403, 404, 410)
 """What storage services answer when a signed address has run out."""

@@ -1,0 +1,93 @@
+"""`model export`: one model into one tar file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import answer, print_for_programs, say, size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.errors import ResourceError, UsageError
+from jetson_deploy.names import ModelName, parse_model_name
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.store.export import ExportResult
+
+
+class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.export/1"):
+    result: str = "done"
+    name: str
+    file: str
+    store: str
+    manifest_digest: str
+    model_bytes: int
+    written_bytes: int
+
+
+@click.command("export")
+@click.argument("model", metavar="NAME")
+@click.argument("file", metavar="FILE")
+@store_options
+@click.option("--force", is_flag=True, help="Replace FILE, once the new one is whole.")
+def command(**options: Any) -> None:
+    """One model into one tar (an OCI image layout), every blob hashed on the way. FILE `-` is standard output."""
+    from jetson_deploy.plan.model import DEFAULT_FAMILY
+
+    shared, store = read_store_options(options)
+    name, file = parse_model_name(options["model"], default_family=DEFAULT_FAMILY), options["file"]
+    if file == "-":
+        _check_stdout(shared)
+    with chosen_reporter(shared) as report:
+        from jetson_deploy.store.export import export_model
+
+        if file == "-":
+            result = _to_stdout(name, store, report)
+        else:
+            result = export_model(name, Path(file), store=store, replace=options["force"], report=report)
+    _tell(shared, name, file, store, result)
+
+
+def _check_stdout(shared: Everyday) -> None:
+    if shared.as_json or shared.as_events:
+        raise UsageError(
+            "the model and the document cannot both go to standard output",
+            hint="give a FILE with --json or --events",
+            code="usage",
+        )
+    if sys.stdout.isatty():
+        raise UsageError(
+            "standard output is a terminal, and the model is no text",
+            hint="give a FILE, or send it on: jetson-deploy model export NAME - | ssh HOST 'cat > model.tar'",
+            code="stdout-is-a-terminal",
+        )
+
+
+def _to_stdout(name: ModelName, store: Path, report: Any) -> ExportResult:
+    from jetson_deploy.store.export import stream_model
+
+    try:
+        return stream_model(name, sys.stdout.fileno(), store=store, report=report)
+    except OSError as error:
+        raise ResourceError(
+            f"the model could not be written to standard output: {error.strerror}",
+            hint="whoever reads it went away or has no room; what arrived there is not whole",
+            code="output-not-writable",
+        ) from error
+
+
+def _tell(shared: Everyday, name: ModelName, file: str, store: Path, result: ExportResult) -> None:
+    if shared.as_json or shared.as_events:
+        document = ExportDocument(name=name.short, file=file, store=str(store), **msgspec.structs.asdict(result))
+        print_for_programs(document, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+        return
+    what = f"exported: {name.short} ({result.manifest_digest[:12]}), {size(result.written_bytes)}"
+    if file != "-":
+        answer(f"{what} in {file}")
+    elif not shared.quiet:
+        say(what)

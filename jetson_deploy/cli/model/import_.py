@@ -1,0 +1,130 @@
+"""`model import`: a model from a file."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.errors import UsageError
+from jetson_deploy.events import Finished, Reporter
+from jetson_deploy.names import ModelName, parse_model_name
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.store.bring import FetchResult
+    from jetson_deploy.store.file_source import FileSource
+
+
+class ImportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.import/1"):
+    result: str
+    """`done` or `no-changes`."""
+    name: str
+    file: str
+    store: str
+    manifest_digest: str
+    copied_bytes: int
+    reused_bytes: int
+
+
+@click.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@store_options
+@click.option("--as", "wanted", metavar="NAME", help="The model's name here; a GGUF needs one.")
+@click.option(
+    "--modelfile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="For a GGUF: YAML with template, system, parameters (as in Ollama's Modelfile), license.",
+)
+@click.option("--accept-new-digest", is_flag=True, help="Take a model whose digest is not the one on record.")
+def command(**options: Any) -> None:
+    """A model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
+
+    Every byte is hashed while it is read. Cut or killed, the same command goes on where it was.
+    """
+    from jetson_deploy.cli.model.pins import expected_digest
+    from jetson_deploy.plan.model import DEFAULT_FAMILY
+
+    shared, store = read_store_options(options)
+    path, wanted = options["file"], options["wanted"]
+    name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
+    with chosen_reporter(shared) as report:
+        from jetson_deploy.deploy.shield import stop_on_interruption
+        from jetson_deploy.store.bundle import opened
+        from jetson_deploy.store.take_in import take_in
+
+        with opened(path) as descriptor, stop_on_interruption() as stop:
+            name, raw, source = _model(path, descriptor, name, options["modelfile"], report, stop)
+            pin = None if options["accept_new_digest"] else expected_digest(name, store, shared)
+            result = take_in(
+                name,
+                raw,
+                source,
+                store=store,
+                expected_digest=pin,
+                checkpoint_bytes=shared.settings.checkpoint_mib << 20,
+                report=report,
+                stop=stop,
+            )
+    _tell(shared, name, path, store, result)
+
+
+def _model(
+    path: Path,
+    descriptor: int,
+    name: ModelName | None,
+    modelfile: Path | None,
+    report: Reporter,
+    stop: threading.Event,
+) -> tuple[ModelName, bytes, FileSource]:
+    """Name, manifest and blobs of what the file holds."""
+    from jetson_deploy.catalog.modelfile import Modelfile, read_modelfile
+    from jetson_deploy.store.bundle import read_bundle
+    from jetson_deploy.store.gguf import is_gguf
+    from jetson_deploy.store.import_gguf import model_of_gguf
+
+    if not is_gguf(descriptor):
+        if modelfile is not None:
+            raise UsageError(
+                f"{path} is no GGUF, and only to a GGUF a Modelfile can be added",
+                hint="leave --modelfile out: a bundle brings its template and parameters",
+                code="usage",
+            )
+        bundle = read_bundle(path, descriptor, name)
+        return bundle.name, bundle.raw, bundle.source
+    if name is None:
+        raise UsageError(
+            f"{path} is a GGUF, which has no name that a server could list",
+            hint="name the model: --as my-model:7b",
+            code="usage",
+        )
+    given = read_modelfile(modelfile) if modelfile is not None else Modelfile()
+    made = model_of_gguf(path, descriptor, name, given, report=report, stop=stop)
+    return name, made.raw, made.source
+
+
+def _tell(shared: Everyday, name: ModelName, path: Path, store: Path, result: FetchResult) -> None:
+    document = ImportDocument(
+        result="done" if result.fetched_bytes or not result.was_here else "no-changes",
+        name=name.short,
+        file=str(path),
+        store=str(store),
+        manifest_digest=result.manifest_digest,
+        copied_bytes=result.fetched_bytes,
+        reused_bytes=result.reused_bytes,
+    )
+    if shared.as_events:
+        print_event(document)
+        print_event(Finished(exit_code=0, result=document.result))
+    elif shared.as_json:
+        print_document(document, shared.settings.rehearsal)
+    else:
+        came = f"{size(result.fetched_bytes)} copied, {size(result.reused_bytes)} were here"
+        answer(f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}")
