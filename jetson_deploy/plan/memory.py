@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from jetson_deploy.catalog.entries import Constant, ModelSize
 
 KV_TYPES = ("f16", "q8_0", "q4_0")
@@ -18,21 +20,34 @@ OLLAMA_KV_BYTES = {"f16": 2.0, "q8_0": 1.0, "q4_0": 0.5}
 """What Ollama's estimate counts per element (fs/ggml/ggml.go kvCacheBytesPerElement)."""
 
 
-def kv_cache_bytes(size: ModelSize, tokens: int, kv_cache_type: str, limits: Mapping[str, Constant]) -> int:
-    """Real bytes of the KV cache for `tokens` = context x parallel."""
-    per_element = limits[f"kv_bytes_per_element_{kv_cache_type}"].value
-    return int(size.kv_bytes_per_token_f16 * tokens * per_element / 2)
+class Footprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a model takes memory."""
+
+    file_bytes: int
+    kv_bytes_per_token_f16: int
+    embedding_length: int
+    vocabulary: int
+
+
+def footprint(size: ModelSize) -> Footprint:
+    return Footprint(
+        file_bytes=size.model_layer.size or size.download_bytes,
+        kv_bytes_per_token_f16=size.kv_bytes_per_token_f16,
+        embedding_length=size.embedding_length,
+        vocabulary=size.vocabulary,
+    )
 
 
 def need_terms(
-    size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
+    model: Footprint, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
 ) -> dict[str, int]:
-    """The terms whose sum is the need, in bytes."""
+    """The terms whose sum is the need, in bytes; the KV cache is for context x parallel tokens."""
     batch = limits["graph_batch_tokens"].value * limits["graph_bytes_per_element"].value
+    per_element = limits[f"kv_bytes_per_element_{kv_cache_type}"].value
     return {
-        "model_file": size.model_layer.size or size.download_bytes,
-        "kv_cache": kv_cache_bytes(size, context * parallel, kv_cache_type, limits),
-        "graph": int(batch * (size.embedding_length + size.vocabulary)),
+        "model_file": model.file_bytes,
+        "kv_cache": int(model.kv_bytes_per_token_f16 * context * parallel * per_element / 2),
+        "graph": int(batch * (model.embedding_length + model.vocabulary)),
         "runtime": int(limits["cuda_reserve_bytes"].value),
     }
 

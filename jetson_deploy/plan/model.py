@@ -15,7 +15,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
 from jetson_deploy.plan.container import LEAST_OLLAMA
 from jetson_deploy.plan.image import choose_image
-from jetson_deploy.plan.memory import KV_TYPES, need_terms, ollama_estimate
+from jetson_deploy.plan.memory import KV_TYPES, Footprint, footprint, need_terms, ollama_estimate
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice, RejectedModel
 from jetson_deploy.plan.request import Wanted
 from jetson_deploy.plan.serving import Serving
@@ -40,7 +40,10 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         return self.free_bytes - int(self.limits["host_reserve_bytes"].value)
 
     def terms(self, size: ModelSize, context: int) -> dict[str, int]:
-        return need_terms(size, context, self.request.parallel, self.request.kv_cache_type, self.limits)
+        return self.terms_of(footprint(size), context)
+
+    def terms_of(self, model: Footprint, context: int) -> dict[str, int]:
+        return need_terms(model, context, self.request.parallel, self.request.kv_cache_type, self.limits)
 
     def shortfall(self, size: ModelSize, context: int, image: ImageChoice | None) -> str | None:
         """Why the size does not fit at this context, or None."""
@@ -221,9 +224,14 @@ def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Servin
             hint="mount /proc, or capture the board again with scripts/capture-host",
             code="memory-unknown",
         )
-    if serving is not None and serving.occupies:
-        free = max(free, min(free + serving.need_bytes, serving.free_bytes_before))
-    return Budget(limits=catalog.limits, free_bytes=free, request=request)
+    return Budget(limits=catalog.limits, free_bytes=free_without_ours(free, serving), request=request)
+
+
+def free_without_ours(free: int, serving: Serving | None) -> int:
+    """Bytes that would be free if the deployment did not run."""
+    if serving is None or not serving.occupies:
+        return free
+    return max(free, min(free + serving.need_bytes, serving.free_bytes_before))
 
 
 def _wanted_context(budget: Budget) -> int:

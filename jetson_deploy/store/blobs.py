@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.layout import StorePaths, size_on_disk, sync_directory
+from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
 
@@ -61,11 +61,3 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(READ_BYTES):
             yield chunk
-
-
-def move_aside(paths: StorePaths, blob: Blob) -> Path:
-    """Take a wrong blob away from its name. A server that has it open keeps its bytes. Raises OSError."""
-    aside = paths.temporary / f"wrong-{blob.file_name}"
-    paths.blob(blob).replace(aside)
-    sync_directory(paths.blobs)
-    return aside

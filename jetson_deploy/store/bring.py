@@ -77,7 +77,8 @@ class _Bringing:
         self._manifest = parse_manifest(raw, name.short)
         self._meter = Meter(f"model {name.short}", self._manifest.total_bytes, report, clock)
         self._verified = VerifiedBlobs(paths)
-        self._aside: dict[str, Path] = {}
+        self._wrong: dict[str, Path] = {}
+        """Blobs that are altered or short. They stay until what replaces them is ready: offline nothing is lost."""
 
     def run(self, sources: Sources, pace: Pace, sleep: Callable[[float], object] | None) -> FetchResult:
         here = read_manifest(self._paths, self._name)
@@ -131,7 +132,6 @@ class _Bringing:
         # A full disk loses the record of the hashing, which costs one more, and not the blob.
         with contextlib.suppress(OSError):
             self._verified.add(blob)
-        self._drop_aside(blob.digest)
 
     def _is_right(self, blob: Blob) -> bool:
         check_stop(self._ending)
@@ -140,25 +140,25 @@ class _Bringing:
             return True
         if problem != "absent":
             self._report(Note(level="warning", text=f"{blob.file_name} in the store is wrong: {problem}; fetching it"))
-            self._aside[blob.digest] = blobs.move_aside(self._paths, blob)
+            self._wrong[blob.digest] = self._paths.blob(blob)
         return False
 
     def _salvage(self, missing: list[Blob], origin: Source) -> None:
         """Of an altered blob only the altered chunks are fetched again, where the origin can tell them."""
         for blob in missing:
-            aside = self._aside.get(blob.digest)
-            if aside is None or size_on_disk(aside) != blob.size or not isinstance(origin, KnowsChunks):
+            altered = self._wrong.get(blob.digest)
+            if altered is None or size_on_disk(altered) != blob.size or not isinstance(origin, KnowsChunks):
                 continue
             if chunks := origin.chunksums(blob):
-                right = right_ranges_of(aside, chunks)
-                Part(self._paths, blob).take_over(self._aside.pop(blob.digest), right)
+                right = right_ranges_of(altered, chunks)
+                Part(self._paths, blob).take_over(self._wrong.pop(blob.digest), right)
 
     def _reserved(self, missing: list[Blob]) -> list[Part]:
         """Room for all of it, before the first byte. Wrong blobs give theirs back when it is short."""
         need = sum(blob.size - reserved_bytes(self._paths, blob) for blob in missing)
         if free_bytes(self._paths.root) < need:
-            for digest in list(self._aside):
-                self._drop_aside(digest)
+            for wrong in self._wrong.values():
+                wrong.unlink(missing_ok=True)
         if free_bytes(self._paths.root) < need:
             raise disk_full(self._paths.root, need)
         parts = [Part(self._paths, blob) for blob in missing]
@@ -175,11 +175,6 @@ class _Bringing:
             self._report(Note(level="info", text=f"going on: {resumed} bytes are here from an earlier run"))
         self._meter.advance(resumed)
         return parts
-
-    def _drop_aside(self, digest: str) -> None:
-        aside = self._aside.pop(digest, None)
-        if aside is not None:
-            aside.unlink(missing_ok=True)
 
 
 def _give_back(parts: list[Part]) -> None:

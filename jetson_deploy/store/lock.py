@@ -24,7 +24,7 @@ def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop
     Raises LockedError `store-locked`, InterruptedRunError, PreflightError when the file cannot be locked.
     """
     try:
-        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         set_mode_and_owner(descriptor, paths.root)
     except OSError as error:
         raise store_trouble(error, paths.root) from error

@@ -6,7 +6,7 @@ import pytest
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.plan.memory import need_terms, ollama_estimate
+from jetson_deploy.plan.memory import footprint, need_terms, ollama_estimate
 
 MIB = 1 << 20
 UNIFIED_NEED_MIB = {
@@ -29,7 +29,7 @@ def catalog() -> Catalog:
 def test_the_need_equals_the_study_s_table(catalog: Catalog, tag: str) -> None:
     size = catalog.models["deepseek-r1"].sizes[tag]
     for context, expected in UNIFIED_NEED_MIB[tag].items():
-        need = sum(need_terms(size, context, 1, "f16", catalog.limits).values())
+        need = sum(need_terms(footprint(size), context, 1, "f16", catalog.limits).values())
         assert round(need / MIB) == pytest.approx(expected, abs=1)
 
 
@@ -46,14 +46,16 @@ def test_ollama_s_estimate_is_restated_within_two_percent(catalog: Catalog) -> N
 
 def test_the_kv_cache_of_q8_0_counts_its_real_size(catalog: Catalog) -> None:
     size = catalog.models["deepseek-r1"].sizes["7b"]
-    f16 = need_terms(size, 4096, 1, "f16", catalog.limits)["kv_cache"]
-    q8 = need_terms(size, 4096, 1, "q8_0", catalog.limits)["kv_cache"]
+    f16 = need_terms(footprint(size), 4096, 1, "f16", catalog.limits)["kv_cache"]
+    q8 = need_terms(footprint(size), 4096, 1, "q8_0", catalog.limits)["kv_cache"]
     assert q8 / f16 == pytest.approx(1.0625 / 2)
 
 
 def test_parallel_requests_multiply_the_context(catalog: Catalog) -> None:
     size = catalog.models["deepseek-r1"].sizes["7b"]
-    assert need_terms(size, 2048, 2, "f16", catalog.limits) == need_terms(size, 4096, 1, "f16", catalog.limits)
+    assert need_terms(footprint(size), 2048, 2, "f16", catalog.limits) == need_terms(
+        footprint(size), 4096, 1, "f16", catalog.limits
+    )
 
 
 def test_every_constant_names_its_source(catalog: Catalog) -> None:

@@ -13,13 +13,9 @@ if TYPE_CHECKING:
 
 def pin_of(name: ModelName, shared: Everyday) -> str | None:
     """The catalog's manifest digest (64 hex digits); None for a name without one there."""
-    from jetson_deploy.names import OLLAMA_NAMESPACE
+    from jetson_deploy.plan.fits import size_by_name
 
-    family = shared.catalog().models.get(name.model)
-    if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
-        return None
-    size = family.sizes.get(name.tag)
-    size = size or next((s for s in family.sizes.values() if name.tag in s.aliases), None)
+    size = size_by_name(shared.catalog(), name)
     return size.manifest_digest if size is not None else None
 
 

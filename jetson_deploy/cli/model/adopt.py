@@ -1,0 +1,71 @@
+"""`model adopt`: take over a store that Ollama filled, without copying."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.model.answers import advise, columns, count, tell
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.store.findings import Finding, VerifiedModel
+
+
+class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.adopt/1"):
+    store: str
+    all_right: bool
+    models: tuple[VerifiedModel, ...]
+    findings: tuple[Finding, ...]
+    hashed_bytes: int
+    known_bytes: int
+    """Of blobs that were on record already and have not changed since."""
+    seconds: float
+    next: str
+    """The command that serves from this store."""
+
+
+@click.command("adopt")
+@store_options
+def command(**options: Any) -> int:
+    """Hash what native Ollama put into the store and put it on record: `up` then serves from it as it lies there.
+
+    Nothing is copied, moved or changed. The second time only what changed since is hashed again.
+    """
+    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.store.adopt import adopt_store
+
+    shared, store = read_store_options(options)
+    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+        found = adopt_store(store, report=report, stop=stop)
+    document = AdoptDocument(
+        store=str(store),
+        all_right=found.all_right,
+        models=found.models,
+        findings=found.findings,
+        hashed_bytes=found.hashed_bytes,
+        known_bytes=found.known_bytes,
+        seconds=found.seconds,
+        next=f"jetson-deploy up --store {store}",
+    )
+    code = 0 if found.all_right else 1
+    tell(document, shared, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
+    if code:
+        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", shared)
+    return code
+
+
+def _text(document: AdoptDocument) -> str:
+    rows = [
+        ("whole" if m.whole else "NOT WHOLE", m.name, m.manifest_digest[:12], size(m.size_bytes))
+        for m in document.models
+    ]
+    lines = [columns(rows)] if rows else [f"no model in {document.store}"]
+    lines += [f"{f.kind}: {f.path}: {f.observed}" for f in document.findings]
+    lines.append(
+        f"adopted: {count(len(rows), 'model')}, {size(document.hashed_bytes)} hashed and "
+        f"{size(document.known_bytes)} known from before, in {document.seconds:.2f} s"
+    )
+    return "\n".join([*lines, f"next: {document.next}"])

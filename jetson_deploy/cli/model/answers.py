@@ -1,0 +1,50 @@
+"""How the verbs of `model` answer: one document, its line among the events, or text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jetson_deploy.cli.render import answer, print_document, print_event, say
+from jetson_deploy.events import Finished
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import Everyday
+
+
+def tell(document: Any, shared: Everyday, text: Callable[[], str], *, code: int, result: str) -> int:
+    """Answer in the way that was asked for; returns the exit code."""
+    simulated = shared.settings.rehearsal
+    if shared.as_events:
+        print_event({**msgspec.to_builtins(document), "simulated": simulated} if simulated else document)
+        print_event(Finished(exit_code=code, result=result))
+    elif shared.as_json:
+        print_document(document, simulated)
+    else:
+        answer(text())
+    return code
+
+
+def advise(text: str, shared: Everyday, word: str = "hint") -> None:
+    """A line beside the answer, for people."""
+    if not (shared.quiet or shared.as_json or shared.as_events):
+        say(f"{word}: {text}")
+
+
+def shows_first(shared: Everyday, dry_run: bool) -> bool:
+    """Only show what would be done: asked for, or before a person's eyes and without --yes."""
+    return dry_run or (sys.stdout.isatty() and not shared.yes)
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """Aligned; the last column is as wide as it is."""
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,67 @@
+"""`model collect`: remove what no model needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.store.collect import MIN_AGE_SECONDS, Collected
+
+
+@click.command("collect")
+@store_options
+@click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")
+@click.option(
+    "--min-age",
+    "min_age_seconds",
+    type=click.FloatRange(min=0),
+    default=MIN_AGE_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="What was written since then stays: somebody may be bringing it.",
+)
+def command(**options: Any) -> int:
+    """Remove blobs that no model, no deployment's earlier revision and no running process needs, and old downloads.
+
+    Files of others are not touched, and nothing is removed while any manifest cannot be read.
+    """
+    from jetson_deploy.deploy.records import wanted_manifests
+    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.store.collect import collect
+
+    shared, store = read_store_options(options)
+    dry_run = shows_first(shared, options["dry_run"])
+    kept = wanted_manifests(shared.settings.state_dir)
+    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+        collected = collect(
+            store,
+            kept=kept,
+            min_age_seconds=options["min_age_seconds"],
+            dry_run=dry_run,
+            report=report,
+            stop=stop,
+        )
+    tell(collected, shared, lambda: _text(collected), code=0, result=collected.result)
+    if collected.result == "dry-run" and collected.removed:
+        advise(f"jetson-deploy model collect --store {store} --yes removes them", shared)
+    return 0
+
+
+def _text(collected: Collected) -> str:
+    lines = [f"{item.path}: {size(item.size_bytes)}, {item.why}" for item in collected.removed]
+    lines += [f"kept: {item.path}: {size(item.size_bytes)}, {item.why}" for item in collected.kept]
+    lines += [f"foreign, not touched: blobs/{name}" for name in collected.foreign]
+    lines += [f"note: {note}" for note in collected.notes]
+    what = f"{count(len(collected.removed), 'file')}, {size(collected.freed_bytes)}"
+    last = {
+        "done": f"removed: {what}",
+        "dry-run": f"would remove: {what}",
+        "no-changes": f"nothing to remove in {collected.store}",
+    }
+    empty = collected.result == "dry-run" and not collected.removed
+    return "\n".join([*lines, last["no-changes" if empty else collected.result]])

@@ -1,0 +1,57 @@
+"""`model list`: what is here, and whether it fits this board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.model.answers import columns, tell
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import size
+
+if TYPE_CHECKING:
+    from jetson_deploy.deploy.models import ListedModel, Models
+
+_HEAD = ("NAME", "DIGEST", "SIZE", "STATE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "FITS")
+
+
+@click.command("list")
+@store_options
+def command(**options: Any) -> int:
+    """What is in the store: size, digest, kind, and whether it fits the memory of this board and why.
+
+    Nothing is hashed. With --root DIR the board is the captured one, the store is this machine's.
+    """
+    from jetson_deploy.deploy.models import list_models
+
+    shared, store = read_store_options(options)
+    found = list_models(store, shared.root, shared.settings, shared.catalog(), shared.name)
+    return tell(found, shared, lambda: _text(found), code=0, result="done")
+
+
+def _text(found: Models) -> str:
+    lines = [columns([_HEAD, *map(_row, found.models)])] if found.models else [_nothing(found)]
+    lines += [f"damaged: {damaged.path}: {damaged.problem}" for damaged in found.damaged]
+    return "\n".join(lines)
+
+
+def _row(model: ListedModel) -> tuple[str, ...]:
+    missing = f", {size(model.missing_bytes)} missing" if model.missing_bytes else ""
+    return (
+        model.name,
+        model.manifest_digest[:12],
+        size(model.size_bytes),
+        model.state + missing,
+        model.family or "unknown",
+        model.parameters or "unknown",
+        model.quantization or "unknown",
+        str(model.context_limit or "unknown"),
+        {True: "yes: ", False: "no: ", None: "unknown: "}[model.fit.fits] + model.fit.why,
+    )
+
+
+def _nothing(found: Models) -> str:
+    if found.damaged:
+        return f"no model that can be read in {found.store}"
+    return f"no model in {found.store}" if found.exists else f"no model: {found.store} does not exist"

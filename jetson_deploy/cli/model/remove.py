@@ -1,0 +1,50 @@
+"""`model remove`: take one model out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jetson_deploy.cli.model.answers import advise, shows_first, tell
+from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.render import size
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.remove import RemovedModel
+
+
+@click.command("remove")
+@click.argument("model", metavar="NAME")
+@store_options
+@click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")
+def command(**options: Any) -> int:
+    """Take the model NAME out of the store, with the blobs that no other model needs.
+
+    Refused while a deployment or a running process uses it.
+    """
+    from jetson_deploy.cli.model.names import stored_name
+    from jetson_deploy.deploy.records import check_not_deployed
+    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.store.presence import check_has_manifests
+    from jetson_deploy.store.remove import take_out
+
+    shared, store = read_store_options(options)
+    check_has_manifests(StorePaths(store))
+    name = stored_name(options["model"], store)
+    check_not_deployed(name, store, shared.settings.state_dir)
+    dry_run = shows_first(shared, options["dry_run"])
+    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+        removed = take_out(store, name, dry_run=dry_run, report=report, stop=stop)
+    tell(removed, shared, lambda: _text(removed), code=0, result=removed.result)
+    if removed.result == "dry-run":
+        advise(f"jetson-deploy model remove {name.short} --store {store} --yes removes it", shared)
+    return 0
+
+
+def _text(removed: RemovedModel) -> str:
+    lines = [f"{item.path}: {size(item.size_bytes)}, {item.why}" for item in removed.removed]
+    lines += [f"kept: {item.path}: {size(item.size_bytes)}, {item.why}" for item in removed.kept]
+    lines += [f"note: {note}" for note in removed.notes]
+    what = "would remove" if removed.result == "dry-run" else "removed"
+    return "\n".join([*lines, f"{what}: {removed.name}, {size(removed.freed_bytes)} freed in {removed.store}"])

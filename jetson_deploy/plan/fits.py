@@ -1,0 +1,129 @@
+"""Whether a model that lies in a store fits the memory of a board, and by which account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.entries import ModelSize
+from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
+from jetson_deploy.plan.memory import Footprint
+from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours
+from jetson_deploy.plan.request import Request, settle
+from jetson_deploy.plan.serving import Serving
+
+Account = Literal["catalog by digest", "catalog by name", "header of the file"]
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What the header of a model's file says of the model."""
+
+    file_bytes: int
+    layers: int
+    kv_heads: int
+    key_length: int
+    value_length: int
+    embedding_length: int
+    vocabulary: int
+    context_length: int
+
+    @property
+    def footprint(self) -> Footprint:
+        """Of the KV cache an upper bound, where layers differ or look back a limited way only."""
+        return Footprint(
+            file_bytes=self.file_bytes,
+            kv_bytes_per_token_f16=2 * self.layers * self.kv_heads * (self.key_length + self.value_length),
+            embedding_length=self.embedding_length,
+            vocabulary=self.vocabulary,
+        )
+
+
+class Fit(msgspec.Struct, frozen=True, kw_only=True):
+    fits: bool | None
+    """None: unknown."""
+    why: str
+    context_tokens: int | None = None
+    """That it was asked for: the usual one, or the largest below it that fits."""
+    need_bytes: int | None = None
+    available_bytes: int | None = None
+    according_to: Account | None = None
+
+
+def budget_for(catalog: Catalog, available_bytes: int, serving: Serving | None) -> Budget:
+    """The memory as if nothing of ours ran, with the settings that `up` would take."""
+    free = free_without_ours(available_bytes, serving)
+    return Budget(limits=catalog.limits, free_bytes=free, request=settle(Request(), None))
+
+
+def catalog_size(
+    catalog: Catalog, name: ModelName | None, manifest_digest: str, file_digest: str | None
+) -> tuple[ModelSize, Account] | None:
+    """By the digests of what is here; a name alone is believed last, and only by who knows nothing better."""
+    for family in catalog.models.values():
+        for size in family.sizes.values():
+            known = (size.manifest_digest, *size.older_manifest_digests)
+            if manifest_digest in known or (file_digest is not None and file_digest == size.model_layer.digest):
+                return size, "catalog by digest"
+    size_of_name = size_by_name(catalog, name) if name is not None else None
+    return (size_of_name, "catalog by name") if size_of_name is not None else None
+
+
+def size_by_name(catalog: Catalog, name: ModelName) -> ModelSize | None:
+    family = catalog.models.get(name.model)
+    if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
+        return None
+    aliases = (size for size in family.sizes.values() if name.tag in size.aliases)
+    return family.sizes.get(name.tag) or next(aliases, None)
+
+
+def fit_of_size(size: ModelSize, account: Account, budget: Budget) -> Fit:
+    """For a model of the catalog: our own need, and the estimate of a server that keeps layers on the CPU by it."""
+    shortfall = None
+    context = need = 0
+    for context in _contexts(budget, size.context_length):
+        need = sum(budget.terms(size, context).values())
+        shortfall = budget.shortfall(size, context, None)
+        if shortfall is None:
+            break
+    return _fit(context, need, shortfall, account, budget)
+
+
+def fit_of_shape(shape: Shape, budget: Budget) -> Fit:
+    """For any other model: the same terms, from the header."""
+    shortfall = None
+    context = need = 0
+    for context in _contexts(budget, shape.context_length):
+        need = sum(budget.terms_of(shape.footprint, context).values())
+        shortfall = None if need <= budget.available_bytes else _needs(need, context, budget)
+        if shortfall is None:
+            break
+    return _fit(context, need, shortfall, "header of the file", budget)
+
+
+def _contexts(budget: Budget, longest: int) -> Iterator[int]:
+    """From the usual one down to the least that is of use, as `up` tries them."""
+    usual = min(int(budget.limits["default_context_tokens"].value), longest)
+    least = min(int(budget.limits["least_context_tokens"].value), usual)
+    return iter(range(usual, least - 1, -CONTEXT_STEP))
+
+
+def _fit(context: int, need: int, shortfall: str | None, account: Account, budget: Budget) -> Fit:
+    return Fit(
+        fits=shortfall is None,
+        why=shortfall or _needs(need, context, budget),
+        context_tokens=context,
+        need_bytes=need,
+        available_bytes=budget.available_bytes,
+        according_to=account,
+    )
+
+
+def _needs(need: int, context: int, budget: Budget) -> str:
+    return f"needs {_gib(need)} at a context of {context}, {_gib(budget.available_bytes)} can be used"
+
+
+def _gib(count: int) -> str:
+    return f"{count / (1 << 30):.2f} GiB"
