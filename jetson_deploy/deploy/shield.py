@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+_POLL_SECONDS = 0.05
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,9 +38,29 @@ def noticed() -> Iterator[Callable[[], bool]]:
 @contextlib.contextmanager
 def stop_on_interruption() -> Iterator[threading.Event]:
     """Inside the block the interruptions raise nothing, they set the event; who works there ends in order."""
-    stop = threading.Event()
+    stop = _Flag()
     with _handled(lambda _seen, _frame: stop.set()):
         yield stop
+
+
+class _Flag(threading.Event):
+    """An event without a lock: a handler may come while the same thread waits, and would wait for itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came = False
+
+    def set(self) -> None:
+        self._came = True
+
+    def is_set(self) -> bool:
+        return self._came
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._came and (deadline is None or time.monotonic() < deadline):
+            time.sleep(_POLL_SECONDS if deadline is None else min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+        return self._came
 
 
 @contextlib.contextmanager

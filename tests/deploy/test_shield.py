@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from jetson_deploy.deploy.shield import INTERRUPTIONS, noticed, shielded
+from jetson_deploy.deploy.shield import INTERRUPTIONS, noticed, shielded, stop_on_interruption
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +42,14 @@ def test_an_interruption_that_is_ignored_already_stays_ignored() -> None:
             assert not came()
     finally:
         signal.signal(signal.SIGHUP, usual)
+
+
+@pytest.mark.parametrize("number", INTERRUPTIONS)
+def test_an_interruption_ends_the_wait_for_it_also_in_the_thread_that_waits(number: signal.Signals) -> None:
+    with stop_on_interruption() as stop:
+        assert not stop.wait(0.01)
+        sender = threading.Timer(0.1, os.kill, (os.getpid(), number))
+        sender.start()
+        assert stop.wait(20)
+        sender.join()
+    assert stop.is_set()
