@@ -218,7 +218,7 @@ def test_clients_that_hang_up_leave_nothing_behind(store: Path) -> None:
 
 def test_it_ends_at_once_whatever_the_clients_do(store: Path) -> None:
     put_huge(store, MANY)
-    with serving_store(store, bytes_per_second=10_000) as served:
+    with serving_store(store, connections=16, bytes_per_second=10_000) as served:
         links = [served.connect() for _ in range(20)]
         for number, link in enumerate(links):
             link.sendall(get(BLOB) if number % 2 else b"GET")
