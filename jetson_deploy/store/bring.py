@@ -21,8 +21,8 @@ from jetson_deploy.store.layout import StorePaths, disk_full, free_bytes, is_ful
 from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.pace import Pace
-from jetson_deploy.store.part import Part, reserved_bytes
-from jetson_deploy.store.place import place_manifest
+from jetson_deploy.store.part import Part, remove_leftovers, reserved_bytes
+from jetson_deploy.store.place import make_durable, place_manifest
 from jetson_deploy.store.source import Source, Sources
 from jetson_deploy.store.transfer import Transfer
 
@@ -91,6 +91,7 @@ class _Bringing:
         if parts:
             self._transfer(parts, sources, pace, sleep)
         check_stop(self._ending)
+        make_durable(self._paths, [blob for blob in self._manifest.blobs if blob not in missing])
         with self._numbers_when_full():
             place_manifest(self._paths, self._name, self._raw)
         self._meter.tell()
@@ -137,6 +138,7 @@ class _Bringing:
         check_stop(self._ending)
         problem = blobs.what_is_wrong(self._paths, blob, self._verified, self._meter, self._ending)
         if problem is None:
+            remove_leftovers(self._paths, blob)
             return True
         if problem != "absent":
             self._report(Note(level="warning", text=f"{blob.file_name} in the store is wrong: {problem}; fetching it"))

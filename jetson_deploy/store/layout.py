@@ -156,26 +156,56 @@ def set_mode_and_owner(target: int | Path, like: Path, mode: int = FILE_MODE) ->
 
 def _probe(paths: StorePaths) -> None:
     """Permission bits do not tell for root, network file systems and read-only mounts: only a write does."""
-    for directory in (paths.own, paths.blobs, paths.manifests):
+    for directory in (paths.temporary, paths.blobs, paths.manifests):
         if directory.stat().st_dev != paths.own.stat().st_dev:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
-        descriptor = _nameless_file(directory)
-        try:
-            os.write(descriptor, b"x")
-        finally:
-            os.close(descriptor)
+        descriptor = _nameless_file(directory, may_have_name=directory == paths.temporary)
+        if descriptor is not None:
+            try:
+                os.write(descriptor, b"x")
+            finally:
+                os.close(descriptor)
 
 
-def _nameless_file(directory: Path) -> int:
-    """O_TMPFILE: whatever happens, no probe is left behind. NFS and FAT know only files with names."""
+def _nameless_file(directory: Path, *, may_have_name: bool) -> int | None:
+    """O_TMPFILE: whatever happens, no probe is left behind. NFS and FAT know only files with names: a power cut
+    could leave one, and where Ollama looks nothing foreign may lie; there (None) the permissions must do."""
     try:
         return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
-    descriptor, name = tempfile.mkstemp(prefix=".probe-", dir=directory)
-    Path(name).unlink()
-    return descriptor
+    if may_have_name:
+        descriptor, name = tempfile.mkstemp(prefix="probe-", dir=directory)
+        Path(name).unlink()
+        return descriptor
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
+    return None
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file that is here already safe; cheap when it is. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_parents(path: Path, root: Path) -> None:
+    """Make the names safe that lead to `path`, also those above the store that somebody else may have made.
+
+    A run that was killed between making a name and its fsync leaves names that a power cut takes back.
+    """
+    for parent in path.parents:
+        try:
+            sync_directory(parent)
+        except OSError:
+            if parent == root or root in parent.parents:
+                raise  # above the store others may forbid to look
+        if os.path.ismount(parent):
+            return
 
 
 def sync_directory(path: Path) -> None:
@@ -245,7 +275,7 @@ def _cause(error: OSError, store: Path) -> tuple[str, str, str]:
 def disk_full(store: Path, need: int | None) -> ResourceError:
     """`need`: bytes that were still to be written, where that is known."""
     try:
-        have = f"{free_bytes(store)} bytes"
+        have = f"{free_bytes(next(place for place in (store, *store.parents) if place.exists()))} bytes"
     except OSError:
         have = "an unknown amount"
     wanted = f"need {need} bytes" if need is not None else "the disk or the quota is full"

@@ -38,15 +38,18 @@ class Part:
         self.written = Ranges()
         """All that lies in the file, safe or not."""
         self._mirrored = Ranges()
-        self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
+        self._safe = _nothing()
+        self._unsafe = _nothing()
+        self._failed: OSError | None = None
+        """An fsync that failed."""
 
     def reserve(self) -> None:
         """See what an earlier run left and take the room for all of it. Raises OSError; then nothing new is kept."""
-        saved = self._journal.read() if self._data_counts() else Saved(done=Ranges(), mirrored=Ranges())
+        saved = self._journal.read() if self._data_counts() else _nothing()
         self.was_here = bool(saved.done)
         if not self.was_here:
             self._discard_files()
-        self.written, self._mirrored = Ranges(saved.done), Ranges(saved.mirrored)
+        self.written, self._mirrored, self._safe = Ranges(saved.done), Ranges(saved.mirrored), saved
         try:
             self.open()
             reserve(self._descriptor, self.blob.size)
@@ -118,27 +121,41 @@ class Part:
     def checkpoint(self) -> None:
         """Make safe what was written before the call, then say so in the journal. Raises OSError."""
         with self._one_journal_writer:
-            with self._lock:
-                fresh, known = self._unsafe, self._known()
-                self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
-            if fresh.done:
-                os.fdatasync(self._descriptor)
-                self._journal.append(fresh, known)
+            if fresh := self._synced():
+                self._journal.append(fresh, self._safe)
+
+    def _synced(self) -> Saved | None:
+        """What was not safe and is now; None: nothing. Raises OSError, and nothing more of this run counts then:
+        the kernel tells of a failed write once, takes the pages for clean, and the next fsync says that all is well."""
+        if self._failed is not None:
+            raise self._failed
+        with self._lock:
+            fresh, self._unsafe = self._unsafe, _nothing()
+        if not fresh.done:
+            return None
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            self._failed = error
+            raise
+        with self._lock:
+            for known, added in ((self._safe.done, fresh.done), (self._safe.mirrored, fresh.mirrored)):
+                for start, end in added:
+                    known.add(start, end)
+        return fresh
+
+    def _remove(self, ranges: list[Range]) -> None:
+        with self._lock:
+            for start, end in ranges:
+                for known in (self.written, self._mirrored, self._safe.done, self._safe.mirrored):
+                    known.remove(start, end)
 
     def forget(self, ranges: list[Range]) -> None:
         """These bytes are wrong: they count as missing, also after a power cut. Raises OSError."""
         with self._one_journal_writer:
-            with self._lock:
-                for start, end in ranges:
-                    self.written.remove(start, end)
-                    self._mirrored.remove(start, end)
-                known = self._known()
-                self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
-            os.fdatasync(self._descriptor)
-            self._journal.begin(known)
-
-    def _known(self) -> Saved:
-        return Saved(done=Ranges(self.written), mirrored=Ranges(self._mirrored))
+            self._synced()
+            self._remove(ranges)
+            self._journal.begin(self._safe)
 
     def mirrored_ranges(self) -> list[Range]:
         """What came from a mirror and not from the origin."""
@@ -148,16 +165,12 @@ class Part:
     def finish(self) -> None:
         """All was hashed and is right: make it safe, give it its name, make the name safe. Raises OSError."""
         with self._one_journal_writer:
-            os.fsync(self._descriptor)
+            self._synced()
+            os.fsync(self._descriptor)  # mode and owner too
             self._data.replace(self._paths.blob(self.blob))
             sync_directory(self._paths.blobs)
-            self._forget_unsafe()
             self.close()
             self._journal.remove()
-
-    def _forget_unsafe(self) -> None:
-        with self._lock:
-            self._unsafe = Saved(done=Ranges(), mirrored=Ranges())
 
     def close(self) -> None:
         """The descriptors; what is on the disk stays."""
@@ -169,7 +182,8 @@ class Part:
     def discard(self) -> None:
         """Keep nothing of it. Raises OSError."""
         with self._one_journal_writer:
-            self._forget_unsafe()
+            with self._lock:
+                self._unsafe = _nothing()
             self.close()
             self._discard_files()
 
@@ -180,6 +194,17 @@ class Part:
             sync_directory(self._journal.path.parent)
         with contextlib.suppress(FileNotFoundError):
             self._data.unlink()
+
+
+def _nothing() -> Saved:
+    return Saved(done=Ranges(), mirrored=Ranges())
+
+
+def remove_leftovers(paths: StorePaths, blob: Blob) -> None:
+    """Of a blob that has its name: a run may have been killed between giving it and taking these away."""
+    for path in (journal_path(paths, blob), data_path(paths, blob)):
+        if os.path.lexists(path):
+            path.unlink()
 
 
 def data_path(paths: StorePaths, blob: Blob) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
@@ -16,8 +17,10 @@ from jetson_deploy.store.layout import (
     remove_empty_parents,
     set_mode_and_owner,
     sync_directory,
+    sync_file,
+    sync_parents,
 )
-from jetson_deploy.store.manifest import manifest_digest
+from jetson_deploy.store.manifest import Blob, manifest_digest
 
 
 def place_manifest(paths: StorePaths, name: ModelName, raw: bytes) -> None:
@@ -26,20 +29,29 @@ def place_manifest(paths: StorePaths, name: ModelName, raw: bytes) -> None:
     A manifest with another digest that it replaces is kept (`StorePaths.kept`): a revision that went before may
     have to serve again.
     """
-    before = read_manifest(paths, name)
+    before, final = read_manifest(paths, name), paths.manifest(name)
     if before == raw:
+        sync_file(final)
+        sync_parents(final, paths.root)
         return
     check_case(paths, name)
     if before is not None:
         make_directories(paths.kept, like=paths.root)
         _write(paths, paths.kept / manifest_digest(before), before)
-    final = paths.manifest(name)
     try:
         make_directories(final.parent, like=paths.root)
         _write(paths, final, raw)
     except OSError:
         remove_empty_parents(final, paths.manifests)
         raise
+    sync_parents(final, paths.root)
+
+
+def make_durable(paths: StorePaths, blobs: Iterable[Blob]) -> None:
+    """Before a manifest names them: blobs that were here may lie in the page cache alone. Raises OSError."""
+    for blob in blobs:
+        sync_file(paths.blob(blob))
+    sync_parents(paths.blobs / "any", paths.root)
 
 
 def _write(paths: StorePaths, final: Path, content: bytes) -> None:
