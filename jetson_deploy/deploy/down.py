@@ -115,7 +115,7 @@ def _heir(facts: HostFacts, deployment: str, labels: dict[str, str]) -> str | No
 
 
 def _remove_model(model: BroughtModel, report: Reporter) -> int | None:
-    from jetson_deploy.store.remove import remove_model
+    from jetson_deploy.store.upkeep.remove import remove_model
 
     with reported(report, "remove-model", f"{model.name} from {model.store}"):
         return remove_model(Path(model.store), parse_model_name(model.name))

@@ -18,12 +18,12 @@ from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of
 from jetson_deploy.plan.model import Budget
 from jetson_deploy.plan.serving import Serving, find_serving
 from jetson_deploy.settings import Settings
-from jetson_deploy.store.describe import Description, describe
-from jetson_deploy.store.gguf import GgufHeader
+from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest, find_manifests, missing_bytes
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.manifest import Manifest, manifest_digest
+from jetson_deploy.store.upkeep.describe import Description, describe
 
 State = Literal["verified", "not verified", "incomplete"]
 

@@ -96,7 +96,7 @@ def _model_job(
     step: StageModel, report: Reporter, stop: threading.Event, settings: Settings, state: StateDirectory
 ) -> Callable[[], FetchResult]:
     from jetson_deploy.store.fetch import fetch_model
-    from jetson_deploy.store.pace import pace_from
+    from jetson_deploy.store.transfer.pace import pace_from
 
     def job() -> FetchResult:
         with reported(report, "stage-model", f"model {step.name} into {step.store}"):

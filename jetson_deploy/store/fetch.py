@@ -16,18 +16,19 @@ from pathlib import Path
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName, check_registry_address, shown
-from jetson_deploy.store.bring import FetchResult, bring_model
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.interrupt import Ending
 from jetson_deploy.store.inventory import read_manifest
-from jetson_deploy.store.layout import StorePaths, prepare_store, store_trouble
+from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.login import read_login
 from jetson_deploy.store.manifest import manifest_digest
-from jetson_deploy.store.pace import Pace
 from jetson_deploy.store.place import check_case
-from jetson_deploy.store.registry import Registry, registry_of
-from jetson_deploy.store.retry import Retry
-from jetson_deploy.store.trouble import PassingTrouble, WrongContent
+from jetson_deploy.store.remote.login import read_login
+from jetson_deploy.store.remote.registry import Registry, registry_of
+from jetson_deploy.store.remote.retry import Retry
+from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent
+from jetson_deploy.store.transfer.bring import FetchResult, bring_model
+from jetson_deploy.store.transfer.pace import Pace
 
 __all__ = ["FetchResult", "fetch_model"]
 

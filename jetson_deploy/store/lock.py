@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import Note, Reporter
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, store_trouble
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner
 
 POLL_SECONDS = 0.1
 

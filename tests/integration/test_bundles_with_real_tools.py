@@ -26,7 +26,7 @@ from jetson_deploy.errors import ResourceError
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.rehearsal.weights import weights
-from jetson_deploy.store.export import export_model
+from jetson_deploy.store.bundle.export import export_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 MODELFILE = Path(__file__).parents[1] / "data" / "modelfiles" / "full.yaml"

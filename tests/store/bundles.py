@@ -17,10 +17,10 @@ from registry_server import Model, blob_file, digest_of, small_model
 
 from jetson_deploy.cli.main import main
 from jetson_deploy.events import Reporter, silent
-from jetson_deploy.store.bring import FetchResult
-from jetson_deploy.store.bundle import Bundle
-from jetson_deploy.store.source import Source
-from jetson_deploy.store.take_in import take_in
+from jetson_deploy.store.bundle.bundle import Bundle
+from jetson_deploy.store.bundle.take_in import take_in
+from jetson_deploy.store.transfer.bring import FetchResult
+from jetson_deploy.store.transfer.source import Source
 
 NAME = "own/tiny:1"
 """A name that the catalog pins to nothing."""

@@ -15,9 +15,9 @@ from registry_server import Model, small_model
 
 from jetson_deploy.errors import IntegrityError, LockedError, PreflightError
 from jetson_deploy.events import silent
-from jetson_deploy.store.collect import Collected, collect
 from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.upkeep.collect import Collected, collect
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from registry_server import Fault, Model, RegistryServer, assert_whole, blob_file, serving, small_model
 
-from jetson_deploy.store.chunksums import parse_chunksums
 from jetson_deploy.store.fetch import FetchResult
+from jetson_deploy.store.transfer.chunksums import parse_chunksums
 
 Fetch = Callable[..., FetchResult]
 SIZE = 9_000_000

@@ -15,9 +15,9 @@ from registry_server import Model, blob_file, small_model
 
 from jetson_deploy.events import Event, Progress, silent
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.store.bundle_layout import member_header
-from jetson_deploy.store.export import export_model
-from jetson_deploy.store.tar_members import read_members
+from jetson_deploy.store.bundle.export import export_model
+from jetson_deploy.store.bundle.layout import member_header
+from jetson_deploy.store.bundle.tar_members import read_members
 
 MODEL = tiny_model()
 GOLDEN = "8a2e2021dbec932cf967cba190756c98b270dd880c406c348307d97691f6b1d5"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.store.gguf import MOST_KEYS, MOST_STRINGS, MOST_TENSORS, GgufHeader, read_gguf
+from jetson_deploy.store.gguf.header import MOST_KEYS, MOST_STRINGS, MOST_TENSORS, GgufHeader, read_gguf
 
 SHORTEST = GgufHeader(
     **dict.fromkeys(GgufHeader.__struct_fields__[:-1]),
@@ -199,7 +199,7 @@ def test_the_most_that_a_header_may_hold_is_read_in_a_second_and_50_mib(tmp_path
 def added_memory(path: Path) -> int:
     """Bytes by which reading `path` raises the peak of a fresh interpreter (VmHWM: getrusage counts its parent too)."""
     code = (
-        "import re, sys; from pathlib import Path; from jetson_deploy.store.gguf import read_gguf;"
+        "import re, sys; from pathlib import Path; from jetson_deploy.store.gguf.header import read_gguf;"
         "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+) kB', Path('/proc/self/status').read_text())[1]);"
         "before = peak(); read_gguf(Path(sys.argv[1])); print((peak() - before) * 1024)"
     )

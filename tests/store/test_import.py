@@ -29,9 +29,9 @@ from registry_server import Model, blob_file, small_model
 
 from jetson_deploy.errors import IntegrityError, InterruptedRunError
 from jetson_deploy.events import Event
-from jetson_deploy.store.bundle import opened, read_bundle
+from jetson_deploy.store.bundle.bundle import opened, read_bundle
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.source import Source
+from jetson_deploy.store.transfer.source import Source
 
 MODEL, OTHER = tiny_model(), tiny_model(seed=2)
 FILES = layout_of(MODEL)

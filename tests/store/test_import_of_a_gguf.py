@@ -13,7 +13,7 @@ from gguf_files import GgufFile, small_gguf
 from registry_server import blob_file, digest_of
 
 from jetson_deploy.catalog.reader import read_yaml
-from jetson_deploy.store.import_gguf import human_number
+from jetson_deploy.store.gguf.model import human_number
 
 MODELFILES = Path(__file__).parents[1] / "data" / "modelfiles"
 WRONG = read_yaml(MODELFILES / "wrong.yaml")

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from registry_server import Model, digest_of
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.store.bundle import opened, read_bundle
-from jetson_deploy.store.tar_members import Member, Refused, read_members
+from jetson_deploy.store.bundle.bundle import opened, read_bundle
+from jetson_deploy.store.bundle.tar_members import Member, Refused, read_members
 
 MODEL = tiny_model()
 FILES = layout_of(MODEL)

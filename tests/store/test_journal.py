@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetson_deploy.store.journal import Journal, Saved
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.part import Part, data_path, journal_path
-from jetson_deploy.store.ranges import Ranges
+from jetson_deploy.store.transfer.journal import Journal, Saved
+from jetson_deploy.store.transfer.part import Part, data_path, journal_path
+from jetson_deploy.store.transfer.ranges import Ranges
 
 BLOB = Blob(digest="sha256:" + "ab" * 32, size=1000)
 NOTHING: list[tuple[int, int]] = []

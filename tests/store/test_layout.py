@@ -11,7 +11,8 @@ import pytest
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.store.layout import StorePaths, prepare_store, remove_empty_parents, store_trouble
+from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.layout import StorePaths, prepare_store, remove_empty_parents
 
 
 def test_a_store_is_made_with_open_directories_and_without_traces_of_the_probe(tmp_path: Path) -> None:

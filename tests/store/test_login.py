@@ -17,7 +17,7 @@ from registry_server import Model, RegistryServer, assert_whole
 
 from jetson_deploy.errors import JetsonDeployError, NetworkError, UsageError
 from jetson_deploy.store.fetch import FetchResult
-from jetson_deploy.store.login import Login, read_login
+from jetson_deploy.store.remote.login import Login, read_login
 
 Fetch = Callable[..., FetchResult]
 SECRET = "correct horse"

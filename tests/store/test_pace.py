@@ -8,7 +8,7 @@ import pytest
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.settings import Settings
-from jetson_deploy.store.pace import LARGEST_CHUNK, MIB, SMALLEST_CHUNK, Climb, pace_from
+from jetson_deploy.store.transfer.pace import LARGEST_CHUNK, MIB, SMALLEST_CHUNK, Climb, pace_from
 
 
 def climbed(rate_of: Callable[[int], float], seconds: int = 60, most: int = 16) -> Climb:

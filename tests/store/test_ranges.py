@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetson_deploy.store.ranges import Ranges
+from jetson_deploy.store.transfer.ranges import Ranges
 
 SIZE = 40
 SPANS = st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)).map(lambda pair: (min(pair), max(pair)))

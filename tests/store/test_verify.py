@@ -14,14 +14,14 @@ from registry_server import Model, blob_file, digest_of, small_model
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Event, silent
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.store.findings import Verification
 from jetson_deploy.store.hashing import READ_BYTES
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import read_models
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.record import record, record_if_possible
-from jetson_deploy.store.verify import verify_store
+from jetson_deploy.store.upkeep.findings import Verification
+from jetson_deploy.store.upkeep.record import record, record_if_possible
+from jetson_deploy.store.upkeep.verify import verify_store
 
 NAME = "deepseek-r1:7b"
 

@@ -17,7 +17,7 @@ from jetson_deploy.names import ModelName, parse_model_name
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
-    from jetson_deploy.store.export import ExportResult
+    from jetson_deploy.store.bundle.export import ExportResult
 
 
 class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.export/1"):
@@ -44,7 +44,7 @@ def command(**options: Any) -> None:
     if file == "-":
         _check_stdout(shared)
     with chosen_reporter(shared) as report:
-        from jetson_deploy.store.export import export_model
+        from jetson_deploy.store.bundle.export import export_model
 
         if file == "-":
             result = _to_stdout(name, store, report)
@@ -69,7 +69,7 @@ def _check_stdout(shared: Everyday) -> None:
 
 
 def _to_stdout(name: ModelName, store: Path, report: Any) -> ExportResult:
-    from jetson_deploy.store.export import stream_model
+    from jetson_deploy.store.bundle.export import stream_model
 
     try:
         return stream_model(name, sys.stdout.fileno(), store=store, report=report)

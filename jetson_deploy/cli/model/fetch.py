@@ -63,7 +63,7 @@ def command(**options: Any) -> None:
     with chosen_reporter(shared) as report:
         from jetson_deploy.deploy.shield import stop_on_interruption
         from jetson_deploy.store.fetch import fetch_model
-        from jetson_deploy.store.pace import pace_from
+        from jetson_deploy.store.transfer.pace import pace_from
 
         with stop_on_interruption() as stop:
             result = fetch_model(

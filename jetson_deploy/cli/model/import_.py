@@ -18,8 +18,8 @@ from jetson_deploy.names import ModelName, parse_model_name
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
-    from jetson_deploy.store.bring import FetchResult
-    from jetson_deploy.store.file_source import FileSource
+    from jetson_deploy.store.bundle.file_source import FileSource
+    from jetson_deploy.store.transfer.bring import FetchResult
 
 
 class ImportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.import/1"):
@@ -57,8 +57,8 @@ def command(**options: Any) -> None:
     name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
     with chosen_reporter(shared) as report:
         from jetson_deploy.deploy.shield import stop_on_interruption
-        from jetson_deploy.store.bundle import opened
-        from jetson_deploy.store.take_in import take_in
+        from jetson_deploy.store.bundle.bundle import opened
+        from jetson_deploy.store.bundle.take_in import take_in
 
         with opened(path) as descriptor, stop_on_interruption() as stop:
             name, raw, source = _model(path, descriptor, name, options["modelfile"], report, stop)
@@ -86,9 +86,9 @@ def _model(
 ) -> tuple[ModelName, bytes, FileSource]:
     """Name, manifest and blobs of what the file holds."""
     from jetson_deploy.catalog.modelfile import Modelfile, read_modelfile
-    from jetson_deploy.store.bundle import read_bundle
-    from jetson_deploy.store.gguf import is_gguf
-    from jetson_deploy.store.import_gguf import model_of_gguf
+    from jetson_deploy.store.bundle.bundle import read_bundle
+    from jetson_deploy.store.gguf.header import is_gguf
+    from jetson_deploy.store.gguf.model import model_of_gguf
 
     if not is_gguf(descriptor):
         if modelfile is not None:

@@ -11,7 +11,7 @@ from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.remove import RemovedModel
+from jetson_deploy.store.upkeep.remove import RemovedModel
 
 
 @click.command("remove")
@@ -26,8 +26,8 @@ def command(**options: Any) -> int:
     from jetson_deploy.cli.model.names import stored_name
     from jetson_deploy.deploy.records import check_not_deployed
     from jetson_deploy.deploy.shield import stop_on_interruption
-    from jetson_deploy.store.presence import check_has_manifests
-    from jetson_deploy.store.remove import take_out
+    from jetson_deploy.store.upkeep.presence import check_has_manifests
+    from jetson_deploy.store.upkeep.remove import take_out
 
     shared, store = read_store_options(options)
     check_has_manifests(StorePaths(store))

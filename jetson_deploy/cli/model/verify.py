@@ -12,9 +12,9 @@ from jetson_deploy.cli.model.answers import advise, count, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.store.findings import KINDS, Finding, Verification, VerifiedModel
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.repair import NotRepaired, Repair, repair
+from jetson_deploy.store.upkeep.findings import KINDS, Finding, Verification, VerifiedModel
+from jetson_deploy.store.upkeep.repair import NotRepaired, Repair, repair
 
 if TYPE_CHECKING:
     import threading
@@ -55,9 +55,9 @@ def command(**options: Any) -> int:
     """
     from jetson_deploy.cli.model.names import stored_name
     from jetson_deploy.deploy.shield import stop_on_interruption
-    from jetson_deploy.store.presence import check_is_store
-    from jetson_deploy.store.record import record_if_possible
-    from jetson_deploy.store.verify import verify_store
+    from jetson_deploy.store.upkeep.presence import check_is_store
+    from jetson_deploy.store.upkeep.record import record_if_possible
+    from jetson_deploy.store.upkeep.verify import verify_store
 
     shared, store = read_store_options(options)
     paths = StorePaths(store)
@@ -83,7 +83,7 @@ def _repair(
 ) -> Repair:
     from jetson_deploy.cli.model.pins import pin_of
     from jetson_deploy.store.fetch import fetch_model
-    from jetson_deploy.store.pace import pace_from
+    from jetson_deploy.store.transfer.pace import pace_from
 
     settings = shared.settings
 

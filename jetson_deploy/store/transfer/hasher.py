@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.chunksums import KnowsChunks, wrong_ranges
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.ranges import Range
-from jetson_deploy.store.retry import WRONG_TRIES
-from jetson_deploy.store.trouble import corrupt
-from jetson_deploy.store.work import Job, Work
+from jetson_deploy.store.remote.retry import WRONG_TRIES
+from jetson_deploy.store.remote.trouble import corrupt
+from jetson_deploy.store.transfer.chunksums import KnowsChunks, wrong_ranges
+from jetson_deploy.store.transfer.ranges import Range
+from jetson_deploy.store.transfer.work import Job, Work
 
 STEP_BYTES = 1 << 20
 _POLL_SECONDS = 0.2

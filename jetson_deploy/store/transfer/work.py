@@ -6,9 +6,9 @@ import threading
 from typing import NamedTuple
 
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.part import Part
-from jetson_deploy.store.ranges import Ranges
-from jetson_deploy.store.source import Sources
+from jetson_deploy.store.transfer.part import Part
+from jetson_deploy.store.transfer.ranges import Ranges
+from jetson_deploy.store.transfer.source import Sources
 
 _POLL_SECONDS = 0.2
 

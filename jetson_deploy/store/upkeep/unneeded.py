@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.store.in_use import Holder, file_id, find_holders
 from jetson_deploy.store.inventory import BlobFile, FoundManifest, blob_files, find_manifests, printable
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.surplus import Unfinished, kept_manifests, unfinished_downloads
+from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
+from jetson_deploy.store.upkeep.surplus import Unfinished, kept_manifests, unfinished_downloads
 
 _FIRST_MODELS = 1_672_531_200.0
 """2023-01-01: a file from before was written while the clock was wrong, as on boards without a battery."""

@@ -15,12 +15,12 @@ from jetson_deploy.names import ModelName
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.pace import Pace
 from jetson_deploy.store.rate import RateLimit
-from jetson_deploy.store.retry import TRIES, WRONG_TRIES, pause_seconds
-from jetson_deploy.store.source import RangesRefused, Source
-from jetson_deploy.store.trouble import PassingTrouble, WrongContent, corrupt
-from jetson_deploy.store.work import Task, Work
+from jetson_deploy.store.remote.retry import TRIES, WRONG_TRIES, pause_seconds
+from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent, corrupt
+from jetson_deploy.store.transfer.pace import Pace
+from jetson_deploy.store.transfer.source import RangesRefused, Source
+from jetson_deploy.store.transfer.work import Task, Work
 
 GAINED_BYTES = 64 << 10
 """A try that brought so much is no failure in a row."""

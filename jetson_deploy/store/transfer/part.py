@@ -15,11 +15,11 @@ import stat
 import threading
 from pathlib import Path
 
-from jetson_deploy.store.journal import Journal, Saved
 from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, sync_directory
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.ranges import Range, Ranges
-from jetson_deploy.store.reserve import allocated, reserve
+from jetson_deploy.store.transfer.journal import Journal, Saved
+from jetson_deploy.store.transfer.ranges import Range, Ranges
+from jetson_deploy.store.transfer.reserve import allocated, reserve
 
 
 class Part:

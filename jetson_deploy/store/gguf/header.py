@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.store.gguf_types import FILE_TYPES, TENSOR_BLOCKS
-from jetson_deploy.store.gguf_window import Damaged, Window
+from jetson_deploy.store.gguf.types import FILE_TYPES, TENSOR_BLOCKS
+from jetson_deploy.store.gguf.window import Damaged, Window
 
 MAGIC = b"GGUF"
 MOST_KEYS = 16_384

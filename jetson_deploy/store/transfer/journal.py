@@ -22,7 +22,7 @@ import msgspec
 
 from jetson_deploy.store.layout import FILE_MODE, sync_directory
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.ranges import Ranges
+from jetson_deploy.store.transfer.ranges import Ranges
 
 _WORD = "jetson-deploy-journal 1"
 _READ_BYTES = 8 << 20

@@ -11,7 +11,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.trouble import PassingTrouble, WrongContent, corrupt
+from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent, corrupt
 
 T = TypeVar("T")
 

@@ -13,18 +13,19 @@ import msgspec
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store import blobs
-from jetson_deploy.store.chunksums import KnowsChunks, right_ranges_of
+from jetson_deploy.store.disk_trouble import disk_full, free_bytes, is_full
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import Ending, check_stop
 from jetson_deploy.store.inventory import read_manifest
-from jetson_deploy.store.layout import StorePaths, disk_full, free_bytes, is_full, size_on_disk
+from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.pace import Pace
-from jetson_deploy.store.part import Part, remove_leftovers, reserved_bytes
 from jetson_deploy.store.place import make_durable, place_manifest
-from jetson_deploy.store.source import Source, Sources
-from jetson_deploy.store.transfer import Transfer
+from jetson_deploy.store.transfer.chunksums import KnowsChunks, right_ranges_of
+from jetson_deploy.store.transfer.pace import Pace
+from jetson_deploy.store.transfer.part import Part, remove_leftovers, reserved_bytes
+from jetson_deploy.store.transfer.source import Source, Sources
+from jetson_deploy.store.transfer.transfer import Transfer
 
 
 class FetchResult(msgspec.Struct, frozen=True, kw_only=True):

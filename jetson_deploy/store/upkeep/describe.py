@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.store.gguf import GgufHeader, read_gguf
+from jetson_deploy.store.gguf.header import GgufHeader, read_gguf
 from jetson_deploy.store.inventory import read_small
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.manifest import Blob, Manifest

@@ -10,12 +10,12 @@ import msgspec
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, NetworkError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.findings import Verification
 from jetson_deploy.store.identity import Identity, VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.manifest import manifest_digest
-from jetson_deploy.store.record import record
+from jetson_deploy.store.upkeep.findings import Verification
+from jetson_deploy.store.upkeep.record import record
 
 LOCK_SECONDS = 30.0
 

@@ -15,15 +15,15 @@ import msgspec
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter, silent
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.findings import KINDS, Finding, Kind, Verification, VerifiedModel
 from jetson_deploy.store.hashing import Hashed, hash_in_parallel
 from jetson_deploy.store.identity import Identity, identity_of
 from jetson_deploy.store.inventory import FoundManifest, blob_files, find_manifests, printable, what_it_is
 from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.presence import check_is_store
-from jetson_deploy.store.surplus import kept_manifests, unfinished_downloads
+from jetson_deploy.store.upkeep.findings import KINDS, Finding, Kind, Verification, VerifiedModel
+from jetson_deploy.store.upkeep.presence import check_is_store
+from jetson_deploy.store.upkeep.surplus import kept_manifests, unfinished_downloads
 
 _NOTHING = ("absent", "a symlink to nowhere")
 

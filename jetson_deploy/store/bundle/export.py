@@ -20,12 +20,12 @@ import msgspec
 from jetson_deploy.errors import IntegrityError, UsageError
 from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.bundle_layout import blob_name, end_of, member_header, padding, small_members
+from jetson_deploy.store.bundle.layout import blob_name, end_of, member_header, padding, small_members
+from jetson_deploy.store.bundle.new_file import new_file
 from jetson_deploy.store.inventory import manifest_names, read_manifest
 from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import Blob, Manifest, manifest_digest, parse_manifest
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.new_file import new_file
 
 PIECE_BYTES = 1 << 20
 

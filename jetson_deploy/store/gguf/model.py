@@ -18,8 +18,8 @@ from jetson_deploy.catalog.modelfile import Modelfile
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.file_source import Extent, FileSource
-from jetson_deploy.store.gguf import GgufHeader, read_gguf
+from jetson_deploy.store.bundle.file_source import Extent, FileSource
+from jetson_deploy.store.gguf.header import GgufHeader, read_gguf
 from jetson_deploy.store.hashing import hash_file
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.manifest import CONFIG_MEDIA, LAYER_MEDIA, Blob, Manifest

@@ -6,10 +6,11 @@ import threading
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import silent
-from jetson_deploy.store.findings import Verification
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.identity import VerifiedBlobs
-from jetson_deploy.store.layout import StorePaths, make_directories, store_trouble
+from jetson_deploy.store.layout import StorePaths, make_directories
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.upkeep.findings import Verification
 
 
 def record(paths: StorePaths, verification: Verification, *, wait_seconds: float, stop: threading.Event) -> None:

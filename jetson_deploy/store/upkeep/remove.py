@@ -11,19 +11,14 @@ import msgspec
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Reporter, silent
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.collect import remove_blobs
-from jetson_deploy.store.in_use import Holder, file_id, find_holders
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.inventory import BlobFile, blob_files, find_manifests, read_manifest
-from jetson_deploy.store.layout import (
-    StorePaths,
-    make_directories,
-    remove_empty_parents,
-    store_trouble,
-    sync_directory,
-)
+from jetson_deploy.store.layout import StorePaths, make_directories, remove_empty_parents, sync_directory
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest, parse_manifest
-from jetson_deploy.store.unneeded import Item, Victim, kept_blobs, needed_blobs
+from jetson_deploy.store.upkeep.collect import remove_blobs
+from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
+from jetson_deploy.store.upkeep.unneeded import Item, Victim, kept_blobs, needed_blobs
 
 LOCK_SECONDS = 30.0
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.store.findings import Verification
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.identity import VerifiedBlobs
-from jetson_deploy.store.layout import StorePaths, prepare_store, set_mode_and_owner, store_trouble
-from jetson_deploy.store.presence import check_is_store
-from jetson_deploy.store.record import record
-from jetson_deploy.store.verify import verify_store
+from jetson_deploy.store.layout import StorePaths, prepare_store, set_mode_and_owner
+from jetson_deploy.store.upkeep.findings import Verification
+from jetson_deploy.store.upkeep.presence import check_is_store
+from jetson_deploy.store.upkeep.record import record
+from jetson_deploy.store.upkeep.verify import verify_store
 
 LOCK_SECONDS = 30.0
 

@@ -17,10 +17,10 @@ import msgspec
 
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, UsageError
 from jetson_deploy.names import ModelName, parse_model_name, shown
-from jetson_deploy.store.bundle_layout import BLOB_NAME, INDEX_FILE, LAYOUT_FILE, Entry, Index, Layout
-from jetson_deploy.store.file_source import Extent, FileSource, not_readable
+from jetson_deploy.store.bundle.file_source import Extent, FileSource, not_readable
+from jetson_deploy.store.bundle.layout import BLOB_NAME, INDEX_FILE, LAYOUT_FILE, Entry, Index, Layout
+from jetson_deploy.store.bundle.tar_members import Member, Refused, read_members
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Manifest, manifest_digest, parse_manifest
-from jetson_deploy.store.tar_members import Member, Refused, read_members
 
 T = TypeVar("T")
 

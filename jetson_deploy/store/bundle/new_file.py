@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.errors import JetsonDeployError, LockedError, PreflightError, ResourceError, UsageError
-from jetson_deploy.store.layout import free_bytes, is_full, sync_directory
+from jetson_deploy.store.disk_trouble import free_bytes, is_full
+from jetson_deploy.store.layout import sync_directory
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 

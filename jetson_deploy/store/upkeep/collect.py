@@ -11,11 +11,12 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.events import Reporter
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.identity import VerifiedBlobs
-from jetson_deploy.store.layout import StorePaths, make_directories, store_trouble, sync_directory
+from jetson_deploy.store.layout import StorePaths, make_directories, sync_directory
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.presence import check_has_manifests
-from jetson_deploy.store.unneeded import Item, Unneeded, Victim, find_unneeded
+from jetson_deploy.store.upkeep.presence import check_has_manifests
+from jetson_deploy.store.upkeep.unneeded import Item, Unneeded, Victim, find_unneeded
 
 LOCK_SECONDS = 5.0
 MIN_AGE_SECONDS = 3600

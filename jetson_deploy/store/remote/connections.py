@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from jetson_deploy import __version__
-from jetson_deploy.store.pace import MOST_CONNECTIONS
+from jetson_deploy.store.transfer.pace import MOST_CONNECTIONS
 
 MOST_REDIRECTS = 5
 

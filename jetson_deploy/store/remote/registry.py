@@ -17,16 +17,16 @@ import urllib3.exceptions
 
 from jetson_deploy.errors import NetworkError
 from jetson_deploy.names import ModelName, check_registry_address
-from jetson_deploy.store import trouble
-from jetson_deploy.store.chunksums import Chunksum, parse_chunksums
-from jetson_deploy.store.connections import CutOnStop, OpenSockets, new_session
-from jetson_deploy.store.gather import gathered
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.login import Login
 from jetson_deploy.store.manifest import MANIFEST_BYTES, MANIFEST_MEDIA, Blob, manifest_digest
-from jetson_deploy.store.source import RangesRefused
-from jetson_deploy.store.trickle import Trickle
-from jetson_deploy.store.trouble import PassingTrouble, WrongContent
+from jetson_deploy.store.remote import trouble
+from jetson_deploy.store.remote.connections import CutOnStop, OpenSockets, new_session
+from jetson_deploy.store.remote.gather import gathered
+from jetson_deploy.store.remote.login import Login
+from jetson_deploy.store.remote.trickle import Trickle
+from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent
+from jetson_deploy.store.transfer.chunksums import Chunksum, parse_chunksums
+from jetson_deploy.store.transfer.source import RangesRefused
 
 CONNECT_SECONDS = 10.0
 READ_BYTES = 256 << 10

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jetson_deploy.store.bundle_layout import BLOCK_BYTES, padding
+from jetson_deploy.store.bundle.layout import BLOCK_BYTES, padding
 
 MOST_MEMBERS = 25_000
 """A manifest lists 10,000 layers at most."""

@@ -14,17 +14,17 @@ from functools import partial
 
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.fetching import Fetcher
-from jetson_deploy.store.hasher import Hasher
 from jetson_deploy.store.interrupt import Ending, check_stop
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.pace import SAMPLE_SECONDS, Climb, Pace
-from jetson_deploy.store.part import Part
-from jetson_deploy.store.ranges import Range
-from jetson_deploy.store.retry import pause_seconds
-from jetson_deploy.store.source import Sources
-from jetson_deploy.store.work import Job, Work
+from jetson_deploy.store.remote.retry import pause_seconds
+from jetson_deploy.store.transfer.fetching import Fetcher
+from jetson_deploy.store.transfer.hasher import Hasher
+from jetson_deploy.store.transfer.pace import SAMPLE_SECONDS, Climb, Pace
+from jetson_deploy.store.transfer.part import Part
+from jetson_deploy.store.transfer.ranges import Range
+from jetson_deploy.store.transfer.source import Sources
+from jetson_deploy.store.transfer.work import Job, Work
 
 CHECKPOINT_SECONDS = 10.0
 """On a slow line a checkpoint is taken after so long, however little came."""

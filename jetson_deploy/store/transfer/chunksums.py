@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from jetson_deploy.store.manifest import Blob
-from jetson_deploy.store.ranges import Range, Ranges
+from jetson_deploy.store.transfer.ranges import Range, Ranges
 
 _LINE = re.compile(r"(sha256:[0-9a-f]{64})\s+([0-9]{1,15})-([0-9]{1,15})")
 _STEP_BYTES = 1 << 20

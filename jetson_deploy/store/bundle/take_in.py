@@ -8,14 +8,15 @@ from pathlib import Path
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.bring import FetchResult, bring_model
+from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.fetch import LOCK_SECONDS
-from jetson_deploy.store.layout import prepare_store, store_trouble
+from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest
-from jetson_deploy.store.pace import Pace
 from jetson_deploy.store.place import check_case
-from jetson_deploy.store.source import Source
+from jetson_deploy.store.transfer.bring import FetchResult, bring_model
+from jetson_deploy.store.transfer.pace import Pace
+from jetson_deploy.store.transfer.source import Source
 
 CHECKPOINTS_APART = 8
 """Times as far as those of a network: what a kill costs is read again in a moment, and checkpoints as close as a

@@ -1,0 +1,1 @@
+"""One model as one tar with an OCI image layout inside: written by `export`, read by `take_in`."""

@@ -1,0 +1,1 @@
+"""GGUF files: what their header says, and a model made of one."""
