@@ -46,12 +46,6 @@ def _cause(error: OSError, store: Path) -> tuple[str, str, str]:
         return "is not a directory", f"move the file away, {other}", "store-not-a-directory"
     if error.errno == errno.EXDEV:
         return "is spread over two filesystems", f"put blobs and manifests on one, {other}", "store-split"
-    if error.errno == errno.EINVAL:
-        return (
-            "is on a filesystem that cannot hold this name",
-            f"exFAT and FAT know no `:` in names; {other}",
-            "store-name-refused",
-        )
     if error.errno in _GONE:
         return "is gone: its disk does not answer", f"check the disk (dmesg), mount it again, {other}", "store-gone"
     return "cannot be written", f"run with sudo, {other}", "store-not-writable"

@@ -22,7 +22,7 @@ from jetson_deploy.store.inventory import read_manifest
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest
-from jetson_deploy.store.place import check_case
+from jetson_deploy.store.place import check_name
 from jetson_deploy.store.remote.login import read_login
 from jetson_deploy.store.remote.registry import Registry, registry_of
 from jetson_deploy.store.remote.retry import Retry
@@ -74,7 +74,7 @@ def fetch_model(
                 held.enter_context(Registry(name, login.address, stall_seconds=stall_seconds, stop=ending, login=login))
                 for login in logins
             ]
-            check_case(paths, name)
+            check_name(paths, name)
             raw = _Manifests(name, registries, report, ending, sleep or ending.wait).find(paths, pinned)
             return bring_model(
                 paths, name, raw, registries, report=report, stop=ending, pace=pace, sleep=sleep, clock=clock

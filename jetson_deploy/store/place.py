@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import ModelName
+from jetson_deploy.store.disk_trouble import is_full
 from jetson_deploy.store.inventory import read_manifest
 from jetson_deploy.store.layout import (
     StorePaths,
@@ -68,6 +69,29 @@ def _write(paths: StorePaths, final: Path, content: bytes) -> None:
             temporary.unlink()
         raise
     sync_directory(final.parent)
+
+
+def check_name(paths: StorePaths, name: ModelName) -> None:
+    """Before the first byte: can this store hold a model of that name? The store's lock is held.
+
+    Raises PreflightError `store-folds-case`, `store-name-refused`.
+    """
+    check_case(paths, name)
+    host = name.manifest_path[0]
+    if ":" not in host:
+        return
+    probe = paths.temporary / host
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        if is_full(error):
+            raise
+        raise PreflightError(
+            f"the filesystem of the store {paths.root} cannot hold the name {host}: {error.strerror}",
+            hint="exFAT and FAT know no `:` in names: put the store on ext4, or use a registry on its usual port",
+            code="store-name-refused",
+        ) from error
 
 
 def check_case(paths: StorePaths, name: ModelName) -> None:

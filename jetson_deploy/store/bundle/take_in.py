@@ -13,7 +13,7 @@ from jetson_deploy.store.fetch import LOCK_SECONDS
 from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest
-from jetson_deploy.store.place import check_case
+from jetson_deploy.store.place import check_name
 from jetson_deploy.store.transfer.bring import FetchResult, bring_model
 from jetson_deploy.store.transfer.pace import Pace
 from jetson_deploy.store.transfer.source import Source
@@ -51,7 +51,7 @@ def take_in(
     paths = prepare_store(store)
     try:
         with store_lock(paths, wait_seconds=lock_seconds, report=report, stop=stop):
-            check_case(paths, name)
+            check_name(paths, name)
             return bring_model(paths, name, raw, [source], report=report, stop=stop, pace=pace, sleep=_not_at_all)
     except OSError as error:
         raise store_trouble(error, paths.root) from error

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from jetson_deploy.store.layout import FILE_MODE, sync_directory
+from jetson_deploy.store.layout import FILE_MODE, set_mode_and_owner, sync_directory
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.transfer.ranges import Ranges
 
@@ -62,6 +62,7 @@ class Journal:
         text = _line(f"{_WORD} {self._blob.digest} {self._blob.size}") + _lines(saved)
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
         try:
+            set_mode_and_owner(descriptor, self.path.parent)
             _write(descriptor, text)
             os.fsync(descriptor)
             temporary.replace(self.path)

@@ -1,0 +1,142 @@
+"""Runs one command and tells its time, its processor time and its memory, with all processes it starts.
+
+Memory is read from /proc while it runs: what wait4 tells of a child contains the size of the process that it
+was forked from, which is this one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_SAMPLE_SECONDS = 0.02
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Measured(NamedTuple):
+    seconds: float
+    """On the wall."""
+    cpu_seconds: float
+    """User and system, of the command and of the servers that worked for it."""
+    peak_bytes: int
+    """Resident, all its processes and those servers together."""
+
+
+class Command(NamedTuple):
+    """What is to be measured under `label`."""
+
+    label: str
+    argv: Sequence[str]
+    environment: dict[str, str] | None = None
+    servers: Collection[int] = ()
+    """Processes that run already and do the command's work: Ollama's server for `ollama pull`."""
+
+
+def measure(command: Command) -> Measured:
+    """Run it once. Raises SystemExit with what it said when it fails; nothing of it is left running then."""
+    before = sum(map(_cpu_seconds, command.servers))
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command.argv,
+        env=command.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with _memory_of(process.pid, command.servers) as peak, _reading(process) as said:
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+    except BaseException:
+        _end(process)
+        raise
+    if process.returncode != 0:
+        raise SystemExit(f"{command.label}: ended with {process.returncode}:\n{said()}")
+    worked = sum(map(_cpu_seconds, command.servers)) - before
+    return Measured(seconds, usage.ru_utime + usage.ru_stime + worked, peak())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _reading:  # noqa: N801 - used as a verb
+    """Reads what the command says, so that it never waits for a reader; the last of it is kept."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._pipe = process.stdout
+        self._tail = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def _read(self) -> None:
+        while piece := os.read(self._pipe.fileno(), 65536):
+            self._tail = (self._tail + piece)[-4000:]
+
+    def __enter__(self) -> Callable[[], str]:
+        self._thread.start()
+        return lambda: self._tail.decode(errors="replace")
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(timeout=5)
+        self._pipe.close()
+
+
+class _memory_of:  # noqa: N801 - used as a preposition
+    """The largest sum of the high-water marks of the processes that live at one moment."""
+
+    def __init__(self, pid: int, servers: Collection[int]) -> None:
+        self._pid, self._servers = pid, servers
+        self._peak = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self) -> None:
+        while True:
+            self._peak = max(self._peak, sum(map(_high_water, (*_tree(self._pid), *self._servers))))
+            if self._over.wait(_SAMPLE_SECONDS):
+                return
+
+    def __enter__(self) -> Callable[[], int]:
+        self._thread.start()
+        return lambda: self._peak
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def _tree(pid: int) -> list[int]:
+    """The process and its descendants."""
+    found = [pid]
+    for one in found:
+        for listing in Path(f"/proc/{one}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, listing.read_text().split())
+    return found
+
+
+def _high_water(pid: int) -> int:
+    """Bytes; 0 for a process that has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time so far, of all its threads and of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS

@@ -1,0 +1,30 @@
+"""What `up` does in its staging, alone: `stage_driver.py together|apart ENGINE IMAGE MODEL REGISTRY STORE`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from jetson_deploy.deploy.stage import stage
+from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.engine.connect import connect
+from jetson_deploy.events import silent
+from jetson_deploy.plan.plan import AnyStep, StageImage, StageModel
+from jetson_deploy.settings import Settings
+
+
+def main() -> None:
+    how, host, image, model, registry, store = sys.argv[1:]
+    steps: list[AnyStep] = [
+        StageImage(reference=image, size_bytes=None),
+        StageModel(name=model, registry=registry, store=store, manifest_digest=None, download_bytes=0),
+    ]
+    client = connect(host)
+    state = StateDirectory(Path(store).parent, "state")
+    for some in [steps] if how == "together" else [steps[:1], steps[1:]]:
+        stage(some, client, silent, Settings(), state)
+    client.close()
+
+
+if __name__ == "__main__":
+    main()
