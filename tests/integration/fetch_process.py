@@ -17,7 +17,7 @@ from registry_server import MANIFEST_TYPE, Model, blob_file, digest_of
 NAME = "proving-ground:1"
 PUSHED = ("library/proving-ground", "1")
 MANIFEST = Path("manifests/registry.ollama.ai/library/proving-ground/1")
-CHECKPOINT = (1 << 20) + (256 << 10)
+CHECKPOINT = (1 << 20) + (512 << 10)
 """May have to come again after a kill, per connection: the smallest that can be set, and the piece under way."""
 _COMMAND = (sys.executable, "-m", "jetson_deploy", "model", "fetch")
 

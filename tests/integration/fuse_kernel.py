@@ -165,9 +165,12 @@ def directory_page(children: list[tuple[int, str, int]], offset: int, room: int)
 
 
 class Mount:
-    """A FUSE mount at `point`, answered by `answer`; an OSError of it becomes the system call's error."""
+    """A FUSE mount at `point`, answered by `answer`; an OSError of it becomes the system call's error.
 
-    def __init__(self, point: Path, answer: Callable[[Request], bytes]) -> None:
+    None is no answer yet: the system call waits for `reply`.
+    """
+
+    def __init__(self, point: Path, answer: Callable[[Request], bytes | None]) -> None:
         self._point, self._answer = point, answer
         self.descriptor = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
         options = f"fd={self.descriptor},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
@@ -191,14 +194,18 @@ class Mount:
         if opcode in _WITHOUT_ANSWER:
             return
         name = OPERATIONS.get(opcode, str(opcode))
-        self._reply(Request(name, unique, node, uid, gid, thread, raw[_IN.size :]))
+        request = Request(name, unique, node, uid, gid, thread, raw[_IN.size :])
+        self.reply(request, _init_answer if name == "init" else self._answer)
 
-    def _reply(self, request: Request) -> None:
-        problem, body = 0, b""
+    def reply(self, request: Request, answer: Callable[[Request], bytes | None]) -> None:
+        problem: int = 0
+        body: bytes | None = b""
         try:
-            body = _init_answer(request.body) if request.operation == "init" else self._answer(request)
+            body = answer(request)
         except OSError as error:
             problem = error.errno or errno.EIO
+        if body is None:
+            return
         try:
             os.write(self.descriptor, _OUT.pack(_OUT.size + len(body), -problem, request.unique) + body)
         except OSError as error:
@@ -207,8 +214,8 @@ class Mount:
                 raise
 
 
-def _init_answer(body: bytes) -> bytes:
-    _, _, readahead, _ = numbers(body, "IIII")
+def _init_answer(request: Request) -> bytes:
+    _, _, readahead, _ = numbers(request.body, "IIII")
     flags = _BIG_WRITES | _MAX_PAGES
     pages = LARGEST_WRITE // 4096
     return struct.pack("<IIIIHHIIHHI7I", 7, 31, readahead, flags, 16, 12, LARGEST_WRITE, 1, pages, 0, 0, *(0,) * 7)

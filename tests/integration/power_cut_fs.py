@@ -13,6 +13,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     killed with SIGKILL."""
     cut_kinds: tuple[str, ...] = CHANGES
     failure: Failure | None = None
+    fsync_seconds: float = 0
+    """So long an fsync of a file lasts; only then is it durable. Other system calls go on meanwhile."""
     fresh: bool = False
     """Mount an empty disk."""
     fsync_keeps_names: bool = False
@@ -74,13 +77,14 @@ class _Server:
         self._counted = self._seen = self._written = 0
         self._is_cut = False
         self._failed: str | None = None
+        self._later: list[tuple[float, Request]] = []
         self._mount = self._mounted()
 
     def _mounted(self) -> Mount:
         self._tree = Tree(self._disk, self._odd)
         return Mount(self._point, self._answer)
 
-    def _answer(self, request: Request) -> bytes:
+    def _answer(self, request: Request) -> bytes | None:
         if self._is_cut:
             raise OSError(errno.EIO, "no power")
         if not _changes(request):
@@ -94,6 +98,14 @@ class _Server:
         self._fail(request)
         if request.operation == "write":
             self._written += len(write_data(request.body))
+        if request.operation == "fsync" and self._order.fsync_seconds:
+            self._later.append((time.monotonic() + self._order.fsync_seconds, request))
+            return None
+        return self._tree.answer(request)
+
+    def _answer_late(self, request: Request) -> bytes:
+        if self._is_cut:
+            raise OSError(errno.EIO, "no power")
         return self._tree.answer(request)
 
     def _fail(self, request: Request) -> None:
@@ -123,7 +135,7 @@ class _Server:
             self._mount = self._mounted()
         self._order, self._log = order, []
         self._counted = self._seen = self._written = 0
-        self._is_cut, self._failed = False, None
+        self._is_cut, self._failed, self._later = False, None, []
         self._tree = Tree(self._disk, self._odd)
         return State()
 
@@ -134,7 +146,11 @@ class _Server:
             with selectors.DefaultSelector() as ready:
                 ready.register(orders, selectors.EVENT_READ)
                 ready.register(self._mount.descriptor, selectors.EVENT_READ)
-                files = [key.fd for key, _ in ready.select()]
+                files = [key.fd for key, _ in ready.select(0.01 if self._later else None)]
+            while self._later and self._later[0][0] <= time.monotonic():
+                self._mount.reply(self._later.pop(0)[1], self._answer_late)
+            if not files:
+                continue
             if orders not in files:
                 self._mount.serve_one()
                 continue
