@@ -26,7 +26,7 @@ SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
 FAILURES = os.environ.get("JD_FAILURES") or "8"
 
 
-@dataclass
+@dataclass(repr=False)
 class Ground:
     disk: PowerCutDisk
     url: str

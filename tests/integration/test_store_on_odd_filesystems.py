@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 SOMEBODY = 1000
 
 
-@dataclass
+@dataclass(repr=False)
 class Site:
     """A registry, and the same one behind a proxy that counts."""
 

@@ -30,7 +30,7 @@ SECONDS = SIZE / RATE / 1.5
 """That a fetch takes, about."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Link:
     proxy: FaultProxy
     model: Model

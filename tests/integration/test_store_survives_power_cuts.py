@@ -26,7 +26,7 @@ SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
 CUTS = os.environ.get("JD_CUTS") or "16"
 
 
-@dataclass
+@dataclass(repr=False)
 class Ground:
     """A store on a disk whose power can be cut, and the registry that its model comes from."""
 

@@ -13,9 +13,10 @@ import contextlib
 import os
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
-from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, sync_directory
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner, sync_directory, sync_file
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.transfer.journal import Journal, Saved
 from jetson_deploy.store.transfer.ranges import Range, Ranges
@@ -40,6 +41,7 @@ class Part:
         self._mirrored = Ranges()
         self._safe = _nothing()
         self._unsafe = _nothing()
+        self._saving = 0
         self._failed: OSError | None = None
         """An fsync that failed."""
 
@@ -63,6 +65,7 @@ class Part:
     def take_over(self, file: Path, right: Ranges) -> None:
         """Begin with a file of the blob's length of which these ranges are right, in its place. Raises OSError."""
         self._discard_files()
+        sync_file(file)
         file.replace(self._data)
         sync_directory(self._data.parent)
         self._journal.begin(Saved(done=right, mirrored=Ranges()))
@@ -114,25 +117,34 @@ class Part:
 
     @property
     def unsafe_bytes(self) -> int:
-        """Written, and lost if the power went now."""
+        """Written, and lost if the power went now: also what a checkpoint under way has not put on record yet."""
         with self._lock:
-            return self._unsafe.done.total
+            return self._unsafe.done.total + self._saving
 
     def checkpoint(self) -> None:
         """Make safe what was written before the call, then say so in the journal. Raises OSError."""
-        with self._one_journal_writer:
-            if fresh := self._synced():
+        with self._one_journal_writer, self._synced() as fresh:
+            if fresh.done:
                 self._journal.append(fresh, self._safe)
 
-    def _synced(self) -> Saved | None:
-        """What was not safe and is now; None: nothing. Raises OSError, and nothing more of this run counts then:
+    @contextlib.contextmanager
+    def _synced(self) -> Iterator[Saved]:
+        """What was not safe and is now. Raises OSError, and nothing more of this run counts then:
         the kernel tells of a failed write once, takes the pages for clean, and the next fsync says that all is well."""
         if self._failed is not None:
             raise self._failed
         with self._lock:
             fresh, self._unsafe = self._unsafe, _nothing()
+            self._saving = fresh.done.total
+        try:
+            self._sync(fresh)
+            yield fresh
+        finally:
+            self._saving = 0
+
+    def _sync(self, fresh: Saved) -> None:
         if not fresh.done:
-            return None
+            return
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
@@ -142,7 +154,6 @@ class Part:
             for known, added in ((self._safe.done, fresh.done), (self._safe.mirrored, fresh.mirrored)):
                 for start, end in added:
                     known.add(start, end)
-        return fresh
 
     def _remove(self, ranges: list[Range]) -> None:
         with self._lock:
@@ -152,8 +163,7 @@ class Part:
 
     def forget(self, ranges: list[Range]) -> None:
         """These bytes are wrong: they count as missing, also after a power cut. Raises OSError."""
-        with self._one_journal_writer:
-            self._synced()
+        with self._one_journal_writer, self._synced():
             self._remove(ranges)
             self._journal.begin(self._safe)
 
@@ -164,8 +174,7 @@ class Part:
 
     def finish(self) -> None:
         """All was hashed and is right: make it safe, give it its name, make the name safe. Raises OSError."""
-        with self._one_journal_writer:
-            self._synced()
+        with self._one_journal_writer, self._synced():
             os.fsync(self._descriptor)  # mode and owner too
             self._data.replace(self._paths.blob(self.blob))
             sync_directory(self._paths.blobs)
