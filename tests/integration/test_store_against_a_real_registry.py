@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import errno
-import shutil
-import signal
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import requests
-from registry_server import MANIFEST_TYPE, Model, digest_of, serving, small_model
+from debian_registry import debian_registry, push
+from registry_server import digest_of, serving, small_model
 
 from jetson_deploy.errors import IntegrityError, NetworkError, PreflightError, ResourceError
 from jetson_deploy.events import silent
@@ -26,61 +22,13 @@ from jetson_deploy.store.layout import prepare_store
 
 pytestmark = pytest.mark.integration
 NAME = parse_model_name("deepseek-r1:7b")
-CONFIG = """\
-version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {root}}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def real_registry(tmp_path: Path) -> Iterator[str]:
-    """The registry's address; its data lies in `tmp_path/registry`."""
-    port = free_port()
-    config = tmp_path / "registry.yml"
-    config.write_text(CONFIG.format(root=tmp_path / "registry", port=port))
-    program = shutil.which("docker-registry") or "/usr/bin/docker-registry"
-    with (tmp_path / "registry.log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url, tmp_path / "registry.log")
-            yield url
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-def wait_for(url: str, log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            with requests.get(f"{url}/v2/", timeout=2) as answer:
-                assert answer.status_code == 200
-                return
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    pytest.fail(f"the registry did not start: {log.read_text()}")
-
-
-def push(url: str, name: str, tag: str, model: Model) -> None:
-    with requests.Session() as session:
-        for digest, content in model.blobs.items():
-            with session.post(f"{url}/v2/{name}/blobs/uploads/", timeout=10) as begun:
-                assert begun.status_code == 202, begun.text
-                target = begun.headers["Location"]
-            with session.put(f"{target}&digest={digest}", data=content, timeout=10) as done:
-                assert done.status_code == 201, done.text
-        headers = {"Content-Type": MANIFEST_TYPE}
-        manifest = f"{url}/v2/{name}/manifests/{tag}"
-        with session.put(manifest, data=model.manifest, headers=headers, timeout=10) as done:
-            assert done.status_code == 201, done.text
+    """The registry's address; its data lies in `tmp_path/registry/data`."""
+    with debian_registry(tmp_path / "registry") as url:
+        yield url
 
 
 def fetch(url: str, store: Path, expected: str | None = None) -> FetchResult:
@@ -118,7 +66,7 @@ def test_a_blob_that_rotted_in_the_real_registry_is_never_kept(real_registry: st
     model = small_model()
     push(real_registry, "library/deepseek-r1", "7b", model)
     hexes = model.largest.removeprefix("sha256:")
-    rotten = tmp_path / "registry/docker/registry/v2/blobs/sha256" / hexes[:2] / hexes / "data"
+    rotten = tmp_path / "registry/data/docker/registry/v2/blobs/sha256" / hexes[:2] / hexes / "data"
     rotten.write_bytes(b"\x00" + rotten.read_bytes()[1:])
     with pytest.raises(IntegrityError) as caught:
         fetch(real_registry, tmp_path / "store")
