@@ -9,10 +9,8 @@ import msgspec
 
 from jetson_deploy.catalog.entries import ModelSize
 from jetson_deploy.rehearsal.push import Bundle, Label
+from jetson_deploy.store.manifest import CONFIG_MEDIA, LAYER_MEDIA, MANIFEST_MEDIA
 
-MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
-CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
-LAYER = "application/vnd.ollama.image."
 TEMPLATE = "sha256-c5ad996bda6eed4df6e3b605a9869647624851ac248209d22fd5e2c0cc1121d3"
 LICENSE = "sha256-6e4c38e1172f42fdbff13edf9a7a017679fb82b0fde415a3e8b3c31c6ed4a4e4"
 PARAMETERS = "sha256-f4d24e9138dd4603380add165d2b0d970bef471fac194b436ebd50e6147c6588"
@@ -45,17 +43,17 @@ def make_model(bundle: Path, weights: Path, blobs: Path, name: str, size: ModelS
     config, config_size = parts.add(_config(size, layers))
     manifest: dict[str, Any] = {
         "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": {"mediaType": CONFIG_TYPE, "digest": config, "size": config_size},
+        "mediaType": MANIFEST_MEDIA[0],
+        "config": {"mediaType": CONFIG_MEDIA, "digest": config, "size": config_size},
         "layers": layers,
     }
-    label = Label(repository=f"library/{model}", tag=tag, media_type=MANIFEST_TYPE)
+    label = Label(repository=f"library/{model}", tag=tag, media_type=MANIFEST_MEDIA[0])
     digest = parts.finish(label, msgspec.json.encode(manifest))
     return StandIn(manifest_digest=digest, weights_digest=str(weights_layer["digest"]))
 
 
 def _described(kind: str, blob: tuple[str, int]) -> dict[str, Any]:
-    return {"mediaType": LAYER + kind, "digest": blob[0], "size": blob[1]}
+    return {"mediaType": LAYER_MEDIA + kind, "digest": blob[0], "size": blob[1]}
 
 
 def _config(size: ModelSize, layers: list[dict[str, Any]]) -> bytes:

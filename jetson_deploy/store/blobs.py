@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
+from jetson_deploy.store.hashing import hash_open_file
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
-
-READ_BYTES = 1 << 20
 
 
 def what_is_wrong(
@@ -40,24 +37,17 @@ def what_is_wrong(
 
 
 def _hash_problem(path: Path, blob: Blob, meter: Meter, stop: threading.Event) -> str | None:
-    digest, before = hashlib.sha256(), meter.done
+    before = meter.done
     try:
-        for chunk in _chunks(path):
-            check_stop(stop)
-            digest.update(chunk)
-            meter.advance(len(chunk))
+        with path.open("rb", buffering=0) as file:
+            hashed = hash_open_file(file.fileno(), meter.advance, stop.is_set)
     except OSError as error:
         if error.errno != errno.EIO:
             raise
         meter.advance(before - meter.done)
         return "the disk cannot read it"
-    if "sha256:" + digest.hexdigest() == blob.digest:
+    check_stop(stop)
+    if f"sha256:{hashed.sha256}" == blob.digest:
         return None
     meter.advance(before - meter.done)
-    return f"its bytes have sha256:{digest.hexdigest()}"
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(READ_BYTES):
-            yield chunk
+    return f"its bytes have sha256:{hashed.sha256}"

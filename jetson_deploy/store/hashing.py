@@ -78,17 +78,18 @@ def hash_file(path: Path, advance: Callable[[int], None], stopped: Callable[[], 
     except OSError as error:
         return Hashed(problem=_unreadable(error))
     try:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return Hashed(problem="no regular file")
-        return _hashed(descriptor, identity_in(before), advance, stopped)
+        return hash_open_file(descriptor, advance, stopped)
     except OSError as error:
         return Hashed(problem=_unreadable(error))
     finally:
         os.close(descriptor)
 
 
-def _hashed(descriptor: int, before: Identity, advance: Callable[[int], None], stopped: Callable[[], bool]) -> Hashed:
+def hash_open_file(descriptor: int, advance: Callable[[int], None], stopped: Callable[[], bool]) -> Hashed:
+    """As `hash_file`, from where the descriptor stands. Raises OSError."""
+    before = identity_in(os.fstat(descriptor))
     with contextlib.suppress(OSError):  # advice only
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
     digest, buffer = hashlib.sha256(), bytearray(READ_BYTES)

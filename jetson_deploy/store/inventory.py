@@ -83,16 +83,6 @@ def manifest_names(paths: StorePaths) -> list[ModelName]:
     return [name for parts, _ in _walk(paths.manifests, 4) if (name := _name(parts)) is not None]
 
 
-def referenced_blobs(paths: StorePaths) -> frozenset[str] | None:
-    """File names of all blobs that any manifest needs; None when one cannot be read, so that nobody knows."""
-    found: set[str] = set()
-    for known in find_manifests(paths):
-        if known.manifest is None:
-            return None
-        found.update(blob.file_name for blob in known.manifest.blobs)
-    return frozenset(found)
-
-
 def blob_files(paths: StorePaths) -> tuple[BlobFile, ...]:
     """What lies in `blobs/`, by name; nothing when there is no such directory. Raises OSError."""
     found = []

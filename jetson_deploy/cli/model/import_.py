@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from jetson_deploy.cli.model.answers import tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Finished, Reporter
+from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName, parse_model_name
 
 if TYPE_CHECKING:
@@ -120,11 +121,6 @@ def _tell(shared: Everyday, name: ModelName, path: Path, store: Path, result: Fe
         copied_bytes=result.fetched_bytes,
         reused_bytes=result.reused_bytes,
     )
-    if shared.as_events:
-        print_event(document)
-        print_event(Finished(exit_code=0, result=document.result))
-    elif shared.as_json:
-        print_document(document, shared.settings.rehearsal)
-    else:
-        came = f"{size(result.fetched_bytes)} copied, {size(result.reused_bytes)} were here"
-        answer(f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}")
+    came = f"{size(result.fetched_bytes)} copied, {size(result.reused_bytes)} were here"
+    text = f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}"
+    tell(document, shared, lambda: text, code=0, result=document.result)

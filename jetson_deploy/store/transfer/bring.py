@@ -92,7 +92,8 @@ class _Bringing:
         if parts:
             self._transfer(parts, sources, pace, sleep)
         check_stop(self._ending)
-        make_durable(self._paths, [blob for blob in self._manifest.blobs if blob not in missing])
+        brought = {blob.digest for blob in missing}
+        make_durable(self._paths, [blob for blob in self._manifest.blobs if blob.digest not in brought])
         with self._numbers_when_full():
             place_manifest(self._paths, self._name, self._raw)
         self._meter.tell()

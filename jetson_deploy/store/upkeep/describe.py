@@ -10,10 +10,9 @@ from jetson_deploy.errors import IntegrityError
 from jetson_deploy.store.gguf.header import GgufHeader, read_gguf
 from jetson_deploy.store.inventory import read_small
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.manifest import Blob, Manifest
+from jetson_deploy.store.manifest import LAYER_MEDIA, Blob, Manifest
 
 _CONFIG_BYTES = 1 << 20
-_MODEL_MEDIA = "application/vnd.ollama.image.model"
 _SHOWN = 40
 
 
@@ -33,7 +32,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 def describe(paths: StorePaths, manifest: Manifest) -> Description:
     """Never raises for what the files hold."""
     config = _config(paths, manifest)
-    file = next((layer for layer in manifest.layers if layer.mediaType == _MODEL_MEDIA), None)
+    file = next((layer for layer in manifest.layers if layer.mediaType == LAYER_MEDIA + "model"), None)
     header, problem = _header(paths, file)
     count = header.parameter_count if header else None
     return Description(
