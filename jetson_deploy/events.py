@@ -58,6 +58,22 @@ class Verdict(Event, frozen=True, tag="verdict", kw_only=True):
     seconds: float = 0.0
 
 
+class Noticed(Event, frozen=True, tag="noticed", kw_only=True):
+    """`watch` found something. `fault` names its kind; `cause` is a known issue's id, None: none fits."""
+
+    fault: str
+    text: str
+    hint: str = ""
+    cause: str | None = None
+
+
+class Healed(Event, frozen=True, tag="healed", kw_only=True):
+    """`watch` did something about it, or gave up; `action` is the result of its line in the history."""
+
+    action: str
+    text: str
+
+
 class LogLine(Event, frozen=True, tag="log", kw_only=True):
     """One line of the server's log."""
 

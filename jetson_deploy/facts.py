@@ -134,6 +134,8 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Why this path: given, or which disk was preferred and why."""
     models: tuple[ModelFacts, ...] | None = None
     """None: nobody looked (a captured root does not hold the store)."""
+    pinned: tuple[ModelFacts, ...] | None = None
+    """Models whose manifests are kept for deployments, apart from their tags. None: nobody looked."""
 
 
 class ClockFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Every JETSON_DEPLOY_* variable, with its default and meaning, in one place.
 
-Order of precedence: flag, environment, default. `Settings.from_environment` is the only reader of
-`os.environ` for these names.
+Order of precedence: flag, environment, file (`-f`), what is deployed, default. `Settings.from_environment` is
+the only reader of `os.environ` for these names.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ OLLAMA_PORT = 11434
 """Ollama's own default port (envconfig)."""
 LOWEST_PORT = 1024
 """Ports below need a capability; the container gets none."""
+
+
+STABILITY_SECONDS = 60.0
+"""As greenboot: long enough for a server that crashes when it warms up."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int | None = None
     """JETSON_DEPLOY_PORT: loopback port of the endpoint; default: what is deployed, else 11434."""
 
+    stability_seconds: float = STABILITY_SECONDS
+    """JETSON_DEPLOY_STABILITY_SECONDS: so long `up` watches a proven server before the old one is let go; 0: not."""
+    named: frozenset[str] = frozenset()
+    """The variables that were set: these come before a file, a default does not."""
+    crash_at: str | None = None
+    """JETSON_DEPLOY_CRASH_AT: for tests of this tool: kill -9 itself at a step's border, e.g. `up:7:before`."""
+
     @staticmethod
     def from_environment(environ: Mapping[str, str] | None = None) -> Settings:
         """Read the variables. Raises UsageError naming the variable that cannot be read."""
@@ -71,6 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             mirrors=tuple(env.get("JETSON_DEPLOY_MIRRORS", "").split()),
             rehearsal=env.get("JETSON_DEPLOY_REHEARSAL") or None,
             port=_port(env),
+            stability_seconds=_number(env, "JETSON_DEPLOY_STABILITY_SECONDS", base.stability_seconds, 0, 3600),
+            crash_at=env.get("JETSON_DEPLOY_CRASH_AT") or None,
+            named=frozenset(name for name, text in env.items() if name.startswith("JETSON_DEPLOY_") and text),
         )
 
 

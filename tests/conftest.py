@@ -8,6 +8,8 @@ from collections.abc import Generator
 
 import pytest
 
+pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
+
 # Under nohup a lost link is ignored, here and in what is started from here: the tests are about one that is heard.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

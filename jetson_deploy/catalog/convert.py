@@ -20,17 +20,23 @@ KeyPath = tuple[Any, ...]
 _PLACE = re.compile(r" - at (?P<key>`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
 _ANY = object()
+ENTRIES = "jetson_deploy/catalog/entries.py describes every key"
 _WORDS = {"object": "a map", "array": "a list", "str": "text", "int": "a whole number", "float": "a number"}
 _WORDS |= {"bool": "true or false", "null": "null"}
 _PATTERNS = {
+    "[KMG]": "bytes, with K, M or G if you like: 500K, 2.5M",
     "sha256:": "a digest, sha256: and 64 hex digits",
     "[0-9a-f]{64}": "64 hex digits",
     "[0-9]{1,6}": "a version such as 36.4.3",
 }
 
 
-def convert(parts: Sequence[Part], wanted: type[T], known: Sequence[str] = (), data: Any = None) -> T:
+def convert(
+    parts: Sequence[Part], wanted: type[T], known: Sequence[str] = (), data: Any = None, described_by: str = ENTRIES
+) -> T:
     """`known`: the entry's own name, then its neighbours', to suggest. `data`: the merged data, if changed.
+
+    `described_by` tells where a person finds the schema.
 
     Raises CatalogError.
     """
@@ -38,7 +44,7 @@ def convert(parts: Sequence[Part], wanted: type[T], known: Sequence[str] = (), d
     try:
         return msgspec.convert(data, wanted)
     except msgspec.ValidationError as error:
-        explain(str(error), parts, data, wanted, known)
+        explain(str(error), parts, data, wanted, known, described_by)
 
 
 def refuse(
@@ -52,7 +58,9 @@ def dotted(path: KeyPath) -> str:
     return ".".join(shown(step, 60) if not isinstance(step, int) else str(step) for step in path)
 
 
-def explain(message: str, parts: Sequence[Part], data: Any, wanted: Any, known: Sequence[str]) -> NoReturn:
+def explain(
+    message: str, parts: Sequence[Part], data: Any, wanted: Any, known: Sequence[str], described_by: str = ENTRIES
+) -> NoReturn:
     path = _real_path(message, data, wanted)
     problem = _PLACE.sub("", message)
     field = re.search(r"field `([^`]*)`", problem)
@@ -66,7 +74,7 @@ def explain(message: str, parts: Sequence[Part], data: Any, wanted: Any, known: 
         value = _value_at(data, path)
         refuse(parts, path, f"{shown(value)} is not valid here", hint=suggestion(value, _valid_at(wanted, path)))
     of_key = "`key` in" in message
-    hint = _type_hint(problem, path[-1] if of_key else _value_at(data, path))
+    hint = _type_hint(problem, path[-1] if of_key else _value_at(data, path)) or described_by
     refuse(parts, path, _in_words(problem, of_key), hint=hint)
 
 
@@ -81,7 +89,7 @@ def _in_words(problem: str, of_key: bool) -> str:
 def _type_hint(problem: str, value: Any) -> str:
     if "str" in problem.split("got")[0] and isinstance(value, (int, float)):
         return f'put it in quotes: "{shown(value)}"'
-    return "jetson_deploy/catalog/entries.py describes every key"
+    return ""
 
 
 def _missing_hint(path: KeyPath, data: Any, wanted: Any, known: Sequence[str]) -> str:

@@ -30,6 +30,8 @@ class Part(NamedTuple):
     path: Path
     data: Mapping[Any, Any]
     built_in: bool
+    lines: Mapping[tuple[Any, ...], int] = {}
+    """Line of each key, where they were counted."""
 
 
 class Layer(NamedTuple):
@@ -154,12 +156,16 @@ def _laid_over(base: Mapping[Any, Any], over: Mapping[Any, Any]) -> dict[Any, An
 
 
 def blame(parts: Sequence[Part], path: Sequence[Any]) -> Path:
-    """The file that contributed the value at `path`, or the most of the way to it; the last one on a tie."""
-    best, reached = parts[-1].path, -1
+    """The file that contributed the value at `path`, or the most of the way to it; the last one on a tie.
+
+    With its line, where lines were counted: `FILE:7`.
+    """
+    best, reached = parts[-1], -1
     for part in reversed(parts):
         if (reach := _reach(part.data, path)) > reached:
-            best, reached = part.path, reach
-    return best
+            best, reached = part, reach
+    line = best.lines.get(tuple(path[:reached]))
+    return Path(f"{best.path}:{line}") if line else best.path
 
 
 def _reach(data: Any, path: Sequence[Any]) -> int:

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -20,16 +20,21 @@ from jetson_deploy.catalog.wording import catalog_error, shown
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 24
+Lines: TypeAlias = dict[tuple[Any, ...], int]
+"""Path of a key → its line, from 1."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][-+]?[0-9]{1,2})?", re.ASCII)
 _WORDS: dict[str, bool | None] = {"": None, "null": None, "~": None, "true": True, "false": False}
-_QUOTE = "catalog files are plain YAML: maps, lists, text, numbers, true, false, null"
+_QUOTE = "plain YAML is read: maps, lists, text, numbers, true, false, null"
 
 
-def read_yaml(path: Path) -> dict[Any, Any]:
-    """The file's mapping; an empty file is an empty one. Raises CatalogError naming file and line."""
-    data = parse_yaml(_text(path), path)
+def read_yaml(path: Path, *, raw: bytes | None = None, lines: Lines | None = None) -> dict[Any, Any]:
+    """The file's mapping; an empty file is an empty one. Raises CatalogError naming file and line.
+
+    `raw`: its content, where it was read already; `path` then only names it. `lines` is filled.
+    """
+    data = parse_yaml(_text(path, raw), path, lines)
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -37,14 +42,14 @@ def read_yaml(path: Path) -> dict[Any, Any]:
     return data
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, raw: bytes | None) -> str:
     try:
-        raw = _bytes(path)
+        raw = _bytes(path) if raw is None else raw
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise catalog_error(path, "", reason, hint="make the file readable, or remove it") from None
     if len(raw) > MAX_BYTES:
-        raise catalog_error(path, "", "is larger than 1 MiB", hint="a catalog file is a few kB; is it the right one?")
+        raise catalog_error(path, "", "is larger than 1 MiB", hint="such a file is a few kB; is it the right one?")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -63,12 +68,12 @@ def _bytes(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def parse_yaml(text: str, path: Path) -> Any:
-    """`path` only names the file in errors."""
+def parse_yaml(text: str, path: Path, lines: Lines | None = None) -> Any:
+    """`path` only names the file in errors. `lines` gets the line of every key."""
     loader = None
     try:
         loader = _LOADER(text)
-        return _Builder(path).build(loader)
+        return _Builder(path, lines).build(loader)
     except yaml.YAMLError as error:
         raise catalog_error(path, "", _syntax(error), hint=_QUOTE, code="catalog-syntax") from None
     finally:
@@ -86,10 +91,12 @@ def _syntax(error: yaml.YAMLError) -> str:
 class _Builder:
     """A stack instead of recursion: depth is data of the user."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lines: Lines | None) -> None:
         self.path = path
+        self.lines = lines
         self.stack: list[dict[Any, Any] | list[Any]] = []
         self.keys: list[Any] = []
+        self.path_of_top: list[Any] = []
         self.root: Any = None
         self.documents = 0
 
@@ -121,12 +128,17 @@ class _Builder:
     def close(self, event: yaml.CollectionEndEvent) -> None:
         self.stack.pop()
         self.keys.pop()
+        if self.path_of_top:
+            self.path_of_top.pop()
 
     def _open(self, value: dict[Any, Any] | list[Any], event: yaml.NodeEvent) -> None:
         self._plain(event)
         if len(self.stack) >= MAX_DEPTH:
-            raise self._refuse(event, f"more than {MAX_DEPTH} levels", "no catalog file is nested so deep")
+            raise self._refuse(event, f"more than {MAX_DEPTH} levels", "no file of ours is nested so deep")
+        key = self._key_of_next()
         self._add(value, event)
+        if self.stack:
+            self.path_of_top.append(key)
         self.stack.append(value)
         self.keys.append(_NO_KEY)
 
@@ -142,6 +154,7 @@ class _Builder:
             return
         top = self.stack[-1]
         if isinstance(top, list):
+            self._note_line(len(top), event)
             top.append(value)
         elif self.keys[-1] is _NO_KEY:
             self.keys[-1] = self._key(top, value, event)
@@ -154,7 +167,17 @@ class _Builder:
             raise self._refuse(event, "a map or list as a key", "a key is text or a number")
         if value in top:
             raise self._refuse(event, f"the key {shown(value)} twice", "keep one of the two", "catalog-duplicate-key")
+        self._note_line(value, event)
         return value
+
+    def _key_of_next(self) -> Any:
+        top = self.stack[-1] if self.stack else {}
+        return len(top) if isinstance(top, list) else self.keys[-1] if self.keys else None
+
+    def _note_line(self, key: Any, event: Any) -> None:
+        if self.lines is not None:
+            path = (*self.path_of_top, key)
+            self.lines[path] = event.start_mark.line + 1
 
     def _refuse(self, event: Any, what: str, hint: str, code: str = "catalog-syntax") -> Exception:
         line = event.start_mark.line + 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import everyday, read_everyday, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event, size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -14,15 +14,27 @@ from jetson_deploy.events import Finished
 
 @click.command("down")
 @everyday
-@click.option("--purge", is_flag=True, help="Also the state, and image and model where we brought them.")
+@click.option("--purge", is_flag=True, help="Also what is on record, and images and models where we brought them.")
+@waiting
 def command(**options: Any) -> None:
-    """Remove the deployment's containers, and nothing that is not ours. The store stays unless --purge."""
+    """Remove the deployment's containers, and nothing that is not ours.
+
+    Store and revisions stay unless --purge: rollback brings it back.
+    """
     from jetson_deploy.deploy.down import take_down
 
     shared = read_everyday(options)
     catalog = shared.catalog()
     with chosen_reporter(shared) as report:
-        removed = take_down(shared.root, shared.settings, catalog, shared.name, purge=options["purge"], report=report)
+        removed = take_down(
+            shared.root,
+            shared.settings,
+            catalog,
+            shared.name,
+            purge=options["purge"],
+            wait=options["wait"],
+            report=report,
+        )
     if shared.as_events:
         print_event(Finished(exit_code=0, result=removed.result))
     elif shared.as_json:

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.cli.layers import Layers
 from jetson_deploy.names import check_deployment_name, check_registry_address
 from jetson_deploy.plan.request import Request
 from jetson_deploy.settings import LOWEST_PORT, Settings
@@ -31,6 +32,7 @@ class Everyday(msgspec.Struct, frozen=True, kw_only=True):
     verbose: bool
     yes: bool
     settings: Settings
+    layers: Layers
 
     def catalog(self) -> Catalog:
         return load_catalog(self.settings.catalog_dirs)
@@ -71,18 +73,15 @@ _EVERYDAY = [
 def read_everyday(options: dict[str, Any]) -> Everyday:
     """Take the shared options out of a verb's keyword arguments."""
     settings = Settings.from_environment()
+    layers = Layers(options.pop("deployment_file", None))
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     settings = msgspec.structs.replace(settings, catalog_dirs=dirs)
-    if port := options.pop("port", None):
-        settings = msgspec.structs.replace(settings, port=port)
-    if registry := options.pop("registry", None):
-        settings = msgspec.structs.replace(settings, registry=registry)
+    settings = layers.settings(settings, {key: options.pop(key, None) for key in ("port", "registry")})
     settings = msgspec.structs.replace(settings, registry=check_registry_address(settings.registry))
-    check_deployment_name(options["name"])
     root = options.pop("root")
     _check_root(root)
     return Everyday(
-        name=options.pop("name"),
+        name=check_deployment_name(layers.name(options.pop("name"))),
         root=root,
         as_json=options.pop("as_json"),
         as_events=options.pop("as_events"),
@@ -90,6 +89,7 @@ def read_everyday(options: dict[str, Any]) -> Everyday:
         verbose=options.pop("verbose"),
         yes=options.pop("yes"),
         settings=settings,
+        layers=layers,
     )
 
 
@@ -116,6 +116,14 @@ def wishes(command: Command) -> Command:
 
 
 _WISHES = [
+    click.option(
+        "-f",
+        "--file",
+        "deployment_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="What is wanted, as jetson-deploy.yaml; `plan --example` prints one. - is standard input.",
+    ),
     click.argument("model", required=False),
     click.option("--context", "context_tokens", type=int, metavar="TOKENS", help="Context size; never reduced."),
     click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
@@ -135,6 +143,20 @@ _WISHES = [
 ]
 
 
+_WISHED = {
+    "model": "model",
+    "context": "context_tokens",
+    "parallel": "parallel",
+    "kv_cache_type": "kv_cache_type",
+    "image_policy": "image_policy",
+    "store": "store",
+    "accept_cpu": "accept_cpu",
+    "min_gpu_share": "",
+    "min_tokens_per_second": "",
+}
+"""Key of the deployment file → option of the command line, where there is one."""
+
+
 def checked_store(text: str) -> Path:
     """An absolute path. Raises UsageError for one that an unset variable or a slip of the hand gives."""
     from jetson_deploy.errors import UsageError
@@ -147,21 +169,31 @@ def checked_store(text: str) -> Path:
 
 def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
-    store = options.pop("store")
-    if store is not None:
-        store = checked_store(store)
+    wish = {key: shared.layers.wish(key, options.pop(option, None)) for key, option in _WISHED.items()}
+    store = checked_store(wish["store"]) if wish["store"] is not None else None
     request = Request(
         name=shared.name,
-        model=options.pop("model"),
-        context_tokens=options.pop("context_tokens"),
-        kv_cache_type=options.pop("kv_cache_type"),
-        parallel=options.pop("parallel"),
-        image_policy=options.pop("image_policy"),
-        accept_cpu=options.pop("accept_cpu"),
+        model=wish["model"],
+        context_tokens=wish["context"],
+        kv_cache_type=wish["kv_cache_type"],
+        parallel=wish["parallel"],
+        image_policy=wish["image_policy"],
+        accept_cpu=wish["accept_cpu"],
+        min_gpu_share=wish["min_gpu_share"],
+        min_tokens_per_second=wish["min_tokens_per_second"],
         port=shared.settings.port,
         registry=shared.settings.registry,
         image_registry=shared.settings.image_registry,
         simulated=shared.settings.rehearsal,
         force=bool(options.pop("force", False)),
+        stability_seconds=shared.settings.stability_seconds,
+        watch=shared.layers.watch(),
+        sources=dict(shared.layers.sources),
     )
     return request, store
+
+
+def waiting(command: Command) -> Command:
+    """--wait, passed on as `wait`."""
+    text = "Wait while another run holds the deployment, instead of exit 75."
+    return click.option("--wait", is_flag=True, help=text)(command)

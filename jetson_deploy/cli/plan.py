@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
-from jetson_deploy.cli.render import answer, paint, print_for_programs, size, table
+from jetson_deploy.cli.render import answer, paint, print_for_programs, say, size, table
 from jetson_deploy.plan.plan import AnyStep, Plan, StageModel
+from jetson_deploy.plan.request import Request
+from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.settings import Settings
+
+
+def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    from jetson_deploy.catalog.deployment_file import example_text
+
+    if wanted and not context.resilient_parsing:
+        answer(example_text().rstrip("\n"))
+        context.exit()
 
 
 @click.command("plan")
 @wishes
 @everyday
+@click.option(
+    "--example",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_example,
+    help="Print a jetson-deploy.yaml to start from.",
+)
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
 def command(**options: Any) -> None:
     """What `up` would do, with the reason of every choice. Changes nothing.
 
-    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen.
+    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
+    before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     """
-    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deploy.state import StateDirectory
+    from jetson_deploy.deploy.survey import acts_here, survey
     from jetson_deploy.plan.make import make_plan
+    from jetson_deploy.plan.recovery import unfinished
 
     shared = read_everyday(options)
     save = options.pop("save")
     request, store = read_wishes(options, shared)
     catalog = shared.catalog()
     facts = survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name)
-    plan = make_plan(facts, request, catalog)
+    live = acts_here(shared.root, shared.settings)
+    state = StateDirectory(shared.settings.state_dir, shared.name).load() if live else None
+    if live and unfinished(facts, state, shared.name):
+        say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
+    plan = make_plan(facts, request, catalog, state)
     if save is not None:
         _save(plan, Path(save))
     if shared.as_json or shared.as_events:
@@ -37,7 +64,7 @@ def command(**options: Any) -> None:
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")
-    answer(render_plan(plan, verbose=shared.verbose))
+    answer(render_plan(plan, verbose=shared.verbose, beside=_beside(request, shared.settings)))
 
 
 def _save(plan: Plan, path: Path) -> None:
@@ -53,8 +80,11 @@ def _save(plan: Plan, path: Path) -> None:
         ) from error
 
 
-def render_plan(plan: Plan, *, verbose: bool) -> str:
-    """The plan as text: choices with reasons, memory terms, warnings, assumptions, steps."""
+def render_plan(plan: Plan, *, verbose: bool, beside: Mapping[str, object] | None = None) -> str:
+    """The plan as text: choices with reasons, memory terms, warnings, assumptions, steps.
+
+    `beside`: what was asked for and is no part of the plan.
+    """
     model, image = plan.model, plan.image
     speed = model.predicted_tokens_per_second
     rows = [
@@ -72,8 +102,47 @@ def render_plan(plan: Plan, *, verbose: bool) -> str:
         ("store", plan.store),
         ("endpoint", plan.endpoint),
     ]
-    parts = [table(rows), *_rejected(plan, verbose), *_remarks(plan), _steps(plan.steps)]
+    parts = [table(rows), _asked(plan, beside or {}), *_rejected(plan, verbose), *_remarks(plan), _steps(plan.steps)]
     return "\n\n".join(p for p in parts if p)
+
+
+def _beside(request: Request, settings: Settings) -> dict[str, object]:
+    watch = request.watch
+    return {
+        "registry": settings.registry,
+        "mirrors": " ".join(settings.mirrors) or None,
+        "limit_rate": settings.limit_rate,
+        **{f"watch.{field}": getattr(watch, field) for field in (watch.__struct_fields__ if watch else ())},
+    }
+
+
+def _asked(plan: Plan, beside: Mapping[str, object]) -> str:
+    """What each wish came to, and where it was said."""
+    values: dict[str, Any] = {
+        "name": plan.deployment,
+        "model": plan.model.name,
+        "context": plan.model.context_tokens,
+        "parallel": plan.model.parallel,
+        "kv_cache_type": plan.model.kv_cache_type,
+        "image_policy": plan.spec.labels.get(LABEL + "image-policy"),
+        "store": plan.store,
+        "port": plan.spec.labels.get(LABEL + "port"),
+        "accept_cpu": plan.accept_cpu,
+        "min_gpu_share": plan.gates.min_gpu_share,
+        "min_tokens_per_second": plan.gates.floor_tokens_per_second,
+        "stability_seconds": plan.gates.stability_seconds,
+    }
+    values |= beside
+    rows = [(key, f"{_in_words(values[key])} ({place})") for key, place in plan.sources.items() if key in values]
+    return "asked for:\n" + table(rows, "  ") if rows else ""
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _to_fetch(plan: Plan) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
+from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, waiting, wishes
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -16,16 +16,19 @@ from jetson_deploy.events import Finished
 @click.command("up")
 @wishes
 @everyday
-@click.option("--force", is_flag=True, help="Replace the deployment even when nothing differs.")
+@waiting
+@click.option("--force", is_flag=True, help="Replace it even when nothing differs; try again what failed before.")
 def command(**options: Any) -> None:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
     deployment that serves keeps its model.
     """
-    from jetson_deploy.deploy.up import Outcome, Run, bring_up
+    from jetson_deploy.deploy.outcome import Outcome
+    from jetson_deploy.deploy.up import Run, bring_up
 
     shared = read_everyday(options)
+    wait = options.pop("wait")
     request, store = read_wishes(options, shared)
     with chosen_reporter(shared) as report:
         outcome: Outcome = bring_up(
@@ -36,17 +39,18 @@ def command(**options: Any) -> None:
                 store=store,
                 catalog=shared.catalog(),
                 report=report,
+                wait=wait,
             )
         )
     if shared.as_events:
-        print_event(Finished(exit_code=0, result=outcome.result, message=_summary(msgspec.to_builtins(outcome))))
+        print_event(Finished(exit_code=0, result=outcome.result, message=summary(msgspec.to_builtins(outcome))))
     elif shared.as_json:
         print_document(outcome)
     else:
-        answer(_summary(msgspec.to_builtins(outcome)))
+        answer(summary(msgspec.to_builtins(outcome)))
 
 
-def _summary(outcome: dict[str, Any]) -> str:
+def summary(outcome: dict[str, Any]) -> str:
     rate, share = outcome["tokens_per_second"], outcome["gpu_share"]
     facts = [f"{outcome['model']} at {outcome['endpoint']}", f"context {outcome['context_tokens']}"]
     if rate is not None and outcome["result"] == "done":

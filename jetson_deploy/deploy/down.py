@@ -9,21 +9,25 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
+from jetson_deploy.deploy.actor import actor
+from jetson_deploy.deploy.journal import boot_id, now
 from jetson_deploy.deploy.lock import deployment_lock
+from jetson_deploy.deploy.purge import Purged, purge_brought
 from jetson_deploy.deploy.stage import reported
-from jetson_deploy.deploy.state import BroughtModel, StateDirectory
+from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.engine import containers
-from jetson_deploy.engine.images import remove_image
+from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.facts import HostFacts
-from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.serving import CPU_ACCEPTED, LABEL, find_serving, ours
+from jetson_deploy.plan.revisions import Line, State
+from jetson_deploy.plan.serving import CPU_ACCEPTED, find_serving, ours
 from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     import docker
+
+STOP_SECONDS = 30
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.down/1"):
@@ -39,11 +43,21 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
 
 
 def take_down(
-    root: Path, settings: Settings, catalog: Catalog, deployment: str, *, purge: bool, report: Reporter
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    *,
+    purge: bool,
+    report: Reporter,
+    wait: bool = False,
 ) -> Removed:
-    """Remove the deployment's containers; with `purge` also the state, and image and model that we brought."""
+    """Remove the deployment's containers: what serves, the one before, candidates. `rollback` can bring them back.
+
+    With `purge` also the state, and images, models and pinned manifests that we brought.
+    """
     check_acts_here(root, settings, "down")
-    with deployment_lock(settings.lock_dir, deployment):
+    with deployment_lock(settings.lock_dir, deployment, verb="down", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment)
         check_engine_reachable(facts)
         client = binding.engine(settings)
@@ -52,70 +66,52 @@ def take_down(
         cpu = serving is not None and serving.accept_cpu
         if cpu:
             report(Note(level="info", text=CPU_ACCEPTED))
-        names = [c.name for c in ours(facts.engine, deployment)]
-        for name in names:
-            with reported(report, "remove-container", name):
-                containers.stop(client, name, 30)
-                containers.remove(client, name, force=True)
-        images, models, freed = _purge(client, facts, state, deployment, report) if purge else ([], [], 0)
+        # What serves goes last: whenever this run dies, it serves on, or nothing is left.
+        found = sorted(
+            ours(facts.engine, deployment), key=lambda c: serving is not None and c.id == serving.container_id
+        )
+        for container in found:
+            _remove(client, container.name, report)
+        purged = Purged()
+        if purge:
+            purged = purge_brought(client, facts, state, found, report)
+        elif found:
+            _remember(state, serving.revision if serving else None, report)
     return Removed(
         deployment=deployment,
-        result="done" if names or images or models else "no-changes",
-        containers=tuple(names),
-        images=tuple(images),
-        models=tuple(models),
-        freed_bytes=freed,
+        result="done" if found or purged.anything else "no-changes",
+        containers=tuple(c.name for c in found),
+        images=purged.images,
+        models=purged.models,
+        freed_bytes=purged.freed_bytes,
         accept_cpu=cpu,
     )
 
 
-def _purge(
-    client: docker.APIClient, facts: HostFacts, state: StateDirectory, deployment: str, report: Reporter
-) -> tuple[list[str], list[str], int]:
-    """Images and models that went, and the bytes that became free in the stores."""
-    brought, record = state.brought(), state.read()
-    if record is not None and record.image not in brought.images:
-        report(Note(level="info", text=f"image {record.image} was here before us: kept"))
-    if record is not None and BroughtModel(record.model, record.store) not in brought.models:
-        report(Note(level="info", text=f"model {record.model} was in the store before us: kept"))
-    images, models, freed = [], [], 0
-    for image in brought.images:
-        if heir := _heir(facts, deployment, {"image": image}):
-            report(Note(level="info", text=f"image {image} kept: deployment {heir!r} uses it"))
-            StateDirectory(state.path.parent, heir).add_image(image)
-        elif _remove_image(client, image, report):
-            images.append(image)
-    for model in brought.models:
-        if heir := _heir(facts, deployment, {"model": model.name, "store": model.store}):
-            report(Note(level="info", text=f"model {model.name} kept: deployment {heir!r} uses it"))
-            StateDirectory(state.path.parent, heir).add_model(model.name, model.store)
-        elif (became_free := _remove_model(model, report)) is not None:
-            freed += became_free
-            models.append(model.name)
-    state.remove()
-    return images, models, freed
+def _remove(client: docker.APIClient, name: str, report: Reporter) -> None:
+    with reported(report, "remove-container", name):
+        containers.stop(client, name, STOP_SECONDS)
+        containers.remove(client, name, force=True)
 
 
-def _remove_image(client: docker.APIClient, reference: str, report: Reporter) -> bool:
-    with reported(report, "remove-image", reference):
-        kept_because = remove_image(client, reference)
-    if kept_because:
-        report(Note(level="info", text=f"image {reference} kept: {kept_because}"))
-    return kept_because is None
+def _remember(state: StateDirectory, revision: int | None, report: Reporter) -> None:
+    """Its revisions stay. What cannot be written is told: the containers are gone, and `recover` sees that too."""
+    by = actor("down")
+    line = Line(
+        at=now(),
+        verb="down",
+        result="done",
+        text="its containers were removed",
+        revision=revision,
+        by=by,
+        boot_id=boot_id(),
+    )
 
+    def ended(before: State) -> State:
+        after = msgspec.structs.replace(before, current=None, previous=None, intent=None, attention=None)
+        return after.with_line(line)
 
-def _heir(facts: HostFacts, deployment: str, labels: dict[str, str]) -> str | None:
-    """Another deployment that uses the same: it is the one to remove it at last."""
-    wanted = {LABEL + key: value for key, value in labels.items()}
-    for container in facts.engine.containers if facts.engine else ():
-        other = container.labels.get(LABEL + "name")
-        if other not in (None, deployment) and wanted.items() <= container.labels.items():
-            return other
-    return None
-
-
-def _remove_model(model: BroughtModel, report: Reporter) -> int | None:
-    from jetson_deploy.store.upkeep.remove import remove_model
-
-    with reported(report, "remove-model", f"{model.name} from {model.store}"):
-        return remove_model(Path(model.store), parse_model_name(model.name))
+    try:
+        state.change(ended)
+    except JetsonDeployError as error:
+        report(Note(level="warning", text=f"the containers are removed, but that is not on record: {error.message}"))

@@ -1,4 +1,4 @@
-"""Bind the engine's and the server's verbs to one deployment: the only place where both meet."""
+"""Bind the verbs of engine, server, store and state to one deployment: the only place where all meet."""
 
 from __future__ import annotations
 
@@ -6,65 +6,138 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jetson_deploy.catalog.load import load_issues
-from jetson_deploy.deploy.cutover import Hands
+from jetson_deploy.deploy.carry_out import Hands
+from jetson_deploy.deploy.collect import collect_deployment
+from jetson_deploy.deploy.journal import Journal
+from jetson_deploy.deploy.settle import settle
 from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.verify import PROOF_TOKENS, QUICK_TOKENS, Proof, Prover, Target
+from jetson_deploy.deploy.verify import PROOF_TOKENS, Proof, Prover, Target
 from jetson_deploy.engine import containers
 from jetson_deploy.engine.connect import connect
 from jetson_deploy.engine.state import ContainerState
-from jetson_deploy.errors import UnhealthyError
-from jetson_deploy.events import Reporter
+from jetson_deploy.errors import InternalError, UnhealthyError
+from jetson_deploy.events import Reporter, Verdict
+from jetson_deploy.facts import ContainerFacts
+from jetson_deploy.names import parse_model_name
 from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.ollama.diagnose import Cause, likely_cause
 from jetson_deploy.ollama.log import read_server_log
-from jetson_deploy.plan.plan import Gates, Plan
-from jetson_deploy.plan.serving import LABEL, Serving
+from jetson_deploy.plan.container import self_describing
+from jetson_deploy.plan.plan import Gates, PinModel, Speed
+from jetson_deploy.plan.serving import CANDIDATE, LABEL, Serving, read_serving
 from jetson_deploy.settings import Settings
+from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
     import docker
 
 LOG_LINES = 600
 ANSWER_SECONDS = 30.0
+STOP_SECONDS = 30
 
 
-def bind(
-    client: docker.APIClient,
-    plan: Plan,
-    serving: Serving | None,
-    state: StateDirectory,
-    overlays: Sequence[Path],
-    report: Reporter,
-) -> Hands:
-    """The hands of one run of `up`."""
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hands of one run are bound to."""
 
-    def prove(container: str) -> Proof:
-        return Prover(plan_target(client, plan, container), PROOF_TOKENS).prove(report)
+    client: docker.APIClient
+    deployment: str
+    state: StateDirectory
+    journal: Journal
+    settings: Settings
+    report: Reporter
+    gates: Gates | None = None
+    """What a new container is labelled with."""
+    predicted: Speed | None = None
+    """Of the new one."""
 
-    def still_serves(container: str) -> Proof:
-        if serving is None:
-            return Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
-        return Prover(serving_target(client, serving, plan.gates.min_gpu_share), QUICK_TOKENS).prove(report)
 
-    def explain(container: str) -> tuple[Cause | None, str]:
-        found = inspect(client, container)
-        log = containers.logs(client, container, tail=LOG_LINES)
-        issues = load_issues(overlays)
-        return likely_cause(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues), log
+def bind(to: Binding) -> Hands:
+    client = to.client
+
+    def prove(container: str, gates: Gates) -> Proof:
+        fresh = container.endswith(CANDIDATE)
+        target = target_of(client, container, gates, to.predicted if fresh else None)
+        return Prover(target, PROOF_TOKENS, fresh=fresh).prove(to.report)
+
+    def settled(container: str, seconds: float) -> Verdict:
+        if to.gates is None:
+            raise InternalError("a server is watched without gates", hint="report it", code="bug")
+        verdict = settle(target_of(client, container, to.gates, None), seconds)
+        to.report(verdict)
+        return verdict
+
+    def create(name: str, spec: ContainerSpec) -> str:
+        return containers.create(client, name, self_describing(spec, to.gates) if to.gates else spec)
 
     return Hands(
-        create=lambda name, spec: containers.create(client, name, spec),
+        create=create,
         start=lambda name: containers.start(client, name),
-        stop=lambda name, seconds: containers.stop(client, name, seconds),
-        remove=lambda name: _remove_ours(client, plan.deployment, name),
+        stop=lambda name: containers.stop(client, name, STOP_SECONDS),
+        remove=lambda name: _remove_ours(client, to.deployment, name),
         rename=lambda name, new: containers.rename(client, name, new),
         set_restart=lambda name, policy: containers.set_restart(client, name, policy),
         prove=prove,
-        still_serves=still_serves,
-        explain=explain,
-        keep_evidence=lambda log: state.keep_evidence(_revision(plan), log),
+        settle=settled,
+        pin=_pin,
+        remember=to.journal.remember,
+        collect=lambda keep: collect_deployment(
+            client, to.deployment, keep, to.state, to.report, lock_dir=to.settings.lock_dir
+        ),
+        look=lambda: look(client, to.deployment),
+        explain=lambda name: explain(client, name, to.settings.catalog_dirs),
+        keep_evidence=lambda what, name: _keep_evidence(to, what, name),
     )
+
+
+def look(client: docker.APIClient, deployment: str) -> list[ContainerFacts]:
+    """The deployment's containers, with their restart policies."""
+    found = []
+    for id_ in containers.labelled(client, LABEL + "name", deployment):
+        state = containers.inspect(client, id_)
+        if state is not None:
+            found.append(_as_facts(state))
+    return found
+
+
+def _as_facts(state: ContainerState) -> ContainerFacts:
+    return ContainerFacts(
+        id=state.id,
+        name=state.name,
+        state=state.state,
+        image=state.image,
+        labels=state.labels,
+        restart_policy=state.restart_policy,
+    )
+
+
+def explain(client: docker.APIClient, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
+    """The likely cause of a server's failure, and its log."""
+    found = inspect(client, container)
+    log = containers.logs(client, container, tail=LOG_LINES)
+    issues = load_issues(overlays)
+    return likely_cause(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues), log
+
+
+def _pin(step: PinModel) -> None:
+    from jetson_deploy.store.pinned import pin_manifest
+
+    pin_manifest(Path(step.store), parse_model_name(step.name), step.manifest_digest or "")
+
+
+def _keep_evidence(to: Binding, what: str, container: str) -> Path:
+    found = inspect(to.client, container)
+    files = {
+        "server.log": containers.logs(to.client, container, tail=LOG_LINES),
+        "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
+    }
+    revision = read_serving(_as_facts(found)).revision
+    kept = to.state.keep_evidence(revision, what, files)
+    if what == "server":
+        to.journal.evidence = str(kept)
+    return kept
 
 
 def _remove_ours(client: docker.APIClient, deployment: str, container: str) -> None:
@@ -74,37 +147,35 @@ def _remove_ours(client: docker.APIClient, deployment: str, container: str) -> N
         containers.remove(client, found.id, force=True)
 
 
-def plan_target(client: docker.APIClient, plan: Plan, container: str) -> Target:
-    """The questions that the plan demands of `container`."""
-    return Target(
-        client=OllamaClient(plan.endpoint, timeout=ANSWER_SECONDS),
-        container=container,
-        model=plan.model.name,
-        gates=plan.gates,
-        predicted=plan.model.predicted_tokens_per_second,
-        port=int(plan.endpoint.rsplit(":", 1)[1]),
-        inspect=lambda: inspect(client, container),
-        read_log=lambda: read_server_log(containers.logs(client, container, tail=LOG_LINES)),
-    )
+def target_of(client: docker.APIClient, container: str, gates: Gates, predicted: Speed | None) -> Target:
+    """The questions that `gates` demand of a container of ours; port and model are in its labels."""
+    serving = read_serving(_as_facts(inspect(client, container)))
+    return _target(client, serving, gates, predicted)
 
 
 def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
+    gates = Gates(
+        min_gpu_share=min_gpu_share,
+        accept_cpu=serving.accept_cpu,
+        floor_tokens_per_second=None,
+        expect_version=None,
+        expect_manifest_digest=serving.manifest_digest,
+    )
+    return _target(client, serving, gates, None)
+
+
+def _target(client: docker.APIClient, serving: Serving, gates: Gates, predicted: Speed | None) -> Target:
+    name = serving.container
     return Target(
         client=OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=ANSWER_SECONDS),
-        container=serving.container,
+        container=name,
         model=serving.model,
-        gates=Gates(
-            min_gpu_share=min_gpu_share,
-            accept_cpu=serving.accept_cpu,
-            floor_tokens_per_second=None,
-            expect_version=None,
-            expect_manifest_digest=serving.manifest_digest,
-        ),
-        predicted=None,
+        gates=gates,
+        predicted=predicted,
         port=serving.port,
-        inspect=lambda: inspect(client, serving.container),
-        read_log=lambda: read_server_log(containers.logs(client, serving.container, tail=LOG_LINES)),
+        inspect=lambda: inspect(client, name),
+        read_log=lambda: read_server_log(containers.logs(client, name, tail=LOG_LINES)),
     )
 
 
@@ -122,7 +193,3 @@ def inspect(client: docker.APIClient, container: str) -> ContainerState:
 
 def engine(settings: Settings) -> docker.APIClient:
     return connect(settings.docker_host)
-
-
-def _revision(plan: Plan) -> int:
-    return int(plan.container.rsplit("-", 1)[1])

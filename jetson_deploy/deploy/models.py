@@ -81,7 +81,7 @@ def _budget(root: Path, settings: Settings, catalog: Catalog, deployment: str) -
 
 def _serving(root: Path, settings: Settings, deployment: str) -> Serving | None:
     """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
-    if not acts_here(root, settings) or StateDirectory(settings.state_dir, deployment).read() is None:
+    if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
         return None
     from jetson_deploy.engine.answers import ask
 

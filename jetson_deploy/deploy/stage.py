@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from jetson_deploy.deploy.boundary import Border
 from jetson_deploy.deploy.shield import noticed
-from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deploy.state import BroughtModel, StateDirectory
 from jetson_deploy.errors import InterruptedRunError
 from jetson_deploy.events import Note, Reporter, StepFinished, StepStarted
 from jetson_deploy.names import parse_model_name, pinned
@@ -36,13 +38,13 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def stage(
-    steps: list[AnyStep],
+    steps: Sequence[AnyStep],
     client: docker.APIClient,
-    report: Reporter,
+    border: Border,
     settings: Settings,
     state: StateDirectory,
 ) -> Staged:
-    """Carry out the staging steps side by side; one that fails does not throw the other's progress away.
+    """Carry out the staging steps of `steps` side by side; one that fails does not throw the other's progress away.
 
     A failed image stops the model, whose journal keeps what arrived. A failed model lets the image go on to its end:
     the engine forgets a layer that is not complete. What was not here before goes into the state's record the
@@ -50,16 +52,16 @@ def stage(
     """
     jobs: dict[str, Callable[[], PulledImage | FetchResult]] = {}
     stops = {"image": threading.Event(), "model": threading.Event()}
-    for step in steps:
+    for number, step in enumerate(steps, 1):
         if isinstance(step, StageImage):
-            jobs["image"] = _image_job(step, client, report, stops["image"], settings, state)
+            jobs["image"] = _image_job(number, step, client, border, stops["image"], settings, state)
         elif isinstance(step, StageModel):
-            jobs["model"] = _model_job(step, report, stops["model"], settings, state)
+            jobs["model"] = _model_job(number, step, border, stops["model"], settings, state)
     if not jobs:
         return Staged(image=None, model=None)
     with noticed() as interrupted, ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
         futures = {key: pool.submit(job) for key, job in jobs.items()}
-        _wait(futures, stops, interrupted, report)
+        _wait(futures, stops, interrupted, border.report)
         if interrupted():
             raise InterruptedRunError(
                 "interrupted while staging; finished layers and all that arrived of the model are kept",
@@ -74,9 +76,10 @@ def stage(
 
 
 def _image_job(
+    number: int,
     step: StageImage,
     client: docker.APIClient,
-    report: Reporter,
+    border: Border,
     stop: threading.Event,
     settings: Settings,
     state: StateDirectory,
@@ -84,39 +87,67 @@ def _image_job(
     from jetson_deploy.engine.pull import pull_image
 
     def job() -> PulledImage:
-        with reported(report, "stage-image", f"image {step.reference}"):
-            pulled = pull_image(client, step.reference, report=report, stop=stop, stall_seconds=settings.stall_seconds)
-        state.add_image(pinned(step.reference, pulled.digest))
+        with border.around(number, "stage-image", f"image {step.reference}"), _brought_image(state, step.reference):
+            pulled = pull_image(
+                client, step.reference, report=border.report, stop=stop, stall_seconds=settings.stall_seconds
+            )
+            state.add_image(pinned(step.reference, pulled.digest))
         return pulled
 
     return job
 
 
 def _model_job(
-    step: StageModel, report: Reporter, stop: threading.Event, settings: Settings, state: StateDirectory
+    number: int, step: StageModel, border: Border, stop: threading.Event, settings: Settings, state: StateDirectory
 ) -> Callable[[], FetchResult]:
     from jetson_deploy.store.fetch import fetch_model
     from jetson_deploy.store.transfer.pace import pace_from
 
     def job() -> FetchResult:
-        with reported(report, "stage-model", f"model {step.name} into {step.store}"):
-            fetched = fetch_model(
+        what = f"model {step.name} into {step.store}"
+        with border.around(number, "stage-model", what), _brought_model(state, step):
+            return fetch_model(
                 parse_model_name(step.name),
                 store=Path(step.store),
                 registry=step.registry,
                 expected_digest=step.manifest_digest,
-                report=report,
+                report=border.report,
                 stop=stop,
                 mirrors=settings.mirrors,
                 credentials=settings.credentials,
                 pace=pace_from(settings),
                 stall_seconds=settings.stall_seconds,
             )
-        if not fetched.was_here:
-            state.add_model(step.name, step.store)
-        return fetched
 
     return job
+
+
+@contextlib.contextmanager
+def _brought_image(state: StateDirectory, reference: str) -> Iterator[None]:
+    """On record before it comes, so that a kill right after it came leaves no image that nobody removes."""
+    known = reference in state.brought().images
+    state.add_image(reference)
+    try:
+        yield
+    except BaseException:
+        if not known:
+            state.forget_image(reference)
+        raise
+    if not known and "@" not in reference:
+        state.forget_image(reference)  # on record by its digest now
+
+
+@contextlib.contextmanager
+def _brought_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
+    """As `_brought_image`. Only a model that is not here complete is staged."""
+    known = BroughtModel(step.name, step.store) in state.brought().models
+    state.add_model(step.name, step.store)
+    try:
+        yield
+    except BaseException:
+        if not known:
+            state.forget_model(BroughtModel(step.name, step.store))
+        raise
 
 
 class reported:  # noqa: N801 - used as a verb: `with reported(...)`

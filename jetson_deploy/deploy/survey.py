@@ -46,9 +46,11 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     if not live or facts.store is None:
         return facts
     from jetson_deploy.store.inventory import read_models
+    from jetson_deploy.store.pinned import pinned_models
 
-    models = read_models(Path(facts.store.path))
-    return msgspec.structs.replace(facts, store=msgspec.structs.replace(facts.store, models=models))
+    path = Path(facts.store.path)
+    seen = msgspec.structs.replace(facts.store, models=read_models(path), pinned=pinned_models(path))
+    return msgspec.structs.replace(facts, store=seen)
 
 
 def _engine(settings: Settings) -> EngineFacts:

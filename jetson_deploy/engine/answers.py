@@ -47,7 +47,7 @@ def ask(docker_host: str | None, *, timeout: float = ANSWER_SECONDS) -> EngineAn
     `problem` is `absent`, `permission`, `hung` or a text; the other fields then are None.
     `timeout` in seconds is for each question.
     """
-    connection = _plain_connection(docker_host, timeout)
+    connection = plain_connection(docker_host, timeout)
     if connection is None:
         return _through_sdk(docker_host or "", timeout)
     try:
@@ -62,7 +62,8 @@ class _RefusedError(Exception):
     """The engine answered, and the answer is no."""
 
 
-def _plain_connection(docker_host: str | None, timeout: float) -> http.client.HTTPConnection | None:
+def plain_connection(docker_host: str | None, timeout: float) -> http.client.HTTPConnection | None:
+    """None: a host that only the SDK reaches (TLS, SSH). `timeout` in seconds is for each wait."""
     parts = urlsplit(docker_host or f"unix://{_DEFAULT_SOCKET}")
     if parts.scheme == "unix":
         return UnixConnection(parts.netloc + parts.path or _DEFAULT_SOCKET, timeout)

@@ -80,6 +80,13 @@ def inspect(client: docker.APIClient, name: str) -> ContainerState | None:
     return as_state(answer)
 
 
+def labelled(client: docker.APIClient, label: str, value: str) -> list[str]:
+    """Ids of all containers, running or not, that carry the label with that value."""
+    with told_as_ours("asking for the containers"):
+        found = client.containers(all=True, filters={"label": f"{label}={value}"})
+    return [str(c["Id"]) for c in found]
+
+
 def logs(client: docker.APIClient, name: str, tail: int = 400) -> str:
     """The last `tail` lines of stdout and stderr, at most the last 256 KiB of them.
 

@@ -9,7 +9,7 @@ import msgspec
 
 from jetson_deploy import __version__
 from jetson_deploy.catalog.entries import L4tLine
-from jetson_deploy.plan.plan import ImageChoice, ModelChoice
+from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice
 from jetson_deploy.plan.request import Wanted
 from jetson_deploy.plan.serving import LABEL
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
@@ -22,7 +22,10 @@ IDENTITY = (
 LEAST_OLLAMA = "0.5.13"
 """The first that reads OLLAMA_CONTEXT_LENGTH (notes: Ollama); an older one would serve 2048 tokens whatever is set."""
 STORE_IN_CONTAINER = "/models"
+MANIFESTS_IN_CONTAINER = f"{STORE_IN_CONTAINER}/manifests"
 HOME_IN_CONTAINER = "/home/ollama"
+PINNED = ".jetson-deploy/pinned"
+"""Below the store (store/layout.py `StorePaths.pinned`): one tree of manifests for each digest."""
 
 
 def container_spec(
@@ -62,7 +65,40 @@ def container_spec(
 def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
     """The same spec with an image reference and a manifest digest that were not known when it was made."""
     labels = {**spec.labels, LABEL + "image": image, LABEL + "model-digest": model_digest}
-    return _stamped(msgspec.structs.replace(spec, image=image, labels=labels))
+    mounts = _mounts(spec.labels[LABEL + "store"], model_digest or None)
+    return _stamped(msgspec.structs.replace(spec, image=image, mounts=mounts, labels=labels))
+
+
+def self_describing(spec: ContainerSpec, gates: Gates) -> ContainerSpec:
+    """With itself and its gates among the labels: a lost state file is rebuilt from the containers alone."""
+    bare = msgspec.json.encode(msgspec.structs.replace(spec, labels={})).decode()
+    labels = {**spec.labels, LABEL + "spec": bare, LABEL + "gates": msgspec.json.encode(gates).decode()}
+    return msgspec.structs.replace(spec, labels=labels)
+
+
+def described(labels: dict[str, str]) -> tuple[ContainerSpec | None, Gates | None]:
+    """What `self_describing` wrote, None where it is missing or damaged."""
+    own = {k: v for k, v in labels.items() if k.startswith(LABEL) and k not in (LABEL + "spec", LABEL + "gates")}
+    try:
+        spec = msgspec.json.decode(labels[LABEL + "spec"], type=ContainerSpec)
+        return msgspec.structs.replace(spec, labels=own), msgspec.json.decode(labels[LABEL + "gates"], type=Gates)
+    except (KeyError, msgspec.MsgspecError):
+        return None, None
+
+
+def renumbered(spec: ContainerSpec, revision: int) -> ContainerSpec:
+    """The same spec for another revision."""
+    return msgspec.structs.replace(spec, labels={**spec.labels, LABEL + "revision": str(revision)})
+
+
+def _mounts(store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
+    """The store, and over its manifests the one that was pinned: a tag that is moved, fetched anew or removed in
+    the store changes nothing for what serves, and two revisions of one tag stay apart."""
+    whole = MountSpec(source=store, target=STORE_IN_CONTAINER, read_only=True)
+    if manifest_digest is None:
+        return (whole,)
+    pinned = MountSpec(source=f"{store}/{PINNED}/{manifest_digest}", target=MANIFESTS_IN_CONTAINER, read_only=True)
+    return (whole, pinned)
 
 
 def _stamped(spec: ContainerSpec) -> ContainerSpec:
@@ -80,7 +116,7 @@ def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, li
         entrypoint=("ollama",),
         command=("serve",),
         environment=_environment(wanted, image, model, line),
-        mounts=(MountSpec(source=store, target=STORE_IN_CONTAINER, read_only=True),),
+        mounts=_mounts(store, model.manifest_digest),
         # The server needs a writable HOME for its key; some images link /root/.ollama to a missing mount.
         tmpfs={HOME_IN_CONTAINER: "rw,nosuid,nodev,size=64m,mode=0700"},
         # --gpus is refused by the csv mode of Jetson's container toolkit.

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.errors import PreflightError, UnhealthyError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
+from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.model import check_wanted, choose_model
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice, Plan, Speed
+from jetson_deploy.plan.plan import CreateContainer, ImageChoice, ModelChoice, Plan
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.request import Request, Wanted, settle
+from jetson_deploy.plan.revisions import State
 from jetson_deploy.plan.serving import LABEL, Serving, container_name, find_serving, next_revision
+from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.steps import steps_from
 
 
-def make_plan(facts: HostFacts, request: Request, catalog: Catalog) -> Plan:
-    """Decide everything. Raises the first refusal, with numbers: nothing has been changed by then."""
+def make_plan(facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None) -> Plan:
+    """Decide everything. Raises the first refusal, with numbers: nothing has been changed by then.
+
+    `state`: what is on record of the deployment; None: nothing.
+    """
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
     check_wanted(catalog, wanted)
     preflight.check_jetson(facts)
     model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving))
     preflight.check_engine(facts)
-    revision = next_revision(facts.engine, wanted.name)
+    revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
     preflight.check_names(facts, wanted, container_name(wanted.name, revision))
     preflight.check_port(facts, wanted, serving)
     preflight.check_disks(facts, image, model, catalog.limits)
-    return _plan(facts, wanted, catalog, serving, model, image, revision)
+    plan = _plan(facts, wanted, catalog, serving, model, image, revision)
+    if not wanted.force:
+        check_not_failed_before(plan, state)
+    return plan
+
+
+def check_not_failed_before(plan: Plan, state: State | None) -> None:
+    """A spec whose proof failed would fail again, at the price of another interruption. Raises UnhealthyError."""
+    if not any(isinstance(step, CreateContainer) for step in plan.steps):
+        return
+    same = [r for r in state.revisions if r.spec_hash == plan.spec.labels[LABEL + "spec-hash"]] if state else []
+    if same and same[-1].outcome == "failed":
+        raise UnhealthyError(
+            f"this very deployment was tried before, as revision {same[-1].number}, and failed: {same[-1].reason}",
+            hint="remove the cause, then try it again with --force; or ask for something else",
+            code="failed-before",
+            details=(f"evidence in {same[-1].evidence}",) if same[-1].evidence else (),
+        )
 
 
 def _plan(
@@ -45,8 +68,10 @@ def _plan(
     spec = container_spec(
         wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
     )
-    gates = _gates(wanted, catalog, model, image)
+    gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.spec_hash == spec.labels[LABEL + "spec-hash"]
+    if same and preflight.pin_lost(facts, model):
+        same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
     return Plan(
@@ -64,25 +89,8 @@ def _plan(
         warnings=tuple(warnings(facts, catalog, wanted, image, model)),
         assumptions=tuple(assumptions(facts, catalog, image, model)),
         steps=steps,
+        sources=sources(wanted, serving, model, store),
     )
-
-
-def _gates(wanted: Wanted, catalog: Catalog, model: ModelChoice, image: ImageChoice) -> Gates:
-    return Gates(
-        min_gpu_share=catalog.limits["gpu_share_gate"].value,
-        accept_cpu=wanted.accept_cpu,
-        floor_tokens_per_second=_floor(catalog, model.predicted_tokens_per_second),
-        expect_version=image.ollama_reported,
-        expect_manifest_digest=model.manifest_digest,
-    )
-
-
-def _floor(catalog: Catalog, speed: Speed | None) -> float | None:
-    """Below this share of the roofline the GPU is most likely not used."""
-    if speed is None:
-        return None
-    limits = catalog.limits
-    return round(speed.high / limits["efficiency_high"].value * limits["cpu_suspicion_share"].value, 2)
 
 
 def _store(facts: HostFacts) -> str:

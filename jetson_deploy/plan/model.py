@@ -301,7 +301,9 @@ def check_wanted(catalog: Catalog, request: Wanted) -> None:
         ("--parallel", request.parallel, 1, 64),
     ):
         if value is not None and not low <= value <= high:
-            raise UsageError(f"{name} {value} is out of range", hint=f"give {low} to {high}", code="out-of-range")
+            source = request.sources.get(name.strip("-"), name)
+            said = f"{name} {value}" if source == name else f"{name.strip('-')} {value} ({source})"
+            raise UsageError(f"{said} is out of range", hint=f"give {low} to {high}", code="out-of-range")
 
 
 def _smaller(budget: Budget, family: ModelFamily, size: ModelSize, image: ImageChoice, name: str) -> str:

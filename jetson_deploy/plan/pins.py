@@ -7,7 +7,7 @@ import msgspec
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import pinned
 from jetson_deploy.plan.container import repinned
-from jetson_deploy.plan.plan import AnyStep, CreateContainer, Gates, ImageChoice, ModelChoice, Plan, Prove
+from jetson_deploy.plan.plan import AnyStep, CreateContainer, Gates, ImageChoice, ModelChoice, PinModel, Plan, Prove
 from jetson_deploy.plan.serving import Serving
 from jetson_deploy.spec import ContainerSpec
 
@@ -51,4 +51,6 @@ def pinned_by_staging(plan: Plan, image_digest: str | None, manifest_digest: str
 def _repinned(step: AnyStep, spec: ContainerSpec, gates: Gates) -> AnyStep:
     if isinstance(step, CreateContainer):
         return msgspec.structs.replace(step, spec=spec)
+    if isinstance(step, PinModel):
+        return msgspec.structs.replace(step, manifest_digest=gates.expect_manifest_digest)
     return msgspec.structs.replace(step, gates=gates) if isinstance(step, Prove) else step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,7 @@ class ImageChoice(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes: int | None
     advisories: tuple[str, ...]
     architecture: str
+    """Empty: whatever it is, it ran here before."""
     jetson_jetpack: bool
     """Upstream's image: it cannot see the host's L4T and must be told."""
     rejected: tuple[RejectedImage, ...]
@@ -77,6 +78,8 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     """Below it the deployment fails; None: no prediction, nothing judged."""
     expect_version: str | None
     expect_manifest_digest: str | None
+    stability_seconds: float = 0.0
+    """So long a proven server is watched before it replaces the old one."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
@@ -94,6 +97,14 @@ class StageModel(Step, frozen=True, kw_only=True, tag="stage-model"):
     store: str
     manifest_digest: str | None
     download_bytes: int
+
+
+class PinModel(Step, frozen=True, kw_only=True, tag="pin-model"):
+    """Keep the manifest where the tag cannot be moved away under the deployment."""
+
+    name: str
+    store: str
+    manifest_digest: str | None
 
 
 class RemoveContainer(Step, frozen=True, kw_only=True, tag="remove-container"):
@@ -120,15 +131,54 @@ class Prove(Step, frozen=True, kw_only=True, tag="prove"):
     gates: Gates
 
 
-class Commit(Step, frozen=True, kw_only=True, tag="commit"):
-    """Restart policy `always`, state file, and the replaced container removed."""
+class Settle(Step, frozen=True, kw_only=True, tag="settle"):
+    """Watch the proven server for a while before the old one is let go."""
 
     container: str
-    replaces: str | None
+    seconds: float
+
+
+class SetRestart(Step, frozen=True, kw_only=True, tag="set-restart"):
+    """What the engine does with the container when it starts itself. `always` on a candidate is the commit."""
+
+    container: str
+    policy: Literal["always", "no"]
+    why: str
+
+
+class RenameContainer(Step, frozen=True, kw_only=True, tag="rename-container"):
+    container: str
+    name: str
+
+
+class Remember(Step, frozen=True, kw_only=True, tag="remember"):
+    """Write into the state file: before the cutover what is intended, after it what serves."""
+
+    what: Literal["intent", "proof", "revision", "undone"]
+    container: str
+
+
+class Collect(Step, frozen=True, kw_only=True, tag="collect"):
+    """Remove what neither the revision that serves nor the one before needs, where we brought it."""
+
+    keep: tuple[str, ...]
+    """Containers that stay."""
 
 
 AnyStep: TypeAlias = (
-    StageImage | StageModel | RemoveContainer | CreateContainer | StopContainer | StartContainer | Prove | Commit
+    StageImage
+    | StageModel
+    | PinModel
+    | RemoveContainer
+    | Remember
+    | CreateContainer
+    | StopContainer
+    | StartContainer
+    | Prove
+    | Settle
+    | SetRestart
+    | RenameContainer
+    | Collect
 )
 
 
@@ -149,3 +199,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="j
     assumptions: tuple[str, ...]
     steps: tuple[AnyStep, ...]
     """Empty: the host is already as requested."""
+    sources: dict[str, str] = {}
+    """What was asked for → where that was said: `--port`, a variable, `jetson-deploy.yaml:7`, deployed, default."""

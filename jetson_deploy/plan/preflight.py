@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.catalog.entries import Constant
 from jetson_deploy.errors import PreflightError, ResourceError
-from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts
+from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts, ModelFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice
 from jetson_deploy.plan.request import Wanted
@@ -137,10 +137,28 @@ def _room(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str =
 
 def model_staged(facts: HostFacts, model: ModelChoice) -> bool:
     """The store holds the model completely, under the digest that is pinned (any digest if none is)."""
+    pin = _pin(facts, model)
+    if pin is not None and pin.complete:
+        return True  # wherever the tag was moved to
     for found in (facts.store.models or ()) if facts.store else ():
         if found.name == model.name and found.complete:
             return model.manifest_digest in (None, found.manifest_digest)
     return False
+
+
+def model_pinned(facts: HostFacts, model: ModelChoice) -> bool:
+    """The store keeps this very manifest apart from its tag, for the deployment's container to see."""
+    return _pin(facts, model) is not None
+
+
+def pin_lost(facts: HostFacts, model: ModelChoice) -> bool:
+    """Somebody looked, and the manifest of a deployment is not there any more."""
+    return facts.store is not None and facts.store.pinned is not None and not model_pinned(facts, model)
+
+
+def _pin(facts: HostFacts, model: ModelChoice) -> ModelFacts | None:
+    pins = (facts.store.pinned or ()) if facts.store else ()
+    return next((p for p in pins if (p.name, p.manifest_digest) == (model.name, model.manifest_digest)), None)
 
 
 def image_staged(facts: HostFacts, image: ImageChoice) -> bool:

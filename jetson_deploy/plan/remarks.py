@@ -5,6 +5,7 @@ from __future__ import annotations
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import check_image_reference
+from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.plan import ImageChoice, ModelChoice
 from jetson_deploy.plan.preflight import engine_warnings
 from jetson_deploy.plan.request import Wanted
@@ -27,6 +28,7 @@ def warnings(facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageCho
             f"the image's Ollama has {len(image.advisories)} known advisories ({', '.join(image.advisories[:3])}…): "
             "it listens on loopback only and sees the store read-only; --image-policy secure prefers one with fewer"
         )
+    found += weaker_gates(wanted, catalog, model)
     if wanted.accept_cpu:
         found.append("a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment")
     return found

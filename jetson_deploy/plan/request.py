@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.settings import OLLAMA_PORT
+from jetson_deploy.plan.watching import WatchWishes
+from jetson_deploy.settings import OLLAMA_PORT, STABILITY_SECONDS
 
 if TYPE_CHECKING:
     from jetson_deploy.plan.serving import Serving
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """Flags. None means: keep what is deployed, else choose for me."""
+    """Flags, variables and the file. None means: keep what is deployed, else choose for me."""
 
     name: str = "default"
     """Deployment."""
@@ -32,7 +33,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     simulated: str | None = None
     """A rehearsal's words for what is not real."""
     force: bool = False
-    """Replace the deployment even when nothing differs."""
+    """Replace the deployment even when nothing differs, and try again what failed before."""
+    stability_seconds: float = STABILITY_SECONDS
+    """So long a proven server is watched before the old one is let go."""
+    min_gpu_share: float | None = None
+    """Gate; None: the catalog's."""
+    min_tokens_per_second: float | None = None
+    """Gate; None: what the prediction demands."""
+    watch: WatchWishes | None = None
+    """None: nothing was said about the watcher."""
+    sources: dict[str, str] = {}
+    """Key → where it was said, of what is not None."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +61,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     image_registry: str | None
     simulated: str | None
     force: bool
+    stability_seconds: float
+    min_gpu_share: float | None
+    min_tokens_per_second: float | None
+    sources: dict[str, str]
 
 
 def _first(asked: int | None, deployed: int | None, default: int) -> int:
@@ -72,4 +87,8 @@ def settle(request: Request, serving: Serving | None) -> Wanted:
         image_registry=request.image_registry,
         simulated=request.simulated,
         force=request.force,
+        stability_seconds=request.stability_seconds,
+        min_gpu_share=request.min_gpu_share,
+        min_tokens_per_second=request.min_tokens_per_second,
+        sources=request.sources,
     )

@@ -73,21 +73,28 @@ def ours(engine: EngineFacts | None, deployment: str) -> list[ContainerFacts]:
     if engine is None:
         return []
     mine = [c for c in engine.containers if c.labels.get(LABEL + "name") == deployment]
-    return sorted(mine, key=lambda c: -_number(c.labels, "revision"))
+    return sorted(mine, key=lambda c: -number_label(c.labels, "revision"))
 
 
 def find_serving(engine: EngineFacts | None, deployment: str) -> Serving | None:
     """The newest committed container of the deployment, or None."""
     for container in ours(engine, deployment):
         if not container.name.endswith(CANDIDATE):
-            return _read(container)
+            return read_serving(container)
     return None
 
 
+def find_previous(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> ContainerFacts | None:
+    """The stopped container of the revision before: it keeps its image from being pruned, and can be gone back to."""
+    committed = [c for c in ours(engine, deployment) if not c.name.endswith(CANDIDATE)]
+    return next((c for c in committed if serving is not None and c.id != serving.container_id), None)
+
+
 def leftovers(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> list[ContainerFacts]:
-    """Ours, but not the deployment: candidates and replaced revisions of interrupted runs."""
-    keep = serving.container_id if serving else None
-    return [c for c in ours(engine, deployment) if c.id != keep]
+    """Ours, but neither the deployment nor the one before: candidates and old revisions of interrupted runs."""
+    previous = find_previous(engine, deployment, serving)
+    keep = {serving.container_id if serving else None, previous.id if previous else None}
+    return [c for c in ours(engine, deployment) if c.id not in keep]
 
 
 def deployment_names(engine: EngineFacts | None) -> list[str]:
@@ -104,34 +111,40 @@ def last_store(engine: EngineFacts | None, deployment: str) -> str | None:
     return next(filter(None, stores), None)
 
 
-def next_revision(engine: EngineFacts | None, deployment: str) -> int:
-    return 1 + max((_number(c.labels, "revision") for c in ours(engine, deployment)), default=0)
+def next_revision(engine: EngineFacts | None, deployment: str, last: int = 0) -> int:
+    """`last`: the highest number on record; numbers are not used twice."""
+    return 1 + max([last, *(number_label(c.labels, "revision") for c in ours(engine, deployment))])
 
 
-def _read(container: ContainerFacts) -> Serving:
+def revision_of(container: ContainerFacts) -> int:
+    return number_label(container.labels, "revision")
+
+
+def read_serving(container: ContainerFacts) -> Serving:
+    """A container of ours, by its labels."""
     labels = container.labels
     return Serving(
         container=container.name,
         container_id=container.id,
         state=container.state,
-        revision=_number(labels, "revision"),
+        revision=number_label(labels, "revision"),
         spec_hash=labels.get(LABEL + "spec-hash", ""),
         model=labels.get(LABEL + "model", ""),
         manifest_digest=labels.get(LABEL + "model-digest") or None,
         image=labels.get(LABEL + "image", container.image),
         store=labels.get(LABEL + "store", ""),
-        port=_number(labels, "port"),
-        context_tokens=_number(labels, "context"),
-        parallel=_number(labels, "parallel"),
+        port=number_label(labels, "port"),
+        context_tokens=number_label(labels, "context"),
+        parallel=number_label(labels, "parallel"),
         kv_cache_type=labels.get(LABEL + "kv-cache-type", "f16"),
         accept_cpu=labels.get(LABEL + "accept-cpu") == "true",
         image_policy=labels.get(LABEL + "image-policy", "dustynv"),
-        need_bytes=_number(labels, "need-bytes"),
-        free_bytes_before=_number(labels, "free-bytes"),
+        need_bytes=number_label(labels, "need-bytes"),
+        free_bytes_before=number_label(labels, "free-bytes"),
         simulated=labels.get(LABEL + "simulated") or None,
     )
 
 
-def _number(labels: dict[str, str], key: str) -> int:
+def number_label(labels: dict[str, str], key: str) -> int:
     text = labels.get(LABEL + key, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import msgspec
 
 from jetson_deploy.rehearsal.namespace import Namespace
-from jetson_deploy.rehearsal.processes import Daemon, end_all, start
+from jetson_deploy.rehearsal.processes import Daemon, end_all, kill_trees, running, start
 
 PROGRAM = "dockerd"
+SHIMS = ("containerd-shim-runc-v2", "/usr/bin/containerd-shim-runc-v2")
+"""As Debian's and as Docker's own packages start them."""
 SHIM = """#!/bin/sh
 # Stands in for nvidia-container-runtime: there is no GPU to hand over, so it only runs runc.
 exec "$(command -v runc || echo /usr/sbin/runc)" "$@"
@@ -51,8 +54,23 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     def stop(self) -> None:
         """End it and unmount what it leaves behind."""
         end_all(self.directory, PROGRAM)
+        self._unmount(self.directory)
+
+    def cut_power(self) -> None:
+        """What a power cut does: dockerd, containerd, shims and every container's processes die in one moment, and
+        what is on a tmpfs is gone. Only what is on the disk is found by the next `start`.
+        """
+        # Shims are no children of containerd: they are found by their own command line.
+        kill_trees([pid for word in (PROGRAM, "containerd", *SHIMS) for pid in running(self.directory, word)])
+        self._unmount(self.directory / "data")
+        self._unmount(self.directory / "exec")
+        shutil.rmtree(self.directory / "exec", ignore_errors=True)
+        for name in ("docker.pid", self.socket.name):
+            (self.directory / name).unlink(missing_ok=True)
+
+    def _unmount(self, below: Path) -> None:
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-        for mount in sorted((m for m in mounts if m.startswith(f"{self.directory}/")), reverse=True):
+        for mount in sorted((m for m in mounts if f"{m}/".startswith(f"{below}/")), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
 
     def _command(self) -> list[str]:

@@ -104,8 +104,13 @@ class Session:
             self.stop()
             raise
 
-    def fill(self, model: str | None, report: Reporter, *, program: Program = "ollama") -> Filled:
-        """Ask the product for its plan, and put stand-ins under the very names that it picked."""
+    def fill(
+        self, model: str | None, report: Reporter, *, program: Program = "ollama", gguf: Path | None = None
+    ) -> Filled:
+        """Ask the product for its plan, and put stand-ins under the very names that it picked.
+
+        `gguf`: other weights than SmolLM2.
+        """
         plan = self._plan(model)
         reference = check_image_reference(plan.image.reference)
         name, tag = reference.name, reference.tag or "latest"
@@ -114,7 +119,7 @@ class Session:
         digest, size = make_image(self.directory / "image", ollama_binary(report), label, program=program)
         family, _, size_tag = plan.model.name.partition(":")
         entry = self._catalog().models[family].sizes[size_tag]
-        made = make_model(self.directory / "model", weights(), rehearsal_blobs(), plan.model.name, entry)
+        made = make_model(self.directory / "model", gguf or weights(), rehearsal_blobs(), plan.model.name, entry)
         for bundle in ("image", "model"):
             self.registry.push(self.directory / bundle)
             shutil.rmtree(self.directory / bundle)
@@ -153,6 +158,8 @@ class Session:
             "JETSON_DEPLOY_CATALOG": ":".join(map(str, (*_user_overlays(), self.directory / "catalog"))),
             "JETSON_DEPLOY_STATE_DIR": str(self.directory / "state"),
             "JETSON_DEPLOY_LOCK_DIR": str(self.directory / "lock"),
+            # There is one board, and it is waited for by a person.
+            "JETSON_DEPLOY_STABILITY_SECONDS": os.environ.get("JETSON_DEPLOY_STABILITY_SECONDS", "1"),
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
         }
 
@@ -163,8 +170,18 @@ class Session:
         self._engine_pid = self.engine.start()
         self._remember()
 
+    def cut_power(self) -> None:
+        """The board goes dark: engine and containers die at once, and what lies in memory is gone."""
+        self.engine.cut_power()
+        shutil.rmtree(self.directory / "lock", ignore_errors=True)
+
     def stop_registry(self) -> None:
         self.registry.stop()
+
+    def start_registry(self) -> None:
+        """Again, with what it holds."""
+        self._registry_pid = self.registry.start()
+        self._remember()
 
     def stop(self) -> None:
         """End everything that this rehearsal started, in any state of it; nothing that somebody else made."""

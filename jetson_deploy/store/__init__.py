@@ -24,6 +24,9 @@ Where each promise is kept (a test holds the names):
 - a tag that moved is refused: fetch:_Manifests.find
 - one writer per store: lock:store_lock
 - nothing is removed that somebody needs: upkeep.unneeded:find_unneeded
+- a pinned manifest appears whole, and is mended in the directory that is mounted: pinned:pin_manifest
+- what a pin needs is needed: upkeep.unneeded:pinned_blobs
+- a manifest is off the disk only when its blobs are: upkeep.let_go:let_go
 - a bundle is refused before anything of it is believed: bundle.bundle:read_bundle
 - a server sends only blobs that a manifest here names: serve.served:ServedStore.open_blob
 """

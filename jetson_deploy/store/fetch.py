@@ -18,7 +18,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName, check_registry_address, shown
 from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.interrupt import Ending
-from jetson_deploy.store.inventory import read_manifest
+from jetson_deploy.store.kept import manifest_here
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest
@@ -109,9 +109,8 @@ class _Manifests:
         self._report, self._stop, self._sleep = report, stop, sleep
 
     def find(self, paths: StorePaths, pinned: str | None) -> bytes:
-        """The one that is here when it is the pinned one, else a mirror's when it is, else the registry's."""
-        here = read_manifest(paths, self._name)
-        if here is not None and manifest_digest(here) == pinned:
+        """The pinned one where it is here, under its tag or apart from it, else a mirror's, else the registry's."""
+        if pinned is not None and (here := manifest_here(paths, self._name, pinned)) is not None:
             return here
         if pinned is not None and (raw := self._from_mirrors(pinned)) is not None:
             return raw

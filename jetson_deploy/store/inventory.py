@@ -31,21 +31,32 @@ _KINDS = {
 
 
 class FoundManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies at a manifest's depth below `manifests/`, or a directory above it that cannot be listed."""
+    """What lies at a manifest's depth below `manifests/`, or a directory above it that cannot be listed.
+
+    Or below a pinned tree, where it is looked at as well.
+    """
 
     path: str
-    """Below `manifests/`; what cannot be printed is escaped."""
+    """Below `manifests/`, a pinned one's below the store; what cannot be printed is escaped."""
     name: ModelName | None
     """None: the path spells no model's name."""
     raw: bytes = b""
     manifest: Manifest | None = None
     problem: str | None = None
     """Why it cannot be used; None: `manifest` is there."""
+    pinned: str | None = None
+    """The digest under which it is pinned; None: it lies under its tag."""
 
     @property
     def label(self) -> str:
         """The model's name, else the path."""
-        return self.name.short if self.name else self.path
+        if self.name is None:
+            return self.path
+        return f"{self.name.short} (pinned {self.pinned[:12]})" if self.pinned else self.name.short
+
+    @property
+    def below_store(self) -> str:
+        return self.path if self.pinned else f"manifests/{self.path}"
 
 
 class BlobFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +86,12 @@ def read_models(store: Path) -> tuple[ModelFacts, ...]:
 
 def find_manifests(paths: StorePaths) -> tuple[FoundManifest, ...]:
     """Everything at a manifest's depth, whether it can be used or not. Files at another depth are nobody's."""
-    return tuple(_found(paths, parts, problem) for parts, problem in _walk(paths.manifests, 4))
+    return tuple(_found(paths, parts, problem) for parts, problem in walk(paths.manifests, 4))
 
 
 def manifest_names(paths: StorePaths) -> list[ModelName]:
     """Names of all files at a manifest's depth that are spelled as model names."""
-    return [name for parts, _ in _walk(paths.manifests, 4) if (name := _name(parts)) is not None]
+    return [name for parts, _ in walk(paths.manifests, 4) if (name := name_of(parts)) is not None]
 
 
 def blob_files(paths: StorePaths) -> tuple[BlobFile, ...]:
@@ -144,7 +155,7 @@ def printable(text: str) -> str:
     return escaped if len(escaped) <= _SHOWN else escaped[:_SHOWN] + "…"
 
 
-def _walk(directory: Path, depth: int) -> Iterator[tuple[tuple[str, ...], str | None]]:
+def walk(directory: Path, depth: int) -> Iterator[tuple[tuple[str, ...], str | None]]:
     """Path parts of everything at `depth`, and of the directories above that cannot be listed, with the reason."""
     try:
         entries = sorted(entry.name for entry in os.scandir(directory))
@@ -157,10 +168,10 @@ def _walk(directory: Path, depth: int) -> Iterator[tuple[tuple[str, ...], str | 
         if depth == 1:
             yield (entry,), None
         else:
-            yield from (((entry, *rest), problem) for rest, problem in _walk(directory / entry, depth - 1))
+            yield from (((entry, *rest), problem) for rest, problem in walk(directory / entry, depth - 1))
 
 
-def _name(parts: tuple[str, ...]) -> ModelName | None:
+def name_of(parts: tuple[str, ...]) -> ModelName | None:
     if len(parts) != 4:
         return None
     host, namespace, model, tag = parts
@@ -172,7 +183,7 @@ def _name(parts: tuple[str, ...]) -> ModelName | None:
 
 
 def _found(paths: StorePaths, parts: tuple[str, ...], problem: str | None) -> FoundManifest:
-    path, name = printable("/".join(parts)) or ".", _name(parts)
+    path, name = printable("/".join(parts)) or ".", name_of(parts)
     what = name.short if name else path
     raw = problem or read_small(paths.manifests.joinpath(*parts), MANIFEST_BYTES)
     if isinstance(raw, str):

@@ -2,7 +2,7 @@
 
     <store>/blobs/sha256-<64 hex>
     <store>/manifests/<host>/<namespace>/<model>/<tag>
-    <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/, partial/, kept/
+    <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/, partial/, kept/, pinned/, dropped/
 
 Ollama deletes what it does not know in `blobs/`, and lists or chokes on what it does not know in
 `manifests/` (recorded: contract/README), so nothing unfinished is ever written there.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -59,6 +60,18 @@ class StorePaths(msgspec.Struct, frozen=True):
     def kept(self) -> Path:
         """Manifests that were replaced under their name, by the 64 hex digits of their digest."""
         return self.own / "kept"
+
+    @property
+    def pinned(self) -> Path:
+        """Trees of manifests that deployments see instead of `manifests/`: <digest>/<host>/<namespace>/<model>/<tag>.
+
+        plan/container.py mounts them by this very name."""
+        return self.own / "pinned"
+
+    @property
+    def dropped(self) -> Path:
+        """Manifests that nobody needs any more, until the blobs are removed that only they needed."""
+        return self.own / "dropped"
 
     @property
     def lock(self) -> Path:
@@ -213,6 +226,14 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_whatever(path: Path) -> None:
+    """A file, a link, or a directory with all that is in it. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_empty_parents(path: Path, top: Path) -> None:

@@ -13,7 +13,7 @@ from jetson_deploy.errors import LockedError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.store.disk_trouble import store_trouble
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.layout import FILE_MODE, StorePaths, set_mode_and_owner
+from jetson_deploy.store.layout import FILE_MODE, StorePaths, remove_whatever, set_mode_and_owner
 
 POLL_SECONDS = 0.1
 
@@ -71,6 +71,6 @@ def _remove_leftovers(paths: StorePaths) -> None:
     """Holding the lock means that no living run owns anything in there."""
     try:
         for leftover in paths.temporary.iterdir():
-            leftover.unlink()
+            remove_whatever(leftover)
     except OSError as error:
         raise store_trouble(error, paths.root) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from jetson_deploy.deploy.boundary import Border
 from jetson_deploy.deploy.stage import stage
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.engine.connect import connect
@@ -22,7 +23,7 @@ def main() -> None:
     client = connect(host)
     state = StateDirectory(Path(store).parent, "state")
     for some in [steps] if how == "together" else [steps[:1], steps[1:]]:
-        stage(some, client, silent, Settings(), state)
+        stage(some, client, Border(run="up", crash_at=None, report=silent), Settings(), state)
     client.close()
 
 

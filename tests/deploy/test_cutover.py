@@ -1,260 +1,305 @@
-"""The cutover with hands that write down what they were told; every failure must leave the host as it was."""
+"""The cutover on a small engine that writes down what it was told; every failure must leave the host as it was."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
+from small_engine import GOOD, ON_CPU, SmallEngine, journal_of
 
-from jetson_deploy.deploy.cutover import Hands, cut_over, remove_leftovers
+from jetson_deploy.deploy.boundary import Border
+from jetson_deploy.deploy.carry_out import Hands
+from jetson_deploy.deploy.cutover import cut_over
+from jetson_deploy.deploy.journal import Journal
+from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.verify import Proof
 from jetson_deploy.errors import (
     InterruptedRunError,
+    JetsonDeployError,
     NeedsAttentionError,
     PreflightError,
     ResourceError,
     RolledBackError,
     UnhealthyError,
 )
-from jetson_deploy.events import Event, Note, StepStarted, Verdict
+from jetson_deploy.events import Event, Note, Reporter, Verdict, silent
 from jetson_deploy.plan.plan import Plan
+from jetson_deploy.plan.revisions import State
 
 PLANS = Path(__file__).parent / "plans"
-GOOD = Proof(verdicts=(), tokens_per_second=20.0, gpu_share=1.0)
-ON_CPU = Proof(
-    verdicts=(Verdict(check="gpu", passed=False, observed="0% on the GPU", expected="at least 95%", hint="fix it"),),
-    tokens_per_second=3.0,
-    gpu_share=0.0,
-)
-
-
-class Recorder:
-    """Remembers calls; raises where told to."""
-
-    def __init__(self, *, fails_at: str = "", error: BaseException | None = None) -> None:
-        self.calls: list[str] = []
-        self.created: list[Any] = []
-        self._fails_at, self._error = fails_at, error
-
-    def does(self, verb: str) -> Any:
-        def call(*arguments: Any) -> Any:
-            name = f"{verb} {' '.join(str(a) for a in arguments if isinstance(a, (str, int)))}"
-            self.calls.append(name)
-            if verb == "create":
-                self.created.append(arguments[1])
-            if self._error is not None and name.startswith(self._fails_at):
-                raise self._error
-            return "id"
-
-        return call
-
-
-def hands(recorder: Recorder, *, proof: Proof = GOOD, old: Proof = GOOD, tmp: Path = Path("/nowhere")) -> Hands:
-    def proves(result: Proof, verb: str) -> Any:
-        told = recorder.does(verb)
-
-        def prove(container: str) -> Proof:
-            told(container)
-            return result
-
-        return prove
-
-    return Hands(
-        create=recorder.does("create"),
-        start=recorder.does("start"),
-        stop=recorder.does("stop"),
-        remove=recorder.does("remove"),
-        rename=recorder.does("rename"),
-        set_restart=recorder.does("set_restart"),
-        prove=proves(proof, "prove"),
-        still_serves=proves(old, "still_serves"),
-        explain=lambda container: (None, ""),
-        keep_evidence=lambda log: tmp,
-    )
+BESIDE = ("remove-container", "stage-image", "stage-model", "pin-model")
+CANDIDATE = "jd-default-2-candidate"
+SLOW = PreflightError("the engine does not answer", hint="wait", code="engine-hung")
 
 
 def plan(name: str) -> Plan:
     return msgspec.json.decode((PLANS / f"{name}.json").read_bytes(), type=Plan)
 
 
-def silent(event: Event) -> None:
-    pass
+def run(name: str, hands: Hands, journal: Journal, report: Reporter = silent) -> Proof:
+    steps = [s for s in plan(name).steps if msgspec.to_builtins(s)["do"] not in BESIDE]
+    return cut_over(plan(name), steps, 1, hands, journal, Border(run="up", crash_at=None, report=report))
 
 
-def test_a_first_deployment_is_created_started_proven_and_committed() -> None:
-    recorder = Recorder()
-    proof = cut_over(plan("first"), hands(recorder), silent)
-    assert proof is GOOD
-    assert recorder.calls == [
+def replaced(engine: SmallEngine, directory: Path, report: Reporter = silent) -> Proof:
+    journal = journal_of(plan("replacement"), directory, report)
+    return run("replacement", engine.hands(journal), journal, report)
+
+
+def policies(engine: SmallEngine) -> dict[str, tuple[str, str | None]]:
+    return {name: (c.state, c.restart_policy) for name, c in engine.containers.items()}
+
+
+def recorded(directory: Path) -> State:
+    state = StateDirectory(directory, "default").load()
+    assert state is not None
+    return state
+
+
+OLD_SERVES = {"jd-default-1": ("running", "always")}
+
+
+def test_a_first_deployment_is_created_started_proven_watched_and_committed(tmp_path: Path) -> None:
+    engine, journal = SmallEngine(), journal_of(plan("first"), tmp_path)
+    assert run("first", engine.hands(journal), journal).tokens_per_second == GOOD.tokens_per_second
+    assert engine.calls == [
         "create jd-default-1-candidate",
         "start jd-default-1-candidate",
         "prove jd-default-1-candidate",
-        "set_restart jd-default-1-candidate always",
+        "settle jd-default-1-candidate",
+        "set-restart jd-default-1-candidate always",
         "rename jd-default-1-candidate jd-default-1",
+        "collect jd-default-1",
     ]
+    state = recorded(tmp_path)
+    assert (state.current, state.previous, state.intent) == (1, None, None)
 
 
-def test_the_candidate_does_not_restart_by_itself_before_it_is_proven() -> None:
-    recorder = Recorder()
-    cut_over(plan("first"), hands(recorder), silent)
-    assert [spec.restart for spec in recorder.created] == ["no"]
+def test_the_candidate_does_not_restart_by_itself_before_it_is_proven(tmp_path: Path) -> None:
+    seen = []
+    engine, journal = SmallEngine(), journal_of(plan("first"), tmp_path)
+
+    def prove(name: str, gates: object) -> Proof:
+        seen.append(engine.containers[name].restart_policy)
+        return GOOD
+
+    run("first", engine.hands(journal, prove=prove), journal)
+    assert seen == ["no"]
 
 
-def test_a_replacement_stops_the_old_one_only_after_the_new_one_is_created_and_removes_it_last() -> None:
-    recorder = Recorder()
-    cut_over(plan("replacement"), hands(recorder), silent)
-    assert recorder.calls == [
-        "create jd-default-2-candidate",
-        "stop jd-default-1 30",
-        "start jd-default-2-candidate",
-        "prove jd-default-2-candidate",
-        "set_restart jd-default-2-candidate always",
-        "rename jd-default-2-candidate jd-default-2",
-        "remove jd-default-1",
+def test_a_replacement_stops_the_old_one_after_the_new_one_is_created_and_keeps_it(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1")
+    replaced(engine, tmp_path)
+    assert engine.calls == [
+        f"create {CANDIDATE}",
+        "stop jd-default-1",
+        f"start {CANDIDATE}",
+        f"prove {CANDIDATE}",
+        f"settle {CANDIDATE}",
+        f"set-restart {CANDIDATE} always",
+        "set-restart jd-default-1 no",
+        f"rename {CANDIDATE} jd-default-2",
+        "collect jd-default-2 jd-default-1",
     ]
+    assert policies(engine) == {"jd-default-1": ("exited", "no"), "jd-default-2": ("running", "always")}
 
 
-def test_a_cpu_only_first_deployment_is_removed_and_the_exit_code_is_1() -> None:
-    recorder = Recorder()
+def test_at_every_moment_the_engine_would_start_a_proven_container(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1")
+    journal = journal_of(plan("replacement"), tmp_path)
+    hands = engine.hands(journal)
+    moments = []
+
+    def noting(deed: object) -> object:
+        def call(*arguments: object) -> object:
+            answer = deed(*arguments)  # type: ignore[operator]
+            moments.append({n for n, c in engine.containers.items() if c.restart_policy == "always"})
+            return answer
+
+        return call
+
+    changed = {name: noting(getattr(hands, name)) for name in ("create", "stop", "start", "set_restart", "rename")}
+    run("replacement", msgspec.structs.replace(hands, **changed), journal)
+    assert all(moment for moment in moments)
+    assert moments[:3] == [{"jd-default-1"}] * 3
+    assert moments[-1] == {"jd-default-2"}
+
+
+def test_a_cpu_only_first_deployment_is_removed_and_the_exit_code_is_1(tmp_path: Path) -> None:
+    engine, journal = SmallEngine(proofs={"jd-default-1-candidate": ON_CPU}), journal_of(plan("first"), tmp_path)
     with pytest.raises(UnhealthyError) as caught:
-        cut_over(plan("first"), hands(recorder, proof=ON_CPU), silent)
-    assert caught.value.exit_code == 1
-    assert caught.value.code == "check-gpu-failed"
+        run("first", engine.hands(journal), journal)
+    assert (caught.value.exit_code, caught.value.code) == (1, "check-gpu-failed")
     assert "nothing of ours runs" in caught.value.message
-    assert recorder.calls[-1] == "remove id"
+    assert engine.containers == {}
 
 
-def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_is_asked_again() -> None:
-    recorder = Recorder()
+def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_is_proven_again(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU})
     with pytest.raises(RolledBackError) as caught:
-        cut_over(plan("replacement"), hands(recorder, proof=ON_CPU), silent)
+        replaced(engine, tmp_path)
     assert caught.value.exit_code == 7
-    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
+    assert engine.calls[-3:] == [f"remove {CANDIDATE}", "start jd-default-1", "prove jd-default-1"]
+    assert policies(engine) == OLD_SERVES
 
 
-def with_log(text: str, kept: Path) -> Hands:
-    """A server that left `text` behind and whose container is gone after the run."""
-    gone = Verdict(check="container", passed=False, observed="exited", expected="running", hint="jetson-deploy logs")
-    failed = Proof(verdicts=(gone,), tokens_per_second=None, gpu_share=None)
-    return msgspec.structs.replace(
-        hands(Recorder(), proof=failed), explain=lambda container: (None, text), keep_evidence=lambda log: kept
-    )
+def test_a_failed_revision_is_on_record_with_its_reason_and_nothing_is_intended_any_more(tmp_path: Path) -> None:
+    with pytest.raises(RolledBackError):
+        replaced(SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU}), tmp_path)
+    state = recorded(tmp_path)
+    (failed,) = state.revisions
+    assert (failed.number, failed.outcome, state.intent) == (2, "failed", None)
+    assert "0% on the GPU" in failed.reason
+    assert state.lines[-1].result == "failed"
+
+
+def with_log(engine: SmallEngine, journal: Journal, text: str, kept: Path) -> Hands:
+    return engine.hands(journal, explain=lambda name: (None, text), keep_evidence=lambda what, name: kept)
+
+
+GONE = Verdict(check="container", passed=False, observed="exited", expected="running", hint="jetson-deploy logs")
+EXITED = Proof(verdicts=(GONE,), tokens_per_second=None, gpu_share=None)
 
 
 def test_a_failure_names_the_file_that_keeps_the_removed_container_s_log(tmp_path: Path) -> None:
-    kept = tmp_path / "failed-0001.log"
+    engine, journal = SmallEngine(proofs={"jd-default-1-candidate": EXITED}), journal_of(plan("first"), tmp_path)
     with pytest.raises(UnhealthyError) as caught:
-        cut_over(plan("first"), with_log("panic: no\n", kept), silent)
-    assert caught.value.hint == str(kept)
-    assert str(kept) in caught.value.details[0]
+        run("first", with_log(engine, journal, "panic: no\n", tmp_path / "0001-server"), journal)
+    assert caught.value.hint == f"{tmp_path}/0001-server/server.log"
+    assert "0001-server" in caught.value.details[0]
 
 
 def test_a_failure_that_left_no_log_says_how_to_try_the_image_by_hand(tmp_path: Path) -> None:
+    engine, journal = SmallEngine(proofs={"jd-default-1-candidate": EXITED}), journal_of(plan("first"), tmp_path)
     with pytest.raises(UnhealthyError) as caught:
-        cut_over(plan("first"), with_log("", tmp_path), silent)
+        run("first", with_log(engine, journal, "", tmp_path), journal)
     assert "logged nothing" in caught.value.hint
     assert "docker run --rm --entrypoint ollama" in caught.value.hint
 
 
-def test_an_old_one_that_does_not_serve_again_needs_attention() -> None:
+def test_an_old_one_that_does_not_serve_again_needs_attention_and_both_are_kept_as_evidence(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU, "jd-default-1": ON_CPU})
+    journal, kept = journal_of(plan("replacement"), tmp_path), list[str]()
+
+    def keep(what: str, name: str) -> Path:
+        kept.append(f"{what} {name}")
+        return tmp_path / what
+
+    hands = engine.hands(journal, keep_evidence=keep, explain=lambda name: (None, "log\n"))
     with pytest.raises(NeedsAttentionError) as caught:
-        cut_over(plan("replacement"), hands(Recorder(), proof=ON_CPU, old=ON_CPU), silent)
+        run("replacement", hands, journal)
     assert caught.value.exit_code == 8
+    assert kept == [f"server {CANDIDATE}", "old jd-default-1"]
+    state = recorded(tmp_path)
+    assert state.attention is not None and state.intent is None
 
 
-def test_a_failure_before_the_old_one_stopped_keeps_its_own_exit_code_and_does_not_touch_the_old_one() -> None:
+def test_a_failure_before_the_old_one_stopped_keeps_its_own_exit_code_and_does_not_touch_the_old_one(
+    tmp_path: Path,
+) -> None:
     error = PreflightError("no runtime nvidia", hint="install it", code="nvidia-runtime-missing")
-    recorder = Recorder(fails_at="create", error=error)
+    engine = SmallEngine("jd-default-1", fails="create", error=error)
     with pytest.raises(PreflightError) as caught:
-        cut_over(plan("replacement"), hands(recorder), silent)
+        replaced(engine, tmp_path)
     assert caught.value.exit_code == 3
     assert "jd-default-1 was not touched" in caught.value.message
-    assert not [c for c in recorder.calls if "jd-default-1" in c]
+    assert engine.calls == [f"create {CANDIDATE}"]
+    assert recorded(tmp_path).revisions == ()
 
 
-def test_a_failed_start_brings_the_old_one_back() -> None:
+def test_a_failed_start_brings_the_old_one_back(tmp_path: Path) -> None:
     error = PreflightError("hook failed", hint="see it", code="start-failed")
-    recorder = Recorder(fails_at="start jd-default-2", error=error)
+    engine = SmallEngine("jd-default-1", fails=f"start {CANDIDATE}", error=error)
     with pytest.raises(RolledBackError):
-        cut_over(plan("replacement"), hands(recorder), silent)
-    assert "start jd-default-1" in recorder.calls
+        replaced(engine, tmp_path)
+    assert policies(engine) == OLD_SERVES
 
 
-SLOW = PreflightError("the engine does not answer", hint="wait", code="engine-hung")
-
-
-@pytest.mark.parametrize("step", ["set_restart", "rename"])
-def test_a_commit_that_fails_before_the_new_name_is_undone_by_the_container_s_id(step: str) -> None:
-    recorder = Recorder(fails_at=step, error=SLOW)
+def test_a_commit_point_that_the_engine_refused_is_undone(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", fails=f"set-restart {CANDIDATE}", error=SLOW)
     with pytest.raises(RolledBackError):
-        cut_over(plan("replacement"), hands(recorder), silent)
-    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
+        replaced(engine, tmp_path)
+    assert policies(engine) == OLD_SERVES
 
 
-def test_an_old_container_that_cannot_be_removed_after_the_new_name_is_told_and_not_started_again() -> None:
-    recorder, seen = Recorder(fails_at="remove jd-default-1", error=SLOW), list[Event]()
-    assert cut_over(plan("replacement"), hands(recorder), seen.append) is GOOD
-    assert "start jd-default-1" not in recorder.calls
-    assert [e.text for e in seen if isinstance(e, Note)] == [
-        "the engine does not answer; it is stopped, and the next up removes it"
-    ]
+@pytest.mark.parametrize("step", ["set-restart jd-default-1", "rename"])
+def test_after_the_commit_point_a_failure_is_told_and_the_new_one_goes_on_serving(tmp_path: Path, step: str) -> None:
+    engine, seen = SmallEngine("jd-default-1", fails=step, error=SLOW), list[Event]()
+    replaced(engine, tmp_path, seen.append)
+    assert policies(engine)[CANDIDATE] == ("running", "always")
+    assert any("recover finishes it" in e.text for e in seen if isinstance(e, Note))
+    assert recorded(tmp_path).intent is not None
 
 
-def test_ctrl_c_in_the_cutover_undoes_it_and_exits_130() -> None:
-    recorder = Recorder(fails_at="prove jd-default-2", error=KeyboardInterrupt())
+def test_ctrl_c_in_the_cutover_undoes_it_and_exits_130(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", fails=f"prove {CANDIDATE}", error=KeyboardInterrupt())
     with pytest.raises(InterruptedRunError) as caught:
-        cut_over(plan("replacement"), hands(recorder), silent)
+        replaced(engine, tmp_path)
     assert caught.value.exit_code == 130
     assert "jd-default-1 serves" in caught.value.message
-    assert "start jd-default-1" in recorder.calls
+    assert policies(engine) == OLD_SERVES
+    assert recorded(tmp_path).lines[-1].result == "interrupted"
 
 
-def test_a_bug_of_ours_in_the_cutover_is_undone_too_and_stays_a_bug() -> None:
-    recorder = Recorder(fails_at="prove jd-default-2", error=ZeroDivisionError())
+def test_a_bug_of_ours_in_the_cutover_is_undone_too_and_stays_a_bug(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", fails=f"prove {CANDIDATE}", error=ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        cut_over(plan("replacement"), hands(recorder), silent)
-    assert recorder.calls[-3:] == ["remove id", "start jd-default-1", "still_serves jd-default-1"]
+        replaced(engine, tmp_path)
+    assert policies(engine) == OLD_SERVES
 
 
-def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone() -> None:
-    full = ResourceError("cannot write failed-0002.log: No space left", hint="free space", code="state-not-writable")
-    recorder = Recorder(fails_at="keep_evidence", error=full)
-    told = msgspec.structs.replace(
-        hands(recorder, proof=ON_CPU),
-        explain=lambda _: (None, "panic: no\n"),
-        keep_evidence=recorder.does("keep_evidence"),
-    )
+def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU})
+    journal = journal_of(plan("replacement"), tmp_path)
+
+    def full(what: str, name: str) -> Path:
+        raise ResourceError("cannot write: No space left", hint="free space", code="state-not-writable")
+
+    hands = engine.hands(journal, explain=lambda name: (None, "panic: no\n"), keep_evidence=full)
     with pytest.raises(RolledBackError) as caught:
-        cut_over(plan("replacement"), told, silent)
-    assert "start jd-default-1" in recorder.calls
+        run("replacement", hands, journal)
+    assert policies(engine) == OLD_SERVES
     assert "panic: no" in caught.value.details
 
 
-def test_a_second_ctrl_c_while_the_cause_is_looked_for_does_not_stop_the_undoing() -> None:
+def test_a_second_ctrl_c_while_the_cause_is_looked_for_does_not_stop_the_undoing(tmp_path: Path) -> None:
     def impatient(container: str) -> tuple[None, str]:
         signal.raise_signal(signal.SIGINT)
         return None, ""
 
-    recorder = Recorder()
+    engine = SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU})
+    journal = journal_of(plan("replacement"), tmp_path)
     with pytest.raises(RolledBackError):
-        cut_over(plan("replacement"), msgspec.structs.replace(hands(recorder, proof=ON_CPU), explain=impatient), silent)
-    assert "start jd-default-1" in recorder.calls
+        run("replacement", engine.hands(journal, explain=impatient), journal)
+    assert policies(engine) == OLD_SERVES
 
 
-def test_undoing_that_fails_is_said_and_exits_8() -> None:
+def test_undoing_that_fails_is_said_and_exits_8(tmp_path: Path) -> None:
     gone = PreflightError("the engine vanished", hint="restart it", code="engine-vanished")
-    recorder = Recorder(fails_at="remove", error=gone)
+    engine = SmallEngine("jd-default-1", fails="remove", error=gone, proofs={CANDIDATE: ON_CPU})
     with pytest.raises(NeedsAttentionError) as caught:
-        cut_over(plan("replacement"), hands(recorder, proof=ON_CPU), silent)
+        replaced(engine, tmp_path)
     assert "engine vanished" in caught.value.message
 
 
-def test_leftovers_of_an_interrupted_run_are_removed_by_name_with_the_reason() -> None:
-    recorder, seen = Recorder(), list[Event]()
-    remove_leftovers(plan("leftover"), hands(recorder), seen.append)
-    assert recorder.calls == ["remove jd-default-1-candidate"]
-    started = [e for e in seen if isinstance(e, StepStarted)]
-    assert "interrupted run" in started[0].text
+def test_a_deployment_that_was_only_started_again_is_stopped_again_when_it_fails(tmp_path: Path) -> None:
+    engine = SmallEngine("jd-default-1", proofs={"jd-default-1": ON_CPU})
+    journal = journal_of(plan("start-again"), tmp_path)
+    with pytest.raises(UnhealthyError) as caught:
+        run("start-again", engine.hands(journal), journal)
+    assert "stopped again" in caught.value.message
+    assert policies(engine)["jd-default-1"][0] == "exited"
+
+
+def test_a_full_disk_at_the_intent_changes_nothing(tmp_path: Path) -> None:
+    engine, journal = SmallEngine("jd-default-1"), journal_of(plan("replacement"), tmp_path)
+
+    def full(step: object, proof: object) -> None:
+        raise ResourceError("cannot write state.json: No space left", hint="free space", code="state-not-writable")
+
+    with pytest.raises(JetsonDeployError) as caught:
+        run("replacement", engine.hands(journal, remember=full), journal)
+    assert caught.value.exit_code in (6, 8)
+    assert policies(engine) == OLD_SERVES

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,14 @@ def _free_port() -> int:
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[RealOllama]:
-    """A server on a free loopback port; ends with the block."""
+def started(folder: Path, *, through: Callable[[Path], Sequence[str]] = lambda store: ()) -> Iterator[RealOllama]:
+    """A server on a free loopback port; ends with the block.
+
+    `through`: gets the store when it is written, and says by which command the server is started.
+    """
     store, log = folder / "models", folder / "ollama.log"
     digest = write_store(store)
+    command = [*through(store), binary(), "serve"]
     base_url = f"http://127.0.0.1:{_free_port()}"
     environment = {
         "HOME": str(folder),
@@ -105,7 +109,7 @@ def started(folder: Path) -> Iterator[RealOllama]:
         "OLLAMA_KEEP_ALIVE": "5m",
     }
     with log.open("wb") as out:
-        process = subprocess.Popen([binary(), "serve"], env=environment, stdout=out, stderr=out)
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     try:
         deadline = time.monotonic() + 30
         while not OllamaClient(base_url, timeout=2).alive():

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import msgspec
 import pytest
 
-from jetson_deploy.deploy.hands import bind
+from jetson_deploy.deploy.hands import Binding, bind
+from jetson_deploy.deploy.journal import Journal
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.events import silent
-from jetson_deploy.plan.plan import Plan
+from jetson_deploy.plan.revisions import Actor
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +90,10 @@ def ours(engine: docker.APIClient) -> dict[str, str]:
     return {c["Names"][0].lstrip("/"): c["State"] for c in engine.containers(all=True)}
 
 
+def policy(engine: docker.APIClient, container: str) -> str:
+    return str(engine.inspect_container(container)["HostConfig"]["RestartPolicy"]["Name"])
+
+
 def test_a_second_up_changes_nothing_and_tells_the_engine_to_change_nothing(
     session: Session, engine: docker.APIClient
 ) -> None:
@@ -126,13 +131,15 @@ def test_the_container_is_hardened_and_serves_from_a_read_only_store(
     assert not any("docker.sock" in m["Source"] for m in found["Mounts"])
 
 
-def test_another_revision_replaces_the_deployment_and_only_one_is_left(
+def test_another_revision_replaces_the_deployment_and_the_one_before_stays_stopped(
     session: Session, engine: docker.APIClient
 ) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     code, document, _ = ran(session, "up", "--context", "2048")
     assert (code, document["result"], document["context_tokens"]) == (0, "done", 2048)
-    assert ours(engine) == {"jd-default-2": "running"}
+    assert ours(engine) == {"jd-default-2": "running", "jd-default-1": "exited"}
+    assert policy(engine, "jd-default-2") == "always"
+    assert policy(engine, "jd-default-1") == "no"
 
 
 def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_serves(
@@ -210,8 +217,9 @@ def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes
     process.communicate(timeout=30)
     assert ours(engine) == {"jd-default-1-candidate": "running"}
     assert ran(session, "status")[1]["code"] == "nothing-deployed"
-    code, document, _ = up(session, "--accept-cpu")
+    code, document, narration = up(session, "--accept-cpu")
     assert (code, document["result"]) == (0, "done")
+    assert "revision 1 was not proven when its run ended" in narration
     assert list(ours(engine)) == ["jd-default-2"]
 
 
@@ -221,11 +229,11 @@ def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
     assert up(session, "--accept-cpu")[0] == 0
     image = engine.inspect_container("jd-default-1")["Image"]
     ran(session, "down")
-    foreign = engine.create_container(image, entrypoint="ollama", command="serve", name="jd-default-1")
+    foreign = engine.create_container(image, entrypoint="ollama", command="serve", name="jd-default-2")
     try:
         code, error, _ = up(session, "--accept-cpu")
         assert (code, error["code"]) == (3, "name-taken")
-        assert engine.inspect_container("jd-default-1")["Id"] == foreign["Id"]
+        assert engine.inspect_container("jd-default-2")["Id"] == foreign["Id"]
     finally:
         engine.remove_container(foreign["Id"], force=True)
 
@@ -234,11 +242,22 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
     session: Session, engine: docker.APIClient, tmp_path: Path
 ) -> None:
     assert up(session, "--accept-cpu")[0] == 0
-    plan = msgspec.convert(ran(session, "plan")[1], Plan)
     image = engine.inspect_container("jd-default-1")["Image"]
     foreign = engine.create_container(image, entrypoint="ollama", command="serve", name="jd-default-2-candidate")
     try:
-        hands = bind(engine, plan, None, StateDirectory(tmp_path, "default"), (), silent)
+        state = StateDirectory(tmp_path, "default")
+        journal = Journal(state, Actor(user="tester"), silent, draft=None)
+        settings = Settings(docker_host=session.engine.host)
+        hands = bind(
+            Binding(
+                client=engine,
+                deployment="default",
+                state=state,
+                journal=journal,
+                settings=settings,
+                report=silent,
+            )
+        )
         hands.remove("jd-default-2-candidate")
         assert "jd-default-2-candidate" in ours(engine)
         hands.remove("jd-default-1")
@@ -252,7 +271,7 @@ def test_a_paused_deployment_is_replaced(session: Session, engine: docker.APICli
     engine.pause("jd-default-1")
     code, document, narration = up(session)
     assert (code, document["result"]) == (0, "done"), narration
-    assert ours(engine) == {"jd-default-2": "running"}
+    assert ours(engine) == {"jd-default-2": "running", "jd-default-1": "exited"}
 
 
 def test_digests_that_the_catalog_lacks_are_pinned_by_the_first_up(

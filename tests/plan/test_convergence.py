@@ -62,10 +62,17 @@ def test_a_fresh_host_gets_every_step_in_order(root: Path) -> None:
     assert verbs(plan(root)) == [
         "stage-image",
         "stage-model",
+        "pin-model",
+        "remember",
         "create-container",
         "start-container",
         "prove",
-        "commit",
+        "settle",
+        "remember",
+        "set-restart",
+        "rename-container",
+        "remember",
+        "collect",
     ]
 
 
@@ -122,7 +129,7 @@ def test_a_deployment_that_cannot_serve_as_it_is_is_replaced(root: Path, state: 
     again = plan(root)
     assert again["container"] == "jd-default-2"
     assert ("stop-container" in verbs(again)) == (state != "dead")
-    assert again["steps"][-1]["replaces"] == "jd-default-1"
+    assert again["steps"][-1]["keep"] == ["jd-default-2", "jd-default-1"]
 
 
 IMAGE = ("--image-policy", "dustynv/ollama:0.6.8-r36.4-cu126-22.04")
@@ -183,14 +190,23 @@ def test_another_model_replaces_the_deployment_and_the_old_one_stops_after_stagi
     assert verbs(other) == [
         "stage-image",
         "stage-model",
+        "pin-model",
+        "remember",
         "create-container",
         "stop-container",
         "start-container",
         "prove",
-        "commit",
+        "settle",
+        "remember",
+        "set-restart",
+        "set-restart",
+        "rename-container",
+        "remember",
+        "collect",
     ]
     assert other["container"] == "jd-default-2"
-    assert other["steps"][-1]["replaces"] == "jd-default-1"
+    policies = [(s["container"], s["policy"]) for s in other["steps"] if s["do"] == "set-restart"]
+    assert policies == [("jd-default-2-candidate", "always"), ("jd-default-1", "no")]
 
 
 def test_a_candidate_of_an_interrupted_run_is_removed_and_does_not_count_as_the_deployment(root: Path) -> None:
@@ -201,10 +217,22 @@ def test_a_candidate_of_an_interrupted_run_is_removed_and_does_not_count_as_the_
     assert again["steps"][0]["container"] == "jd-default-2-candidate"
 
 
+def test_the_stopped_one_before_stays_and_older_ones_go(root: Path) -> None:
+    fresh = plan(root)
+    record(
+        root,
+        container(fresh, "jd-default-3", revision="3"),
+        container(fresh, "jd-default-2", state="exited", revision="2"),
+        container(fresh, "jd-default-1", state="exited", revision="1"),
+    )
+    again = plan(root)
+    assert [(s["do"], s["container"]) for s in again["steps"]] == [("remove-container", "jd-default-1")]
+
+
 def test_a_stopped_deployment_is_started_and_proven_not_made_again(root: Path) -> None:
     fresh = plan(root)
     record(root, container(fresh, "jd-default-1", state="exited"))
-    assert verbs(plan(root))[-2:] == ["start-container", "prove"]
+    assert verbs(plan(root))[-3:] == ["start-container", "prove", "set-restart"]
 
 
 def test_an_image_that_the_engine_holds_is_not_staged_again(root: Path) -> None:

@@ -32,10 +32,9 @@ def read_store_options(options: dict[str, Any]) -> tuple[Everyday, Path]:
 
 
 def _default_store(shared: Everyday) -> Path:
-    from jetson_deploy.deploy.state import StateDirectory
+    from jetson_deploy.deploy.records import deployed_store
 
-    record = StateDirectory(shared.settings.state_dir, shared.name).read()
-    return Path(record.store) if record is not None else _place_of_up(shared)
+    return deployed_store(shared.settings.state_dir, shared.name) or _place_of_up(shared)
 
 
 def _place_of_up(shared: Everyday) -> Path:

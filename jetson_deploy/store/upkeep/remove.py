@@ -18,9 +18,11 @@ from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest, parse_manifest
 from jetson_deploy.store.upkeep.collect import remove_blobs
 from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
-from jetson_deploy.store.upkeep.unneeded import Item, Victim, kept_blobs, needed_blobs
+from jetson_deploy.store.upkeep.unneeded import Item, Victim, kept_blobs, needed_blobs, pinned_blobs
 
 LOCK_SECONDS = 30.0
+_SHARED = "another model or a kept revision needs it"
+_PINNED = "a deployment's pinned manifest needs it"
 
 
 class RemovedModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.remove/1"):
@@ -40,8 +42,8 @@ class RemovedModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"
 def remove_model(store: Path, name: ModelName) -> int | None:
     """Remove `name`; returns the bytes that became free, None when it was not there.
 
-    Blobs stay when any other manifest, a kept one or a running process needs them, and all of them stay when any
-    manifest cannot be read. Raises PreflightError (the store), LockedError.
+    Blobs stay when any other manifest, a kept or pinned one or a running process needs them, and all of them stay
+    when any manifest cannot be read. Raises PreflightError (the store), LockedError.
     """
     if not StorePaths(store.absolute()).manifest(name).is_file():
         return None
@@ -92,12 +94,15 @@ class _Removal:
         self._notes += in_use.notes
         try:
             others = [found for found in find_manifests(self._paths) if found.name != self._name]
-            needed = needed_blobs(others) | kept_blobs(self._paths)
+            needed = dict.fromkeys(needed_blobs(others) | kept_blobs(self._paths), _SHARED)
+            needed |= dict.fromkeys(pinned_blobs(self._paths), _PINNED)
         except IntegrityError as error:
-            needed = mine
+            needed = dict.fromkeys(mine, "which blobs are needed is not known")
             self._notes.append(f"its blobs stay: {error.message}")
         for file in files:
-            self._sort(file, file.name in needed, in_use.holders.get(file_id(file.status)))
+            self._sort(file, needed.get(file.name), in_use.holders.get(file_id(file.status)))
+        if any(needed.get(file.name) == _PINNED for file in files):
+            self._notes.append("it is pinned for a deployment, which goes on with it; jetson-deploy down ends that")
 
     def _blob_names(self) -> set[str]:
         try:
@@ -106,10 +111,11 @@ class _Removal:
             self._notes.append("its manifest cannot be read: its blobs stay, and model collect finds them")
             return set()
 
-    def _sort(self, file: BlobFile, needed: bool, holder: Holder | None) -> None:
+    def _sort(self, file: BlobFile, needed: str | None, holder: Holder | None) -> None:
+        """`needed`: by whom, in words."""
         path, size = f"blobs/{file.name}", file.status.st_size
-        if needed:
-            self._kept.append(Item(path=path, size_bytes=size, why="another model or a kept revision needs it"))
+        if needed is not None:
+            self._kept.append(Item(path=path, size_bytes=size, why=needed))
         elif holder is not None:
             self._kept.append(Item(path=path, size_bytes=size, why=holder.claim("it")))
             self._holders.append((self._kept[-1], holder))

@@ -7,17 +7,19 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from jetson_deploy.errors import IntegrityError, JetsonDeployError, NetworkError, UsageError
+from jetson_deploy.errors import IntegrityError, JetsonDeployError, NetworkError, PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store.identity import Identity, VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.manifest import manifest_digest
+from jetson_deploy.store.pinned import pin_manifest
 from jetson_deploy.store.upkeep.findings import Verification
 from jetson_deploy.store.upkeep.record import record
 
 LOCK_SECONDS = 30.0
+_ANEW = "jetson-deploy up --force deploys what the tag means now, with --name for another deployment than `default`"
 
 
 class NotRepaired(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,13 +62,38 @@ def repair(
             failed.append(_blocked(found.label, directory))
             continue
         try:
-            fetch(name, _digest(found, name, pin, report))
-        except (NetworkError, IntegrityError, UsageError) as error:
+            if found.pinned is not None:
+                _mend(paths, found, name, found.pinned, report, stop)
+            else:
+                fetch(name, _digest(found, name, pin, report))
+        except (NetworkError, IntegrityError, UsageError, _NotHereError) as error:
             failed.append(_not_repaired(found.label, error))
         else:
             repaired.append(found.label)
     known = {**verification.right, **VerifiedBlobs(paths).known}
     return Repair(repaired=tuple(repaired), failed=tuple(failed), known=known)
+
+
+class _NotHereError(PreflightError):
+    """Of one model alone, as no other PreflightError is."""
+
+
+def _mend(
+    paths: StorePaths, found: FoundManifest, name: ModelName, digest: str, report: Reporter, stop: threading.Event
+) -> None:
+    """A pinned manifest comes from the store itself; the tag, which means another one by now, is left alone."""
+    if found.manifest is not None:
+        raise _NotHereError(
+            f"{found.label} lacks blobs, and its tag means another manifest by now",
+            hint=_ANEW,
+            code="pinned-only",
+        )
+    try:
+        pin_manifest(paths.root, name, digest, report=report, stop=stop, lock_seconds=LOCK_SECONDS)
+    except PreflightError as error:
+        if error.code != "manifest-not-here":
+            raise
+        raise _NotHereError(f"{found.label}: {error.message}", hint=_ANEW, code=error.code) from error
 
 
 def _faulty(verification: Verification) -> list[tuple[FoundManifest, ModelName]]:

@@ -14,9 +14,10 @@ import msgspec
 
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.store.inventory import BlobFile, FoundManifest, blob_files, find_manifests, printable
+from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manifests
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
-from jetson_deploy.store.upkeep.surplus import Unfinished, kept_manifests, unfinished_downloads
+from jetson_deploy.store.upkeep.surplus import Unfinished, unfinished_downloads
 
 _FIRST_MODELS = 1_672_531_200.0
 """2023-01-01: a file from before was written while the clock was wrong, as on boards without a battery."""
@@ -63,7 +64,7 @@ def find_unneeded(paths: StorePaths, kept: frozenset[str] | None, min_age_second
     in_use = find_holders({file_id(file.status): file.name for file in files if file.is_blob})
     look = _Look(paths, files, min_age_seconds, now)
     look.downloads(unfinished_downloads(paths))
-    needed = needed_blobs(find_manifests(paths)) | look.kept(kept)
+    needed = needed_blobs(find_manifests(paths)) | look.kept(kept) | pinned_blobs(paths)
     for file in files:
         if file.is_blob and file.name not in needed:
             look.blob(file, in_use.holders.get(file_id(file.status)))
@@ -83,7 +84,7 @@ def needed_blobs(manifests: Iterable[FoundManifest]) -> set[str]:
     damaged: list[str] = []
     for known in manifests:
         if known.manifest is None:
-            damaged.append(f"manifests/{known.path}: {known.problem}")
+            damaged.append(f"{known.below_store}: {known.problem}")
         else:
             found.update(blob.file_name for blob in known.manifest.blobs)
     if damaged:
@@ -93,13 +94,31 @@ def needed_blobs(manifests: Iterable[FoundManifest]) -> set[str]:
 
 def kept_blobs(paths: StorePaths) -> set[str]:
     """File names of all that a kept manifest needs. Raises as `find_unneeded`."""
-    return _Look(paths, (), 0, 0).kept(None)
+    return _blobs_of(paths, kept_manifests(paths))
+
+
+def pinned_blobs(paths: StorePaths) -> set[str]:
+    """File names of all that a pinned manifest needs: a deployment's container sees it. Raises as `find_unneeded`."""
+    return _blobs_of(paths, pinned_manifests(paths))
+
+
+def _blobs_of(paths: StorePaths, manifests: Iterable[KeptManifest]) -> set[str]:
+    found: set[str] = set()
+    damaged: list[str] = []
+    for known in manifests:
+        if known.manifest is None:
+            damaged.append(f"{known.below(paths)}: {known.problem}")
+        else:
+            found.update(blob.file_name for blob in known.manifest.blobs)
+    if damaged:
+        raise _unknown_needs(damaged)
+    return found
 
 
 def _unknown_needs(damaged: list[str]) -> IntegrityError:
     return IntegrityError(
         f"which blobs are needed is not known: {damaged[0]}",
-        hint="nothing was removed; jetson-deploy model verify --repair fetches damaged manifests anew, "
+        hint="nothing was removed; jetson-deploy model verify --repair mends damaged manifests or fetches them anew, "
         "or move away what is no manifest",
         code="manifest-damaged",
         details=tuple(damaged[1:]),
@@ -113,12 +132,7 @@ class _Look:
         self.found_blobs: list[Victim] = []
         self.found_downloads: list[Victim] = []
         self.spared: list[Item] = []
-        self._pull = self._running_pull(files)
-
-    def _running_pull(self, files: tuple[BlobFile, ...]) -> str | None:
-        pulls = [f for f in files if _PULL.fullmatch(f.name) and stat.S_ISREG(f.status.st_mode)]
-        young = [f.name for f in pulls if self._too_young(f.status.st_mtime) is not None]
-        return f"a pull of Ollama seems to run, whose manifest comes last (blobs/{young[0][:23]}…)" if young else None
+        self._pull = running_pull(files, min_age_seconds, now)
 
     def downloads(self, found: Iterable[Unfinished]) -> None:
         for download in found:
@@ -130,17 +144,15 @@ class _Look:
                 self.spared.append(msgspec.structs.replace(item, why=f"{item.why}, {young}"))
 
     def kept(self, wanted: frozenset[str] | None) -> set[str]:
-        """File names of what the wanted ones need; the others are unneeded themselves."""
-        found: set[str] = set()
+        """File names of what the wanted ones need; the others are unneeded themselves. Pinned ones all are wanted."""
+        meant = []
         for manifest in kept_manifests(self._paths):
             if wanted is not None and manifest.digest not in wanted:
                 item = self._item(manifest.path, manifest.path.lstat().st_size, "no deployment goes back to it")
                 self.found_manifests.append(Victim(item, (manifest.path,)))
-            elif manifest.manifest is not None:
-                found.update(blob.file_name for blob in manifest.manifest.blobs)
             else:
-                raise _unknown_needs([f"{self._below(manifest.path)}: {manifest.problem}"])
-        return found
+                meant.append(manifest)
+        return _blobs_of(self._paths, meant)
 
     def blob(self, file: BlobFile, holder: Holder | None) -> None:
         path, size = self._paths.blobs / file.name, file.status.st_size
@@ -159,12 +171,23 @@ class _Look:
         return str(path.relative_to(self._paths.root))
 
     def _too_young(self, written_at: float) -> str | None:
-        """Why it must stay, or None. `written_at`: seconds since 1970."""
-        if self._min_age <= 0:
-            return None
-        if not _FIRST_MODELS < written_at <= self._now:
-            return "written at an unknown time: the clock was or is wrong (--min-age 0 takes it away too)"
-        age = self._now - written_at
-        if age >= self._min_age:
-            return None
-        return f"written {age:.0f} s ago, and what is younger than {self._min_age:.0f} s stays (--min-age)"
+        return _too_young(written_at, self._min_age, self._now)
+
+
+def running_pull(files: Iterable[BlobFile], min_age_seconds: float, now: float) -> str | None:
+    """Why all blobs must stay while Ollama itself brings a model, or None."""
+    pulls = [f for f in files if _PULL.fullmatch(f.name) and stat.S_ISREG(f.status.st_mode)]
+    young = [f.name for f in pulls if _too_young(f.status.st_mtime, min_age_seconds, now) is not None]
+    return f"a pull of Ollama seems to run, whose manifest comes last (blobs/{young[0][:23]}…)" if young else None
+
+
+def _too_young(written_at: float, min_age_seconds: float, now: float) -> str | None:
+    """Why it must stay, or None. `written_at`: seconds since 1970."""
+    if min_age_seconds <= 0:
+        return None
+    if not _FIRST_MODELS < written_at <= now:
+        return "written at an unknown time: the clock was or is wrong (--min-age 0 takes it away too)"
+    age = now - written_at
+    if age >= min_age_seconds:
+        return None
+    return f"written {age:.0f} s ago, and what is younger than {min_age_seconds:.0f} s stays (--min-age)"

@@ -18,12 +18,13 @@ from jetson_deploy.names import ModelName
 from jetson_deploy.store.hashing import Hashed, hash_in_parallel
 from jetson_deploy.store.identity import Identity, identity_of
 from jetson_deploy.store.inventory import FoundManifest, blob_files, find_manifests, printable, what_it_is
+from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manifests
 from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.upkeep.findings import KINDS, Finding, Kind, Verification, VerifiedModel
 from jetson_deploy.store.upkeep.presence import check_is_store
-from jetson_deploy.store.upkeep.surplus import kept_manifests, unfinished_downloads
+from jetson_deploy.store.upkeep.surplus import unfinished_downloads
 
 _NOTHING = ("absent", "a symlink to nowhere")
 
@@ -46,21 +47,41 @@ def verify_store(
 ) -> Verification:
     """Hash every blob of every manifest, or of `only` one; those that still have their `known` identity are right.
 
-    Never raises for what lies in the store. Raises PreflightError `store-not-there`, or `store-not-readable` when
-    a directory of it cannot be listed; InterruptedRunError.
+    Pinned manifests count as well, under labels of their own where no tag means them, or they are damaged. Never
+    raises for what lies in the store. Raises PreflightError `store-not-there`, or `store-not-readable` when a
+    directory of it cannot be listed; InterruptedRunError.
     """
     check_is_store(paths)
     started = clock()
-    manifests = tuple(m for m in find_manifests(paths) if only is None or m.name == only)
-    check = _Check(paths, manifests, known or {})
-    check.look()
-    check.hash(report, stop or threading.Event(), clock)
     try:
+        manifests = tuple(m for m in _all_manifests(paths) if only is None or m.name == only)
+        check = _Check(paths, manifests, known or {})
+        check.look()
+        check.hash(report, stop or threading.Event(), clock)
         if only is None:
             check.note_the_rest()
     except OSError as error:
         raise _not_listed(error, paths) from error
     return check.result(clock() - started)
+
+
+def _all_manifests(paths: StorePaths) -> list[FoundManifest]:
+    """Raises OSError."""
+    tagged = find_manifests(paths)
+    here = {manifest_digest(found.raw) for found in tagged if found.manifest}
+    apart = (kept for kept in pinned_manifests(paths) if kept.problem or kept.digest not in here)
+    return [*tagged, *(_as_found(paths, kept) for kept in apart)]
+
+
+def _as_found(paths: StorePaths, kept: KeptManifest) -> FoundManifest:
+    return FoundManifest(
+        path=kept.below(paths),
+        name=kept.name,
+        raw=kept.raw,
+        manifest=kept.manifest,
+        problem=kept.problem,
+        pinned=kept.digest,
+    )
 
 
 def _not_listed(error: OSError, paths: StorePaths) -> PreflightError:
@@ -207,11 +228,17 @@ def _wanted(manifests: tuple[FoundManifest, ...]) -> dict[str, _Wanted]:
 def _damaged(found: FoundManifest) -> Finding:
     return Finding(
         kind="manifest-damaged",
-        path=f"manifests/{found.path}",
+        path=found.below_store,
         models=(found.label,),
         observed=found.problem or "its path spells no model's name",
-        expected="a manifest" if found.problem else "HOST/NAMESPACE/MODEL/TAG",
+        expected=_expected(found),
     )
+
+
+def _expected(found: FoundManifest) -> str:
+    if found.pinned:
+        return f"the manifest sha256:{found.pinned}"
+    return "a manifest" if found.problem else "HOST/NAMESPACE/MODEL/TAG"
 
 
 def _model(found: FoundManifest, whole: bool) -> VerifiedModel:

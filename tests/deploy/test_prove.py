@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
+from recorded_server import DIGEST, ON_GPU, RecordedServer, container_state, generation, running_model
 
 from jetson_deploy.deploy.verify import PROOF_TOKENS, QUICK_TOKENS, Proof, Prover, Target
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.ollama.log import ServerLog
-from jetson_deploy.ollama.replies import Generation, ListedModel, RunningModel
+from jetson_deploy.ollama.replies import ListedModel
 from jetson_deploy.plan.plan import Gates, Speed
-
-DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
-ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
-
-
-class RecordedServer:
-    """A server that gives one fixed answer to each question."""
-
-    def __init__(self, **changes: Any) -> None:
-        self.answers: dict[str, Any] = {
-            "alive": True,
-            "version": "0.6.8",
-            "models": (ListedModel(name="deepseek-r1:7b", digest=DIGEST, size=4683075440),),
-            "running": (_running(5_000_000_000, 5_000_000_000),),
-            "generate": _generation(32, 32 / 11.0),
-            **changes,
-        }
-
-    def alive(self) -> bool:
-        return bool(self.answers["alive"])
-
-    def version(self) -> str:
-        return str(self.answers["version"])
-
-    def models(self) -> Any:
-        return self.answers["models"]
-
-    def running(self) -> Any:
-        return self.answers["running"]
-
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float) -> Any:
-        return self.answers["generate"]
-
-
-def _running(size: int, gpu: int) -> RunningModel:
-    return RunningModel(name="deepseek-r1:7b", digest=DIGEST, size_bytes=size, gpu_bytes=gpu, context_length=4096)
-
-
-def _generation(tokens: int, seconds: float | None) -> Generation:
-    return Generation(
-        tokens=tokens,
-        prompt_tokens=10,
-        eval_seconds=seconds,
-        load_seconds=1.0,
-        total_seconds=2.0,
-        done_reason="length",
-        text="An edge computer",
-        thinking="",
-    )
-
-
-def _state(**changes: Any) -> ContainerState:
-    fields: dict[str, Any] = {
-        "id": "c1",
-        "name": "jd-default-1-candidate",
-        "state": "running",
-        "exit_code": None,
-        "oom_killed": False,
-        "restart_count": 0,
-        "error": "",
-        "started_at": None,
-        "health": None,
-        "labels": {},
-        "image": "i",
-        "image_id": "i",
-        "pid": 1,
-        "restart_policy": "no",
-    }
-    return ContainerState(**{**fields, **changes})
 
 
 def prove(
@@ -109,7 +39,7 @@ def prove(
         ),
         predicted=Speed(low=8.2, high=15.2),
         port=11434,
-        inspect=lambda: state or _state(),
+        inspect=lambda: state or container_state(),
         read_log=lambda: log,
         read_port=lambda number: port or PortFacts(port=number, listening=True, container_id="c1"),
         sleep=lambda seconds: None,
@@ -134,7 +64,7 @@ def test_a_server_on_the_gpu_passes_every_check_in_order() -> None:
 
 
 def test_a_server_that_answers_200_but_is_on_the_cpu_is_refused() -> None:
-    server = RecordedServer(running=(_running(444_000_000, 0),))
+    server = RecordedServer(running=(running_model(444_000_000, 0),))
     proof, seen = prove(server, log=ServerLog(library="cpu"))
     assert failed(proof) == ("gpu", "0% on the GPU")
     assert seen[-1].check == "gpu"
@@ -151,7 +81,7 @@ def test_api_ps_that_says_all_gpu_while_the_log_says_cpu_is_refused() -> None:
 
 
 def test_an_accepted_cpu_is_not_judged_and_says_so() -> None:
-    server = RecordedServer(running=(_running(444_000_000, 0),))
+    server = RecordedServer(running=(running_model(444_000_000, 0),))
     proof, seen = prove(server, log=ServerLog(library="cpu"), accept_cpu=True)
     assert proof.failed is None
     gpu = next(v for v in seen if v.check == "gpu")
@@ -165,30 +95,30 @@ def test_a_log_without_layers_leaves_the_gpu_check_open_in_the_full_proof() -> N
 
 
 def test_a_speed_that_only_a_cpu_has_fails() -> None:
-    proof, _ = prove(RecordedServer(generate=_generation(32, 32 / 1.5)))
+    proof, _ = prove(RecordedServer(generate=generation(32, 32 / 1.5)))
     assert failed(proof) == ("speed", "1.5 tok/s")
 
 
 def test_a_speed_below_the_prediction_is_told_but_does_not_fail() -> None:
-    proof, seen = prove(RecordedServer(generate=_generation(32, 32 / 6.0)))
+    proof, seen = prove(RecordedServer(generate=generation(32, 32 / 6.0)))
     assert proof.failed is None
     assert "below the predicted" in seen[-1].observed
 
 
 def test_a_container_that_restarts_fails_at_once() -> None:
-    proof, seen = prove(state=_state(state="restarting", restart_count=3, exit_code=1))
+    proof, seen = prove(state=container_state(state="restarting", restart_count=3, exit_code=1))
     assert failed(proof)[0] == "container"
     assert len(seen) == 1
 
 
 def test_a_proven_server_that_the_engine_restarted_is_told_but_does_not_fail() -> None:
-    proof, seen = prove(state=_state(restart_count=3), tokens=QUICK_TOKENS)
+    proof, seen = prove(state=container_state(restart_count=3), tokens=QUICK_TOKENS)
     assert proof.failed is None
     assert (seen[0].passed, seen[0].observed) == (None, "running, answers, restarted 3 times")
 
 
 def test_two_tokens_are_too_few_to_judge_a_speed() -> None:
-    proof, seen = prove(RecordedServer(generate=_generation(2, 2.0)), tokens=QUICK_TOKENS)
+    proof, seen = prove(RecordedServer(generate=generation(2, 2.0)), tokens=QUICK_TOKENS)
     assert proof.failed is None
     assert proof.tokens_per_second is None
     assert (seen[-1].passed, seen[-1].observed) == (None, "too few tokens to tell")
@@ -235,7 +165,7 @@ def test_a_model_with_another_digest_is_not_the_pinned_one() -> None:
 
 
 def test_no_token_is_no_proof() -> None:
-    proof, _ = prove(RecordedServer(generate=_generation(0, None)))
+    proof, _ = prove(RecordedServer(generate=generation(0, None)))
     assert failed(proof)[0] == "generate"
 
 

@@ -1,0 +1,59 @@
+"""`recover`: finish or undo what a run left unfinished."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday, waiting
+from jetson_deploy.cli.render import answer, print_document, print_event
+from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.events import Finished
+
+if TYPE_CHECKING:
+    from jetson_deploy.deploy.recover import Recovered
+
+
+@click.command("recover")
+@everyday
+@waiting
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
+def command(**options: Any) -> None:
+    """Finish the commit of a run that died, or undo what it had begun; nothing is ever rolled forward.
+
+    `up` and `rollback` do the same before anything else, and so does the unit that `watch --install` puts behind
+    Docker's at boot.
+    """
+    from jetson_deploy.deploy.recover import recover
+
+    shared = read_everyday(options)
+    with chosen_reporter(shared) as report:
+        recovered = recover(
+            shared.root,
+            shared.settings,
+            shared.catalog(),
+            shared.name,
+            report,
+            wait=options["wait"],
+            only_plan=options["only_plan"],
+        )
+    text = _text(recovered, only_plan=options["only_plan"])
+    if shared.as_events:
+        print_event(Finished(exit_code=0, result=recovered.result, message=text))
+    elif shared.as_json:
+        print_document(recovered)
+    else:
+        answer(text)
+
+
+def _text(recovered: Recovered, *, only_plan: bool) -> str:
+    from jetson_deploy.deploy.carry_out import told
+
+    if recovered.result == "no-changes":
+        return f"no changes: {recovered.why}"
+    serves = f"{recovered.serves} serves" if recovered.serves else "nothing of ours runs"
+    if not only_plan:
+        return f"{recovered.result}: {recovered.why}; {serves}"
+    lines = [f"  {n}. {' '.join(told(step))}" for n, step in enumerate(recovered.steps, 1)]
+    return f"{recovered.why}\n" + "\n".join(lines)

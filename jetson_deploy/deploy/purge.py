@@ -1,0 +1,144 @@
+"""`down --purge`: images, models and pinned manifests that we brought, and all that is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jetson_deploy.deploy.collect import unneeded_digests
+from jetson_deploy.deploy.needs import Need, Needs, labelled, needs_of, same_directory
+from jetson_deploy.deploy.stage import reported
+from jetson_deploy.deploy.state import BroughtModel, StateDirectory
+from jetson_deploy.events import Note, Reporter
+from jetson_deploy.facts import ContainerFacts, HostFacts
+from jetson_deploy.names import parse_model_name
+
+if TYPE_CHECKING:
+    import docker
+
+
+class Purged(msgspec.Struct, frozen=True, kw_only=True):
+    images: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+    freed_bytes: int = 0
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.images or self.models or self.manifests)
+
+
+def purge_brought(
+    client: docker.APIClient,
+    facts: HostFacts,
+    state: StateDirectory,
+    removed: Sequence[ContainerFacts],
+    report: Reporter,
+) -> Purged:
+    """What another deployment needs goes over to it. `removed`: the containers that are gone by now.
+
+    Raises PreflightError when what is on record of a deployment cannot be read, and what a removal raises; the same
+    command then goes on.
+    """
+    mine = state.name
+    gone = {container.id for container in removed}
+    left = [c for c in (facts.engine.containers if facts.engine else ()) if c.id not in gone]
+    others = Needs(all=tuple(need for need in needs_of(left, state.path.parent).all if need.deployment != mine))
+    before = _before(state, removed)
+    _tell_what_stays(before, state, report)
+    images = _images(client, state, others, report)
+    models, manifests, freed = _models(state, others, before, report)
+    state.remove()
+    return Purged(images=images, models=models, manifests=manifests, freed_bytes=freed)
+
+
+def _before(state: StateDirectory, removed: Sequence[ContainerFacts]) -> list[Need]:
+    """What this deployment needed, newest first."""
+    found = [need for container in removed if (need := labelled(container.labels)) is not None]
+    on_record = state.load()
+    for revision in reversed(on_record.revisions if on_record else ()):
+        found.append(
+            Need(
+                deployment=state.name,
+                image=revision.image,
+                model=revision.model,
+                store=revision.store,
+                digest=revision.model_digest,
+            )
+        )
+    return found
+
+
+def _tell_what_stays(before: list[Need], state: StateDirectory, report: Reporter) -> None:
+    brought = state.brought()
+    for image in dict.fromkeys(need.image for need in before):
+        if image and image not in brought.images:
+            report(Note(level="info", text=f"image {image} was here before us: kept"))
+    for name, store in dict.fromkeys((need.model, need.store) for need in before):
+        if name and BroughtModel(name, store) not in brought.models:
+            report(Note(level="info", text=f"model {name} was in the store before us: kept"))
+
+
+def _images(client: docker.APIClient, state: StateDirectory, others: Needs, report: Reporter) -> tuple[str, ...]:
+    removed = []
+    for image in state.brought().images:
+        heir = next((need.deployment for need in others.all if Needs(all=(need,)).image(image)), None)
+        if heir is not None:
+            report(Note(level="info", text=f"image {image} kept: deployment {heir!r} uses it"))
+            StateDirectory(state.path.parent, heir).add_image(image)
+        elif _remove_image(client, image, report):
+            removed.append(image)
+    return tuple(removed)
+
+
+def _remove_image(client: docker.APIClient, reference: str, report: Reporter) -> bool:
+    from jetson_deploy.engine.images import remove_image
+
+    with reported(report, "remove-image", reference):
+        kept_because = remove_image(client, reference)
+    if kept_because:
+        report(Note(level="info", text=f"image {reference} kept: {kept_because}"))
+    return kept_because is None
+
+
+def _models(
+    state: StateDirectory, others: Needs, before: list[Need], report: Reporter
+) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Models and manifests that went, and the bytes that became free in the stores."""
+    from jetson_deploy.store.upkeep.let_go import let_go
+
+    going: list[BroughtModel] = []
+    for model in state.brought().models:
+        heir = next((n.deployment for n in others.all if Needs(all=(n,)).model(model.name, model.store)), None)
+        if heir is not None:
+            report(Note(level="info", text=f"model {model.name} kept: deployment {heir!r} uses it"))
+            StateDirectory(state.path.parent, heir).add_model(model.name, model.store)
+        else:
+            going.append(model)
+    models, manifests, freed = list[str](), list[str](), 0
+    for store in _stores(going, before):
+        pins, kept = unneeded_digests(Path(store), others)
+        names = [parse_model_name(m.name) for m in going if same_directory(m.store, store)]
+        if not (pins or kept or names):
+            continue
+        what = ", ".join(name.short for name in names) or "pinned manifests"
+        with reported(report, "remove-model", f"{what} from {store}"):
+            gone = let_go(Path(store), pins=pins, kept=kept, models=names, report=report, lock_seconds=30.0)
+        if gone.waiting:
+            report(Note(level="info", text=f"blobs in {store} stay for now: {gone.waiting}"))
+        short = {name.short for name in names}
+        models += [name for name in gone.manifests if name in short]
+        manifests += [name for name in gone.manifests if name not in short]
+        freed += gone.freed_bytes
+    return tuple(models), tuple(manifests), freed
+
+
+def _stores(going: list[BroughtModel], before: list[Need]) -> list[str]:
+    found: list[str] = []
+    for store in (*(model.store for model in going), *(need.store for need in before)):
+        if store and not any(same_directory(store, known) for known in found):
+            found.append(store)
+    return found

@@ -1,0 +1,219 @@
+"""Finish or undo what an earlier run left unfinished; nothing is ever rolled forward.
+
+At the start of `up` and `rollback`, as a verb, and at boot as a systemd unit after the engine. Until it ran, the
+restart policies alone decide what serves: the old one up to the commit point, from then on the new one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy import hands as binding
+from jetson_deploy.deploy.actor import actor
+from jetson_deploy.deploy.boundary import Border
+from jetson_deploy.deploy.carry_out import carry_out
+from jetson_deploy.deploy.hands import Binding, bind
+from jetson_deploy.deploy.journal import Journal, boot_id
+from jetson_deploy.deploy.lock import deployment_lock
+from jetson_deploy.deploy.rebuild import rebuilt
+from jetson_deploy.deploy.shield import shielded
+from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deploy.survey import check_acts_here, survey
+from jetson_deploy.errors import JetsonDeployError, LockedError, NeedsAttentionError
+from jetson_deploy.events import Note, Reporter
+from jetson_deploy.facts import HostFacts
+from jetson_deploy.plan.plan import AnyStep
+from jetson_deploy.plan.preflight import check_engine_reachable
+from jetson_deploy.plan.recovery import Recovery, recovery, unfinished
+from jetson_deploy.plan.revisions import Intent, State
+from jetson_deploy.plan.serving import ours
+from jetson_deploy.settings import Settings
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.recover/1"):
+    deployment: str
+    result: str
+    """`finished`, `undone`, `tidied` or `no-changes`."""
+    why: str
+    revision: int | None
+    """Number of the revision that was being brought."""
+    serves: str | None
+    """Container that serves now; None: none does."""
+    steps: tuple[AnyStep, ...]
+    simulated: str | None = None
+
+
+RESULTS = {"nothing": "no-changes", "finish": "finished", "undo": "undone", "tidy": "tidied"}
+
+
+def recover(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    report: Reporter,
+    *,
+    wait: bool = False,
+    only_plan: bool = False,
+) -> Recovered:
+    """Look at every container of the deployment, and finish or undo. `only_plan`: say what would be done.
+
+    Raises LockedError when a run is under way, PreflightError (the engine), NeedsAttentionError when what served
+    before does not serve again.
+    """
+    check_acts_here(root, settings, "recover")
+    with deployment_lock(settings.lock_dir, deployment, verb="recover", wait=wait, report=report):
+        facts = survey(root, settings, catalog, store=None, deployment=deployment)
+        check_engine_reachable(facts)
+        state = StateDirectory(settings.state_dir, deployment)
+        remembered = _remembered(facts, state, deployment, report, write=not only_plan)
+        found = _decide(settings, catalog, deployment, remembered)
+        if not only_plan:
+            _act(found, settings, deployment, state, remembered, report)
+    return _answer(found, settings, deployment)
+
+
+def recovered_first(
+    root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter, *, store: Path | None
+) -> tuple[HostFacts, State | None]:
+    """The facts and the record, after whatever was left unfinished is not any more. The lock is held."""
+    facts = survey(root, settings, catalog, store=store, deployment=deployment)
+    directory = StateDirectory(settings.state_dir, deployment)
+    if facts.engine is None or not facts.engine.reachable:
+        return facts, directory.load(report)  # the plan refuses, with the reason
+    state = _remembered(facts, directory, deployment, report, write=True)
+    if not unfinished(facts, state, deployment):
+        return facts, state
+    found = _decide(settings, catalog, deployment, state)
+    _act(found, settings, deployment, directory, state, report)
+    again = survey(root, settings, catalog, store=store, deployment=deployment)
+    return again, directory.load(report)
+
+
+def recover_unfinished(root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> None:
+    """Before a verb that only looks: as `recover` where a run was left unfinished; never a reason to refuse.
+
+    Raises NeedsAttentionError alone.
+    """
+    try:
+        facts = survey(root, settings, catalog, store=None, deployment=deployment)
+        if unfinished(facts, StateDirectory(settings.state_dir, deployment).load(), deployment):
+            recover(root, settings, catalog, deployment, report)
+    except NeedsAttentionError:
+        raise
+    except LockedError as error:
+        report(Note(level="info", text=f"a change is under way: {error.message}"))
+    except JetsonDeployError as error:
+        report(Note(level="warning", text=f"an earlier run was left unfinished and cannot be undone: {error.message}"))
+
+
+def _remembered(
+    facts: HostFacts, directory: StateDirectory, deployment: str, report: Reporter, *, write: bool
+) -> State | None:
+    """The record; built again from the containers where it is lost."""
+    state = directory.load(report)
+    mine = ours(facts.engine, deployment)
+    if state is not None or not mine:
+        return state
+    state = rebuilt(deployment, mine, actor("recover"))
+    report(Note(level="warning", text="there was no record of this deployment: built again from its containers"))
+    if not write:
+        return state
+    try:
+        return directory.save(state)
+    except JetsonDeployError as error:
+        report(Note(level="warning", text=f"and could not be written: {error.message}"))
+        return state
+
+
+def _decide(settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> Recovery:
+    client = binding.engine(settings)
+    share = catalog.limits["gpu_share_gate"].value
+    return recovery(binding.look(client, deployment), state.intent if state else None, share)
+
+
+def _act(
+    found: Recovery,
+    settings: Settings,
+    deployment: str,
+    directory: StateDirectory,
+    state: State | None,
+    report: Reporter,
+) -> None:
+    if found.kind == "nothing":
+        return
+    client = binding.engine(settings)
+    intent = state.intent if state else None
+    why = f"{found.why} ({_how_it_ended(intent)})" if intent else found.why
+    report(Note(level="warning", text=f"{why}: {_DOING[found.kind]}"))
+    draft = intent.revision if intent and intent.revision.number == found.revision else None
+    by = actor("recover")
+    journal = Journal(
+        directory,
+        by,
+        report,
+        draft=draft,
+        why=why,
+        rebuilt=lambda: _over(directory.load(), rebuilt(deployment, binding.look(client, deployment), by)),
+    )
+    hands = bind(
+        Binding(
+            client=client, deployment=deployment, state=directory, journal=journal, settings=settings, report=report
+        )
+    )
+    border = Border(run="recover", crash_at=settings.crash_at, report=report)
+    try:
+        with shielded():
+            carry_out(found.steps, hands, border)
+    except JetsonDeployError as error:
+        raise _stuck(found, journal, error) from error
+
+
+def _how_it_ended(intent: Intent) -> str:
+    began = f"`{intent.verb}` of {intent.at}"
+    if None in (intent.boot_id, boot_id()):
+        return f"{began} did not end"
+    return f"{began} was killed" if intent.boot_id == boot_id() else f"the host was restarted during {began}"
+
+
+def _over(known: State | None, seen: State) -> State:
+    """What the containers say, over what is on record of other revisions."""
+    if known is None:
+        return seen
+    state = msgspec.structs.replace(
+        known,
+        current=seen.current,
+        previous=seen.previous,
+        intent=None,
+        numbered=max(known.last_number, seen.last_number),
+    )
+    for revision in seen.revisions:
+        if state.revision(revision.number) is None:
+            state = state.with_revision(revision)
+    return state.with_line(seen.lines[-1]) if seen.lines else state
+
+
+_DOING = {"finish": "its commit is finished", "undo": "it is undone", "tidy": "they are set"}
+
+
+def _stuck(found: Recovery, journal: Journal, error: JetsonDeployError) -> JetsonDeployError:
+    """An engine that went away is asked again later; a server that does not serve needs somebody."""
+    if error.exit_code != 1:
+        return error
+    what = f"{found.serves or 'nothing'} was started again but {error.message}" if found.serves else error.message
+    return journal.stuck(NeedsAttentionError(found.why, hint=error.hint, code="needs-attention"), what, error.hint)
+
+
+def _answer(found: Recovery, settings: Settings, deployment: str) -> Recovered:
+    return Recovered(
+        deployment=deployment,
+        result=RESULTS[found.kind],
+        why=found.why,
+        revision=found.revision,
+        serves=found.serves,
+        steps=found.steps,
+        simulated=settings.rehearsal,
+    )

@@ -1,0 +1,31 @@
+"""All containers of the engine at once, with what tells whose they are and what they hold on to."""
+
+from __future__ import annotations
+
+import docker
+import msgspec
+
+from jetson_deploy.engine.trouble import told_as_ours
+
+
+class ListedContainer(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    labels: dict[str, str]
+    image_id: str
+    """`sha256:…`; the engine does not remove it while the container is there, running or not."""
+
+
+def list_containers(client: docker.APIClient) -> tuple[ListedContainer, ...]:
+    """Running or not, of everybody."""
+    with told_as_ours("asking for the containers"):
+        found = client.containers(all=True)
+    return tuple(
+        ListedContainer(
+            id=str(raw["Id"]),
+            name=next((str(name).lstrip("/") for name in raw.get("Names") or () if str(name).count("/") == 1), ""),
+            labels=dict(raw.get("Labels") or {}),
+            image_id=str(raw.get("ImageID") or ""),
+        )
+        for raw in found
+    )

@@ -1,0 +1,78 @@
+"""A server that gives recorded answers, for the tests of the proof and of the stability window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.ollama.log import ServerLog
+from jetson_deploy.ollama.replies import Generation, ListedModel, RunningModel
+
+DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
+ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
+
+
+class RecordedServer:
+    """A server that gives one fixed answer to each question."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.answers: dict[str, Any] = {
+            "alive": True,
+            "version": "0.6.8",
+            "models": (ListedModel(name="deepseek-r1:7b", digest=DIGEST, size=4683075440),),
+            "running": (running_model(5_000_000_000, 5_000_000_000),),
+            "generate": generation(32, 32 / 11.0),
+            **changes,
+        }
+
+    def alive(self) -> bool:
+        return bool(self.answers["alive"])
+
+    def version(self) -> str:
+        return str(self.answers["version"])
+
+    def models(self) -> Any:
+        return self.answers["models"]
+
+    def running(self) -> Any:
+        return self.answers["running"]
+
+    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float) -> Any:
+        return self.answers["generate"]
+
+
+def running_model(size: int, gpu: int) -> RunningModel:
+    return RunningModel(name="deepseek-r1:7b", digest=DIGEST, size_bytes=size, gpu_bytes=gpu, context_length=4096)
+
+
+def generation(tokens: int, seconds: float | None) -> Generation:
+    return Generation(
+        tokens=tokens,
+        prompt_tokens=10,
+        eval_seconds=seconds,
+        load_seconds=1.0,
+        total_seconds=2.0,
+        done_reason="length",
+        text="An edge computer",
+        thinking="",
+    )
+
+
+def container_state(**changes: Any) -> ContainerState:
+    fields: dict[str, Any] = {
+        "id": "c1",
+        "name": "jd-default-1-candidate",
+        "state": "running",
+        "exit_code": None,
+        "oom_killed": False,
+        "restart_count": 0,
+        "error": "",
+        "started_at": None,
+        "health": None,
+        "labels": {},
+        "image": "i",
+        "image_id": "i",
+        "pid": 1,
+        "restart_policy": "no",
+    }
+    return ContainerState(**{**fields, **changes})

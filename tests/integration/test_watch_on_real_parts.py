@@ -1,0 +1,302 @@
+"""`watch` beside a real engine and the real Ollama: what is noticed within a minute, what is healed, what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from jetson_deploy.deploy.lock import deployment_lock
+from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.events import silent
+from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.session import Session
+
+pytestmark = pytest.mark.integration
+CONTAINER = "jd-default-1"
+NOTICE_SECONDS = 60.0
+"""The issue's aim. The looks are closer together here, the machine is shared."""
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Path]:
+    """A copy of the captured board, whose memory a test may change."""
+    with tempfile.TemporaryDirectory(prefix="jdw", dir="/tmp") as folder:
+        root = Path(folder) / "root"
+        shutil.copytree(find_board(DEFAULT_BOARD), root, symlinks=True)
+        yield root
+
+
+@pytest.fixture(scope="module")
+def parts(board: Path) -> Iterator[Session]:
+    session = Session(DEFAULT_BOARD, board, f"w{os.getpid():x}")
+    session.start()
+    try:
+        session.fill(None, silent)
+        yield session
+    finally:
+        session.stop()
+
+
+@pytest.fixture
+def session(parts: Session) -> Iterator[Session]:
+    """A deployment that serves."""
+    done = parts.verb("up", "--store", str(parts.store), "--accept-cpu", capture=True)
+    assert done.returncode == 0, done.stderr
+    yield parts
+    parts.verb("down", "--purge", capture=True)
+
+
+@pytest.fixture
+def engine(session: Session) -> Iterator[docker.APIClient]:
+    client = docker.APIClient(base_url=session.engine.host, version="auto", timeout=60)
+    yield client
+    client.close()
+
+
+class Watching:
+    """A `watch` under way, and what it told so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.events: list[dict[str, Any]] = []
+        self._new = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def until(self, fits: Callable[[dict[str, Any]], bool], seconds: float = NOTICE_SECONDS) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        with self._new:
+            while True:
+                for event in self.events:
+                    if fits(event):
+                        return event
+                assert self._new.wait(deadline - time.monotonic()), f"not within {seconds} s: {self.events}"
+
+    def noticed(self, *faults: str) -> dict[str, Any]:
+        return self.until(lambda e: e["event"] == "noticed" and e["fault"] in faults)
+
+    def healed(self, action: str, seconds: float = NOTICE_SECONDS) -> dict[str, Any]:
+        return self.until(lambda e: e["event"] == "healed" and e["action"] == action, seconds)
+
+    def said(self, text: str) -> dict[str, Any]:
+        return self.until(lambda e: e["event"] == "note" and text in e["text"])
+
+    def end(self) -> float:
+        """Seconds that it took."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=120)
+        seconds = time.monotonic() - started
+        self._reader.join(timeout=10)
+        return seconds
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._new:
+                self.events.append(json.loads(line))
+                self._new.notify_all()
+
+
+@contextmanager
+def watching(session: Session, *options: str, environment: dict[str, str] | None = None) -> Iterator[Watching]:
+    """`watch` with looks every two seconds, past its first one."""
+    with tempfile.TemporaryFile("w+") as narration:
+        process = subprocess.Popen(
+            session.command("watch", "--events", "--interval", "2", *options),
+            env={**session.environment(), **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=narration,
+            text=True,
+        )
+        found = Watching(process)
+        try:
+            time.sleep(3)
+            yield found
+        finally:
+            found.end()
+            narration.seek(0)
+            assert "Traceback" not in narration.read()
+
+
+def server_pid(engine: docker.APIClient, container: str = CONTAINER) -> int:
+    """Of `ollama serve`, the child of the container's init."""
+    init = int(engine.inspect_container(container)["State"]["Pid"])
+    return children(init)[0]
+
+
+def runner_pid(engine: docker.APIClient) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if found := children(server_pid(engine)):
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError("no model is loaded")
+
+
+def children(pid: int) -> list[int]:
+    texts = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(word) for text in texts for word in text.split()]
+
+
+def history(session: Session, name: str = "default") -> list[str]:
+    state = StateDirectory(Path(session.variables()["JETSON_DEPLOY_STATE_DIR"]), name).load()
+    return [line.result for line in state.lines if line.verb == "watch"] if state else []
+
+
+FAULTS: dict[str, tuple[Callable[[docker.APIClient], None], set[str], str]] = {
+    "server-stopped-by-a-signal": (lambda e: os.kill(server_pid(e), signal.SIGSTOP), {"frozen"}, "restarted"),
+    "runner-stopped-by-a-signal": (lambda e: os.kill(runner_pid(e), signal.SIGSTOP), {"frozen"}, "restarted"),
+    "server-killed": (lambda e: os.kill(server_pid(e), signal.SIGKILL), {"crashed", "crash-loop"}, "recovered"),
+    "paused": (lambda e: e.pause(CONTAINER), {"paused"}, "unpaused"),
+}
+
+
+@pytest.mark.parametrize("inflict, faults, deed", FAULTS.values(), ids=FAULTS)
+def test_a_fault_is_noticed_within_a_minute_healed_and_in_the_history(
+    session: Session,
+    engine: docker.APIClient,
+    inflict: Callable[[docker.APIClient], None],
+    faults: set[str],
+    deed: str,
+) -> None:
+    with watching(session) as watch:
+        inflict(engine)
+        watch.noticed(*faults)
+        watch.healed(deed)
+        watch.healed("recovered")
+    assert {"noticed", deed, "recovered"} <= set(history(session))
+    assert session.verb("status", capture=True).returncode == 0
+
+
+def test_a_killed_runner_is_told_and_its_model_loaded_again(session: Session, engine: docker.APIClient) -> None:
+    with watching(session) as watch:
+        time.sleep(31)  # a server that has just started may load
+        os.kill(runner_pid(engine), signal.SIGKILL)
+        watch.noticed("runner-lost")
+        watch.healed("recovered")
+    assert runner_pid(engine)
+
+
+def test_what_somebody_stopped_is_left_alone_and_said_once(session: Session, engine: docker.APIClient) -> None:
+    with watching(session) as watch:
+        engine.stop(CONTAINER, timeout=10)
+        watch.noticed("stopped")
+        time.sleep(7)
+        assert engine.inspect_container(CONTAINER)["State"]["Status"] == "exited"
+        assert [e["fault"] for e in watch.events if e["event"] == "noticed"] == ["stopped"]
+
+
+def test_a_change_under_way_is_only_looked_at_and_healing_comes_after_it(
+    session: Session, engine: docker.APIClient
+) -> None:
+    with watching(session) as watch:
+        with deployment_lock(Path(session.variables()["JETSON_DEPLOY_LOCK_DIR"]), "default", verb="test"):
+            os.kill(server_pid(engine), signal.SIGSTOP)
+            watch.said("only looking on")
+            time.sleep(6)
+            assert not [e for e in watch.events if e["event"] in ("noticed", "healed")]
+        watch.healed("restarted")
+
+
+def test_a_long_answer_is_no_fault(session: Session, engine: docker.APIClient) -> None:
+    prompt = {"model": "deepseek-r1:8b", "prompt": "Count.", "stream": False, "options": {"num_predict": 250}}
+    ask = ["curl", "-sS", "-m", "200", "http://127.0.0.1:11434/api/generate", "-d", json.dumps(prompt)]
+    with watching(session, "--generate-every", "1") as watch:
+        done = subprocess.run([*session.namespace.enter(), *ask], capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)["done"]
+        time.sleep(4)
+        assert not [e for e in watch.events if e["event"] in ("noticed", "healed")]
+
+
+def set_available(board: Path, kib: int) -> None:
+    path = board / "proc/meminfo"
+    text = re.sub(r"(MemAvailable:\s+)\d+", rf"\g<1>{kib}", path.read_text())
+    (board / "proc/new").write_text(text)
+    (board / "proc/new").replace(path)
+
+
+def test_short_memory_unloads_the_model_then_stops_the_server_and_both_come_back(
+    session: Session, engine: docker.APIClient, board: Path
+) -> None:
+    before = (board / "proc/meminfo").read_text()
+    with watching(session) as watch:
+        runner_pid(engine)
+        set_available(board, 50_000)
+        try:
+            watch.noticed("memory-low")
+            watch.healed("unloaded")
+            watch.healed("stopped")
+            assert engine.inspect_container(CONTAINER)["State"]["Status"] == "exited"
+        finally:
+            (board / "proc/meminfo").write_text(before)
+        watch.healed("started", 90)
+        assert runner_pid(engine)
+        assert [e["fault"] for e in watch.events if e["event"] == "noticed"] == ["memory-low"]
+    assert {"unloaded", "stopped", "started"} <= set(history(session))
+
+
+def test_when_restarting_does_not_help_it_is_rolled_back_once_and_then_left_to_somebody(
+    session: Session, engine: docker.APIClient
+) -> None:
+    assert session.verb("up", "--context", "2048", capture=True).returncode == 0
+    with watching(session, "--max-restarts", "0") as watch:
+        os.kill(server_pid(engine, "jd-default-2"), signal.SIGSTOP)
+        watch.healed("rolled-back", 180)
+        assert engine.inspect_container("jd-default-3")["State"]["Status"] == "running"
+        os.kill(server_pid(engine, "jd-default-3"), signal.SIGSTOP)
+        watch.healed("needs-attention")
+        os.kill(server_pid(engine, "jd-default-3"), signal.SIGCONT)
+    state = StateDirectory(Path(session.variables()["JETSON_DEPLOY_STATE_DIR"]), "default").load()
+    assert state is not None and state.attention is not None and state.current == 3
+
+
+def test_an_engine_that_was_killed_is_waited_for_and_what_it_left_is_recovered(session: Session) -> None:
+    with watching(session) as watch:
+        os.kill(session.kept().engine_pid, signal.SIGKILL)
+        watch.said("waiting for it")
+        session.start_engine()
+        watch.said("answers again")
+    assert session.verb("status", capture=True).returncode == 0
+
+
+def test_it_tells_systemd_over_an_abstract_socket_and_ends_within_a_second(session: Session) -> None:
+    address = f"jetson-deploy-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind("\0" + address)
+        listener.settimeout(30)
+        # An abstract name belongs to the network namespace: notified from within, heard from within only.
+        process = subprocess.Popen(
+            session.command("watch", "--interval", "2")[2:],
+            env={**session.environment(), "NOTIFY_SOCKET": f"@{address}", "WATCHDOG_USEC": "180000000"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            heard: set[str] = set()
+            while not heard >= {"READY=1", "WATCHDOG=1"} or not any(h.startswith("STATUS=") for h in heard):
+                heard.add(listener.recv(4096).decode())
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+            assert time.monotonic() - started < 2  # one second, and a busy machine
+            while "STOPPING=1" not in heard:
+                heard.add(listener.recv(4096).decode())
+        finally:
+            process.kill()
+            process.wait()
