@@ -34,6 +34,7 @@ def test_a_model_name_is_read_as_ollama_reads_it(text: str, short: str, path: st
 
 
 @pytest.mark.parametrize("text", MODELS["bad"])
+@pytest.mark.fault("F25")
 def test_a_text_that_is_no_model_name_is_refused_in_words_safe_to_print(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_model_name(text, default_family="deepseek-r1")
@@ -78,6 +79,7 @@ def test_a_name_round_trips_through_its_short_form(name: ModelName) -> None:
 
 
 @given(st.text(max_size=200))
+@pytest.mark.fault("F25")
 def test_any_text_is_a_name_inside_the_store_or_a_refusal(text: str) -> None:
     try:
         name = parse_model_name(text, default_family="deepseek-r1")
@@ -100,6 +102,7 @@ def test_an_image_reference_is_read_and_moves_to_a_mirror(
 
 
 @pytest.mark.parametrize("text", IMAGES["bad"])
+@pytest.mark.fault("F25")
 def test_a_text_that_is_no_image_reference_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_image_reference(text)
@@ -108,6 +111,7 @@ def test_a_text_that_is_no_image_reference_is_refused(text: str) -> None:
 
 
 @given(st.text(max_size=300))
+@pytest.mark.fault("F25")
 def test_any_text_is_an_image_reference_that_reads_back_or_a_refusal(text: str) -> None:
     try:
         reference = check_image_reference(text)
@@ -129,6 +133,7 @@ def test_a_deployment_name_passes_unchanged(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a", "-a", "A1", "a_b", "a b", "a\n", "a/b", "..", "a" * 42, "ä1"])
+@pytest.mark.fault("F25")
 def test_a_bad_deployment_name_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_deployment_name(text)
@@ -147,6 +152,7 @@ def test_a_registry_address_passes_without_its_trailing_slash(text: str) -> None
         "http://host/path", "http://host?x=1", "http://host#x", "http://ho st", "http://h\n", "http://[::1",
     ],
 )  # fmt: skip
+@pytest.mark.fault("F25")
 def test_a_bad_registry_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_registry_address(text)

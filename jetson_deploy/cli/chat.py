@@ -10,7 +10,7 @@ import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
-from jetson_deploy.cli.reporters import tell_deployment
+from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.events import Finished
 
@@ -33,6 +33,7 @@ def command(**options: Any) -> None:
     from jetson_deploy.ollama.client import OllamaClient
 
     shared = read_everyday(options)
+    recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
     tell_deployment(serving, shared)
     client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)

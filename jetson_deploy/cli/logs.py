@@ -12,7 +12,7 @@ import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import event_line, print_document, print_event
-from jetson_deploy.cli.reporters import tell_deployment
+from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Finished, LogLine
@@ -33,6 +33,7 @@ def command(**options: Any) -> None:
     as_document = shared.as_json and not shared.as_events
     if follow and as_document:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
+    recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
     tell_deployment(serving, shared)
     client = engine(shared.settings)

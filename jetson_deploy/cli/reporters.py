@@ -70,6 +70,14 @@ def tell_deployment(serving: Serving, shared: Everyday) -> None:
         say(f"note: {CPU_ACCEPTED}")
 
 
+def recover_first(shared: Everyday) -> None:
+    """Before a verb that looks: what a run left unfinished is finished or undone, and told on stderr."""
+    from jetson_deploy.deploy.recover import recover_unfinished
+
+    report = silent if shared.quiet else unfailing(PlainReporter())
+    recover_unfinished(shared.root, shared.settings, shared.catalog(), shared.name, report)
+
+
 class PlainReporter:
     """Plain lines: steps, verdicts, notes; progress at most every five seconds per item."""
 

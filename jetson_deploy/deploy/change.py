@@ -39,6 +39,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """`up` or `rollback`: whose crash points these are."""
     by: str = ""
     """Verb of the record, where another one called it (`watch`); else `verb`."""
+    done: str = ""
+    """What the history says of it; empty: the model serves."""
     plan: Plan
     facts: HostFacts
     serving: Serving | None
@@ -63,6 +65,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
         report,
         draft=_draft(plan, image, by, wanted.facts),
         replaces=wanted.serving.container if wanted.serving else None,
+        done=wanted.done,
     )
     hands = bind(
         Binding(

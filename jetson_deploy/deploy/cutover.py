@@ -20,7 +20,7 @@ from jetson_deploy.errors import (
     RolledBackError,
 )
 from jetson_deploy.events import Note
-from jetson_deploy.plan.plan import AnyStep, CreateContainer, Plan, SetRestart
+from jetson_deploy.plan.plan import AnyStep, CreateContainer, Plan, SetRestart, StartContainer
 from jetson_deploy.plan.recovery import Recovery, recovery
 
 LATER = "when the engine answers again: jetson-deploy recover"
@@ -70,22 +70,26 @@ def _after(
 ) -> Proof:
     """The host as it was; or the commit finished, when it had begun: then the proof is returned."""
     if not any(isinstance(step, CreateContainer) for step in plan.steps):
-        raise _stopped_again(plan, hands, cause)
+        raise _stopped_again(plan, hands, cause) if _starts(plan) else cause
     journal.failed_by(cause, progress.proof if progress.judged else None)
     try:
         found = recovery(hands.look(), journal.intent, plan.gates.min_gpu_share)
     except JetsonDeployError as error:
-        raise journal.stuck(cause, f"undoing failed too: {error.message}", LATER) from error
+        raise journal.stuck(cause, f"undoing failed too: {error.message}", LATER, again=True) from error
     undoing = Progress()
     undoing.proof = progress.proof
     try:
         carry_out(found.steps, hands, msgspec.structs.replace(border, run="undo"), undoing)
     except JetsonDeployError as error:
         return _undo_failed(cause, error, found, hands, journal, border, undoing, progress)
-    if found.kind == "finish":
+    if found.kind == "finish" or (progress.committed and found.kind != "undo"):
         border.report(Note(level="warning", text=f"{cause.message}; the commit was finished all the same"))
         return progress.proof
     raise _told(cause, found, progress.stopped is not None, border)
+
+
+def _starts(plan: Plan) -> bool:
+    return any(isinstance(step, StartContainer) for step in plan.steps)
 
 
 def _undo_failed(

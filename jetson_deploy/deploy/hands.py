@@ -155,8 +155,9 @@ def target_of(client: docker.APIClient, container: str, gates: Gates, predicted:
 
 def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
+    asked = serving.asked_gpu_share
     gates = Gates(
-        min_gpu_share=min_gpu_share,
+        min_gpu_share=min_gpu_share if asked is None else asked,
         accept_cpu=serving.accept_cpu,
         floor_tokens_per_second=None,
         expect_version=None,

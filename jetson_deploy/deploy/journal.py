@@ -27,7 +27,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Journal:
-    """`draft`: the revision that the run brings, as far as it is known; None: it brings none."""
+    """`draft`: the revision that the run brings, as far as it is known; None: it brings none.
+
+    `why`: of a recovery, which finishes or undoes another run's work. `done`: what the history is to say of a success.
+    """
 
     def __init__(
         self,
@@ -38,10 +41,12 @@ class Journal:
         draft: Revision | None,
         replaces: str | None = None,
         why: str = "",
+        done: str = "",
         rebuilt: Callable[[], State] | None = None,
     ) -> None:
         self._state, self._by, self._report = state, by, report
-        self._draft, self._replaces, self._why, self._rebuilt = draft, replaces, why, rebuilt
+        self._draft, self._replaces, self._rebuilt = draft, replaces, rebuilt
+        self._why, self._done = why, done
         self._started = time.monotonic()
         self._cause: JetsonDeployError | None = None
         self._judged: Proof | None = None
@@ -64,11 +69,16 @@ class Journal:
         """Before undoing. `judged`: the failed proof; None: no check failed, a deed did."""
         self._cause, self._judged = cause, judged
 
-    def stuck(self, cause: JetsonDeployError, what: str, hint: str) -> NeedsAttentionError:
-        """Undoing failed too: recorded, and not tried again by itself."""
+    def stuck(self, cause: JetsonDeployError, what: str, hint: str, *, again: bool = False) -> NeedsAttentionError:
+        """Undoing failed too: recorded. `again`: the engine could not be asked, `recover` is to try it once more."""
         text = f"{cause.message}; {what}"
+
+        def ended(state: State) -> State:
+            after = self._ended(state, "needs-attention", text, attention=text)
+            return msgspec.structs.replace(after, intent=state.intent) if again else after
+
         try:
-            self._state.change(lambda s: self._ended(s, "needs-attention", text, attention=text))
+            self._state.change(ended)
         except JetsonDeployError as error:
             self._report(Note(level="warning", text=f"the record of it is lost: {error.message}"))
         return NeedsAttentionError(text, hint=hint, code="needs-attention", details=cause.details)
@@ -127,7 +137,7 @@ class Journal:
                 state, current=draft.number, previous=before, intent=None, attention=None
             ).with_revision(draft)
             result = "finished" if self._why else "done"
-            return state.with_line(self.line(result, self._why or f"{draft.model} serves", draft.number))
+            return state.with_line(self.line(result, self._why or self._done or f"{draft.model} serves", draft.number))
 
         self._state.change(commit)
         self.intent = None

@@ -94,20 +94,19 @@ def recovered_first(
 
 
 def recover_unfinished(root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> None:
-    """Before a verb that only looks: as `recover` where a run was left unfinished; never a reason to refuse.
-
-    Raises NeedsAttentionError alone.
-    """
+    """Before a verb that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
     try:
         facts = survey(root, settings, catalog, store=None, deployment=deployment)
-        if unfinished(facts, StateDirectory(settings.state_dir, deployment).load(), deployment):
-            recover(root, settings, catalog, deployment, report)
-    except NeedsAttentionError:
-        raise
+        if not unfinished(facts, StateDirectory(settings.state_dir, deployment).load(), deployment):
+            return
+    except JetsonDeployError:
+        return  # the verb meets the same, and says so
+    try:
+        recover(root, settings, catalog, deployment, report)
     except LockedError as error:
         report(Note(level="info", text=f"a change is under way: {error.message}"))
     except JetsonDeployError as error:
-        report(Note(level="warning", text=f"an earlier run was left unfinished and cannot be undone: {error.message}"))
+        report(Note(level="warning", text=f"an earlier run was left unfinished: {error.message}; {error.hint}"))
 
 
 def _remembered(

@@ -36,6 +36,7 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
         wanted = Change(
             verb="rollback",
             by=verb,
+            done=f"{plan.model.reason.removeprefix('that of ')} again",
             plan=plan,
             facts=facts,
             serving=find_serving(facts.engine, name),

@@ -8,15 +8,29 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
+from jetson_deploy.deploy.drift import find_drift
+from jetson_deploy.deploy.lock import holder
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
-from jetson_deploy.errors import UnhealthyError
-from jetson_deploy.events import Reporter, Verdict
+from jetson_deploy.engine.actual import inspected
+from jetson_deploy.errors import JetsonDeployError, UnhealthyError
+from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.plan.actual import as_actual
+from jetson_deploy.plan.findings import Finding
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.serving import Serving, find_serving, leftovers
+from jetson_deploy.plan.recovery import unfinished
+from jetson_deploy.plan.revisions import Line, State
+from jetson_deploy.plan.serving import Serving, find_previous, find_serving, leftovers, ours, revision_of
 from jetson_deploy.settings import Settings
+
+
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
+    revision: int
+    container: str
+    kept: bool
+    """Its container is there: `rollback` needs no pull."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.status/1"):
@@ -36,16 +50,43 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     proven_at: str | None
     leftovers: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+    restart_policy: str | None = None
+    """Anything but `always`: it does not come back by itself after a power cut. None: unknown."""
+    previous: Previous | None = None
+    attention: str | None = None
+    unfinished: str | None = None
+    """A run that is under way, or died."""
+    last: Line | None = None
+    """What was done to it last."""
+    notes: tuple[str, ...] = ()
+    """Why the record could not be used."""
+    drift: tuple[Finding, ...] | None = None
+    """None: not asked for."""
 
 
-def read_status(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> Status:
-    """Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
+def read_status(
+    facts: HostFacts,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    report: Reporter,
+    *,
+    drift: bool = False,
+    deep: bool = False,
+) -> Status:
+    """`drift`: what differs from what was deployed too; `deep`: hash the model's files for it.
+
+    Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
     check_engine_reachable(facts)
     serving = require_serving(facts, deployment)
     share = catalog.limits["gpu_share_gate"].value
     proof = Prover(binding.serving_target(binding.engine(settings), serving, share), QUICK_TOKENS).prove(report)
-    record = StateDirectory(settings.state_dir, deployment).read()
-    mine = record if record and record.container == serving.container else None
+    notes: list[str] = []
+    state = _load(settings, deployment, notes)
+    mine = state.revision(serving.revision) if state else None
+    container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
+    actual = inspected(settings.docker_host, serving.container)
+    policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
     return Status(
         deployment=deployment,
         healthy=proof.failed is None,
@@ -59,10 +100,50 @@ def read_status(facts: HostFacts, settings: Settings, catalog: Catalog, deployme
         simulated=serving.simulated,
         gpu_share=proof.gpu_share,
         tokens_per_second_proven=mine.tokens_per_second if mine else None,
-        proven_at=mine.proven_at if mine else None,
+        proven_at=(mine.at or None) if mine else None,
         leftovers=tuple(c.name for c in leftovers(facts.engine, deployment, serving)),
         verdicts=proof.verdicts,
+        restart_policy=policy,
+        previous=_previous(facts, deployment, serving, state),
+        attention=state.attention if state else None,
+        unfinished=_unfinished(facts, settings, deployment, state),
+        last=state.lines[-1] if state and state.lines else None,
+        notes=tuple(notes),
+        drift=find_drift(facts, settings, catalog, serving, state, deep=deep) if drift else None,
     )
+
+
+def _load(settings: Settings, deployment: str, notes: list[str]) -> State | None:
+    """A record that cannot be used is said, and never a reason not to tell what serves."""
+
+    def keep(event: Event) -> None:
+        if isinstance(event, Note):
+            notes.append(event.text)
+
+    try:
+        return StateDirectory(settings.state_dir, deployment).load(keep)
+    except JetsonDeployError as error:
+        notes.append(f"{error.message}; {error.hint}")
+        return None
+
+
+def _previous(facts: HostFacts, deployment: str, serving: Serving, state: State | None) -> Previous | None:
+    container = find_previous(facts.engine, deployment, serving)
+    if container is not None:
+        return Previous(revision=revision_of(container), container=container.name, kept=True)
+    recorded = state.revision(state.previous) if state else None
+    return Previous(revision=recorded.number, container=recorded.container, kept=False) if recorded else None
+
+
+def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: State | None) -> str | None:
+    """The lock tells a run that is under way from one that died."""
+    found = holder(settings.lock_dir, deployment)
+    if found is not None:
+        return f"a run is under way{found.told}"
+    if not unfinished(facts, state, deployment):
+        return None
+    what = f"`{state.intent.verb}` of {state.intent.at}" if state and state.intent else "an earlier run"
+    return f"a run died: {what}: sudo jetson-deploy recover"
 
 
 def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Serving:

@@ -10,6 +10,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.change import Change, change
+from jetson_deploy.deploy.drift import edited_since
 from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
@@ -17,8 +18,9 @@ from jetson_deploy.deploy.survey import check_acts_here
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.plan.drift import policy_only
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.plan import Plan
+from jetson_deploy.plan.plan import Plan, SetRestart
 from jetson_deploy.plan.request import Request
 from jetson_deploy.plan.revisions import State
 from jetson_deploy.plan.serving import find_serving
@@ -49,24 +51,47 @@ def bring_up(run: Run) -> Outcome:
         facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=run.store)
         plan = make_plan(facts, run.request, run.catalog, state)
         if plan.steps:
-            return _carry_out(run, facts, state, plan)
+            return _carry_out(run, facts, plan)
         return _converged(run, facts, state, plan)
 
 
 def _converged(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
-    """Nothing differs by the labels: does it serve?"""
+    """Nothing differs by the labels: is it true of the container, and does it serve?"""
+    edited = edited_since(facts, run.settings, plan.container)
+    if policy_only(edited):
+        plan = _mended(run, facts, plan)
+    elif edited:
+        what = ", ".join(f"{d.what}: {d.found} instead of {d.deployed}" for d in edited[:3])
+        return _replaced(run, facts, state, f"its container was changed ({what})")
     proof = _asked(binding.engine(run.settings), plan, run.report)
     if proof.failed is None:
-        return outcome("no-changes", run.settings, plan, proof)
-    run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
+        return outcome("done" if edited else "no-changes", run.settings, plan, proof)
+    return _replaced(run, facts, state, proof.failed.observed)
+
+
+def _mended(run: Run, facts: HostFacts, plan: Plan) -> Plan:
+    run.report(Note(level="warning", text="the restart policy was changed: it would not come back after a power cut"))
+    step = SetRestart(container=plan.container, policy="always", why="it is what serves")
+    return change(_change(run, facts, msgspec.structs.replace(plan, steps=(step,))))[0]
+
+
+def _replaced(run: Run, facts: HostFacts, state: State | None, why: str) -> Outcome:
+    run.report(Note(level="warning", text=f"deployed, but {why}: replacing it"))
     plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state)
-    return _carry_out(run, facts, state, plan)
+    return _carry_out(run, facts, plan)
 
 
-def _carry_out(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
+def _carry_out(run: Run, facts: HostFacts, plan: Plan) -> Outcome:
     for text in (*plan.warnings, *(f"assumed: {a}" for a in plan.assumptions)):
         run.report(Note(level="warning", text=text))
-    wanted = Change(
+    plan, proof = change(_change(run, facts, plan))
+    if not proof.verdicts:  # only the store was repaired: the server went on serving
+        proof = _asked(binding.engine(run.settings), plan, run.report)
+    return outcome("done", run.settings, plan, proof)
+
+
+def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
+    return Change(
         verb="up",
         plan=plan,
         facts=facts,
@@ -74,10 +99,6 @@ def _carry_out(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> O
         settings=run.settings,
         report=run.report,
     )
-    plan, proof = change(wanted)
-    if not proof.verdicts:  # only the store was repaired: the server went on serving
-        proof = _asked(binding.engine(run.settings), plan, run.report)
-    return outcome("done", run.settings, plan, proof)
 
 
 def _asked(client: docker.APIClient, plan: Plan, report: Reporter) -> Proof:

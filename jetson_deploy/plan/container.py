@@ -52,6 +52,8 @@ def container_spec(
         "store": store,
         "port": str(wanted.port),
         "simulated": wanted.simulated or "",
+        "asked-gpu-share": _shown(wanted.min_gpu_share),
+        "asked-floor": _shown(wanted.min_tokens_per_second),
         "schema": "1",
         "spec-hash": "",
         "revision": str(revision),
@@ -60,6 +62,11 @@ def container_spec(
         "version": __version__,
     }
     return _stamped(msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()}))
+
+
+def _shown(asked: float | None) -> str:
+    """Empty: nobody asked for another gate than the usual one."""
+    return "" if asked is None else repr(float(asked))
 
 
 def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
@@ -71,7 +78,8 @@ def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpe
 
 def self_describing(spec: ContainerSpec, gates: Gates) -> ContainerSpec:
     """With itself and its gates among the labels: a lost state file is rebuilt from the containers alone."""
-    bare = msgspec.json.encode(msgspec.structs.replace(spec, labels={})).decode()
+    # As it is once it is proven; until then the candidate's own policy is `no`.
+    bare = msgspec.json.encode(msgspec.structs.replace(spec, labels={}, restart="always")).decode()
     labels = {**spec.labels, LABEL + "spec": bare, LABEL + "gates": msgspec.json.encode(gates).decode()}
     return msgspec.structs.replace(spec, labels=labels)
 

@@ -72,6 +72,10 @@ def _first(asked: int | None, deployed: int | None, default: int) -> int:
     return next(value for value in (asked, deployed, default) if value is not None)
 
 
+def _gate(asked: float | None, deployed: float | None) -> float | None:
+    return deployed if asked is None else asked
+
+
 def settle(request: Request, serving: Serving | None) -> Wanted:
     """Flag, else what is deployed, else the default."""
     return Wanted(
@@ -88,7 +92,7 @@ def settle(request: Request, serving: Serving | None) -> Wanted:
         simulated=request.simulated,
         force=request.force,
         stability_seconds=request.stability_seconds,
-        min_gpu_share=request.min_gpu_share,
-        min_tokens_per_second=request.min_tokens_per_second,
+        min_gpu_share=_gate(request.min_gpu_share, serving.asked_gpu_share if serving else None),
+        min_tokens_per_second=_gate(request.min_tokens_per_second, serving.asked_floor if serving else None),
         sources=request.sources,
     )

@@ -39,6 +39,10 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes_before: int
     """MemAvailable before it was started."""
     simulated: str | None
+    asked_gpu_share: float | None = None
+    """Gate that somebody asked for; None: the usual one."""
+    asked_floor: float | None = None
+    """As asked_gpu_share, in tokens per second."""
 
     @property
     def running(self) -> bool:
@@ -142,9 +146,19 @@ def read_serving(container: ContainerFacts) -> Serving:
         need_bytes=number_label(labels, "need-bytes"),
         free_bytes_before=number_label(labels, "free-bytes"),
         simulated=labels.get(LABEL + "simulated") or None,
+        asked_gpu_share=_fraction(labels, "asked-gpu-share"),
+        asked_floor=_fraction(labels, "asked-floor"),
     )
 
 
 def number_label(labels: dict[str, str], key: str) -> int:
     text = labels.get(LABEL + key, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _fraction(labels: dict[str, str], key: str) -> float | None:
+    try:
+        value = float(labels.get(LABEL + key, ""))
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None

@@ -17,6 +17,14 @@ DEFAULTED = (
 )
 
 
+def _kept_gates(serving: Serving | None) -> dict[str, str]:
+    kept = {
+        "min_gpu_share": serving.asked_gpu_share if serving else None,
+        "min_tokens_per_second": serving.asked_floor if serving else None,
+    }
+    return {key: DEPLOYED for key, value in kept.items() if value is not None}
+
+
 def sources(wanted: Wanted, serving: Serving | None, model: ModelChoice, store: str) -> dict[str, str]:
     """Key → place, for every key of the deployment file that this plan depends on."""
     kept = serving is not None
@@ -27,5 +35,6 @@ def sources(wanted: Wanted, serving: Serving | None, model: ModelChoice, store: 
         **dict.fromkeys(STICKY, DEPLOYED if kept else DEFAULT),
         "store": DEPLOYED if serving is not None and serving.store == store else CHOSEN,
         **dict.fromkeys(DEFAULTED, DEFAULT),
+        **_kept_gates(serving),
     }
     return {**unsaid, **wanted.sources}

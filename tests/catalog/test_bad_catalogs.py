@@ -29,6 +29,7 @@ def refused(nowhere: Path, *overlays: Path) -> CatalogError:
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.fault("F25")
 def test_a_faulty_overlay_is_refused_with_file_key_and_remedy(case: str, nowhere: Path) -> None:
     error = refused(nowhere, BAD / case)
     assert error.message.startswith(str(BAD / case))
@@ -101,6 +102,7 @@ def test_a_dangling_link_is_refused(nowhere: Path, overlay: Any) -> None:
     assert "No such file" in refused(nowhere, directory).message
 
 
+@pytest.mark.fault("F25")
 def test_a_key_with_control_characters_cannot_break_the_line(nowhere: Path, overlay: Any) -> None:
     directory = overlay({"profiles/boards/orin-nano-8gb.yaml": '"a\\n\\x1b[31mb": 1\n'})
     assert "unknown key" in refused(nowhere, directory).message

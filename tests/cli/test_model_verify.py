@@ -98,6 +98,7 @@ def test_a_store_that_is_not_there_is_exit_3(verb: str, run: Run) -> None:
     assert "--store DIR" in said.err
 
 
+@pytest.mark.fault("F9")
 def test_repair_fetches_only_what_is_wrong(run: Run, store: Path, model: Model, registry: RegistryServer) -> None:
     rot(blob_file(store, model.largest))
     small = min(model.blobs, key=lambda digest: len(model.blobs[digest]))
@@ -120,6 +121,7 @@ def test_repair_does_not_believe_the_record_of_what_has_rotted(
     assert blob_file(store, model.largest).read_bytes() == model.blobs[model.largest]
 
 
+@pytest.mark.fault("F9")
 def test_repair_of_a_damaged_manifest_takes_the_catalogs_digest(
     run: Run, store: Path, model: Model, registry: RegistryServer
 ) -> None:

@@ -179,6 +179,7 @@ def test_a_failure_that_left_no_log_says_how_to_try_the_image_by_hand(tmp_path: 
     assert "docker run --rm --entrypoint ollama" in caught.value.hint
 
 
+@pytest.mark.fault("F15")
 def test_an_old_one_that_does_not_serve_again_needs_attention_and_both_are_kept_as_evidence(tmp_path: Path) -> None:
     engine = SmallEngine("jd-default-1", proofs={CANDIDATE: ON_CPU, "jd-default-1": ON_CPU})
     journal, kept = journal_of(plan("replacement"), tmp_path), list[str]()

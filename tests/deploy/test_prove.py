@@ -63,6 +63,7 @@ def test_a_server_on_the_gpu_passes_every_check_in_order() -> None:
     assert proof.gpu_share == 1.0
 
 
+@pytest.mark.fault("F14")
 def test_a_server_that_answers_200_but_is_on_the_cpu_is_refused() -> None:
     server = RecordedServer(running=(running_model(444_000_000, 0),))
     proof, seen = prove(server, log=ServerLog(library="cpu"))
@@ -75,6 +76,7 @@ def test_api_ps_that_says_all_gpu_while_the_log_says_some_layers_is_refused() ->
     assert failed(proof) == ("gpu", "100% on the GPU, 20/29 layers offloaded")
 
 
+@pytest.mark.fault("F14")
 def test_api_ps_that_says_all_gpu_while_the_log_says_cpu_is_refused() -> None:
     proof, _ = prove(log=ServerLog(library="cpu"))
     assert failed(proof)[0] == "gpu"

@@ -76,6 +76,7 @@ def test_a_server_that_serves_on_passes_when_the_time_is_over() -> None:
     ],
     ids=["exits", "restarted", "started-anew", "removed"],
 )
+@pytest.mark.fault("F14")
 def test_a_server_that_ends_after_20_seconds_fails_at_once(becomes: dict[str, Any], says: str) -> None:
     world = World(at=20, becomes=becomes)
     verdict = world.judged(60)

@@ -81,6 +81,7 @@ def test_the_state_before_is_copied_where_the_filesystem_has_no_links(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "jetson-deploy.state/x"}', "\x00" * 100])
+@pytest.mark.fault("F8")
 def test_a_damaged_state_is_said_and_set_aside_by_the_next_write(directory: StateDirectory, content: str) -> None:
     directory.prepare()
     (directory.path / STATE).write_text(content)

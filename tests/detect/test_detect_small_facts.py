@@ -79,6 +79,7 @@ def test_the_power_ceiling_goes_by_name_never_by_id(
 
 
 @pytest.mark.parametrize(("epoch", "sane"), [(0, False), (1767225599, False), (1767225600, True), (4102444800, False)])
+@pytest.mark.fault("F21")
 def test_a_clock_outside_of_2026_to_2100_is_not_sane(tmp_path: Path, epoch: int, sane: bool) -> None:
     put(tmp_path, "recorded/clock.json", json.dumps({"epoch_seconds": epoch, "synchronised": True}))
     assert clock_facts(Host(tmp_path), live=False).sane is sane

@@ -84,6 +84,7 @@ EMMC = disk("/", "emmc", 60, 30)
         (disk("/var/lib/kubelet/pods/x/volumes/v", "nvme", 900), "another program"),
     ],
 )
+@pytest.mark.fault("F20")
 def test_an_nvme_that_the_store_is_not_on_is_named_with_the_reason(tmp_path: Path, nvme: DiskFacts, why: str) -> None:
     disks = (EMMC, nvme)
     store = chosen(tmp_path, *disks)
@@ -92,6 +93,7 @@ def test_an_nvme_that_the_store_is_not_on_is_named_with_the_reason(tmp_path: Pat
     assert nvme.mount in note and why in note
 
 
+@pytest.mark.fault("F20")
 def test_an_nvme_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     block(tmp_path, "nvme0n1", size="1")
     block(tmp_path, "mmcblk0", size="1")
@@ -101,6 +103,7 @@ def test_an_nvme_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     assert unused_nvme(Host(tmp_path), (EMMC,), given) == []
 
 
+@pytest.mark.fault("F20")
 def test_an_overlay_root_takes_the_store_only_when_there_is_nothing_else(tmp_path: Path) -> None:
     root = disk("/", "virtual", 900, filesystem="overlay")
     better, alone = chosen(tmp_path, root, disk("/data", "emmc")), chosen(tmp_path, root)

@@ -138,6 +138,7 @@ def test_an_image_pulled_by_tag_tells_its_digest(client: docker.APIClient, diges
     assert f"{REPOSITORY}:big" in found.references
 
 
+@pytest.mark.fault("F26")
 def test_an_image_of_another_digest_is_not_found_under_its_tag(client: docker.APIClient, digest: str) -> None:
     pull(client, f"{REPOSITORY}:big")
     assert find_image(client, f"{REPOSITORY}:big@sha256:{'0' * 64}") is None
@@ -151,10 +152,12 @@ def test_an_image_that_the_registry_lacks_is_not_found(client: docker.APIClient,
 
 
 @pytest.mark.parametrize("registry", ["127.0.0.1:5999", "registry.invalid"])
+@pytest.mark.fault("F13")
 def test_a_registry_that_is_not_there_is_unreachable(client: docker.APIClient, registry: str) -> None:
     assert failure(client, f"{registry}/dustynv/ollama:big").code == "registry-unreachable"
 
 
+@pytest.mark.fault("F7")
 def test_a_registry_that_stalls_inside_a_layer_is_given_up_by_our_watchdog(
     engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
 ) -> None:
@@ -165,6 +168,7 @@ def test_a_registry_that_stalls_inside_a_layer_is_given_up_by_our_watchdog(
     wait_until(lambda: idle(engine), "the engine has dropped the pull")
 
 
+@pytest.mark.fault("F7")
 def test_a_registry_that_never_answers_is_given_up_by_our_watchdog(
     client: docker.APIClient, proxy: Callable[..., str]
 ) -> None:
@@ -173,10 +177,12 @@ def test_a_registry_that_never_answers_is_given_up_by_our_watchdog(
     assert time.monotonic() - begin < 10
 
 
+@pytest.mark.fault("F4")
 def test_a_cut_connection_is_told_as_such(client: docker.APIClient, proxy: Callable[..., str]) -> None:
     assert failure(client, f"{proxy('cut')}:big").code == "pull-interrupted"
 
 
+@pytest.mark.fault("F4")
 def test_a_registry_killed_inside_a_layer_fails_the_pull_and_the_next_one_succeeds(
     engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
 ) -> None:
@@ -198,6 +204,7 @@ def _pulls(client: docker.APIClient) -> bool:
     return True
 
 
+@pytest.mark.fault("F10")
 def test_a_layer_damaged_on_the_way_is_an_integrity_error(client: docker.APIClient, proxy: Callable[..., str]) -> None:
     error = failure(client, f"{proxy('corrupt')}:big")
     assert (type(error), error.code, error.exit_code) == (IntegrityError, "image-corrupt", 5)

@@ -53,6 +53,7 @@ def client(server: RealOllama) -> OllamaClient:
     return OllamaClient(server.base_url, timeout=10)
 
 
+@pytest.mark.fault("F26")
 def test_it_lists_the_pinned_manifest_under_its_names_though_the_tag_moved(
     server: RealOllama, client: OllamaClient
 ) -> None:

@@ -75,6 +75,7 @@ def served_digest(session: Session) -> str:
 
 
 @pytest.mark.usefixtures("tag_put_back")
+@pytest.mark.fault("F26")
 def test_old_and_new_manifest_of_one_tag_stay_apart_and_a_rollback_brings_the_old_one_back(session: Session) -> None:
     assert up(session)[0] == 0
     old = served_digest(session)
@@ -91,6 +92,7 @@ def test_old_and_new_manifest_of_one_tag_stay_apart_and_a_rollback_brings_the_ol
 
 
 @pytest.mark.usefixtures("tag_put_back")
+@pytest.mark.fault("F26")
 def test_a_new_manifest_is_staged_while_the_old_one_serves_on_unchanged(session: Session) -> None:
     assert up(session)[0] == 0
     old = served_digest(session)
@@ -113,6 +115,7 @@ def test_a_rollback_without_an_earlier_revision_is_refused_and_says_so(session: 
     assert ran(session, "rollback", "1")[1]["code"] == "already-current"
 
 
+@pytest.mark.fault("F14")
 def test_a_failed_revision_is_not_tried_again_unless_asked_and_no_rollback_goes_to_it(session: Session) -> None:
     assert up(session)[0] == 0
     code, error, _ = ran(session, "up", "--refuse-cpu")
@@ -134,6 +137,7 @@ def test_the_plan_of_a_rollback_changes_nothing_and_shows_its_steps(session: Ses
     assert ran(session, "status")[1]["revision"] == 2
 
 
+@pytest.mark.fault("F8")
 def test_a_lost_state_directory_is_built_again_from_the_containers_and_can_be_rolled_back(session: Session) -> None:
     assert up(session)[0] == 0
     assert up(session, "--context", "2048")[0] == 0

@@ -62,6 +62,7 @@ def test_what_the_real_registry_does_not_have_is_named(real_registry: str, tmp_p
     assert caught.value.code == "model-not-found-in-registry"
 
 
+@pytest.mark.fault("F10")
 def test_a_blob_that_rotted_in_the_real_registry_is_never_kept(real_registry: str, tmp_path: Path) -> None:
     model = small_model()
     push(real_registry, "library/deepseek-r1", "7b", model)
@@ -85,6 +86,7 @@ def mounted(point: Path, size: int) -> Iterator[Path]:
         subprocess.run(["umount", point], check=True)
 
 
+@pytest.mark.fault("F11")
 def test_a_full_disk_is_told_in_numbers_before_the_first_byte(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", 2 << 20) as disk, serving() as registry:
         model = registry.add("library/deepseek-r1:7b", small_model(4 << 20))

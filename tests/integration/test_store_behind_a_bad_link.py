@@ -109,6 +109,7 @@ CUTS = {
 
 
 @pytest.mark.parametrize("case", CUTS)
+@pytest.mark.fault("F4")
 def test_a_fault_that_passes_costs_a_checkpoint_at_most(site: Site, tmp_path: Path, case: str) -> None:
     waits = Waits()
     with fault_proxy(site.url) as proxy:
@@ -136,6 +137,7 @@ WRONGS = {
 
 
 @pytest.mark.parametrize("case", WRONGS)
+@pytest.mark.fault("F10")
 def test_wrong_bytes_and_odd_answers_are_overcome(site: Site, tmp_path: Path, case: str) -> None:
     with fault_proxy(site.url) as proxy:
         proxy.faults = [Fault(**vars(fault)) for fault in WRONGS[case]]
@@ -177,6 +179,7 @@ def test_a_fault_that_stays_is_told_and_the_next_run_heals(site: Site, tmp_path:
     assert_whole(store, site.model)
 
 
+@pytest.mark.fault("F4")
 def test_after_a_link_that_went_down_the_next_run_fetches_the_rest_only(site: Site, tmp_path: Path) -> None:
     with fault_proxy(site.url, Fault("cut", at=0.7, times=1)) as proxy:
         down = Fault("hang-up", times=0)
@@ -199,6 +202,7 @@ def test_after_a_link_that_went_down_the_next_run_fetches_the_rest_only(site: Si
     assert_whole(tmp_path / "store", site.model)
 
 
+@pytest.mark.fault("F4")
 def test_a_cut_of_several_connections_at_once_is_one_cut(site: Site, tmp_path: Path) -> None:
     """Each connection is slow, so the fetcher opens more; they end together, and none of them loses what it had."""
     waits = Waits()

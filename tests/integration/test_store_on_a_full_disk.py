@@ -71,6 +71,7 @@ def some(total: int) -> range:
     return range(SEED % step, total, step)
 
 
+@pytest.mark.fault("F11")
 def test_a_disk_that_is_full_from_any_write_on_is_told_in_numbers(ground: Ground) -> None:
     for nth in some(count(ground, TAKES_ROOM)):
         full = Failure(number=errno.ENOSPC, nth=nth, kinds=TAKES_ROOM, times=1 << 30)
@@ -111,6 +112,7 @@ def test_a_rerun_does_not_trust_bytes_whose_fsync_failed(ground: Ground) -> None
         assert missing_in(ground.store, ground.model) == [], what
 
 
+@pytest.mark.fault("F11")
 def test_a_disk_without_room_for_names_is_full_too(ground: Ground) -> None:
     kinds = ("create", "mkdir")
     for nth in some(count(ground, kinds)):

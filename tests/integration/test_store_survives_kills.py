@@ -52,6 +52,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
         yield Link(proxy, push(url, *PUSHED, small_model(SIZE)))
 
 
+@pytest.mark.fault("F5")
 def test_killed_at_random_moments_every_rerun_completes(link: Link, tmp_path: Path) -> None:
     """One to four kills in a row, then a run to the end: cheap in bytes, and never a bad blob."""
     chance, kills, rounds = random.Random(SEED), 0, 0
@@ -70,6 +71,7 @@ def test_killed_at_random_moments_every_rerun_completes(link: Link, tmp_path: Pa
         kills += max(in_a_row, 1)
 
 
+@pytest.mark.fault("F5")
 def test_a_kill_at_the_very_end_costs_nothing(link: Link, tmp_path: Path) -> None:
     """Between the last byte and the manifest: the bytes are here and on record."""
     process = start_fetch(tmp_path / "store", link.proxy.url)
@@ -96,6 +98,7 @@ def test_an_interrupted_fetch_says_so_and_loses_nothing(link: Link, tmp_path: Pa
     assert link.proxy.bytes_sent - before <= 1.02 * link.model.size + CHECKPOINT
 
 
+@pytest.mark.fault("F5")
 def test_three_at_once_share_the_work_and_one_may_be_killed(link: Link, tmp_path: Path) -> None:
     store, before = tmp_path / "store", link.proxy.bytes_sent
     processes = [start_fetch(store, link.proxy.url) for _ in range(3)]

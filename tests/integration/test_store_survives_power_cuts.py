@@ -81,6 +81,7 @@ def moments(changes: int) -> range:
     return range(SEED % step, changes, step)
 
 
+@pytest.mark.fault("F6")
 def test_a_cut_after_any_change_leaves_only_right_blobs_and_the_rerun_completes(ground: Ground) -> None:
     for changes in moments(changes_of_a_fetch(ground)):
         ground.disk.order(Order(fresh=True, fsync_keeps_names=changes % 2 == 0))
@@ -103,6 +104,7 @@ def test_a_slow_disk_does_not_make_a_cut_dearer(ground: Ground, writes: int) -> 
     assert ground.fetch_rest() <= most_to_fetch(ground, told), told.operations[-8:]
 
 
+@pytest.mark.fault("F6")
 def test_cuts_one_after_another_cost_a_checkpoint_each(ground: Ground) -> None:
     chance = random.Random(SEED)
     ground.disk.order(Order(fresh=True))
@@ -120,6 +122,7 @@ def test_cuts_one_after_another_cost_a_checkpoint_each(ground: Ground) -> None:
 
 
 @pytest.mark.parametrize("seed", [KEEPS_NOTHING, SEED + 1, SEED + 2])
+@pytest.mark.fault("F6")
 def test_what_was_called_done_outlives_a_cut(ground: Ground, seed: int) -> None:
     ground.disk.order(Order(fresh=True))
     ground.fetch_rest()
@@ -127,6 +130,7 @@ def test_what_was_called_done_outlives_a_cut(ground: Ground, seed: int) -> None:
     assert missing_in(ground.store, ground.model) == []
 
 
+@pytest.mark.fault("F6")
 def test_a_rerun_makes_durable_what_a_killed_run_had_not(ground: Ground) -> None:
     """Killed between a rename and the fsync of the directory: the rerun finds all in place, and must not trust that."""
     number = 0

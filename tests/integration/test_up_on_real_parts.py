@@ -142,6 +142,7 @@ def test_another_revision_replaces_the_deployment_and_the_one_before_stays_stopp
     assert policy(engine, "jd-default-1") == "no"
 
 
+@pytest.mark.fault("F14")
 def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_serves(
     session: Session, engine: docker.APIClient
 ) -> None:
@@ -188,6 +189,7 @@ def test_an_engine_killed_inside_a_pull_is_told_and_the_next_up_goes_on(session:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["ended", "lost-link"])
+@pytest.mark.fault("F27")
 def test_an_interruption_in_the_cutover_is_undone(
     session: Session, engine: docker.APIClient, number: signal.Signals
 ) -> None:
@@ -200,6 +202,7 @@ def test_an_interruption_in_the_cutover_is_undone(
     assert ran(session, "status")[0] == 0
 
 
+@pytest.mark.fault("F27")
 def test_a_reader_that_goes_away_in_the_middle_does_not_stop_the_work(session: Session) -> None:
     process = up_until(session, "any", "--store", str(session.store), "--accept-cpu")
     assert process.stdout is not None and process.stderr is not None
@@ -223,6 +226,7 @@ def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes
     assert list(ours(engine)) == ["jd-default-2"]
 
 
+@pytest.mark.fault("F19")
 def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
     session: Session, engine: docker.APIClient
 ) -> None:
@@ -238,6 +242,7 @@ def test_a_foreign_container_with_our_name_is_refused_and_not_touched(
         engine.remove_container(foreign["Id"], force=True)
 
 
+@pytest.mark.fault("F19")
 def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
     session: Session, engine: docker.APIClient, tmp_path: Path
 ) -> None:
@@ -274,6 +279,7 @@ def test_a_paused_deployment_is_replaced(session: Session, engine: docker.APICli
     assert ours(engine) == {"jd-default-2": "running", "jd-default-1": "exited"}
 
 
+@pytest.mark.fault("F26")
 def test_digests_that_the_catalog_lacks_are_pinned_by_the_first_up(
     session: Session, engine: docker.APIClient, tmp_path: Path
 ) -> None:
@@ -313,6 +319,7 @@ def test_two_runs_at_once_are_told_apart_by_the_lock(session: Session) -> None:
     assert ended(first)[0] == 0
 
 
+@pytest.mark.fault("F9")
 def test_a_damaged_blob_in_the_store_is_found_and_fetched_again(session: Session) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     ran(session, "down")
@@ -358,6 +365,7 @@ def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     assert any("Listening on" in line for line in document["lines"])
 
 
+@pytest.mark.fault("F27")
 def test_logs_followed_end_with_ctrl_c_or_with_their_reader_and_both_are_right(session: Session) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     argv = session.command("logs", "--follow", "--events")

@@ -106,6 +106,17 @@ def test_flags_of_the_deployment_are_kept_until_another_value_is_asked_for(root:
     assert "create-container" in verbs(plan(root, "--refuse-cpu"))
 
 
+def test_gates_that_were_asked_for_are_kept_with_the_deployment(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "wanted.yaml"
+    file.write_text("gates: {min_gpu_share: 0.9, min_tokens_per_second: 2}\n")
+    fresh = plan(root, "-f", str(file))
+    record(root, container(fresh, "jd-default-1"))
+    again = plan(root)
+    assert again["steps"] == []
+    assert (again["gates"]["min_gpu_share"], again["gates"]["floor_tokens_per_second"]) == (0.9, 2)
+    assert again["sources"]["min_gpu_share"] == "deployed"
+
+
 def test_the_port_of_the_deployment_is_kept_too(root: Path) -> None:
     fresh = plan(root, "--port", "12000")
     record(root, container(fresh, "jd-default-1"))

@@ -203,18 +203,21 @@ def judged(raw: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(NAMES, TREES))
+@pytest.mark.fault("F24")
 def test_any_values_are_read_or_refused_in_one_line(tree: dict[str, object]) -> None:
     judged(yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "surrogatepass"))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+@pytest.mark.fault("F24")
 def test_any_bytes_are_read_or_refused_in_one_line(raw: bytes) -> None:
     judged(raw)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 4000), st.integers(0, 40), st.binary(max_size=4))
+@pytest.mark.fault("F24")
 def test_a_damaged_example_is_read_or_refused_in_one_line(at: int, length: int, instead: bytes) -> None:
     whole = with_examples().encode()
     judged(whole[:at] + instead + whole[at + length :])

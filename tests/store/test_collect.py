@@ -89,6 +89,7 @@ def test_what_is_younger_than_the_given_age_stays(store: Path, model: Model) -> 
     assert run(store, now=time.time, min_age_seconds=0).freed_bytes
 
 
+@pytest.mark.fault("F21")
 def test_while_the_clock_is_wrong_nothing_is_old(store: Path, model: Model) -> None:
     stray_blob(store)
     found = run(store, now=lambda: 0.0)

@@ -57,6 +57,7 @@ def test_the_registry_is_asked_as_it_expects(fetch: Fetch, registry: RegistrySer
     assert registry.blob_requests()[-1] == model.largest
 
 
+@pytest.mark.fault("F12")
 def test_a_second_fetch_with_the_pinned_digest_asks_nobody(
     fetch: Fetch, registry: RegistryServer, model: Model
 ) -> None:

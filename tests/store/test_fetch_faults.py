@@ -46,6 +46,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=lambda f: f"{f.kind}-{f.after or f.code}")
+@pytest.mark.fault("F4")
 def test_a_fault_that_passes_is_outlived(
     fault: Fault,
     fetch: Fetch,
@@ -68,6 +69,7 @@ def test_a_fault_that_passes_is_outlived(
 
 @pytest.mark.parametrize("percent", [1, 10, 50, 90, 99])
 @pytest.mark.parametrize("kind", ["cut", "unannounced", "stall"])
+@pytest.mark.fault("F4")
 def test_a_cut_blob_goes_on_where_it_was_cut(
     kind: str, percent: int, fetch: Fetch, store: Path, registry: RegistryServer
 ) -> None:
@@ -186,6 +188,7 @@ def test_an_unknown_model_is_told_with_the_registrys_address(fetch: Fetch, regis
 
 
 @pytest.mark.parametrize("kind", ["stall", "silence"])
+@pytest.mark.fault("F7")
 def test_a_stalled_registry_is_left_after_the_patience(
     kind: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_stop_ends_the_pause_between_tries(fetch: Fetch, registry: RegistrySer
     assert len(registry.seen) == 1
 
 
+@pytest.mark.fault("F13")
 def test_a_refused_connection_names_host_and_port(fetch: Fetch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -38,6 +38,7 @@ def test_what_was_written_is_read_again_with_its_origin(tmp_path: Path) -> None:
     assert (list(read.done), list(read.mirrored)) == ([(0, 100), (200, 400)], [(300, 400)])
 
 
+@pytest.mark.fault("F6")
 def test_a_journal_cut_at_any_byte_says_only_what_it_had_said_before() -> None:
     with tempfile.TemporaryDirectory() as folder:
         journal = written(Path(folder, "j"))
@@ -65,6 +66,7 @@ def test_a_flipped_bit_never_adds_a_range(position: int, bit: int) -> None:
 
 
 @given(st.binary(max_size=400))
+@pytest.mark.fault("F6")
 def test_no_file_of_any_content_is_an_error(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "j")

@@ -1,0 +1,116 @@
+"""What a container really has, in the terms of its spec, from the engine's inspect answers. Pure.
+
+`engine/actual.py` asks for them. What the image adds by itself is told apart; a field that an engine does not tell
+stays None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jetson_deploy.spec import HealthCheck, MountSpec
+
+_NANOSECONDS = 1_000_000_000
+
+
+class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields as of `ContainerSpec`. None: the engine does not tell, or the thing is not set."""
+
+    container_id: str
+    name: str
+    image_id: str | None
+    image: str | None
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    """With what the image sets."""
+    image_environment: dict[str, str] | None
+    """None: the image is gone, so what was added cannot be told from what it set."""
+    mounts: tuple[MountSpec, ...]
+    tmpfs: dict[str, str]
+    runtime: str | None
+    network: str | None
+    restart: str
+    init: bool | None
+    cap_drop: tuple[str, ...]
+    cap_add: tuple[str, ...]
+    privileged: bool
+    security_opt: tuple[str, ...]
+    pids_limit: int | None
+    oom_score_adj: int | None
+    log_driver: str | None
+    log_options: dict[str, str]
+    health: HealthCheck | None
+    stop_seconds: int | None
+    labels: dict[str, str]
+
+
+def as_actual(container: dict[str, Any], image: dict[str, Any] | None) -> ActualContainer:
+    """From `GET /containers/N/json` and `GET /images/ID/json`; `image` None: it is gone."""
+    config, host = container.get("Config") or {}, container.get("HostConfig") or {}
+    given = (image or {}).get("Config") or {}
+    logs = host.get("LogConfig") or {}
+    return ActualContainer(
+        container_id=str(container.get("Id", "")),
+        name=str(container.get("Name", "")).lstrip("/"),
+        image_id=container.get("Image") or None,
+        image=config.get("Image"),
+        entrypoint=_texts(config.get("Entrypoint")),
+        command=_texts(config.get("Cmd")),
+        environment=_environment(config.get("Env")),
+        image_environment=_environment(given.get("Env")) if image is not None else None,
+        mounts=_mounts(container, given),
+        tmpfs=host.get("Tmpfs") or {},
+        runtime=host.get("Runtime"),
+        network=host.get("NetworkMode"),
+        restart=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        init=host.get("Init"),
+        cap_drop=_texts(host.get("CapDrop")),
+        cap_add=_texts(host.get("CapAdd")),
+        privileged=bool(host.get("Privileged")),
+        security_opt=_texts(host.get("SecurityOpt")),
+        pids_limit=host.get("PidsLimit"),
+        oom_score_adj=host.get("OomScoreAdj"),
+        log_driver=logs.get("Type"),
+        log_options=logs.get("Config") or {},
+        health=_health(config.get("Healthcheck")),
+        stop_seconds=config.get("StopTimeout"),
+        labels=config.get("Labels") or {},
+    )
+
+
+def _texts(value: list[str] | str | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value or ())
+
+
+def _environment(lines: list[str] | None) -> dict[str, str]:
+    return {key: value for key, _, value in (line.partition("=") for line in lines or ())}
+
+
+def _mounts(container: dict[str, Any], image: dict[str, Any]) -> tuple[MountSpec, ...]:
+    """Without the volumes that the image declares."""
+    declared = set(image.get("Volumes") or {})
+    return tuple(
+        MountSpec(
+            source=str(m.get("Source") or m.get("Name") or ""),
+            target=str(m.get("Destination", "")),
+            read_only=not m.get("RW", True),
+        )
+        for m in container.get("Mounts") or ()
+        if m.get("Type") == "bind" or (m.get("Type") == "volume" and image and m.get("Destination") not in declared)
+    )
+
+
+def _health(found: dict[str, Any] | None) -> HealthCheck | None:
+    if not found:
+        return None
+    test = _texts(found.get("Test"))
+    return HealthCheck(
+        command=test[1:] if test[:1] == ("CMD",) else test,
+        interval_seconds=int(found.get("Interval") or 0) // _NANOSECONDS,
+        timeout_seconds=int(found.get("Timeout") or 0) // _NANOSECONDS,
+        start_period_seconds=int(found.get("StartPeriod") or 0) // _NANOSECONDS,
+        retries=int(found.get("Retries") or 0),
+    )

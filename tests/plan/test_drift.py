@@ -1,0 +1,122 @@
+"""What counts as drift of a container, and what the engine and its images add by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from jetson_deploy.plan.actual import as_actual
+from jetson_deploy.plan.drift import container_drift, policy_only
+from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
+
+SPEC = ContainerSpec(
+    image="a/b:1",
+    entrypoint=("ollama",),
+    command=("serve",),
+    environment={"HOME": "/home/ollama"},
+    mounts=(MountSpec(source="/data", target="/models", read_only=True),),
+    tmpfs={"/home/ollama": "rw,size=64m"},
+    runtime="nvidia",
+    network="host",
+    restart="always",
+    init=True,
+    cap_drop=("ALL",),
+    security_opt=("no-new-privileges:true",),
+    pids_limit=1024,
+    oom_score_adj=500,
+    log_driver="local",
+    log_options={"max-size": "10m"},
+    health=HealthCheck(
+        command=("ollama", "list"), interval_seconds=60, timeout_seconds=20, start_period_seconds=120, retries=3
+    ),
+    stop_seconds=30,
+    labels={"io.jetson-deploy.name": "default"},
+)
+IMAGE: dict[str, Any] = {"Config": {"Env": ["PATH=/bin"], "Labels": {"maker": "x"}, "Volumes": {"/cache": {}}}}
+
+
+def inspect(**changed: Any) -> dict[str, Any]:
+    """As Docker answers; a field of `Config` or `HostConfig` is replaced by name."""
+    config: dict[str, Any] = {
+        "Image": "a/b:1",
+        "Entrypoint": ["ollama"],
+        "Cmd": ["serve"],
+        "Env": ["HOME=/home/ollama", "PATH=/bin"],
+        "Healthcheck": {
+            "Test": ["CMD", "ollama", "list"],
+            "Interval": 60 * 10**9,
+            "Timeout": 20 * 10**9,
+            "StartPeriod": 120 * 10**9,
+            "Retries": 3,
+        },
+        "StopTimeout": 30,
+        "Labels": {"io.jetson-deploy.name": "default", "maker": "x"},
+    }
+    host: dict[str, Any] = {
+        "Tmpfs": {"/home/ollama": "size=64m,rw"},
+        "Runtime": "nvidia",
+        "NetworkMode": "host",
+        "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
+        "Init": True,
+        "CapDrop": ["ALL"],
+        "CapAdd": None,
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": 1024,
+        "OomScoreAdj": 500,
+        "LogConfig": {"Type": "local", "Config": {"max-size": "10m"}},
+        "MaskedPaths": ["/proc/kcore"],
+        "OfALaterEngine": {"x": 1},
+    }
+    mounts = [
+        {"Type": "bind", "Source": "/data", "Destination": "/models", "RW": False},
+        {"Type": "volume", "Name": "f" * 64, "Destination": "/cache", "RW": True},
+    ]
+    for key, value in changed.items():
+        (config if key in config else host)[key] = value
+    return {"Id": "c", "Name": "/jd-default-1", "Image": "sha256:1", "Config": config, "HostConfig": host,
+            "Mounts": changed.get("Mounts", mounts)}  # fmt: skip
+
+
+def test_what_engine_and_image_add_is_no_drift() -> None:
+    assert container_drift(SPEC, as_actual(inspect(), IMAGE)) == ()
+
+
+def test_an_image_that_is_gone_makes_no_drift_of_its_own_environment() -> None:
+    assert container_drift(SPEC, as_actual(inspect(), None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"Env": ["HOME=/home/ollama", "PATH=/bin", "OLLAMA_X=1"]}, "environment OLLAMA_X"),
+        ({"Env": ["PATH=/bin"]}, "environment HOME"),
+        ({"Mounts": []}, "mount /models"),
+        ({"Runtime": "runc"}, "runtime"),
+        ({"NetworkMode": "bridge"}, "network mode"),
+        ({"CapDrop": None}, "capabilities dropped"),
+        ({"CapAdd": ["CAP_SYS_ADMIN"]}, "capabilities added"),
+        ({"Privileged": True}, "privileged"),
+        ({"SecurityOpt": None}, "security options"),
+        ({"PidsLimit": None}, "process limit"),
+        ({"OomScoreAdj": 0}, "OOM score"),
+        ({"LogConfig": {"Type": "json-file", "Config": {"max-size": "10m"}}}, "log driver"),
+        ({"Healthcheck": None}, "health check"),
+        ({"Init": None}, "init"),
+        ({"Cmd": ["run"]}, "command"),
+        ({"Labels": {}}, "label io.jetson-deploy.name"),
+    ],
+)
+def test_an_edited_field_is_drift_that_needs_a_new_container(changed: dict[str, Any], what: str) -> None:
+    found = container_drift(SPEC, as_actual(inspect(**changed), IMAGE))
+    assert [d.what for d in found] == [what]
+    assert not policy_only(found)
+
+
+def test_a_restart_policy_alone_can_be_set_back() -> None:
+    found = container_drift(SPEC, as_actual(inspect(RestartPolicy={"Name": "no"}), IMAGE))
+    assert policy_only(found)
+    both = container_drift(msgspec.structs.replace(SPEC, runtime="runc"), as_actual(inspect(RestartPolicy={}), IMAGE))
+    assert not policy_only(both)
+    assert not policy_only(())
