@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
-from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrapped
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.history import History
     from jetson_deploy.plan.revisions import Actor, Line, Revision
 
-_HEAD = ("REV", "OUTCOME", "WHEN", "BY", "IMAGE", "MODEL", "CONTEXT", "TOK/S", "GPU", "REASON")
+_HEAD = ("REV", "STATE", "WHEN", "MODEL", "CONTEXT", "TOK/S", "GPU")
+_ACTIONS = ("WHEN", "VERB", "RESULT", "REV", "BY", "WHAT")
+_BELOW = " " * 5
 
 
 @click.command("history")
@@ -23,56 +26,68 @@ _HEAD = ("REV", "OUTCOME", "WHEN", "BY", "IMAGE", "MODEL", "CONTEXT", "TOK/S", "
 def command(**options: Any) -> None:
     """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""
     from jetson_deploy.deploy.history import read_history
+    from jetson_deploy.deploy.survey import check_acts_here
 
     lines = options.pop("lines")
     shared = read_everyday(options)
-    with chosen_reporter(shared) as report:
-        found = read_history(shared.settings, shared.name, report)
+    check_acts_here(shared.root, shared.settings, "history")
+    found = read_history(shared.settings, shared.name, tell_notes(shared))
     if shared.as_json or shared.as_events:
         print_for_programs(found, as_events=shared.as_events, simulated=shared.settings.rehearsal)
     else:
-        answer(_text(found, lines))
+        answer(_text(found, lines, shared.settings.rehearsal))
 
 
-def _text(history: History, lines: int) -> str:
-    parts = [f"needs attention: {history.attention}"] if history.attention else []
-    parts.append(_columns([_HEAD, *(_row(history, r) for r in reversed(history.revisions))]))
+def _text(history: History, lines: int, rehearsal: str | None) -> str:
+    simulated = rehearsal or next((r.simulated for r in reversed(history.revisions) if r.simulated), None)
+    parts = [f"simulated: {simulated}"] if simulated else []
+    if history.attention:
+        parts.append(f"needs attention: {history.attention}")
+    if history.intent is not None:
+        number = history.intent.revision.number
+        parts.append(
+            f"not ended: `{history.intent.verb}` of {when(history.intent.at)}, which brings revision {number}; "
+            "jetson-deploy status tells whether it is under way, and finishes or undoes it if it died"
+        )
+    parts.append(_revisions(history) if history.revisions else "no revision is on record")
     last = history.lines[-lines:] if lines else ()
     if last:
-        parts.append("last actions:\n" + _columns([_action(line) for line in last], "  "))
+        parts.append("last actions, the newest last:\n" + with_text([_ACTIONS, *map(_action, last)], "  "))
     return "\n\n".join(parts)
 
 
+def _revisions(history: History) -> str:
+    """Newest first; what a row has no room for stands below it."""
+    newest = list(reversed(history.revisions))
+    head, *rows = aligned([_HEAD, *(_row(history, r) for r in newest)])
+    below = [[f"{_BELOW}{image_name(r.image)}, by {_who(r.by)}", *_reason(r)] for r in newest]
+    return "\n".join([head, *("\n".join([row, *more]) for row, more in zip(rows, below, strict=True))])
+
+
+def _reason(revision: Revision) -> list[str]:
+    return [wrapped(f"failed: {revision.reason}", _BELOW)] if revision.reason else []
+
+
 def _row(history: History, revision: Revision) -> tuple[str, ...]:
-    role = {history.previous: " (previous)", history.current: " (current)"}.get(revision.number, "")
+    role = {history.previous: "previous", history.current: "current"}.get(revision.number, revision.outcome)
     rate, share = revision.tokens_per_second, revision.gpu_share
     return (
-        f"{revision.number}{role}",
-        revision.outcome,
-        revision.at or "not on record",
-        _who(revision.by),
-        revision.image.partition("@")[0],
+        f"{revision.number}",
+        role,
+        when(revision.at),
         revision.model,
         str(revision.context_tokens),
         f"{rate:.1f}" if rate is not None else "unknown",
         f"{share:.0%}" if share is not None else "unknown",
-        revision.reason,
     )
 
 
 def _action(line: Line) -> tuple[str, ...]:
-    number = f"revision {line.revision}" if line.revision is not None else ""
-    return (line.at or "not on record", line.verb, line.result, number, _who(line.by), line.text)
+    number = str(line.revision) if line.revision is not None else ""
+    return (when(line.at), line.verb, line.result, number, _who(line.by), line.text)
 
 
 def _who(by: Actor | None) -> str:
     if by is None:
         return "unknown"
     return f"{by.user} from {by.source}" if by.source else by.user
-
-
-def _columns(rows: list[tuple[str, ...]], indent: str = "") -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

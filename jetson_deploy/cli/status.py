@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_document, print_event, table
-from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.cli.reporters import chosen_reporter, recover_first
+from jetson_deploy.cli.terse import short_digests, when
 from jetson_deploy.events import Finished, silent
 
 if TYPE_CHECKING:
@@ -17,22 +20,28 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @everyday
-@click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when something does.")
-@click.option("--deep", is_flag=True, help="With --drift: hash the model's files.")
+@click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when what serves does.")
+@click.option("--deep", is_flag=True, help="As --drift, and hash the model's files.")
 def command(**options: Any) -> int:
-    """What serves now, asked of the engine and the server with a real generate. Exit 1 when it is not healthy."""
+    """What serves now, asked of the engine and the server with a real generate. Exit 1 when it is not healthy.
+
+    What an earlier run left unfinished is finished or undone first. --drift compares the container with its own
+    labels, then host, image and store with the record; one that was made again with the very same content is not told
+    from the one that was deployed.
+    """
     from jetson_deploy.deploy.status import read_status
     from jetson_deploy.deploy.survey import check_acts_here, survey
 
     drift, deep = options.pop("drift"), options.pop("deep")
     shared = read_everyday(options)
     check_acts_here(shared.root, shared.settings, "status")
+    recover_first(shared)
     catalog = shared.catalog()
     facts = survey(shared.root, shared.settings, catalog, store=None, deployment=shared.name)
-    with chosen_reporter(shared) as report:
-        told = report if shared.as_events else silent
+    # In the answer for people and in the document stands all of it; what is simulated, too.
+    with chosen_reporter(shared) if shared.as_events else contextlib.nullcontext(silent) as told:
         status = read_status(facts, shared.settings, catalog, shared.name, told, drift=drift or deep, deep=deep)
-    code = 0 if status.healthy and not status.drift else 1
+    code = 0 if status.healthy and not status.drifted else 1
     if shared.as_events:
         print_event(Finished(exit_code=code, result=_result(status)))
     elif shared.as_json:
@@ -45,50 +54,59 @@ def command(**options: Any) -> int:
 def _result(status: Status) -> str:
     if not status.healthy:
         return "unhealthy"
-    return "drifted" if status.drift else "healthy"
-
-
-def _record(status: Status) -> list[tuple[str, str]]:
-    rows = []
-    if status.restart_policy not in (None, "always"):
-        policy = f"restart policy is {status.restart_policy}, not always: it does not come back after a power cut"
-        rows.append(("warning", f"{policy}; jetson-deploy up sets it back"))
-    if status.attention:
-        rows.append(("attention", status.attention))
-    if status.unfinished:
-        rows.append(("unfinished", status.unfinished))
-    if status.previous:
-        how = "can be rolled back to" if status.previous.kept else "its container is gone"
-        rows.append(("previous", f"revision {status.previous.revision}, {status.previous.container}: {how}"))
-    if status.last:
-        rows.append(("last", f"{status.last.at} {status.last.verb} {status.last.result}: {status.last.text}".strip()))
-    rows += [("record", note) for note in status.notes]
-    if status.drift == ():
-        rows.append(("drift", "none"))
-    for one in status.drift or ():
-        rows.append(("drift", f"{one.what}: deployed {one.deployed}, found {one.found}"))
-        rows.append(("", f"{one.effect}; up would: {one.up_would}"))
-    return rows
+    return "drifted" if status.drifted else "healthy"
 
 
 def _text(status: Status) -> str:
+    """What somebody has to do comes first."""
+    health = "healthy" if status.healthy else "UNHEALTHY"
+    rows = [("simulated", status.simulated)] if status.simulated else []
+    rows.append(("deployment", f"{status.deployment}, revision {status.revision}: {health}"))
+    rows += [*_alarms(status), *_facts(status), *_record(status), *_drift(status)]
+    return table([(key, short_digests(text)) for key, text in rows])
+
+
+def _alarms(status: Status) -> Iterator[tuple[str, str]]:
+    for one in status.verdicts:
+        if one.passed is False:
+            yield "check", f"{one.check}: {one.observed} (expected: {one.expected})"
+            yield from [("hint", one.hint)] if one.hint else []
+    if status.attention:
+        yield "attention", status.attention
+        yield "", "jetson-deploy history tells what was tried; the next up or rollback that succeeds ends this notice"
+    if status.unfinished:
+        yield "unfinished", status.unfinished
+    if status.restart_policy not in (None, "always"):
+        yield "warning", f"restart policy is {status.restart_policy}, not always: does not come back after a power cut"
+        yield "", "jetson-deploy up sets it back"
+    yield from (("record", note) for note in status.notes)
+
+
+def _facts(status: Status) -> Iterator[tuple[str, str]]:
     share = f"{status.gpu_share:.0%} on the GPU" if status.gpu_share is not None else "GPU share unknown"
     rate = status.tokens_per_second_proven
-    rows = [
-        (
-            "deployment",
-            f"{status.deployment}, revision {status.revision}: {'healthy' if status.healthy else 'UNHEALTHY'}",
-        ),
-        ("model", f"{status.model}, context {status.context_tokens}"),
-        ("endpoint", status.endpoint),
-        ("image", status.image),
-        ("container", status.container),
-        ("gpu", share + (" (CPU accepted with --accept-cpu)" if status.accept_cpu else "")),
-        ("proven", f"{status.proven_at or 'not on record'}" + (f", {rate:.1f} tok/s" if rate else "")),
-        *(("leftover", f"{name}: the next up removes it") for name in status.leftovers),
-        *(("check", f"{v.check}: {v.observed} (expected: {v.expected})") for v in status.verdicts if v.passed is False),
-        *(("hint", v.hint) for v in status.verdicts if v.passed is False and v.hint),
-    ]
-    rows += _record(status)
-    simulated = [("simulated", status.simulated)] if status.simulated else []
-    return table(simulated + rows)
+    yield "model", f"{status.model}, context {status.context_tokens}"
+    yield "endpoint", status.endpoint
+    yield "image", status.image
+    yield "container", status.container
+    yield "gpu", share + (" (CPU accepted with --accept-cpu)" if status.accept_cpu else "")
+    yield "proven", when(status.proven_at or "") + (f", {rate:.1f} tok/s" if rate else "")
+    yield from (("leftover", f"{name}: the next up removes it") for name in status.leftovers)
+
+
+def _record(status: Status) -> Iterator[tuple[str, str]]:
+    if status.previous:
+        how = "can be rolled back to" if status.previous.kept else "its container is gone"
+        yield "previous", f"revision {status.previous.revision}, {status.previous.container}: {how}"
+    if status.last:
+        last = status.last
+        yield "last", f"{when(last.at)} {last.verb} {last.result}" + (f": {last.text}" if last.text else "")
+
+
+def _drift(status: Status) -> Iterator[tuple[str, str]]:
+    if status.drift == ():
+        yield "drift", "none in what was compared" if status.not_compared else "none"
+    for one in status.drift or ():
+        yield "drift" if one.level == "warning" else "note", f"{one.what}: deployed {one.deployed}, found {one.found}"
+        yield "", f"{one.effect}; up would: {one.up_would}"
+    yield from (("not compared", gap) for gap in status.not_compared)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Iterator
-from pathlib import Path
+
+import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.store_drift import store_findings
 from jetson_deploy.engine.actual import image_id, inspected
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
@@ -18,21 +18,15 @@ from jetson_deploy.plan.findings import (
     Finding,
     UpWould,
     container_findings,
-    host_findings,
     image_findings,
-    surrounding_findings,
+    record_findings,
 )
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.plan import PinModel, StageModel
 from jetson_deploy.plan.request import Request
-from jetson_deploy.plan.revisions import State
+from jetson_deploy.plan.revisions import Revision, State
 from jetson_deploy.plan.serving import Serving
+from jetson_deploy.plan.surroundings import host_findings, surrounding_findings
 from jetson_deploy.settings import Settings
-from jetson_deploy.store.hashing import hash_file
-from jetson_deploy.store.identity import VerifiedBlobs
-from jetson_deploy.store.kept import pinned_tree
-from jetson_deploy.store.layout import StorePaths, size_on_disk
-from jetson_deploy.store.manifest import Blob
 
 
 def actual_container(settings: Settings, name: str) -> ActualContainer | None:
@@ -49,24 +43,42 @@ def edited_since(facts: HostFacts, settings: Settings, container: str) -> tuple[
     return container_drift(spec, actual) if spec is not None and actual is not None else ()
 
 
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    findings: tuple[Finding, ...]
+    not_compared: tuple[str, ...]
+    """What nobody could look at, and why: no finding about it means nothing."""
+
+
 def find_drift(
-    facts: HostFacts, settings: Settings, catalog: Catalog, serving: Serving, state: State | None, *, deep: bool = False
-) -> tuple[Finding, ...]:
-    """Labels are the truth of what was deployed, then the record. `deep`: hash the model's files."""
-    would = _would(facts, settings, catalog, serving, state)
+    facts: HostFacts,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    serving: Serving,
+    state: State | None,
+    *,
+    deep: bool = False,
+) -> Drift:
+    """Labels are the truth of what was deployed, then the record. `deep`: hash the model's files.
+
+    A container that was made again with the very same content is not told from the one that was proven.
+    """
+    would = _would(facts, settings, catalog, deployment, state)
     revision = state.revision(serving.revision) if state else None
-    return (
-        *_container(facts, settings, serving, revision.image_id if revision else None, would),
-        *_store(serving, would, deep=deep),
+    gaps: list[str] = []
+    findings = (
+        *_container(facts, settings, serving, revision, would, gaps),
+        *store_findings(serving, would, gaps, deep=deep),
         *host_findings(facts, revision, would),
         *surrounding_findings(facts, serving, state, would),
     )
+    return Drift(findings=findings, not_compared=(*gaps, *_unknown(facts, revision)))
 
 
-def _would(facts: HostFacts, settings: Settings, catalog: Catalog, serving: Serving, state: State | None) -> UpWould:
+def _would(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> UpWould:
     """The plan of an `up` that asks for nothing new."""
     request = Request(
-        name=_deployment(serving),
+        name=deployment,
         registry=settings.registry,
         image_registry=settings.image_registry,
         simulated=settings.rehearsal,
@@ -78,65 +90,35 @@ def _would(facts: HostFacts, settings: Settings, catalog: Catalog, serving: Serv
         return UpWould(plan=None, refusal=error.message)
 
 
-def _deployment(serving: Serving) -> str:
-    """Name of the deployment that a container serves: `jd-<name>-<revision>`."""
-    return serving.container.removeprefix("jd-").rpartition("-")[0]
-
-
 def _container(
-    facts: HostFacts, settings: Settings, serving: Serving, recorded: str | None, would: UpWould
+    facts: HostFacts,
+    settings: Settings,
+    serving: Serving,
+    revision: Revision | None,
+    would: UpWould,
+    gaps: list[str],
 ) -> Iterator[Finding]:
     actual = actual_container(settings, serving.container)
     if actual is None:
+        gaps.append("the container's fields and its image: the engine did not tell them")
         return
     spec = described(actual.labels)[0]
-    if spec is not None:
+    if spec is None:
+        gaps.append("the container's fields: it has no label that says how it was deployed; up --force makes a new one")
+    else:
         yield from container_findings(container_drift(spec, actual), would)
-    held = {image.id for image in facts.engine.images} if facts.engine else set()
-    gone = bool(held) and actual.image_id not in held and actual.image_environment is None
-    tag = image_id(settings.docker_host, serving.image.partition("@")[0])
-    yield from image_findings(recorded, actual.image_id, tag, serving.image, gone, would)
+    yield from record_findings(revision, serving, actual.image_id, would)
+    if facts.engine is not None and actual.image_id is not None:
+        tag = image_id(settings.docker_host, serving.image.partition("@")[0])
+        yield from image_findings(facts.engine, serving, actual.image_id, tag, would)
 
 
-def _store(serving: Serving, would: UpWould, *, deep: bool) -> Iterator[Finding]:
-    if serving.manifest_digest is None or not serving.store:
+def _unknown(facts: HostFacts, revision: Revision | None) -> Iterator[str]:
+    if revision is None:
+        yield "image, power mode, L4T and engine: the revision is not on record"
         return
-    paths = StorePaths(Path(serving.store))
-    doing = would.about(StageModel, PinModel)
-    manifests = []
-    with contextlib.suppress(OSError):
-        manifests = [m for m in pinned_tree(paths, serving.manifest_digest) if m.problem is None and m.manifest]
-    if not manifests:
-        yield Finding(
-            what="pinned manifest",
-            deployed=serving.manifest_digest,
-            found="missing or another one",
-            effect="the model cannot be loaded again",
-            up_would=doing,
-        )
-        return
-    verified = VerifiedBlobs(paths)
-    for blob in {b for m in manifests if m.manifest for b in m.manifest.blobs}:
-        problem = _blob_problem(paths, verified, blob, deep=deep)
-        if problem:
-            yield Finding(
-                what=f"blob {blob.file_name[:19]}",
-                deployed=f"{blob.size} bytes",
-                found=problem,
-                effect="the model fails when it is loaded again",
-                up_would=doing,
-            )
-
-
-def _blob_problem(paths: StorePaths, verified: VerifiedBlobs, blob: Blob, *, deep: bool) -> str | None:
-    size = size_on_disk(paths.blob(blob))
-    if size is None:
-        return "missing"
-    if size != blob.size:
-        return f"{size} bytes"
-    if deep:
-        hashed = hash_file(paths.blob(blob), lambda _: None, threading.Event().is_set)
-        if hashed.problem:
-            return hashed.problem
-        return None if f"sha256:{hashed.sha256}" == blob.digest else "other content"
-    return None if verified.holds(blob) else "changed since it was hashed"
+    for what, known in (("power mode", facts.power.mode), ("L4T", facts.l4t)):
+        if known is None:
+            yield f"{what}: it cannot be read"
+    if facts.port is not None and facts.port.listening and facts.port.pid is None:
+        yield "who listens on the port: only root can see it"

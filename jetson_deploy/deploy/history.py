@@ -8,7 +8,7 @@ from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.events import Reporter
 from jetson_deploy.plan.compared import Changed, compared
-from jetson_deploy.plan.revisions import Line, Revision, State
+from jetson_deploy.plan.revisions import Intent, Line, Revision, State
 from jetson_deploy.settings import Settings
 
 
@@ -17,6 +17,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     current: int | None
     previous: int | None
     attention: str | None
+    intent: Intent | None
+    """A change that has not ended: under way, or its run died."""
     revisions: tuple[Revision, ...]
     """Oldest first."""
     lines: tuple[Line, ...]
@@ -38,6 +40,7 @@ def read_history(settings: Settings, deployment: str, report: Reporter) -> Histo
         current=state.current,
         previous=state.previous,
         attention=state.attention,
+        intent=state.intent,
         revisions=state.revisions,
         lines=state.lines,
     )

@@ -1,4 +1,4 @@
-"""What serves now, asked of the engine and the server; nothing is changed."""
+"""What serves now, asked of the engine and the server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from jetson_deploy.plan.actual import as_actual
 from jetson_deploy.plan.findings import Finding
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.plan.recovery import unfinished
-from jetson_deploy.plan.revisions import Line, State
+from jetson_deploy.plan.revisions import Line, Revision, State
 from jetson_deploy.plan.serving import Serving, find_previous, find_serving, leftovers, ours, revision_of
 from jetson_deploy.settings import Settings
 
@@ -62,6 +62,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     """Why the record could not be used."""
     drift: tuple[Finding, ...] | None = None
     """None: not asked for."""
+    not_compared: tuple[str, ...] = ()
+    """What no drift was looked for in, and why."""
+
+    @property
+    def drifted(self) -> bool:
+        """Something that serves, or would after the next start, is not as it was proven."""
+        return any(one.level == "warning" for one in self.drift or ())
 
 
 def read_status(
@@ -78,15 +85,17 @@ def read_status(
 
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
     check_engine_reachable(facts)
-    serving = require_serving(facts, deployment)
-    share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(binding.serving_target(binding.engine(settings), serving, share), QUICK_TOKENS).prove(report)
     notes: list[str] = []
     state = _load(settings, deployment, notes)
+    serving = require_serving(facts, deployment, state)
+    notes += _another(serving, state)
+    share = catalog.limits["gpu_share_gate"].value
+    proof = Prover(binding.serving_target(binding.engine(settings), serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = inspected(settings.docker_host, serving.container)
     policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
+    looked = find_drift(facts, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     return Status(
         deployment=deployment,
         healthy=proof.failed is None,
@@ -109,7 +118,8 @@ def read_status(
         unfinished=_unfinished(facts, settings, deployment, state),
         last=state.lines[-1] if state and state.lines else None,
         notes=tuple(notes),
-        drift=find_drift(facts, settings, catalog, serving, state, deep=deep) if drift else None,
+        drift=looked.findings if looked else None,
+        not_compared=looked.not_compared if looked else (),
     )
 
 
@@ -125,6 +135,18 @@ def _load(settings: Settings, deployment: str, notes: list[str]) -> State | None
     except JetsonDeployError as error:
         notes.append(f"{error.message}; {error.hint}")
         return None
+
+
+def _another(serving: Serving, state: State | None) -> list[str]:
+    """The container of the current revision was removed by somebody: what is left is not what was deployed last."""
+    current = state.revision(state.current) if state else None
+    if current is None or current.number == serving.revision:
+        return []
+    return [f"revision {current.number} was deployed, and its container {current.container} is gone; {_again(current)}"]
+
+
+def _again(current: Revision) -> str:
+    return f"jetson-deploy rollback {current.number} --force deploys it again as it was"
 
 
 def _previous(facts: HostFacts, deployment: str, serving: Serving, state: State | None) -> Previous | None:
@@ -157,13 +179,20 @@ def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment
     return require_serving(facts, deployment)
 
 
-def require_serving(facts: HostFacts, deployment: str) -> Serving:
-    """The deployment, or UnhealthyError `nothing-deployed`."""
+def require_serving(facts: HostFacts, deployment: str, state: State | None = None) -> Serving:
+    """The deployment, or UnhealthyError `nothing-deployed`; with the record it tells what was."""
     serving = find_serving(facts.engine, deployment)
-    if serving is None:
-        raise UnhealthyError(
-            f"nothing is deployed under the name {deployment!r}",
-            hint="jetson-deploy up deploys it; another deployment is named with --name",
-            code="nothing-deployed",
-        )
-    return serving
+    if serving is not None:
+        return serving
+    current = state.revision(state.current) if state else None
+    message = f"nothing is deployed under the name {deployment!r}"
+    if current is None:
+        hint = "jetson-deploy up deploys it; another deployment is named with --name"
+        raise UnhealthyError(message, hint=hint, code="nothing-deployed")
+    attention = (f"needs attention: {state.attention}",) if state and state.attention else ()
+    raise UnhealthyError(
+        f"{message} any more: container {current.container} of revision {current.number} is gone",
+        hint=f"{_again(current)}; jetson-deploy up makes a new one",
+        code="nothing-deployed",
+        details=attention,
+    )

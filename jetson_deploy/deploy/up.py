@@ -16,6 +16,7 @@ from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
 from jetson_deploy.deploy.survey import check_acts_here
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.drift import policy_only
@@ -50,9 +51,30 @@ def bring_up(run: Run) -> Outcome:
     with deployment_lock(run.settings.lock_dir, name, verb="up", wait=run.wait, report=run.report):
         facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=run.store)
         plan = make_plan(facts, run.request, run.catalog, state)
-        if plan.steps:
-            return _carry_out(run, facts, plan)
-        return _converged(run, facts, state, plan)
+        done = _carry_out(run, facts, plan) if plan.steps else _converged(run, facts, state, plan)
+    _install_watch(run)
+    return done
+
+
+def _install_watch(run: Run) -> None:
+    """Where the file asks for it. Raises PreflightError: it serves, and nobody watches it."""
+    wishes = run.request.watch
+    if wishes is None or not wishes.enabled:
+        return
+    if run.settings.rehearsal is not None:
+        run.report(Note(level="simulated", text="a rehearsal installs no service; jetson-deploy watch runs one here"))
+        return
+    from jetson_deploy.deploy.watch.install import install
+
+    try:
+        install(run.request.name, wishes, _passed_on(run.settings), run.report)
+    except PreflightError as error:
+        error.message = f"it serves, but nobody watches it: {error.message}"
+        raise
+
+
+def _passed_on(settings: Settings) -> dict[str, str]:
+    return {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in settings.catalog_dirs)}
 
 
 def _converged(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:

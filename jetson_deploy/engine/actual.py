@@ -1,14 +1,19 @@
-"""The inspect answers that tell what a container really has (`plan/actual.py`), over plain HTTP: no docker SDK."""
+"""The inspect answers that tell what a container really has (`plan/actual.py`).
+
+Over plain HTTP, without the docker SDK, where the engine is reached by it (`engine/answers.py`).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from jetson_deploy.engine.answers import ANSWER_SECONDS, plain_connection
+from jetson_deploy.errors import JetsonDeployError
 
 
 class Inspected(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +24,7 @@ class Inspected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def inspected(docker_host: str | None, name: str, timeout: float = ANSWER_SECONDS) -> Inspected | None:
-    """None: no such container, or the engine does not answer, or not in plain HTTP (TLS, SSH).
+    """None: no such container, or the engine does not answer.
 
     `timeout` in seconds is for each of the two questions.
     """
@@ -40,7 +45,7 @@ def image_id(docker_host: str | None, reference: str, timeout: float = ANSWER_SE
 def _get(docker_host: str | None, path: str, timeout: float) -> dict[str, Any] | None:
     connection = plain_connection(docker_host, timeout)
     if connection is None:
-        return None
+        return _through_sdk(docker_host or "", path, timeout)
     try:
         connection.request("GET", path, headers={"Host": "docker"})
         response = connection.getresponse()
@@ -50,3 +55,19 @@ def _get(docker_host: str | None, path: str, timeout: float) -> dict[str, Any] |
         return None
     finally:
         connection.close()
+
+
+def _through_sdk(docker_host: str, path: str, timeout: float) -> dict[str, Any] | None:
+    """For TLS and SSH. The SDK's own inspect: `path` is its question."""
+    from jetson_deploy.engine.connect import connect
+    from jetson_deploy.engine.trouble import told_as_ours
+
+    kind, name = path.removesuffix("/json").lstrip("/").split("/", 1)
+    try:
+        client = connect(docker_host, timeout=timeout)
+        ask = client.inspect_container if kind == "containers" else client.inspect_image
+        with contextlib.closing(client), told_as_ours("asking the Docker Engine"):
+            found: dict[str, Any] = ask(unquote(name))
+            return found
+    except JetsonDeployError:
+        return None

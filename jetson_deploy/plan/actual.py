@@ -6,6 +6,7 @@ stays None.
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 import msgspec
@@ -13,6 +14,10 @@ import msgspec
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 _NANOSECONDS = 1_000_000_000
+_LIMITS = (
+    *("Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuQuota", "CpusetCpus", "CpusetMems"),
+    "BlkioWeight",
+)
 
 
 class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +49,11 @@ class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
     log_options: dict[str, str]
     health: HealthCheck | None
     stop_seconds: int | None
+    limits: dict[str, str]
+    """Memory, processors and weights, as `docker update` sets them in place; none where nothing is limited."""
+    user: str
+    """Empty: the image's own."""
+    devices: tuple[str, ...]
     labels: dict[str, str]
 
 
@@ -77,8 +87,17 @@ def as_actual(container: dict[str, Any], image: dict[str, Any] | None) -> Actual
         log_options=logs.get("Config") or {},
         health=_health(config.get("Healthcheck")),
         stop_seconds=config.get("StopTimeout"),
+        limits={key: str(host[key]) for key in _LIMITS if host.get(key)},
+        user=_user(config, image),
+        devices=tuple(str(d.get("PathOnHost")) for d in host.get("Devices") or ()),
         labels=config.get("Labels") or {},
     )
+
+
+def _user(config: dict[str, Any], image: dict[str, Any] | None) -> str:
+    """Of an image that is gone nobody can say whose user it is."""
+    user = str(config.get("User") or "")
+    return "" if image is None or user == str((image.get("Config") or {}).get("User") or "") else user
 
 
 def _texts(value: list[str] | str | None) -> tuple[str, ...]:
@@ -91,7 +110,7 @@ def _environment(lines: list[str] | None) -> dict[str, str]:
 
 def _mounts(container: dict[str, Any], image: dict[str, Any]) -> tuple[MountSpec, ...]:
     """Without the volumes that the image declares."""
-    declared = set(image.get("Volumes") or {})
+    declared = {posixpath.normpath(path) for path in image.get("Volumes") or {}}  # the engine cleans paths
     return tuple(
         MountSpec(
             source=str(m.get("Source") or m.get("Name") or ""),

@@ -14,8 +14,16 @@ _FIELDS = (
     *("image", "image_id", "image_digest", "model", "model_digest", "store", "context_tokens"),
     *("accept_cpu", "simulated", "spec", "gates", "host"),
 )
-_NO_WISH = {LABEL + key for key in ("revision", "spec-hash", "need-bytes", "free-bytes", "spec", "gates")}
+_NO_WISH = {
+    LABEL + key
+    for key in (
+        *("revision", "spec-hash", "need-bytes", "free-bytes", "spec", "gates", "schema"),
+        *("name", "image", "model", "model-digest", "context", "accept-cpu", "store", "simulated"),
+    )
+}
 """Labels that differ between any two revisions, or say again what other fields say."""
+_SAID_BEFORE = ("spec.image",)
+NOT_KNOWN = "not on record"
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,21 +34,29 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compared(before: Revision, after: Revision) -> tuple[Changed, ...]:
-    """What differs; a field that only one of them has on record is `not set` in the other."""
-    one, other = _flat(before), _flat(after)
+    """What differs. Of a spec, or gates, that only one of them has on record no single field is compared."""
+    content = [msgspec.to_builtins(revision) for revision in (before, after)]
+    whole = [field for field in ("spec", "gates") if (content[0][field] is None) != (content[1][field] is None)]
+    one, other = (_flat(each, whole) for each in content)
     return tuple(
-        Changed(field=key, before=one.get(key, NOT_SET), after=other.get(key, NOT_SET))
+        Changed(field=key, before=one.get(key) or _absent(key), after=other.get(key) or _absent(key))
         for key in sorted({*one, *other}, key=lambda k: (_FIELDS.index(k.split(".")[0]), k))
         if one.get(key) != other.get(key)
     )
 
 
-def _flat(revision: Revision) -> dict[str, str]:
+def _absent(field: str) -> str:
+    return NOT_SET if field.startswith(("spec.", "gates.")) else NOT_KNOWN
+
+
+def _flat(content: dict[str, Any], whole: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    content = msgspec.to_builtins(revision)
     for field in _FIELDS:
-        _into(found, field, content[field])
-    return found
+        if field not in whole:
+            _into(found, field, content[field])
+        elif content[field] is not None:
+            found[field] = "on record"
+    return {field: value for field, value in found.items() if field not in _SAID_BEFORE}
 
 
 def _into(found: dict[str, str], path: str, value: Any) -> None:

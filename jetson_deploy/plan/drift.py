@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -46,19 +47,23 @@ def _pairs(spec: ContainerSpec, actual: ActualContainer) -> Iterator[tuple[str, 
     yield from _mapped("environment", spec.environment, _own_environment(spec, actual))
     yield from _mapped("mount", _mounts(spec.mounts), _mounts(actual.mounts))
     yield from _mapped("tmpfs", _options(spec.tmpfs), _options(actual.tmpfs))
-    yield from _mapped("log option", spec.log_options, actual.log_options)
+    yield from _mapped("log option", spec.log_options, _own_log_options(spec, actual))
+    yield from _mapped("limit", {}, actual.limits)
     yield from _mapped("label", _labels(spec.labels), _labels(actual.labels))
     yield "capabilities dropped", _capabilities(spec.cap_drop), _capabilities(actual.cap_drop)
     yield "capabilities added", NOT_SET, _capabilities(actual.cap_add)
     yield "privileged", "no", "yes" if actual.privileged else "no"
+    yield "user", NOT_SET, actual.user or NOT_SET
+    yield "devices", NOT_SET, _listed(actual.devices)
     yield "security options", _security(spec.security_opt), _security(actual.security_opt)
     yield "health check", _health(spec), _health(actual)
+    if actual.pids_limit is not None:  # an engine whose kernel has no limit of processes drops it (moby daemon_unix.go)
+        yield "process limit", str(spec.pids_limit), str(actual.pids_limit)
     for what, deployed, found in (
         ("image reference", spec.image, actual.image),
         ("runtime", spec.runtime, actual.runtime),
         ("network mode", spec.network, actual.network),
         ("init", spec.init, actual.init),
-        ("process limit", spec.pids_limit, actual.pids_limit),
         ("OOM score", spec.oom_score_adj, actual.oom_score_adj),
         ("log driver", spec.log_driver, actual.log_driver),
         ("seconds to stop", spec.stop_seconds, actual.stop_seconds),
@@ -82,8 +87,17 @@ def _own_environment(spec: ContainerSpec, actual: ActualContainer) -> dict[str, 
     }
 
 
+def _own_log_options(spec: ContainerSpec, actual: ActualContainer) -> dict[str, str]:
+    """The engine adds those of its daemon.json where that names the same driver."""
+    return {key: value for key, value in actual.log_options.items() if key in spec.log_options}
+
+
 def _mounts(mounts: tuple[MountSpec, ...]) -> dict[str, str]:
-    return {m.target: f"{m.source}, {'read-only' if m.read_only else 'writable'}" for m in mounts}
+    """The engine cleans paths."""
+    return {
+        posixpath.normpath(m.target): f"{posixpath.normpath(m.source)}, {'read-only' if m.read_only else 'writable'}"
+        for m in mounts
+    }
 
 
 def _options(tmpfs: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 class WatchWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     enabled: bool = False
-    """`up` installs the systemd units."""
+    """It is to run as a service: `watch --install`."""
     interval_seconds: Annotated[float, Meta(ge=1, le=25)] = 10
     """Between two looks. A fault is believed at the second look, so that 25 s still means within 60 s."""
     generate_seconds: Annotated[float, Meta(ge=0)] = 300

@@ -166,5 +166,9 @@ def test_the_example_is_printed_and_is_a_file_that_plans(root: Path) -> None:
     printed = run("plan", "--example", cwd=root.parent)
     assert printed.returncode == 0
     document = plan(root, file=printed.stdout)
-    assert document["spec"] == plan(root)["spec"]
+    plain, asked = plan(root)["spec"], document["spec"]
+    # That somebody asked for the usual gate is kept too, and changes nothing else.
+    assert asked["labels"].pop("io.jetson-deploy.asked-gpu-share") == "0.95"
+    assert plain["labels"].pop("io.jetson-deploy.asked-gpu-share") == ""
+    assert asked == plain
     assert document["gates"] == plan(root)["gates"]

@@ -14,6 +14,12 @@ HOSTS = Path(__file__).parent.parent / "hosts"
 ORIN_NANO = HOSTS / "orin-nano-8gb-jp6.2" / "root"
 
 
+VERBS = (
+    *("detect", "plan", "up", "status", "logs", "rollback", "history", "diff", "recover", "watch", "down", "chat"),
+    *("model", "rehearse"),
+)
+
+
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "jetson_deploy", *arguments],
@@ -28,7 +34,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> subproces
 def test_help_lists_every_verb_and_the_exit_codes() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for verb in ("detect", "plan", "up", "status", "logs", "down", "chat", "rehearse"):
+    for verb in VERBS:
         assert f"\n  {verb} " in shown.stdout
     assert "75 locked by another run" in shown.stdout
 
@@ -41,14 +47,14 @@ def test_events_are_lines_and_end_with_finished(verb: str) -> None:
     assert (finished["event"], finished["exit_code"]) == ("finished", 0)
 
 
-@pytest.mark.parametrize("verb", ["detect", "plan", "up", "status", "logs", "down", "chat", "rehearse"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     shown = run(verb, "--help")
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith(f"Usage: jetson-deploy {verb}")
 
 
-ACTING = ("up", "status", "logs", "down", "chat")
+ACTING = ("up", "status", "logs", "down", "chat", "rollback", "recover", "watch")
 WRONG = [
     (["paln"], "there is no command `paln`", "did you mean `plan`?"),
     (["plan", "--contxt", "4096"], "No such option", "did you mean --context?"),
@@ -73,6 +79,11 @@ WRONG = [
     (["plan", "--root", str(ORIN_NANO), "--kv-cache-type", "q9"], "KV cache type 'q9'", "q8_0"),
     (["plan", "--root", str(ORIN_NANO), "--catalog", "/no/such/dir"], "/no/such/dir", ""),
     (["plan", "--name", "../x"], "../x", ""),
+    (["rollback", "zero"], "is not a valid integer", "jetson-deploy rollback --help"),
+    (["rollback", "0"], "is not in the range x>=1", "jetson-deploy rollback --help"),
+    (["rolback"], "there is no command `rolback`", "did you mean `rollback`?"),
+    (["up", "--wiat"], "No such option", "did you mean --wait?"),
+    (["plan", "-f", "/no/such.yaml"], "/no/such.yaml", "--example"),
     *(([verb, "--root", str(ORIN_NANO)], "cannot act on the captured root", "rehearse") for verb in ACTING),
 ]
 

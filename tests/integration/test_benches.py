@@ -15,7 +15,7 @@ SHORT = ("--size", "8", "--runs", "1")
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("verify", ()), ("bundle", ()), ("fetch", ("--link", "direct")), ("stage", ("--link", "direct"))],
+    [("verify", ()), ("bundle", ()), ("fetch", ("--link", "direct")), ("stage", ("--link", "direct")), ("cutover", ())],
     ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_a_benchmark_prints_its_table(name: str, options: tuple[str, ...]) -> None:
