@@ -10,8 +10,11 @@ import pytest
 
 pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
 
-# Under nohup a lost link is ignored, here and in what is started from here: the tests are about one that is heard.
+# Under nohup a lost link is ignored, and in the background of a script Ctrl-C, here and in what is started from here:
+# the tests are about those that are heard.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

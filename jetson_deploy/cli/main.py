@@ -59,6 +59,8 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run, render what went wrong, exit with the documented code."""
     prepare()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by __main__ for the time of the imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the terminal may go, the work goes on
             signal.signal(number, _terminated)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from jetson_deploy.deploy.boundary import Border
+from jetson_deploy.deploy.shield import noticed
 from jetson_deploy.deploy.verify import Proof
 from jetson_deploy.errors import InternalError, UnhealthyError
 from jetson_deploy.events import Verdict
@@ -86,9 +88,24 @@ def carry_out(
         if isinstance(step, StageImage | StageModel):
             raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
         verb, text = told(step)
-        with border.around(number, verb, text):
+        with border.around(number, verb, text), _to_its_end(step):
             _do(step, hands, progress)
     return progress
+
+
+@contextlib.contextmanager
+def _to_its_end(step: AnyStep) -> Iterator[None]:
+    """An interruption waits for the deed: the engine would go on with it after we looked what is to be undone.
+
+    Only the steps that wait for the server are cut short.
+    """
+    if isinstance(step, Prove | Settle):
+        yield
+        return
+    with noticed() as came:
+        yield
+    if came():
+        raise KeyboardInterrupt
 
 
 def told(step: AnyStep) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from jetson_deploy.deploy.verify import Proof
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.plan.make import check_not_failed_before
 from jetson_deploy.plan.pins import pinned_by_staging
 from jetson_deploy.plan.plan import CreateContainer, PinModel, Plan, RemoveContainer, StageImage, StageModel
 from jetson_deploy.plan.revisions import Actor, HostMark, Revision
@@ -46,6 +47,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     serving: Serving | None
     settings: Settings
     report: Reporter
+    force: bool = False
+    """Also what failed before."""
 
 
 def change(wanted: Change) -> tuple[Plan, Proof]:
@@ -58,6 +61,8 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     staged = stage(plan.steps, client, border, settings, state)
     image = _staged_image(client, plan)
     plan = pinned_by_staging(plan, image.digest, staged.model.manifest_digest if staged.model else None)
+    if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
+        check_not_failed_before(plan, state.load())
     by = actor(wanted.by or wanted.verb)
     journal = Journal(
         state,

@@ -20,7 +20,7 @@ from jetson_deploy.errors import (
     RolledBackError,
 )
 from jetson_deploy.events import Note
-from jetson_deploy.plan.plan import AnyStep, CreateContainer, Plan, SetRestart, StartContainer
+from jetson_deploy.plan.plan import AnyStep, CreateContainer, Plan, Remember, SetRestart, StartContainer
 from jetson_deploy.plan.recovery import Recovery, recovery
 
 LATER = "when the engine answers again: jetson-deploy recover"
@@ -73,7 +73,7 @@ def _after(
         raise _stopped_again(plan, hands, cause) if _starts(plan) else cause
     journal.failed_by(cause, progress.proof if progress.judged else None)
     try:
-        found = recovery(hands.look(), journal.intent, plan.gates.min_gpu_share)
+        found = recovery(hands.look(), journal.intent, plan.gates.min_gpu_share, stopping=progress.stopped is not None)
     except JetsonDeployError as error:
         raise journal.stuck(cause, f"undoing failed too: {error.message}", LATER, again=True) from error
     undoing = Progress()
@@ -85,6 +85,8 @@ def _after(
     if found.kind == "finish" or (progress.committed and found.kind != "undo"):
         border.report(Note(level="warning", text=f"{cause.message}; the commit was finished all the same"))
         return progress.proof
+    if found.kind != "undo":  # nothing had been done yet: the history tells all the same
+        hands.remember(Remember(what="undone", container=found.serves or ""), progress.proof)
     raise _told(cause, found, progress.stopped is not None, border)
 
 

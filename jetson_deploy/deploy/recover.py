@@ -131,7 +131,9 @@ def _remembered(
 def _decide(settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> Recovery:
     client = binding.engine(settings)
     share = catalog.limits["gpu_share_gate"].value
-    return recovery(binding.look(client, deployment), state.intent if state else None, share)
+    intent = state.intent if state else None
+    this_boot = intent is not None and intent.boot_id in (None, boot_id())
+    return recovery(binding.look(client, deployment), intent, share, stopping=this_boot)
 
 
 def _act(

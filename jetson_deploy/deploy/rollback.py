@@ -6,14 +6,15 @@ from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.change import Change, change
 from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here, survey
-from jetson_deploy.deploy.up import Run
-from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.deploy.up import Run, asked
+from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.plan import Plan
 from jetson_deploy.plan.revisions import Revision, State
@@ -31,8 +32,17 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
     check_acts_here(run.root, run.settings, "rollback")
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, verb=verb, wait=run.wait, report=run.report):
+        was_intended = _intended(run, name)
         facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=None)
+        if number is None and state is not None and was_intended == state.current is not None:
+            number = state.current  # the rollback that died was finished just now: not one further back
         plan, facts = _plan(run, facts, state, number)
+        if not plan.steps:
+            proof = asked(binding.engine(run.settings), plan, run.report)
+            if proof.failed is None:
+                return outcome("no-changes", run.settings, plan, proof)
+            run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
+            plan, facts = _plan(_forced(run), facts, state, number)
         wanted = Change(
             verb="rollback",
             by=verb,
@@ -42,9 +52,17 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
             serving=find_serving(facts.engine, name),
             settings=run.settings,
             report=run.report,
+            force=run.request.force,
         )
         plan, proof = change(wanted)
         return outcome("done", run.settings, plan, proof)
+
+
+def _intended(run: Run, name: str) -> int | None:
+    """Number that a rollback which did not end was bringing."""
+    state = StateDirectory(run.settings.state_dir, name).load()
+    intent = state.intent if state else None
+    return intent.revision.number if intent and intent.verb == "rollback" else None
 
 
 def rollback_plan(run: Run, number: int | None) -> Plan:
@@ -57,7 +75,6 @@ def rollback_plan(run: Run, number: int | None) -> Plan:
 
 def _plan(run: Run, facts: HostFacts, state: State | None, number: int | None) -> tuple[Plan, HostFacts]:
     revision = choose_revision(state, number, run.request.name, force=run.request.force)
-    _check_not_current(state, revision, run.request.force)
     facts = survey(
         run.root,
         _with_port(run.settings, revision),
@@ -68,13 +85,8 @@ def _plan(run: Run, facts: HostFacts, state: State | None, number: int | None) -
     return revive(facts, run.request, state, revision, run.catalog.limits), facts
 
 
-def _check_not_current(state: State | None, revision: Revision, force: bool) -> None:
-    if state is not None and state.current == revision.number and not force:
-        raise UnhealthyError(
-            f"revision {revision.number} is the one that is deployed",
-            hint="jetson-deploy status tells how it is; --force replaces its container",
-            code="already-current",
-        )
+def _forced(run: Run) -> Run:
+    return msgspec.structs.replace(run, request=msgspec.structs.replace(run.request, force=True))
 
 
 def _with_port(settings: Settings, revision: Revision) -> Settings:

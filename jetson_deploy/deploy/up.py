@@ -85,7 +85,7 @@ def _converged(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> O
     elif edited:
         what = ", ".join(f"{d.what}: {d.found} instead of {d.deployed}" for d in edited[:3])
         return _replaced(run, facts, state, f"its container was changed ({what})")
-    proof = _asked(binding.engine(run.settings), plan, run.report)
+    proof = asked(binding.engine(run.settings), plan, run.report)
     if proof.failed is None:
         return outcome("done" if edited else "no-changes", run.settings, plan, proof)
     return _replaced(run, facts, state, proof.failed.observed)
@@ -108,7 +108,7 @@ def _carry_out(run: Run, facts: HostFacts, plan: Plan) -> Outcome:
         run.report(Note(level="warning", text=text))
     plan, proof = change(_change(run, facts, plan))
     if not proof.verdicts:  # only the store was repaired: the server went on serving
-        proof = _asked(binding.engine(run.settings), plan, run.report)
+        proof = asked(binding.engine(run.settings), plan, run.report)
     return outcome("done", run.settings, plan, proof)
 
 
@@ -120,10 +120,11 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
         serving=find_serving(facts.engine, plan.deployment),
         settings=run.settings,
         report=run.report,
+        force=run.request.force,
     )
 
 
-def _asked(client: docker.APIClient, plan: Plan, report: Reporter) -> Proof:
+def asked(client: docker.APIClient, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
     target = binding.target_of(client, plan.container, plan.gates, None)
     return Prover(target, QUICK_TOKENS, fresh=False).prove(report)

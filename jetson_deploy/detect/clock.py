@@ -10,8 +10,8 @@ from jetson_deploy.facts import ClockFacts
 
 _EARLIEST = 1_767_225_600
 """2026-01-01 UTC: this tool is younger."""
-_LATEST = 4_102_444_800
-"""2100-01-01 UTC."""
+_LATEST = 2_524_608_000
+"""2050-01-01 UTC: no certificate of today is valid then, no board of today runs."""
 
 
 def clock_facts(host: Host, *, live: bool) -> ClockFacts:

@@ -41,9 +41,12 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", ta
     steps: tuple[AnyStep, ...]
 
 
-def recovery(containers: Sequence[ContainerFacts], intent: Intent | None, min_gpu_share: float) -> Recovery:
+def recovery(
+    containers: Sequence[ContainerFacts], intent: Intent | None, min_gpu_share: float, *, stopping: bool = False
+) -> Recovery:
     """`containers`: all of one deployment, with their restart policies.
 
+    `stopping`: the engine may still be carrying out the stop of the old one that a dead run asked for.
     `min_gpu_share` is for the proof of an old container whose labels do not hold its gates.
     """
     newest = sorted(containers, key=lambda c: -revision_of(c))
@@ -53,12 +56,12 @@ def recovery(containers: Sequence[ContainerFacts], intent: Intent | None, min_gp
     if proven is not None:
         return _finish(proven, [c for c in candidates if c is not proven], committed)
     if candidates:
-        return _undo(candidates, committed, intent, min_gpu_share)
+        return _undo(candidates, committed, intent, min_gpu_share, stopping=stopping)
     if intent is not None:
         done = next((c for c in committed if revision_of(c) == intent.revision.number), None)
         if done is not None:
             return _finish(done, [], [c for c in committed if c is not done])
-        return _undo([], committed, intent, min_gpu_share)
+        return _undo([], committed, intent, min_gpu_share, stopping=stopping)
     return _tidy(committed)
 
 
@@ -97,11 +100,17 @@ def _undo(
     committed: Sequence[ContainerFacts],
     intent: Intent | None,
     min_gpu_share: float,
+    *,
+    stopping: bool,
 ) -> Recovery:
     steps: list[AnyStep] = [_removed(c) for c in candidates]
     old = committed[0] if committed else None
     if old is not None:
         steps += _let_go(committed[1:], old.name)
+        if stopping and intent is not None and intent.replaces == old.name and old.state in OCCUPIES:
+            # The engine goes on stopping it after the run died: asked again, it tells when that is over.
+            steps.append(StopContainer(container=old.name, why="its stop may be under way"))
+            old = msgspec.structs.replace(old, state="exited")
         steps += _serves_again(old, min_gpu_share)
     steps.append(Remember(what="undone", container=old.name if old else ""))
     number = revision_of(candidates[0]) if candidates else intent.revision.number if intent else None
@@ -144,9 +153,13 @@ def _tidy(committed: Sequence[ContainerFacts]) -> Recovery:
         if current.state in OCCUPIES and current.restart_policy != "always":
             steps.append(SetRestart(container=current.name, policy="always", why="it is what serves"))
         steps += _let_go(committed[1:], current.name)
+    why = "restart policies are not as they must be" if steps else "nothing was left unfinished"
+    if current is not None and len(committed) > 2:
+        why = why if steps else "more than the revision before was kept"
+        steps.append(Collect(keep=(current.name, committed[1].name)))
     return Recovery(
         kind="tidy" if steps else "nothing",
-        why="restart policies are not as they must be" if steps else "nothing was left unfinished",
+        why=why,
         revision=None,
         serves=current.name if current else None,
         steps=tuple(steps),

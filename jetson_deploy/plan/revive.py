@@ -70,6 +70,11 @@ def revive(
     preflight.check_port(facts, wanted, serving)
     preflight.check_disks(facts, image, model, limits)
     gates = _gates(revision, request, limits)
+    steps = [*leftover_steps(facts, request.name, serving), *staging_steps(facts, model, image, request.registry)]
+    # The same command again, after a run that died behind its commit point, must not bring the same once more.
+    same = serving is not None and serving.running and serving.spec_hash == revision.spec_hash and not request.force
+    if not same:
+        steps += cutover_steps(request.name, serving, spec, gates, number)
     return Plan(
         deployment=request.name,
         board=facts.board.id,
@@ -79,16 +84,12 @@ def revive(
         store=revision.store,
         endpoint=f"http://127.0.0.1:{port}",
         accept_cpu=revision.accept_cpu,
-        container=container_name(request.name, number),
+        container=serving.container if serving and same else container_name(request.name, number),
         spec=spec,
         gates=gates,
         warnings=(),
         assumptions=(),
-        steps=(
-            *leftover_steps(facts, request.name, serving),
-            *staging_steps(facts, model, image, request.registry),
-            *cutover_steps(request.name, serving, spec, gates, number),
-        ),
+        steps=tuple(steps),
     )
 
 

@@ -79,9 +79,10 @@ def cutover_steps(
     final = container_name(deployment, revision)
     candidate = final + CANDIDATE
     old = serving.container if serving else None
+    # The intent right before the stop: found beside a running old one, its stop may still be under way.
     steps: list[AnyStep] = [
-        Remember(what="intent", container=final),
         CreateContainer(container=candidate, spec=spec),
+        Remember(what="intent", container=final),
     ]
     if serving is not None and serving.occupies:
         # The port and the memory are one: the old one stops only when everything else is ready.

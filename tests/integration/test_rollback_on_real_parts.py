@@ -112,7 +112,7 @@ def test_a_rollback_without_an_earlier_revision_is_refused_and_says_so(session: 
     code, error, _ = ran(session, "rollback", "77")
     assert (code, error["code"]) == (2, "no-such-revision")
     assert "1" in error["hint"]
-    assert ran(session, "rollback", "1")[1]["code"] == "already-current"
+    assert ran(session, "rollback", "1")[1]["result"] == "no-changes"
 
 
 @pytest.mark.fault("F14")
@@ -133,7 +133,7 @@ def test_the_plan_of_a_rollback_changes_nothing_and_shows_its_steps(session: Ses
     assert up(session, "--context", "2048")[0] == 0
     code, plan, _ = ran(session, "rollback", "--plan")
     assert (code, plan["container"], plan["model"]["context_tokens"]) == (0, "jd-default-3", 3072)
-    assert [s["do"] for s in plan["steps"]][:2] == ["remember", "create-container"]
+    assert [s["do"] for s in plan["steps"]][:2] == ["create-container", "remember"]
     assert ran(session, "status")[1]["revision"] == 2
 
 

@@ -51,7 +51,9 @@ def intent(number: int | None) -> Intent | None:
         simulated=None,
         at="",
     )
-    return Intent(id="x", verb="up", revision=revision, replaces=None, proven=False, boot_id=None, at="")
+    return Intent(
+        id="x", verb="up", revision=revision, replaces=f"jd-default-{number - 1}", proven=False, boot_id=None, at=""
+    )
 
 
 def words(step: AnyStep) -> str:
@@ -69,7 +71,9 @@ def words(step: AnyStep) -> str:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_cutover_that_was_cut_off_is_finished_or_undone(path: Path) -> None:
     case = json.loads(path.read_text())
-    found = recovery([container(c) for c in case["containers"]], intent(case["intent"]), 0.95)
+    found = recovery(
+        [container(c) for c in case["containers"]], intent(case["intent"]), 0.95, stopping=case.get("stopping", False)
+    )
     assert [words(step) for step in found.steps] == case["steps"]
     assert (found.kind, found.serves) == (case["kind"], case["serves"])
 
@@ -77,7 +81,9 @@ def test_a_cutover_that_was_cut_off_is_finished_or_undone(path: Path) -> None:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_no_recovery_creates_anything_or_starts_what_was_not_proven(path: Path) -> None:
     case = json.loads(path.read_text())
-    found = recovery([container(c) for c in case["containers"]], intent(case["intent"]), 0.95)
+    found = recovery(
+        [container(c) for c in case["containers"]], intent(case["intent"]), 0.95, stopping=case.get("stopping", False)
+    )
     unproven = {c["name"] for c in case["containers"] if c["name"].endswith("-candidate") and c["policy"] == "no"}
     verbs = [words(step).split() for step in found.steps]
     assert not any(v[0] == "create-container" for v in verbs)
