@@ -73,7 +73,10 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
             yield from [("hint", one.hint)] if one.hint else []
     if status.attention:
         yield "attention", status.attention
-        yield "", "jetson-deploy history tells what was tried; the next up or rollback that succeeds ends this notice"
+        yield (
+            "",
+            "jetson-deploy history tells what was tried; a rollback, or up --force, that succeeds ends it",
+        )
     if status.unfinished:
         yield "unfinished", status.unfinished
     if status.restart_policy not in (None, "always"):

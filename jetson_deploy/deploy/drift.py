@@ -13,7 +13,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.actual import ActualContainer, as_actual
 from jetson_deploy.plan.container import described
-from jetson_deploy.plan.drift import Difference, container_drift
+from jetson_deploy.plan.drift import Difference, container_drift, since_birth
 from jetson_deploy.plan.findings import (
     Finding,
     UpWould,
@@ -24,7 +24,7 @@ from jetson_deploy.plan.findings import (
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.plan.request import Request
 from jetson_deploy.plan.revisions import Revision, State
-from jetson_deploy.plan.serving import Serving
+from jetson_deploy.plan.serving import Serving, revision_of
 from jetson_deploy.plan.surroundings import host_findings, surrounding_findings
 from jetson_deploy.settings import Settings
 
@@ -35,9 +35,16 @@ def actual_container(settings: Settings, name: str) -> ActualContainer | None:
     return as_actual(found.container, found.image) if found else None
 
 
-def edited_since(facts: HostFacts, settings: Settings, container: str) -> tuple[Difference, ...]:
-    """What of the container is not as its own labels say; nothing where nobody can tell."""
-    labels = next((c.labels for c in (facts.engine.containers if facts.engine else ()) if c.name == container), {})
+def edited_since(facts: HostFacts, settings: Settings, state: State | None, container: str) -> tuple[Difference, ...]:
+    """What of the container is not as it was created; nothing where nobody can tell."""
+    mine = next((c for c in (facts.engine.containers if facts.engine else ()) if c.name == container), None)
+    revision = state.revision(revision_of(mine)) if state and mine else None
+    differences = different_now(settings, mine.labels if mine else {}, container)
+    return since_birth(differences, revision.born_with if revision else ())
+
+
+def different_now(settings: Settings, labels: dict[str, str], container: str) -> tuple[Difference, ...]:
+    """What of the container is not as its own labels say."""
     spec, _ = described(labels)
     actual = actual_container(settings, container)
     return container_drift(spec, actual) if spec is not None and actual is not None else ()
@@ -103,10 +110,11 @@ def _container(
         gaps.append("the container's fields and its image: the engine did not tell them")
         return
     spec = described(actual.labels)[0]
+    born_with = revision.born_with if revision else ()
     if spec is None:
         gaps.append("the container's fields: it has no label that says how it was deployed; up --force makes a new one")
     else:
-        yield from container_findings(container_drift(spec, actual), would)
+        yield from container_findings(since_birth(container_drift(spec, actual), born_with), would)
     yield from record_findings(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
         tag = image_id(settings.docker_host, serving.image.partition("@")[0])

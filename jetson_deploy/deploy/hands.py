@@ -11,6 +11,7 @@ import msgspec
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.carry_out import Hands
 from jetson_deploy.deploy.collect import collect_deployment
+from jetson_deploy.deploy.drift import different_now
 from jetson_deploy.deploy.journal import Journal
 from jetson_deploy.deploy.settle import settle
 from jetson_deploy.deploy.state import StateDirectory
@@ -26,6 +27,7 @@ from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.ollama.diagnose import Cause, likely_cause
 from jetson_deploy.ollama.log import read_server_log
 from jetson_deploy.plan.container import self_describing
+from jetson_deploy.plan.drift import RESTART, as_born
 from jetson_deploy.plan.plan import Gates, PinModel, Speed
 from jetson_deploy.plan.serving import CANDIDATE, LABEL, Serving, read_serving
 from jetson_deploy.settings import Settings
@@ -70,7 +72,12 @@ def bind(to: Binding) -> Hands:
         return verdict
 
     def create(name: str, spec: ContainerSpec) -> str:
-        return containers.create(client, name, self_describing(spec, to.gates) if to.gates else spec)
+        full = self_describing(spec, to.gates) if to.gates else spec
+        made = containers.create(client, name, full)
+        # What this engine makes otherwise is no later drift: `up` would replace the container for ever.
+        born = [as_born(d) for d in different_now(to.settings, full.labels, name) if d.what != RESTART]
+        to.journal.born_with(tuple(born))
+        return made
 
     return Hands(
         create=create,

@@ -65,6 +65,13 @@ class Journal:
         except (ResourceError, PreflightError) as error:
             self._report(Note(level="warning", text=f"the record of it is lost: {error.message}"))
 
+    def born_with(self, differences: tuple[str, ...]) -> None:
+        """What the engine made otherwise than the spec says."""
+        if self._draft is not None:
+            self._draft = msgspec.structs.replace(self._draft, born_with=differences)
+        for one in differences:
+            self._report(Note(level="warning", text=f"the engine made it otherwise than it was told: {one}"))
+
     def failed_by(self, cause: JetsonDeployError, judged: Proof | None) -> None:
         """Before undoing. `judged`: the failed proof; None: no check failed, a deed did."""
         self._cause, self._judged = cause, judged

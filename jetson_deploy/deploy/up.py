@@ -14,6 +14,7 @@ from jetson_deploy.deploy.drift import edited_since
 from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
+from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
 from jetson_deploy.errors import PreflightError
@@ -21,7 +22,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.drift import policy_only
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.plan import Plan, SetRestart
+from jetson_deploy.plan.plan import CreateContainer, Plan, SetRestart
 from jetson_deploy.plan.request import Request
 from jetson_deploy.plan.revisions import State
 from jetson_deploy.plan.serving import find_serving
@@ -51,7 +52,8 @@ def bring_up(run: Run) -> Outcome:
     with deployment_lock(run.settings.lock_dir, name, verb="up", wait=run.wait, report=run.report):
         facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=run.store)
         plan = make_plan(facts, run.request, run.catalog, state)
-        done = _carry_out(run, facts, plan) if plan.steps else _converged(run, facts, state, plan)
+        new = any(isinstance(step, CreateContainer) for step in plan.steps)
+        done = _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
     _install_watch(run)
     return done
 
@@ -77,24 +79,36 @@ def _passed_on(settings: Settings) -> dict[str, str]:
     return {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in settings.catalog_dirs)}
 
 
-def _converged(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
-    """Nothing differs by the labels: is it true of the container, and does it serve?"""
-    edited = edited_since(facts, run.settings, plan.container)
-    if policy_only(edited):
-        plan = _mended(run, facts, plan)
-    elif edited:
+def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
+    """Its container stays, by its labels: is that true of the container, and does it serve?"""
+    edited = edited_since(facts, run.settings, state, plan.container)
+    if edited and not policy_only(edited):
         what = ", ".join(f"{d.what}: {d.found} instead of {d.deployed}" for d in edited[:3])
         return _replaced(run, facts, state, f"its container was changed ({what})")
-    proof = asked(binding.engine(run.settings), plan, run.report)
+    if edited:
+        plan = _with_policy(run, plan)
+    plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
+    if proof is None or not proof.verdicts:  # the server went on serving
+        proof = asked(binding.engine(run.settings), plan, run.report)
     if proof.failed is None:
-        return outcome("done" if edited else "no-changes", run.settings, plan, proof)
+        _calm(run, state)
+        return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
     return _replaced(run, facts, state, proof.failed.observed)
 
 
-def _mended(run: Run, facts: HostFacts, plan: Plan) -> Plan:
+def _calm(run: Run, state: State | None) -> None:
+    """It serves and was asked: nobody has to look any more."""
+    if state is not None and state.attention is not None:
+        directory = StateDirectory(run.settings.state_dir, run.request.name)
+        directory.change(lambda s: msgspec.structs.replace(s, attention=None))
+
+
+def _with_policy(run: Run, plan: Plan) -> Plan:
     run.report(Note(level="warning", text="the restart policy was changed: it would not come back after a power cut"))
+    if any(isinstance(step, SetRestart) for step in plan.steps):
+        return plan
     step = SetRestart(container=plan.container, policy="always", why="it is what serves")
-    return change(_change(run, facts, msgspec.structs.replace(plan, steps=(step,))))[0]
+    return msgspec.structs.replace(plan, steps=(*plan.steps, step))
 
 
 def _replaced(run: Run, facts: HostFacts, state: State | None, why: str) -> Outcome:
@@ -104,12 +118,14 @@ def _replaced(run: Run, facts: HostFacts, state: State | None, why: str) -> Outc
 
 
 def _carry_out(run: Run, facts: HostFacts, plan: Plan) -> Outcome:
+    plan, proof = _changed(run, facts, plan)
+    return outcome("done", run.settings, plan, proof)
+
+
+def _changed(run: Run, facts: HostFacts, plan: Plan) -> tuple[Plan, Proof]:
     for text in (*plan.warnings, *(f"assumed: {a}" for a in plan.assumptions)):
         run.report(Note(level="warning", text=text))
-    plan, proof = change(_change(run, facts, plan))
-    if not proof.verdicts:  # only the store was repaired: the server went on serving
-        proof = asked(binding.engine(run.settings), plan, run.report)
-    return outcome("done", run.settings, plan, proof)
+    return change(_change(run, facts, plan))
 
 
 def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:

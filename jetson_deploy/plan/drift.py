@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -32,6 +32,15 @@ def container_drift(spec: ContainerSpec, actual: ActualContainer) -> tuple[Diffe
         for what, deployed, found in _pairs(spec, actual)
         if deployed != found
     )
+
+
+def since_birth(differences: tuple[Difference, ...], born_with: Sequence[str]) -> tuple[Difference, ...]:
+    """Without those that the engine made itself at the container's creation (`Revision.born_with`)."""
+    return tuple(d for d in differences if as_born(d) not in born_with)
+
+
+def as_born(difference: Difference) -> str:
+    return f"{difference.what}: {difference.found}"
 
 
 def policy_only(differences: tuple[Difference, ...]) -> bool:

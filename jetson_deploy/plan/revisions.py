@@ -70,6 +70,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Directory with the log and more of a failed one."""
     by: Actor | None = None
     host: HostMark = HostMark()
+    born_with: tuple[str, ...] = ()
+    """What the engine made otherwise than its spec says when the container was created: no later drift."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

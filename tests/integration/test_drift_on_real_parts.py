@@ -160,6 +160,7 @@ def test_a_lowered_power_mode_is_told(there: Deployed) -> None:
 
 
 def test_the_previous_container_that_is_gone_is_a_note(there: Deployed) -> None:
+    assert there.ran("up", "--force")[0] == 0
     there.docker_does("rm", there.ran("status")[1]["previous"]["container"])
     code, found = there.drift()
     assert (code, list(found)) == (0, ["previous container"])
@@ -179,3 +180,23 @@ def test_somebody_else_at_the_port_is_named_and_up_refuses(there: Deployed) -> N
         assert one["up_would"] == f"refuse: {answer['message']}"
     there.docker_does("start", name)
     wait_until_healthy(there)
+
+
+def test_a_cut_blob_and_a_changed_policy_together_are_both_mended_by_one_up(there: Deployed) -> None:
+    blob, before = biggest_blob(there), there.container
+    os.truncate(blob, blob.stat().st_size - 1)
+    there.docker_does("update", "--restart", "no", before)
+    code, found = there.drift()
+    assert code == 1
+    doing = {one["up_would"] for one in found.values() if one["level"] == "warning"}
+    assert doing == {"fetch the model", "set the restart policy back"}
+    assert there.up() == "done"
+    assert there.container == before
+
+
+def test_a_stopped_container_that_was_edited_is_replaced_not_started(there: Deployed) -> None:
+    before = there.container
+    there.docker_does("update", "--pids-limit", "77", before)
+    there.docker_does("stop", before)
+    assert there.up() == "done"
+    assert there.container != before

@@ -11,7 +11,7 @@ import pytest
 
 from jetson_deploy.plan.actual import as_actual
 from jetson_deploy.plan.container import described
-from jetson_deploy.plan.drift import container_drift, policy_only
+from jetson_deploy.plan.drift import Difference, as_born, container_drift, policy_only, since_birth
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 SPEC = ContainerSpec(
@@ -190,3 +190,9 @@ def test_a_restart_policy_alone_can_be_set_back() -> None:
     both = container_drift(msgspec.structs.replace(SPEC, runtime="runc"), as_actual(inspect(RestartPolicy={}), IMAGE))
     assert not policy_only(both)
     assert not policy_only(())
+
+
+def test_what_the_engine_made_otherwise_at_birth_is_no_later_drift() -> None:
+    born, later = (Difference(what="process limit", deployed="1024", found=found) for found in ("512", "99"))
+    assert since_birth((born,), [as_born(born)]) == ()
+    assert since_birth((later,), [as_born(born)]) == (later,)
