@@ -22,14 +22,15 @@ from jetson_deploy.deploy.rebuild import rebuilt
 from jetson_deploy.deploy.shield import shielded
 from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.deploy.survey import check_acts_here, survey
+from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
 from jetson_deploy.errors import JetsonDeployError, LockedError, NeedsAttentionError
-from jetson_deploy.events import Note, Reporter
+from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.plan import AnyStep
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.plan.recovery import Recovery, recovery, unfinished
 from jetson_deploy.plan.revisions import Intent, State
-from jetson_deploy.plan.serving import ours
+from jetson_deploy.plan.serving import find_serving, ours
 from jetson_deploy.settings import Settings
 
 
@@ -73,7 +74,21 @@ def recover(
         found = _decide(settings, catalog, deployment, remembered)
         if not only_plan:
             _act(found, settings, deployment, state, remembered, report)
+            _calm_where_it_serves(facts, settings, catalog, deployment, state)
     return _answer(found, settings, deployment)
+
+
+def _calm_where_it_serves(
+    facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, directory: StateDirectory
+) -> None:
+    """Somebody was asked to look: not any more once what serves proves itself."""
+    state, serving = directory.load(), find_serving(facts.engine, deployment)
+    if state is None or state.attention is None or serving is None:
+        return
+    share = catalog.limits["gpu_share_gate"].value
+    target = binding.serving_target(binding.engine(settings), serving, share)
+    if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
+        directory.change(lambda s: msgspec.structs.replace(s, attention=None))
 
 
 def recovered_first(
