@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
+from chosen_seed import chosen_seed
 from filled_store import model_of, put
 from power_cut_fs import CHANGES, TAKES_ROOM, Failure, Order, PowerCutDisk, State, power_cut_disk
 from registry_server import Model
@@ -23,7 +23,7 @@ from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
+SEED = chosen_seed()
 NAME = parse_model_name("deepseek-r1:7b")
 SHARED, FIRST, SECOND = b"shared by all", b"first", b"second"
 ONE, OTHER = model_of(SHARED, FIRST), model_of(SHARED, SECOND)

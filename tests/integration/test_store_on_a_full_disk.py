@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from chosen_seed import chosen_seed
 from debian_registry import debian_registry, push
 from fetch_process import PUSHED, Ended, assert_whole, fetch, missing_in, plain_model, wrong_in
 from power_cut_fs import CHANGES, TAKES_ROOM, Failure, Order, PowerCutDisk, power_cut_disk
@@ -22,7 +22,7 @@ from registry_server import Model
 from volatile_disk import KEEPS_NOTHING
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
-SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
+SEED = chosen_seed()
 FAILURES = os.environ.get("JD_FAILURES") or "8"
 
 

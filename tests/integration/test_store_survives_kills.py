@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from chosen_seed import chosen_seed
 from debian_registry import debian_registry, push
 from fault_proxy import fault_proxy
 from fetch_process import CHECKPOINT, PUSHED, assert_whole, end_of, fetch, start_fetch, wrong_in
@@ -21,7 +22,7 @@ from link_faults import FaultProxy
 from registry_server import Model, small_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
-SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
+SEED = chosen_seed()
 KILLS = int(os.environ.get("JD_KILLS") or 25)
 SIZE = 12_000_000 if KILLS < 100 else 60_000_000
 RATE = 10e6

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from chosen_seed import chosen_seed
 from debian_registry import debian_registry, push
 from fault_proxy import fault_proxy
 from fetch_process import CHECKPOINT, PUSHED, assert_whole, fetch, missing_in, plain_model, wrong_in
@@ -22,7 +23,7 @@ from registry_server import Model, blob_file, digest_of
 from volatile_disk import KEEPS_NOTHING
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
-SEED = int(os.environ.get("JD_SEED") or random.randrange(1 << 30))
+SEED = chosen_seed()
 CUTS = os.environ.get("JD_CUTS") or "16"
 
 
