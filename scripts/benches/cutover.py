@@ -91,7 +91,7 @@ def watched(session: Session, model: str, change: Callable[[], object]) -> Chang
 
 def _change(asked: list[tuple[bool, float]], started: float, ended: float) -> Change:
     good = [at for is_good, at in asked if is_good]
-    bad = [at for is_good, at in asked if not is_good]
+    bad = [at for is_good, at in asked if not is_good and at >= started]  # before, the round before echoes
     gaps = [(after - before, before) for before, after in itertools.pairwise(good)]
     if not bad:
         raise SystemExit("the client noticed nothing: no question went unanswered")

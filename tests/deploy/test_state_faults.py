@@ -36,7 +36,7 @@ def hits(scenario: str, kind: str, directory: Path) -> list[Hit]:
 
 @pytest.mark.fault("F8")
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.fault("F8")
+@pytest.mark.integration
 def test_a_write_that_is_killed_at_any_system_call_leaves_the_old_or_the_new(scenario: str, tmp_path: Path) -> None:
     found = hits(scenario, "kill", tmp_path)
     assert {"write", "fsync", "rename", "openat"} <= {hit.call for hit in found} and len(found) > 20
@@ -52,7 +52,7 @@ def test_a_write_that_is_killed_at_any_system_call_leaves_the_old_or_the_new(sce
 @pytest.mark.fault("F8")
 @pytest.mark.parametrize("kind", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.fault("F8")
+@pytest.mark.integration
 def test_a_write_of_which_any_system_call_fails_is_refused_or_done(scenario: str, kind: str, tmp_path: Path) -> None:
     found = hits(scenario, kind, tmp_path)
     assert {"write", "fsync", "rename", "openat"} <= {hit.call for hit in found}
@@ -67,7 +67,6 @@ def test_a_write_of_which_any_system_call_fails_is_refused_or_done(scenario: str
 
 @pytest.mark.fault("F8")
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.fault("F8")
 def test_a_write_that_takes_only_half_is_gone_on_with(scenario: str, tmp_path: Path) -> None:
     found = hits(scenario, "short", tmp_path)
     assert found and {(hit.call, hit.ended, hit.found) for hit in found} == {("write", "done", "new")}
@@ -126,7 +125,6 @@ DEEP = st.sampled_from([b"[" * 100_000, b'{"state":' * 50_000, b'{"schema":1e999
 @pytest.mark.fault("F24")
 @given(first=ANYTHING | LIKE_OURS | DEEP, second=ANYTHING | LIKE_OURS | DEEP)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@pytest.mark.fault("F24")
 def test_whatever_lies_there_nothing_but_our_errors_comes_out(first: bytes, second: bytes, tmp_path: Path) -> None:
     directory = StateDirectory(tmp_path, "default")
     directory.prepare()

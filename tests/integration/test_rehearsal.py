@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,11 +54,16 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
+OF_A_REHEARSAL = re.compile(r"jd-[0-9a-f]{8}(?![0-9a-z])")
+"""As the verb names its own; the sessions of other tests, which may run beside this one, have shorter ids."""
+
+
 def leftovers() -> list[str]:
     """Namespaces, mounts and directories of rehearsals."""
     namespaces = [p.name for p in Path("/run/netns").glob("jd-*")] if Path("/run/netns").is_dir() else []
-    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if "/var/tmp/jd-" in line]
-    return namespaces + mounts + [str(p) for p in Path("/var/tmp").glob("jd-*")]
+    mounts = Path("/proc/mounts").read_text().splitlines()
+    found = namespaces + mounts + [str(p) for p in Path("/var/tmp").glob("jd-*")]
+    return [one for one in found if OF_A_REHEARSAL.search(one)]
 
 
 @pytest.fixture(autouse=True)

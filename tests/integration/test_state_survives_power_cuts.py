@@ -42,7 +42,6 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PowerCutDisk]:
 
 @pytest.mark.fault("F8")
 @pytest.mark.parametrize("before", [(), ("old",), ("older", "old")], ids=["first", "second", "third"])
-@pytest.mark.fault("F8")
 def test_after_a_power_cut_at_any_change_the_old_or_the_new_state_is_there(
     disk: PowerCutDisk, before: tuple[str, ...]
 ) -> None:

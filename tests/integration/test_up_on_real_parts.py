@@ -219,10 +219,12 @@ def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes
     process.kill()
     process.communicate(timeout=30)
     assert ours(engine) == {"jd-default-1-candidate": "running"}
-    assert ran(session, "status")[1]["code"] == "nothing-deployed"
-    code, document, narration = up(session, "--accept-cpu")
-    assert (code, document["result"]) == (0, "done")
+    _, status, narration = ran(session, "status")
+    assert status["code"] == "nothing-deployed"
     assert "revision 1 was not proven when its run ended" in narration
+    assert ours(engine) == {}
+    code, document, _ = up(session, "--accept-cpu")
+    assert (code, document["result"]) == (0, "done")
     assert list(ours(engine)) == ["jd-default-2"]
 
 

@@ -18,6 +18,7 @@ from jetson_deploy.events import silent
 from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.upkeep.collect import Collected, collect
+from jetson_deploy.store.upkeep.in_use import file_id, find_holders
 
 
 @pytest.fixture
@@ -194,3 +195,17 @@ def test_blobs_without_manifests_beside_them_are_no_store(missing: str, store: P
     with pytest.raises(PreflightError) as caught:
         run(store)
     assert caught.value.code == "store-not-there"
+
+
+def test_a_process_that_was_started_with_a_blob_of_the_same_name_in_another_store_needs_nothing_here(
+    tmp_path: Path,
+) -> None:
+    here, there = (tmp_path / name / f"sha256-{'a' * 64}" for name in ("here", "there"))
+    for path in (here, there):
+        path.parent.mkdir()
+        path.write_bytes(b"x")
+    wanted = {file_id(here.stat()): here.name}
+    with holding(there, "named"):
+        assert not find_holders(wanted).holders
+    with holding(here, "named"):
+        assert find_holders(wanted).holders

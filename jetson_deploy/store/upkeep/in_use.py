@@ -98,9 +98,21 @@ def _mapped_files(process: Path, wanted: Collection[FileId]) -> Iterator[FileId]
 
 def _named_files(process: Path, by_name: Mapping[bytes, FileId]) -> Iterator[FileId]:
     """Raises OSError when the process has ended."""
-    for name in _BLOB_NAME.findall((process / "cmdline").read_bytes()):
-        if name in by_name:
-            yield by_name[name]
+    for argument in (process / "cmdline").read_bytes().split(b"\0"):
+        for name in _BLOB_NAME.findall(argument):
+            if name in by_name and not _is_another(process, argument, name, by_name[name]):
+                yield by_name[name]
+
+
+def _is_another(process: Path, argument: bytes, name: bytes, file: FileId) -> bool:
+    """A blob of the same name in another store, where the process's own view of the path tells."""
+    if not (argument.startswith(b"/") and argument.endswith(name)):
+        return False
+    try:
+        seen = os.stat(os.fsencode(process / "root") + argument)  # noqa: PTH116 - bytes, as the kernel gives them
+    except OSError:
+        return False
+    return file_id(seen) != file
 
 
 def _mapped(process: Path, fields: list[str], same_inode: FileId) -> FileId:
