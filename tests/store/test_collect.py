@@ -205,7 +205,7 @@ def test_a_process_that_was_started_with_a_blob_of_the_same_name_in_another_stor
         path.parent.mkdir()
         path.write_bytes(b"x")
     wanted = {file_id(here.stat()): here.name}
-    with holding(there, "named"):
+    with holding("named", there):
         assert not find_holders(wanted).holders
-    with holding(here, "named"):
+    with holding("named", here):
         assert find_holders(wanted).holders
