@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
     facts = survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name)
     live = acts_here(shared.root, shared.settings)
     state = StateDirectory(shared.settings.state_dir, shared.name).load() if live else None
-    if live and unfinished(facts, state, shared.name):
+    if live and unfinished(facts.engine, state, shared.name):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     plan = make_plan(facts, request, catalog, state)
     if save is not None:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jetson_deploy.deploy.needs import Needs, needs_of, same_directory
+from jetson_deploy.deploy.needs import Needs, different_directories, needs_of, same_directory
 from jetson_deploy.deploy.stage import reported
 from jetson_deploy.deploy.state import BroughtModel, StateDirectory
 from jetson_deploy.errors import JetsonDeployError
@@ -132,11 +132,7 @@ class _Collection:
         named = [need.store for need in needs.all if need.deployment == self._deployment]
         named += [model.store for model in self._state.brought().models]
         named += [revision.store for revision in on_record.revisions] if on_record else []
-        found: list[str] = []
-        for store in filter(None, named):
-            if not any(same_directory(store, known) for known in found):
-                found.append(store)
-        return found
+        return different_directories(named)
 
     def _manifests(self, store: str, needs: Needs, on_record: State | None) -> None:
         from jetson_deploy.store.upkeep.let_go import let_go

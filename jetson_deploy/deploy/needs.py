@@ -67,17 +67,21 @@ def labelled(labels: Mapping[str, str]) -> Need | None:
     )
 
 
+def need_of(deployment: str, revision: Revision) -> Need:
+    return Need(
+        deployment=deployment,
+        image=revision.image,
+        model=revision.model,
+        store=revision.store,
+        digest=revision.model_digest,
+    )
+
+
 def _on_record(state_dir: Path) -> Iterator[Need]:
     for name in _deployments(state_dir):
         state = StateDirectory(state_dir, name).load()
         for revision in _revisions(state) if state is not None else ():
-            yield Need(
-                deployment=name,
-                image=revision.image,
-                model=revision.model,
-                store=revision.store,
-                digest=revision.model_digest,
-            )
+            yield need_of(name, revision)
 
 
 def _revisions(state: State) -> list[Revision]:
@@ -97,6 +101,15 @@ def _deployments(state_dir: Path) -> list[str]:
         raise PreflightError(
             f"{state_dir} cannot be listed: {error.strerror}", hint="run with sudo", code="state-not-readable"
         ) from error
+
+
+def different_directories(names: Iterable[str]) -> list[str]:
+    """Each directory once, by the first of its names."""
+    found: list[str] = []
+    for name in filter(None, names):
+        if not any(same_directory(name, known) for known in found):
+            found.append(name)
+    return found
 
 
 def same_directory(one: str, other: str) -> bool:

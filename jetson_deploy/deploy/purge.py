@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jetson_deploy.deploy.collect import unneeded_digests
-from jetson_deploy.deploy.needs import Need, Needs, labelled, needs_of, same_directory
+from jetson_deploy.deploy.needs import Need, Needs, different_directories, labelled, need_of, needs_of, same_directory
 from jetson_deploy.deploy.stage import reported
 from jetson_deploy.deploy.state import BroughtModel, StateDirectory
 from jetson_deploy.events import Note, Reporter
@@ -59,17 +59,7 @@ def _before(state: StateDirectory, removed: Sequence[ContainerFacts]) -> list[Ne
     """What this deployment needed, newest first."""
     found = [need for container in removed if (need := labelled(container.labels)) is not None]
     on_record = state.load()
-    for revision in reversed(on_record.revisions if on_record else ()):
-        found.append(
-            Need(
-                deployment=state.name,
-                image=revision.image,
-                model=revision.model,
-                store=revision.store,
-                digest=revision.model_digest,
-            )
-        )
-    return found
+    return found + [need_of(state.name, revision) for revision in reversed(on_record.revisions if on_record else ())]
 
 
 def _tell_what_stays(before: list[Need], state: StateDirectory, report: Reporter) -> None:
@@ -119,7 +109,7 @@ def _models(
         else:
             going.append(model)
     models, manifests, freed = list[str](), list[str](), 0
-    for store in _stores(going, before):
+    for store in different_directories([*(m.store for m in going), *(need.store for need in before)]):
         pins, kept = unneeded_digests(Path(store), others)
         names = [parse_model_name(m.name) for m in going if same_directory(m.store, store)]
         if not (pins or kept or names):
@@ -134,11 +124,3 @@ def _models(
         manifests += [name for name in gone.manifests if name not in short]
         freed += gone.freed_bytes
     return tuple(models), tuple(manifests), freed
-
-
-def _stores(going: list[BroughtModel], before: list[Need]) -> list[str]:
-    found: list[str] = []
-    for store in (*(model.store for model in going), *(need.store for need in before)):
-        if store and not any(same_directory(store, known) for known in found):
-            found.append(store)
-    return found

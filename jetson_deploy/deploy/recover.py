@@ -21,7 +21,7 @@ from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.rebuild import rebuilt
 from jetson_deploy.deploy.shield import shielded
 from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here, survey
+from jetson_deploy.deploy.survey import acts_here, check_acts_here, engine_now, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
 from jetson_deploy.errors import JetsonDeployError, LockedError, NeedsAttentionError
 from jetson_deploy.events import Note, Reporter, silent
@@ -88,7 +88,7 @@ def _calm_where_it_serves(
     share = catalog.limits["gpu_share_gate"].value
     target = binding.serving_target(binding.engine(settings), serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
-        directory.change(lambda s: msgspec.structs.replace(s, attention=None))
+        directory.calm()
 
 
 def recovered_first(
@@ -100,7 +100,7 @@ def recovered_first(
     if facts.engine is None or not facts.engine.reachable:
         return facts, directory.load(report)  # the plan refuses, with the reason
     state = _remembered(facts, directory, deployment, report, write=True)
-    if not unfinished(facts, state, deployment):
+    if not unfinished(facts.engine, state, deployment):
         return facts, state
     found = _decide(settings, catalog, deployment, state)
     _act(found, settings, deployment, directory, state, report)
@@ -110,9 +110,11 @@ def recovered_first(
 
 def recover_unfinished(root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> None:
     """Before a verb that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
+    if not acts_here(root, settings):
+        return  # the verb refuses
     try:
-        facts = survey(root, settings, catalog, store=None, deployment=deployment)
-        if not unfinished(facts, StateDirectory(settings.state_dir, deployment).load(), deployment):
+        state = StateDirectory(settings.state_dir, deployment).load()
+        if not unfinished(engine_now(settings), state, deployment):
             return
     except JetsonDeployError:
         return  # the verb meets the same, and says so

@@ -25,7 +25,7 @@ from jetson_deploy.deploy.kept_evidence import keep_bundle, remove_bundles
 from jetson_deploy.deploy.state_file import FoundState, bounded, encode_state, read_state_file
 from jetson_deploy.deploy.whole_file import replace_whole, temporaries
 from jetson_deploy.errors import PreflightError, ResourceError
-from jetson_deploy.events import Note, Reporter, Verdict, silent
+from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.plan.revisions import State
 from jetson_deploy.store.layout import DIRECTORY_MODE
 
@@ -34,26 +34,6 @@ BACKUP = "state.json.bak"
 SET_ASIDE = "state.json.set-aside"
 
 Item = TypeVar("Item")
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.state/1"):
-    """GOING with `read` and `write`: superseded by `State`, `load` and `change`; remove when nobody uses it."""
-
-    container: str
-    revision: int
-    image: str
-    image_id: str
-    image_digest: str | None
-    model: str
-    model_digest: str | None
-    spec_hash: str
-    store: str
-    accept_cpu: bool
-    simulated: str | None
-    proven_at: str
-    tokens_per_second: float | None
-    gpu_share: float | None
-    verdicts: tuple[Verdict, ...]
 
 
 class BroughtModel(msgspec.Struct, frozen=True):
@@ -122,6 +102,12 @@ class StateDirectory:
             state = new() if new is not None else State(deployment=self.name)
         return self.save(apply(state))
 
+    def calm(self) -> None:
+        """What serves was asked and proved itself: nobody has to look any more."""
+        state = self.load()
+        if state is not None and state.attention is not None:
+            self.change(lambda s: msgspec.structs.replace(s, attention=None))
+
     def keep_evidence(self, revision: int, what: str, files: Mapping[str, str]) -> Path:
         """Keep `files` (name → text) of a failed revision: redacted, the ends of long ones; the oldest bundles go.
 
@@ -182,18 +168,6 @@ class StateDirectory:
                 path.unlink(missing_ok=True)
             if self.path.is_dir() and not any(self.path.iterdir()):
                 self.path.rmdir()
-
-    def read(self) -> Record | None:
-        """GOING, see Record."""
-        try:
-            return msgspec.json.decode((self.path / STATE).read_bytes(), type=Record)
-        except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
-            return None
-
-    def write(self, record: Record) -> None:
-        """GOING, see Record."""
-        with self._written(STATE):
-            replace_whole(self.path / STATE, _text(record))
 
     def _found(self, name: str) -> FoundState:
         return read_state_file(self.path / name, self.name)

@@ -162,7 +162,7 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
     found = holder(settings.lock_dir, deployment)
     if found is not None:
         return f"a run is under way{found.told}"
-    if not unfinished(facts, state, deployment):
+    if not unfinished(facts.engine, state, deployment):
         return None
     what = f"`{state.intent.verb}` of {state.intent.at}" if state and state.intent else "an earlier run"
     return f"a run died: {what}: sudo jetson-deploy recover"

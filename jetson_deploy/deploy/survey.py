@@ -38,7 +38,7 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
     live = acts_here(root, settings)
     host = Host(root)
-    engine = _engine(settings) if live else recorded_engine(host)
+    engine = engine_now(settings) if live else recorded_engine(host)
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
     port = settings.port or (serving.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
@@ -53,7 +53,8 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     return msgspec.structs.replace(facts, store=seen)
 
 
-def _engine(settings: Settings) -> EngineFacts:
+def engine_now(settings: Settings) -> EngineFacts:
+    """What the engine says; nothing else of the host is looked at."""
     from jetson_deploy.engine.answers import ask
 
     return engine_facts(ask(settings.docker_host))

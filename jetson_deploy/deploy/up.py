@@ -91,16 +91,9 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
     if proof is None or not proof.verdicts:  # the server went on serving
         proof = asked(binding.engine(run.settings), plan, run.report)
     if proof.failed is None:
-        _calm(run, state)
+        StateDirectory(run.settings.state_dir, plan.deployment).calm()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
     return _replaced(run, facts, state, proof.failed.observed)
-
-
-def _calm(run: Run, state: State | None) -> None:
-    """It serves and was asked: nobody has to look any more."""
-    if state is not None and state.attention is not None:
-        directory = StateDirectory(run.settings.state_dir, run.request.name)
-        directory.change(lambda s: msgspec.structs.replace(s, attention=None))
 
 
 def _with_policy(run: Run, plan: Plan) -> Plan:

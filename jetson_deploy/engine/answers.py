@@ -77,11 +77,12 @@ def _get(connection: http.client.HTTPConnection, path: str) -> object:
     response = connection.getresponse()
     body = response.read()
     if response.status != http.client.OK:
-        raise _RefusedError(_said(body) or f"GET {path}: HTTP {response.status}")
+        raise _RefusedError(said(body) or f"GET {path}: HTTP {response.status}")
     return msgspec.json.decode(body)
 
 
-def _said(body: bytes) -> str:
+def said(body: bytes) -> str:
+    """The words of a refusal."""
     try:
         return msgspec.json.decode(body, type=dict[str, str]).get("message", "")
     except msgspec.MsgspecError:

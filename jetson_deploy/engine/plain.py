@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from jetson_deploy.engine.answers import plain_connection
+from jetson_deploy.engine.answers import plain_connection, said
 from jetson_deploy.engine.state import ContainerState, as_state
 from jetson_deploy.errors import PreflightError
 
@@ -77,14 +77,14 @@ class PlainEngine:
         # Starting again after a hard stop waits for the shim and the runtime: seconds on an SD card.
         status, body = self._ask("POST", path, self._timeout + seconds + 20)
         if status >= http.client.BAD_REQUEST:
-            raise _away(_said(body) or f"POST {path}: HTTP {status}")
+            raise _away(said(body) or f"POST {path}: HTTP {status}")
 
     def _json(self, method: str, path: str) -> Any:
         status, body = self._ask(method, path, self._timeout)
         if status == http.client.NOT_FOUND:
             return None
         if status != http.client.OK:
-            raise _away(_said(body) or f"{method} {path}: HTTP {status}")
+            raise _away(said(body) or f"{method} {path}: HTTP {status}")
         try:
             return msgspec.json.decode(body)
         except msgspec.MsgspecError as error:
@@ -118,13 +118,6 @@ def _problem(error: Exception, timeout: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-
-
-def _said(body: bytes) -> str:
-    try:
-        return str(msgspec.json.decode(body, type=dict[str, Any]).get("message", ""))
-    except msgspec.MsgspecError:
-        return body[:200].decode(errors="replace").strip()
 
 
 def _away(why: str) -> EngineAwayError:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from jetson_deploy.facts import ContainerFacts, HostFacts
+from jetson_deploy.facts import ContainerFacts, EngineFacts
 from jetson_deploy.plan.container import described
 from jetson_deploy.plan.plan import (
     AnyStep,
@@ -65,9 +65,9 @@ def recovery(
     return _tidy(committed)
 
 
-def unfinished(facts: HostFacts, state: State | None, deployment: str) -> bool:
+def unfinished(engine: EngineFacts | None, state: State | None, deployment: str) -> bool:
     """Is there a trace of a run that did not end? Cheap: nothing is asked."""
-    candidates = [c for c in ours(facts.engine, deployment) if c.name.endswith(CANDIDATE)]
+    candidates = [c for c in ours(engine, deployment) if c.name.endswith(CANDIDATE)]
     return bool(candidates) or (state is not None and state.intent is not None)
 
 

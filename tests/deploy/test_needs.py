@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import states
 
 from jetson_deploy.deploy.collect import others_at_work, unneeded_digests
 from jetson_deploy.deploy.lock import deployment_lock
@@ -20,24 +21,7 @@ IMAGE = f"dustynv/ollama:1@sha256:{A}"
 
 
 def revision(number: int, digest: str | None, image: str = "an-image") -> Revision:
-    return Revision(
-        number=number,
-        container=f"jd-default-{number}",
-        outcome="proven",
-        image=image,
-        image_id=None,
-        image_digest=None,
-        model="deepseek-r1:7b",
-        model_digest=digest,
-        store="/models",
-        spec=None,
-        spec_hash="",
-        gates=None,
-        context_tokens=2048,
-        accept_cpu=True,
-        simulated=None,
-        at="",
-    )
+    return states.revision(number, model="deepseek-r1:7b", model_digest=digest, store="/models", image=image)
 
 
 def container(**labels: str) -> ContainerFacts:

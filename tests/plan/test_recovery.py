@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+import states
 
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.plan.plan import AnyStep
 from jetson_deploy.plan.recovery import recovery
-from jetson_deploy.plan.revisions import Intent, Revision
+from jetson_deploy.plan.revisions import Intent
 from jetson_deploy.plan.serving import LABEL
 
 CASES = sorted((Path(__file__).parent / "recoveries").glob("*.json"))
@@ -33,24 +34,7 @@ def container(found: dict[str, str]) -> ContainerFacts:
 def intent(number: int | None) -> Intent | None:
     if number is None:
         return None
-    revision = Revision(
-        number=number,
-        container=f"jd-default-{number}",
-        outcome="proven",
-        image="dustynv/ollama",
-        image_id=None,
-        image_digest=None,
-        model="deepseek-r1:8b",
-        model_digest=None,
-        store="/models",
-        spec=None,
-        spec_hash="",
-        gates=None,
-        context_tokens=4096,
-        accept_cpu=False,
-        simulated=None,
-        at="",
-    )
+    revision = states.revision(number)
     return Intent(
         id="x", verb="up", revision=revision, replaces=f"jd-default-{number - 1}", proven=False, boot_id=None, at=""
     )

@@ -80,34 +80,26 @@ def find_unneeded(paths: StorePaths, kept: frozenset[str] | None, min_age_second
 
 def needed_blobs(manifests: Iterable[FoundManifest]) -> set[str]:
     """File names. Raises IntegrityError `manifest-damaged`, naming every manifest that cannot be read."""
-    found: set[str] = set()
-    damaged: list[str] = []
-    for known in manifests:
-        if known.manifest is None:
-            damaged.append(f"{known.below_store}: {known.problem}")
-        else:
-            found.update(blob.file_name for blob in known.manifest.blobs)
-    if damaged:
-        raise _unknown_needs(damaged)
-    return found
+    return _blobs_of((known, known.below_store) for known in manifests)
 
 
 def kept_blobs(paths: StorePaths) -> set[str]:
     """File names of all that a kept manifest needs. Raises as `find_unneeded`."""
-    return _blobs_of(paths, kept_manifests(paths))
+    return _blobs_of((known, known.below(paths)) for known in kept_manifests(paths))
 
 
 def pinned_blobs(paths: StorePaths) -> set[str]:
     """File names of all that a pinned manifest needs: a deployment's container sees it. Raises as `find_unneeded`."""
-    return _blobs_of(paths, pinned_manifests(paths))
+    return _blobs_of((known, known.below(paths)) for known in pinned_manifests(paths))
 
 
-def _blobs_of(paths: StorePaths, manifests: Iterable[KeptManifest]) -> set[str]:
+def _blobs_of(manifests: Iterable[tuple[FoundManifest | KeptManifest, str]]) -> set[str]:
+    """Each with its path below the store."""
     found: set[str] = set()
     damaged: list[str] = []
-    for known in manifests:
+    for known, where in manifests:
         if known.manifest is None:
-            damaged.append(f"{known.below(paths)}: {known.problem}")
+            damaged.append(f"{where}: {known.problem}")
         else:
             found.update(blob.file_name for blob in known.manifest.blobs)
     if damaged:
@@ -152,7 +144,7 @@ class _Look:
                 self.found_manifests.append(Victim(item, (manifest.path,)))
             else:
                 meant.append(manifest)
-        return _blobs_of(self._paths, meant)
+        return _blobs_of((known, known.below(self._paths)) for known in meant)
 
     def blob(self, file: BlobFile, holder: Holder | None) -> None:
         path, size = self._paths.blobs / file.name, file.status.st_size
