@@ -5,6 +5,8 @@ Every function raises our errors only (see `trouble`); `name` is a container's n
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 
 import docker
@@ -14,10 +16,14 @@ from jetson_deploy.engine.creation import creation
 from jetson_deploy.engine.patience import REMOVE_SECONDS, patiently
 from jetson_deploy.engine.responses import kept_response
 from jetson_deploy.engine.state import ContainerState, as_state
-from jetson_deploy.engine.trouble import told_as_ours
+from jetson_deploy.engine.trouble import engine_text, told_as_ours
 from jetson_deploy.spec import ContainerSpec
 
 _LOG_BYTES = 256 * 1024
+RESTORED_SECONDS = 20.0
+"""After an engine's start. The refusal was met once, on 20.10 (tests/faults/test_engine_dies.py); how long it can last
+is not known."""
+_SANDBOX_GONE = re.compile(r"sandbox \w+ not found")
 
 
 def create(client: docker.APIClient, name: str, spec: ContainerSpec) -> str:
@@ -60,8 +66,17 @@ def remove(client: docker.APIClient, name: str, *, force: bool = False) -> None:
 
 
 def rename(client: docker.APIClient, name: str, new_name: str) -> None:
+    """An engine that comes back after a kill refuses for a moment, until it has started the container anew."""
+    deadline = time.monotonic() + RESTORED_SECONDS
     with told_as_ours(f"renaming the container {name} to {new_name}"):
-        client.rename(name, new_name)
+        while True:
+            try:
+                client.rename(name, new_name)
+                return
+            except docker.errors.APIError as error:
+                if not _SANDBOX_GONE.search(engine_text(error)) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
 
 def set_restart(client: docker.APIClient, name: str, policy: str) -> None:

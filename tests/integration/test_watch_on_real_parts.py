@@ -145,7 +145,9 @@ def server_pid(engine: docker.APIClient, container: str = CONTAINER) -> int:
 def runner_pid(engine: docker.APIClient) -> int:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if found := children(server_pid(engine)):
+        # One that was just started has no server yet.
+        init = int(engine.inspect_container(CONTAINER)["State"]["Pid"])
+        if found := [runner for server in children(init) for runner in children(server)]:
             return found[0]
         time.sleep(0.2)
     raise AssertionError("no model is loaded")
