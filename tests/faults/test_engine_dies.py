@@ -10,6 +10,7 @@ import pytest
 from crash_points import planned
 from fault_bed import A, B, Bed
 from final_state import problems
+from freezing import freeze
 from kill_rounds import Served, by_up
 
 from jetson_deploy.rehearsal.processes import end
@@ -76,7 +77,7 @@ def test_an_engine_that_hangs_is_told_and_what_serves_goes_on(
     bed: Bed, fault_count: Callable[[str, int, int, str], None]
 ) -> None:
     assert bed.up("--context", A).code == 0
-    os.kill(bed.engine_pid(), signal.SIGSTOP)
+    freeze(bed.engine_pid())
     try:
         done = bed.up("--context", B)
         answers = bed.answers()

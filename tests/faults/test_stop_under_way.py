@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from fault_bed import A, B, Bed
 from final_state import containers, problems
+from freezing import freeze
 
 pytestmark = [pytest.mark.integration, pytest.mark.fault("F1")]
 
@@ -31,7 +32,7 @@ def stopping(bed: Bed) -> Iterator[int]:
     pid = server_pid(bed)
     process = bed.until_step(2, *bed.up_words("--context", A))
     assert process is not None
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     time.sleep(1.5)
     process.kill()
     bed.forget(process)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
+from freezing import freeze
 
 from jetson_deploy.engine.answers import ask
 
@@ -131,6 +132,10 @@ class PrivateEngine:
     def signal_engine(self, number: signal.Signals) -> None:
         assert self._engine is not None
         os.kill(self._engine.pid, number)
+
+    def freeze_engine(self) -> None:
+        assert self._engine is not None
+        freeze(self._engine.pid)
 
     def kill_engine(self) -> None:
         self.signal_engine(signal.SIGKILL)

@@ -261,7 +261,7 @@ def test_an_engine_killed_in_the_middle_of_a_pull_is_told_and_the_next_pull_succ
 
 def test_an_engine_that_hangs_is_told_by_every_question(engine: PrivateEngine) -> None:
     with contextlib.closing(connect(engine.host, timeout=1)) as client:
-        engine.signal_engine(signal.SIGSTOP)
+        engine.freeze_engine()
         try:
             with pytest.raises(PreflightError) as caught:
                 find_image(client, f"{REPOSITORY}:big")

@@ -14,6 +14,7 @@ from typing import Any
 
 import docker
 import pytest
+from freezing import freeze
 
 from jetson_deploy.deploy.hands import Binding, bind
 from jetson_deploy.deploy.journal import Journal
@@ -410,7 +411,7 @@ def test_an_engine_that_cannot_be_used_is_refused(session: Session, host: str, c
 
 def test_a_hung_engine_is_refused_and_not_waited_for_without_end(session: Session) -> None:
     pid = session.kept().engine_pid
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     try:
         code, error, _ = up(session)
     finally:
