@@ -14,6 +14,7 @@ FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
     {"plan", "store", "engine", "ollama", "detect"},
+    {"systemd"},
     {"deploy", "doctor", "monitor", "rehearsal"},
     {"fleet"},
     {"cli"},

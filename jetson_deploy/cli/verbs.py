@@ -20,7 +20,7 @@ class Verbs(click.Group):
     """Lists the verbs without importing them, and suggests the nearest name.
 
     `verbs`: name → one line of help. The verb `x` is `command` in the module `package.x`; a verb that is a word
-    of Python (`import`) is in `package.x_`.
+    of Python (`import`) is in `package.x_`, and a dash stands for an underscore.
     """
 
     def __init__(self, *args: Any, verbs: dict[str, str], package: str, **options: Any) -> None:
@@ -33,7 +33,9 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._verbs:
             return None
-        module = importlib.import_module(f"{self._package}.{'import_' if cmd_name == 'import' else cmd_name}")
+        module = importlib.import_module(
+            f"{self._package}.{'import_' if cmd_name == 'import' else cmd_name.replace('-', '_')}"
+        )
         command: click.Command = module.command
         return command
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jetson_deploy.deploy.redact import redacted
-from jetson_deploy.deploy.whole_file import (
+from jetson_deploy.store.layout import DIRECTORY_MODE, remove_whatever, sync_directory, sync_parents
+from jetson_deploy.store.whole_file import (
     remove_leftovers,
     temporaries,
     temporary_beside,
     write_new,
 )
-from jetson_deploy.store.layout import DIRECTORY_MODE, remove_whatever, sync_directory, sync_parents
 
 KEPT_BUNDLES = 5
 MOST_BYTES = 20 * 2**20

@@ -10,10 +10,10 @@ import msgspec
 
 from jetson_deploy.deploy.state import BACKUP, STATE, StateDirectory
 from jetson_deploy.deploy.state_file import MOST_BYTES, read_state_file
-from jetson_deploy.deploy.whole_file import read_bounded
 from jetson_deploy.errors import PreflightError, UnhealthyError
 from jetson_deploy.names import ModelName
 from jetson_deploy.plan.revisions import Revision, State
+from jetson_deploy.store.whole_file import read_bounded
 
 Role = Literal["current", "previous", "kept"]
 

@@ -23,11 +23,11 @@ import msgspec
 
 from jetson_deploy.deploy.kept_evidence import keep_bundle, remove_bundles
 from jetson_deploy.deploy.state_file import FoundState, bounded, encode_state, read_state_file
-from jetson_deploy.deploy.whole_file import replace_whole, temporaries
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.plan.revisions import State
 from jetson_deploy.store.layout import DIRECTORY_MODE
+from jetson_deploy.store.whole_file import replace_whole, temporaries
 
 STATE = "state.json"
 BACKUP = "state.json.bak"

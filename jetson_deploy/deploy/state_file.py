@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.deploy.whole_file import read_bounded
 from jetson_deploy.errors import InternalError, PreflightError
 from jetson_deploy.plan.revisions import KEPT_LINES, KEPT_REVISIONS, State
+from jetson_deploy.store.whole_file import read_bounded
 
 SCHEMA = 2
 FAMILY = "jetson-deploy.state/"

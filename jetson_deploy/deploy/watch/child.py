@@ -11,7 +11,6 @@ from typing import IO
 
 import msgspec
 
-from jetson_deploy.deploy.watch.notify import without_notify
 from jetson_deploy.events import (
     Finished,
     LogLine,
@@ -22,6 +21,7 @@ from jetson_deploy.events import (
     StepStarted,
     Verdict,
 )
+from jetson_deploy.systemd.notify import without_notify
 
 _POLL_SECONDS = 0.5
 _Known = Note | Verdict | StepStarted | StepFinished | Progress | LogLine | Finished

@@ -21,13 +21,13 @@ from jetson_deploy.deploy.watch.hands import WatchHands
 from jetson_deploy.deploy.watch.ladder import Limits
 from jetson_deploy.deploy.watch.look import Looker, Place
 from jetson_deploy.deploy.watch.memory_guard import GUARD_SECONDS, MemoryGuard
-from jetson_deploy.deploy.watch.notify import Notifier
 from jetson_deploy.deploy.watch.scribe import Scribe
 from jetson_deploy.deploy.watch.watcher import Parts, Watcher
 from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.events import Finished, Reporter
 from jetson_deploy.plan.watching import WatchWishes
 from jetson_deploy.settings import Settings
+from jetson_deploy.systemd.notify import Notifier
 
 
 class WatchEnded(BaseException):

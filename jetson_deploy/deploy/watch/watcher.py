@@ -15,13 +15,13 @@ from jetson_deploy.deploy.watch.judge import Fault, judge, sound, stopped_on_pur
 from jetson_deploy.deploy.watch.ladder import Action, Ladder, Limits, Look, climb
 from jetson_deploy.deploy.watch.look import Looker, Place, gate_of
 from jetson_deploy.deploy.watch.memory_guard import MemoryGuard
-from jetson_deploy.deploy.watch.notify import Notifier
 from jetson_deploy.deploy.watch.scribe import VERB, Scribe, on_record
 from jetson_deploy.deploy.watch.seen import Seen
 from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.plan.serving import number_label
+from jetson_deploy.systemd.notify import Notifier
 
 RECOVER_SECONDS = 60.0
 """Between two runs of `recover` for the same leftover."""

@@ -22,13 +22,13 @@ from jetson_deploy.deploy.watch.hands import WatchHands
 from jetson_deploy.deploy.watch.ladder import Limits
 from jetson_deploy.deploy.watch.look import Looker, Place
 from jetson_deploy.deploy.watch.memory_guard import MemoryGuard
-from jetson_deploy.deploy.watch.notify import Notifier
 from jetson_deploy.deploy.watch.scribe import Scribe
 from jetson_deploy.deploy.watch.watcher import Parts, Watcher
 from jetson_deploy.engine.plain import EngineAwayError, Listed, PlainEngine
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
 from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.systemd.notify import Notifier
 
 MODEL = "deepseek-r1:8b"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jetson_deploy.deploy.watch.notify import Notifier, without_notify
+from jetson_deploy.systemd.notify import Notifier, without_notify
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -1,0 +1,92 @@
+"""Unit files from templates: written whole, with this very program and the settings in force."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.events import Note, Reporter
+from jetson_deploy.store.whole_file import replace_whole
+
+SYSTEM_UNITS = Path("/etc/systemd/system")
+_RUNNING = Path("/run/systemd/system")
+"""There when systemd is the init (sd_booted(3))."""
+_PASSED_ON = re.compile(r"JETSON_DEPLOY_(?!REHEARSAL|CRASH_AT)[A-Z_]+|DOCKER_HOST|PYTHONPATH")
+RELOAD_COSTS = (
+    "systemctl daemon-reload can take the GPU from running containers (systemd cgroup driver); watch notices it"
+)
+
+
+def write_units(
+    directory: Path, templates: Sequence[Path], options: Sequence[str], settings: Mapping[str, str]
+) -> tuple[Path, ...]:
+    """Each template under its own name. `@COMMAND@` becomes this program, `@OPTIONS@` the words, `@ENVIRONMENT@` the
+    settings in force: those of the environment, and `settings` (variables) over them.
+
+    Raises PreflightError `units-not-writable`.
+    """
+    values = {
+        "@COMMAND@": " ".join(map(_quoted, (sys.executable, "-m", "jetson_deploy"))),
+        "@OPTIONS@": "".join(f" {_quoted(word)}" for word in options),
+        "@ENVIRONMENT@": "\n".join(_environment({**os.environ, **settings})),
+    }
+    written = []
+    for template in templates:
+        text = template.read_text()
+        for mark, value in values.items():
+            text = text.replace(mark, value)
+        path = directory / template.name
+        try:
+            replace_whole(path, text.encode())
+            path.chmod(0o644)
+        except OSError as error:
+            raise PreflightError(
+                f"cannot write {path}: {error.strerror}", hint="run with sudo", code="units-not-writable"
+            ) from error
+        written.append(path)
+    return tuple(written)
+
+
+def remove_units(names: Sequence[str], report: Reporter) -> None:
+    """Of units that are stopped and disabled. Raises PreflightError."""
+    for name in names:
+        (SYSTEM_UNITS / name).unlink(missing_ok=True)
+    reload(report)
+
+
+def reload(report: Reporter) -> None:
+    """Raises PreflightError."""
+    report(Note(level="warning", text=RELOAD_COSTS))
+    systemctl("daemon-reload")
+
+
+def check_systemd(without: str) -> None:
+    """`without`: what to do where there is none. Raises PreflightError `no-systemd`."""
+    if not _RUNNING.is_dir():
+        raise PreflightError("this host is not run by systemd", hint=without, code="no-systemd")
+
+
+def systemctl(*arguments: str) -> None:
+    """Raises PreflightError `systemctl-failed` with its own last line."""
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        raise PreflightError(
+            f"systemctl {' '.join(arguments)}: {said}", hint="run with sudo; journalctl -xe", code="systemctl-failed"
+        )
+
+
+def _environment(environ: Mapping[str, str]) -> list[str]:
+    return [f"Environment={_quoted(f'{k}={v}')}" for k, v in sorted(environ.items()) if _PASSED_ON.fullmatch(k) and v]
+
+
+def _quoted(text: str) -> str:
+    """For a unit file: `%` starts a specifier and `$` a variable, also within quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"' if shlex.quote(escaped) != escaped else escaped
