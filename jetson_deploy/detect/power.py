@@ -14,9 +14,7 @@ _WATTS = re.compile(r"(?<![0-9])([0-9]{1,3})W")
 
 def power_facts(host: Host) -> PowerFacts:
     """From nvpmodel.conf and nvpmodel's status file; needs no root and no nvpmodel binary."""
-    modes: dict[int, str] = {}
-    for number, name in _MODE.findall(host.read_text("etc/nvpmodel.conf") or ""):
-        modes.setdefault(int(number), name)
+    modes = power_modes(host)
     status = _STATUS.search(host.read_text("var/lib/nvpmodel/status") or "")
     mode_id = int(status[1]) if status else None
     mode = modes.get(mode_id) if mode_id is not None else None
@@ -25,6 +23,14 @@ def power_facts(host: Host) -> PowerFacts:
         ceiling = None
     at_ceiling = _rank(mode) >= _rank(ceiling) if mode and ceiling else None
     return PowerFacts(mode_id=mode_id, mode=mode, ceiling=ceiling, at_ceiling=at_ceiling)
+
+
+def power_modes(host: Host) -> dict[int, str]:
+    """Id → name, of this very board; empty when nvpmodel.conf tells none."""
+    modes: dict[int, str] = {}
+    for number, name in _MODE.findall(host.read_text("etc/nvpmodel.conf") or ""):
+        modes.setdefault(int(number), name)
+    return modes
 
 
 def _rank(mode: str) -> int:

@@ -24,10 +24,15 @@ RELOAD_COSTS = (
 
 
 def write_units(
-    directory: Path, templates: Sequence[Path], options: Sequence[str], settings: Mapping[str, str]
+    directory: Path,
+    templates: Sequence[Path],
+    options: Sequence[str],
+    settings: Mapping[str, str],
+    marks: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
     """Each template under its own name. `@COMMAND@` becomes this program, `@OPTIONS@` the words, `@ENVIRONMENT@` the
-    settings in force: those of the environment, and `settings` (variables) over them.
+    settings in force: those of the environment, and `settings` (variables) over them; `marks`: more of such marks, and
+    what they become, as it stands.
 
     Raises PreflightError `units-not-writable`.
     """
@@ -35,6 +40,7 @@ def write_units(
         "@COMMAND@": " ".join(map(_quoted, (sys.executable, "-m", "jetson_deploy"))),
         "@OPTIONS@": "".join(f" {_quoted(word)}" for word in options),
         "@ENVIRONMENT@": "\n".join(_environment({**os.environ, **settings})),
+        **(marks or {}),
     }
     written = []
     for template in templates:
@@ -83,10 +89,20 @@ def systemctl(*arguments: str) -> None:
 
 
 def _environment(environ: Mapping[str, str]) -> list[str]:
-    return [f"Environment={_quoted(f'{k}={v}')}" for k, v in sorted(environ.items()) if _PASSED_ON.fullmatch(k) and v]
+    """`$` is literal there (systemd.exec(5))."""
+    passed_on = sorted(f"{name}={value}" for name, value in environ.items() if _PASSED_ON.fullmatch(name) and value)
+    return [f"Environment={_in_quotes(_escaped(one))}" for one in passed_on]
 
 
 def _quoted(text: str) -> str:
-    """For a unit file: `%` starts a specifier and `$` a variable, also within quotes."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    """A word of a command line, where `$` starts a variable, also within quotes."""
+    return _in_quotes(_escaped(text).replace("$", "$$"))
+
+
+def _escaped(text: str) -> str:
+    """`%` starts a specifier everywhere in a unit file."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+
+
+def _in_quotes(escaped: str) -> str:
     return f'"{escaped}"' if shlex.quote(escaped) != escaped else escaped

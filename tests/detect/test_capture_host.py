@@ -20,6 +20,7 @@ from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.mounts import disk_of
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.monitor.sources.sysfs import SysfsSource
 
 SCRIPT = Path(__file__).parents[2] / "scripts/capture-host"
 ENGINE = Path(__file__).parents[1] / "data/detect/engine-20.10.json"
@@ -222,3 +223,9 @@ def test_the_engines_answers_are_recorded_without_what_is_not_ours(tmp_path: Pat
 def test_a_recorded_engine_of_a_kept_host_is_the_shape_that_capture_writes() -> None:
     recorded = json.loads((SAMPLE / "orin-nano-8gb-jp6.2/root/recorded/engine.json").read_text())
     assert set(recorded) == {"info", "version", "containers", "images"}
+
+
+def test_the_sensors_of_a_board_read_the_same_from_its_capture(tmp_path: Path) -> None:
+    board = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"
+    capture(tmp_path / "root", "--from", str(board))
+    assert SysfsSource(tmp_path / "root", None).read() == SysfsSource(board, None).read()

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from fault_report import FAULTS, NOT_BUILT
 
+# Each starts a pytest of its own: too slow for the quick suite.
+pytestmark = pytest.mark.integration
+
 TESTS = """
 import pytest
 

@@ -201,7 +201,7 @@ def judged(raw: bytes) -> None:
         assert error.message.startswith("jetson-deploy.yaml")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(NAMES, TREES))
 @pytest.mark.fault("F24")
 def test_any_values_are_read_or_refused_in_one_line(tree: dict[str, object]) -> None:
@@ -215,7 +215,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(raw: bytes) -> None:
     judged(raw)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 4000), st.integers(0, 40), st.binary(max_size=4))
 @pytest.mark.fault("F24")
 def test_a_damaged_example_is_read_or_refused_in_one_line(at: int, length: int, instead: bytes) -> None:

@@ -22,7 +22,7 @@ def test_the_watcher_gets_notify_watchdog_and_a_life_when_memory_is_short(tmp_pa
     _, watch = write_units(tmp_path, WatchWishes(), {"JETSON_DEPLOY_CATALOG": '/a b/50%/$x"'})
     lines = watch.read_text().splitlines()
     assert {"Type=notify", "WatchdogSec=180", "OOMScoreAdjust=-500", "Restart=always"} <= set(lines)
-    assert 'Environment="JETSON_DEPLOY_CATALOG=/a b/50%%/$$x\\""' in lines
+    assert 'Environment="JETSON_DEPLOY_CATALOG=/a b/50%%/$x\\""' in lines
     assert not any("@COMMAND@" in line or "@OPTIONS@" in line for line in lines)
 
 

@@ -176,7 +176,7 @@ class Scene:
 def scene(tmp_path: Path) -> Iterator[Scene]:
     server = Server(("127.0.0.1", 0), Answers)
     server.requests = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield Scene(tmp_path, server)
     finally:
