@@ -7,6 +7,7 @@
 | `profiles/models/<family>.yaml` | `ModelFamily`, its `sizes` map → `ModelSize` |
 | `profiles/limits.yaml` | map → `Constant` |
 | `profiles/issues/<id>.yaml` | `Issue` (read only when a failure must be explained) |
+| `profiles/alerts/<id>.yaml` | `alert_rules.AlertRule` (read by the monitor alone) |
 | `containers/images/<repository>.yaml` | `ImageRepository`, its `tags` map → `ImageTag` |
 | `containers/generations.yaml` | map → `Generation` |
 | `containers/advisories.yaml` | map → `Advisory` |

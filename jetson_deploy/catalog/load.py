@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jetson_deploy.catalog import check
+from jetson_deploy.catalog import alert_rules, check
+from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.convert import convert
 from jetson_deploy.catalog.entries import (
@@ -77,6 +78,26 @@ def load_issues(
     """The known issues by id; read only when a failure must be explained. Raises CatalogError (exit 2)."""
     layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
     return _directory(layers, "profiles/issues", Issue, lambda i: i.id, check.issue)
+
+
+def load_alerts(
+    overlays: Sequence[Path] = (),
+    *,
+    built_in: Path | None = None,
+    system_dir: Path = SYSTEM_DIR,
+    user_dir: Path | None = None,
+) -> dict[str, AlertRule]:
+    """The monitor's rules by id; read by it alone. Raises CatalogError (exit 2)."""
+    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
+    files: dict[str, Sequence[Part]] = {}
+
+    def problem(parts: Sequence[Part], value: AlertRule) -> None:
+        alert_rules.alert_rule(parts, value)
+        files[value.id] = parts
+
+    rules = _directory(layers, "profiles/alerts", AlertRule, lambda rule: rule.id, problem)
+    alert_rules.hidden_by(files, rules)
+    return rules
 
 
 def _directory(
