@@ -66,6 +66,14 @@ def test_the_default_board_of_the_rehearsal_ships(installed: Path) -> None:
     assert (installed / "jetson_deploy/_data/rehearsal/boards/orin-nano-8gb-jp6.2/root/etc/nv_tegra_release").is_file()
 
 
+def test_the_installed_wheel_monitors_with_its_own_alerts_page_and_unit(installed: Path) -> None:
+    shown = run(installed, "monitor", "--once", "--json", "--root", str(BOARD))
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["schema"].startswith("jetson-deploy.sample/")
+    for name in ("serve/page/index.html", "serve/page/uplot.js", "units/jetson-deploy-monitor.service"):
+        assert (installed / "jetson_deploy/monitor" / name).is_file()
+
+
 def test_a_python_source_never_reads_the_shared_folder_of_its_developers() -> None:
     sources = [
         *REPOSITORY.glob("jetson_deploy/**/*.py"),

@@ -30,6 +30,7 @@ VERBS = {
     "diff": "What differs between two revisions",
     "recover": "Finish or undo what a run left unfinished",
     "watch": "Notice and heal a server that fails",
+    "monitor": "What board and model do: live, recorded, exported, with alerts",
     "down": "Remove what is ours",
     "chat": "Talk to the model",
     "model": "The model store: fetch, verify, list, move, share, clean",

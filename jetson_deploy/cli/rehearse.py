@@ -114,6 +114,7 @@ class Show:
             ("up again", ("up",)),
             ("status", ("status",)),
             ("chat", ("chat", "--max-tokens", str(CHAT_TOKENS), PROMPT)),
+            ("monitor", ("monitor", "--once")),
         ]
         if not self._options["keep"]:
             flow.append(("down", ("down", "--purge")))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from jetson_deploy.engine.answers import plain_connection, said
+from jetson_deploy.engine.followed_log import FollowedLog
 from jetson_deploy.engine.state import ContainerState, as_state
 from jetson_deploy.errors import PreflightError
 
@@ -28,6 +29,15 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     labels: dict[str, str]
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container takes, as its cgroup counts. None: not counted here."""
+
+    cpu_seconds: float | None
+    """Since it was started."""
+    memory_bytes: int | None
+    """Without the page cache that can be given back, as `docker stats` shows it."""
 
 
 class PlainEngine:
@@ -51,6 +61,35 @@ class PlainEngine:
         """None when there is no such container."""
         answer = self._json("GET", f"/containers/{quote(name)}/json")
         return as_state(answer) if answer is not None else None
+
+    def stats(self, name: str) -> Usage | None:
+        """One reading, at once; None: there is no such container."""
+        answer = self._json("GET", f"/containers/{quote(name)}/stats?stream=false&one-shot=true")
+        return _usage(answer) if isinstance(answer, dict) else None
+
+    def follow_log(self, name: str, since: str | None) -> FollowedLog:
+        """The lines that come from now on, or those after `since` (seconds since 1970, as text) and then the new ones.
+
+        The caller closes it.
+        """
+        start = "tail=0" if since is None else f"since={quote(since)}"
+        path = f"/containers/{quote(name)}/logs?follow=1&stdout=1&stderr=1&timestamps=1&{start}"
+        connection = plain_connection(self._host, self._timeout)
+        if connection is None:
+            raise _away("it is reached over TLS or SSH only")
+        try:
+            connection.request("GET", path, headers={"Host": "docker"})
+            link = connection.sock  # http.client lets go of it where the engine says `Connection: close`
+            response = connection.getresponse()
+            if response.status != http.client.OK:
+                raise _away(said(response.read(_MOST_BYTES)) or f"GET {path}: HTTP {response.status}")
+            return FollowedLog(link, response)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise _away(_problem(error, self._timeout)) from error
+        except EngineAwayError:
+            connection.close()
+            raise
 
     def restart(self, name: str, seconds: int) -> None:
         """SIGTERM, SIGKILL after `seconds`, and started again."""
@@ -102,6 +141,18 @@ class PlainEngine:
             raise _away(_problem(error, timeout)) from error
         finally:
             connection.close()
+
+
+def _usage(answer: dict[str, Any]) -> Usage:
+    cpu = ((answer.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage")
+    memory = answer.get("memory_stats") or {}
+    counts = memory.get("stats") or {}
+    used = memory.get("usage")
+    cache = counts.get("total_inactive_file", counts.get("inactive_file")) or 0  # cgroup v1, v2
+    return Usage(
+        cpu_seconds=cpu / 1e9 if isinstance(cpu, int) and cpu > 0 else None,
+        memory_bytes=max(0, used - cache) if isinstance(used, int) and used > 0 and isinstance(cache, int) else None,
+    )
 
 
 def _unframed(body: bytes) -> bytes:

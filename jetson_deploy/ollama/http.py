@@ -49,6 +49,11 @@ class Endpoint:
         with self._asked("GET", path, None, self.timeout) as response:
             return response.read(1000).decode(errors="replace")
 
+    def get_whole_text(self, path: str) -> str:
+        """At most 1 MB of it."""
+        with self._asked("GET", path, None, self.timeout) as response:
+            return response.read(1_000_000).decode(errors="replace")
+
     def post(self, path: str, body: dict[str, Any], kind: type[T], *, timeout: float) -> T:
         with self._asked("POST", path, body, timeout) as response:
             return self._decoded(response.read(), kind)

@@ -26,6 +26,8 @@ class RunningModel(msgspec.Struct, frozen=True, kw_only=True):
     gpu_bytes: int
     context_length: int | None
     """None before Ollama 0.10; 0.11.4 reports it uncut above the trained length."""
+    family: str | None = None
+    quantization: str | None = None
 
     @property
     def gpu_share(self) -> float | None:
@@ -88,12 +90,18 @@ class TagsReply(msgspec.Struct):
     models: list[ListedModel] | None
 
 
+class PsDetails(msgspec.Struct):
+    family: str = ""
+    quantization_level: str = ""
+
+
 class PsModel(msgspec.Struct):
     name: str
     digest: str
     size: int
     size_vram: int = 0
     context_length: int | None = None
+    details: PsDetails | None = None
 
 
 class PsReply(msgspec.Struct):
@@ -107,6 +115,8 @@ class PsReply(msgspec.Struct):
                 size_bytes=one.size,
                 gpu_bytes=one.size_vram,
                 context_length=one.context_length or None,
+                family=(one.details.family or None) if one.details else None,
+                quantization=(one.details.quantization_level or None) if one.details else None,
             )
             for one in self.models or ()
         )

@@ -8,20 +8,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benches.serving import cpu_seconds, resident, serving
 from benches.workplace import REPOSITORY, need_root, note
 from jetson_deploy.engine.plain import PlainEngine
-from jetson_deploy.events import silent
-from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Session
 
 _CONTAINER = "jd-default-1"
 _MOST_CORE, _MOST_MIB, _MOST_NOTICE = 0.5, 35.0, 60.0
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Told(NamedTuple):
@@ -104,13 +101,13 @@ def watch(rounds: int | None) -> None:
     need_root()
     if subprocess.run([str(REPOSITORY / "scripts/rehearsal-parts")], check=False).returncode != 0:
         raise SystemExit(3)
-    with _serving() as session:
+    with serving() as session:
         note("the watcher's own cost, for a minute")
-        core, resident, peak = _cost(session)
+        core, now, peak = _cost(session)
         rows = [_noticed(session, fault, rounds or 2) for fault in _FAULTS]
     print("| the watcher, beside a server that works | measured | aim |\n| --- | --- | --- |")
     print(f"| CPU, share of one core over 60 s | {core:.2f} % | ≤ {_MOST_CORE:g} %{_missed(core > _MOST_CORE)} |")
-    print(f"| resident memory | {resident:.1f} MiB | ≤ {_MOST_MIB:g} MiB{_missed(resident > _MOST_MIB)} |")
+    print(f"| resident memory | {now:.1f} MiB | ≤ {_MOST_MIB:g} MiB{_missed(now > _MOST_MIB)} |")
     print(f"| its highest | {peak:.1f} MiB | |")
     print("\n| fault (looks every 10 s) | noticed after, longest | serves again after, longest | aim |")
     print("| --- | --- | --- | --- |")
@@ -127,33 +124,18 @@ def _missed(missed: bool) -> str:
     return " **missed**" if missed else ""
 
 
-@contextmanager
-def _serving() -> Iterator[Session]:
-    session = Session(DEFAULT_BOARD, find_board(DEFAULT_BOARD), f"b{os.getpid():x}")
-    session.start()
-    try:
-        note("bringing a rehearsal up")
-        session.fill(None, silent)
-        done = session.verb("up", "--store", str(session.store), "--accept-cpu", capture=True)
-        if done.returncode != 0:
-            raise SystemExit(f"up failed:\n{done.stderr}")
-        yield session
-    finally:
-        session.stop()
-
-
 def _cost(session: Session) -> tuple[float, float, float]:
     """Percent of a core, resident MiB and their highest."""
     running = _Watch(session)
     try:
         time.sleep(15)  # recover and the first look are behind it
-        before, started = _cpu(running.pid), time.monotonic()
+        before, started = cpu_seconds(running.pid), time.monotonic()
         time.sleep(60)
-        used, seconds = _cpu(running.pid) - before, time.monotonic() - started
-        resident, peak = _memory(running.pid)
+        used, seconds = cpu_seconds(running.pid) - before, time.monotonic() - started
+        now, peak = resident(running.pid)
     finally:
         running.end()
-    return 100 * used / seconds, resident, peak
+    return 100 * used / seconds, now, peak
 
 
 def _noticed(session: Session, fault: _Fault, rounds: int) -> tuple[str, float | None, float | None]:
@@ -176,14 +158,3 @@ def _noticed(session: Session, fault: _Fault, rounds: int) -> tuple[str, float |
 def _longest(found: list[float | None]) -> float | None:
     known = [seconds for seconds in found if seconds is not None]
     return max(known) if len(known) == len(found) else None
-
-
-def _cpu(pid: int) -> float:
-    """Seconds, without its children: `recover` runs once, apart."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _memory(pid: int) -> tuple[float, float]:
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return int(lines["VmRSS"].split()[0]) / 1024, int(lines["VmHWM"].split()[0]) / 1024

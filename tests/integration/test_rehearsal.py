@@ -84,6 +84,7 @@ def test_the_default_rehearsal_passes_every_part_and_marks_what_is_simulated() -
         "up again",
         "status",
         "chat",
+        "monitor",
         "down",
     ]
     assert all(p["exit_code"] == 0 for p in document["parts"])

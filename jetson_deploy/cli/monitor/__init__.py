@@ -1,0 +1,54 @@
+"""`monitor`: what board and model do, live; and its verbs, one module each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jetson_deploy.cli.monitor.options import monitored
+from jetson_deploy.cli.verbs import Verbs, WrongUsage
+
+VERBS = {
+    "serve": "Prometheus endpoint, JSON and a live page; --record also records",
+    "record": "Into the history, until it is told to end",
+    "history": "What was recorded: a summary, CSV or JSON lines",
+    "plot": "Chosen series over a window, as PNG or one HTML file",
+    "why-slow": "What holds the model back now, with the evidence and the command that changes it",
+    "alerts": "When it worries: the rules, what fires, silences, a test of the sinks",
+    "dashboards": "Grafana dashboard, Prometheus rules and a compose file for a fleet",
+    "install": "Recorder and exporter as one systemd service; --uninstall takes it away",
+}
+
+
+@click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
+@monitored
+@click.option("--once", is_flag=True, help="One sample, then end. With --check: exit 1 when an alert fires.")
+@click.option("--check", is_flag=True, help="With --once: exit 1 when a warning or a critical alert fires.")
+@click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is told to end.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> int:
+    """What the board and the model do, live: no root, no service, nothing to install.
+
+    On a terminal a view with keys (h shows them), elsewhere plain lines. What cannot be read is shown as -, never as 0.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_lost_options(ctx)
+        return 0
+    from jetson_deploy.cli.monitor.live import show
+
+    return show(options)
+
+
+def _refuse_lost_options(ctx: click.Context) -> None:
+    """An option before the verb would be lost without a word."""
+    given = [
+        option
+        for option in ctx.params
+        if ctx.get_parameter_source(option) not in (None, click.core.ParameterSource.DEFAULT)
+    ]
+    if given:
+        raise WrongUsage(
+            f"options stand behind the verb `{ctx.invoked_subcommand}`",
+            f"jetson-deploy monitor {ctx.invoked_subcommand} [OPTIONS]",
+        )

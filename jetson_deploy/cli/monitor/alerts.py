@@ -1,0 +1,130 @@
+"""`monitor alerts`: the rules, what holds now, silences, and a test of a sink."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.monitor.durations import duration_text, read_duration
+from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_for_programs, say
+
+if TYPE_CHECKING:
+    from jetson_deploy.monitor.alerts.overview import Overview
+    from jetson_deploy.monitor.alerts.silences import Silences
+
+_LOOKS = 4
+_BETWEEN_SECONDS = 0.5
+"""Loads and counters need two looks; a few make them steadier."""
+
+
+@click.command("alerts")
+@monitored
+@click.option("--silence", metavar="ALERT", help="Show it, and send nothing about it, for a while; * is all of them.")
+@click.option("--for", "how_long", metavar="TIME", help="With --silence: 30m, 2h, 1d; default 1h.")
+@click.option("--unsilence", metavar="ALERT", help="End a silence.")
+@click.option("--test", "test_sink", metavar="SINK", help="Send a marked message to a sink; exit 4 when it fails.")
+def command(**options: Any) -> None:
+    """When the monitor worries: every rule with its limit, and what holds now, after a look of two seconds.
+
+    What holds now is told by a running monitor once it has held for as long as the rule says. Limits are changed by
+    --threshold ALERT=VALUE, or for good by profiles/alerts/ALERT.yaml in an overlay (--catalog). Sinks: log,
+    webhook:URL, slack:URL, discord:URL, command:PATH ARGS; URL may be @FILE that holds it.
+    """
+    silence, how_long, unsilence, sink = (options.pop(k) for k in ("silence", "how_long", "unsilence", "test_sink"))
+    shared = read_everyday(options)
+    _check_one(silence, how_long, unsilence, sink)
+    if sink is not None:
+        _test(shared, sink)
+    elif silence is not None:
+        _silence(shared, silence, read_duration(how_long or "1h", "--for"))
+    elif unsilence is not None:
+        _unsilence(shared, unsilence)
+    else:
+        _overview(shared, options)
+
+
+def _check_one(silence: str | None, how_long: str | None, unsilence: str | None, sink: str | None) -> None:
+    from jetson_deploy.errors import UsageError
+
+    if sum(one is not None for one in (silence, unsilence, sink)) > 1:
+        problem = "--silence, --unsilence and --test are three different things"
+        raise UsageError(problem, hint="give one of them", code="usage")
+    if how_long is not None and silence is None:
+        raise UsageError("--for belongs to --silence", hint="--silence ALERT --for 2h", code="usage")
+
+
+def _test(shared: Everyday, spec: str) -> None:
+    from jetson_deploy.monitor.alerts.sinks import parse_sink, send_trial
+
+    sink = parse_sink(spec, say)
+    send_trial(sink)
+    _done(shared, {"schema": "jetson-deploy.alert-test/1", "sink": sink.name}, f"the test arrived at {sink.name}")
+
+
+def _silence(shared: Everyday, id_: str, seconds: float) -> None:
+    made = _silences(shared, id_).silence(id_, seconds, time.time())
+    text = f"{_named(id_)} for {duration_text(made.end - made.begin)}: shown, and not sent"
+    _done(shared, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
+
+
+def _unsilence(shared: Everyday, id_: str) -> None:
+    ended = _silences(shared, id_).end(id_, time.time())
+    text = f"{id_} is not silenced any more" if ended else f"{id_} was not silenced: nothing to do"
+    _done(shared, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": None}, text)
+
+
+def _named(id_: str) -> str:
+    return "all alerts are silenced" if id_ == "*" else f"{id_} is silenced"
+
+
+def _silences(shared: Everyday, id_: str) -> Silences:
+    from jetson_deploy.catalog.load import load_alerts
+    from jetson_deploy.monitor.alerts.rules import check_id
+    from jetson_deploy.monitor.alerts.silences import EVERYTHING, Silences
+
+    if id_ != EVERYTHING:
+        check_id(load_alerts(shared.settings.catalog_dirs), id_)
+    found = Silences(shared.settings.state_dir / "monitor" / "silences.json")
+    _tell_damage(found)
+    return found
+
+
+def _tell_damage(silences: Silences) -> None:
+    silences.active(time.time())
+    if silences.problem:
+        say(f"warning: {silences.problem}")
+
+
+def _done(shared: Everyday, document: dict[str, Any], text: str) -> None:
+    if shared.as_json or shared.as_events:
+        print_for_programs(document, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+    else:
+        answer(text)
+
+
+def _overview(shared: Everyday, options: dict[str, Any]) -> None:
+    from jetson_deploy.catalog.load import load_alerts
+    from jetson_deploy.cli.monitor.alert_table import alert_table
+    from jetson_deploy.monitor.alerts.overview import Onlooker
+    from jetson_deploy.monitor.alerts.silences import Silences
+
+    silences = Silences(shared.settings.state_dir / "monitor" / "silences.json")
+    _tell_damage(silences)
+    onlooker = Onlooker(load_alerts(shared.settings.catalog_dirs), options["thresholds"], silences)
+    monitor = opened(shared, options, listeners=[onlooker], period=_BETWEEN_SECONDS)
+    looks = itertools.count(1)
+    try:
+        monitor.run(threading.Event(), until=lambda _: next(looks) >= _LOOKS)
+    finally:
+        monitor.close()
+    overview: Overview = onlooker.overview()
+    if shared.as_json or shared.as_events:
+        print_for_programs(overview, as_events=shared.as_events, simulated=None)
+    else:
+        answer(alert_table(overview, verbose=shared.verbose))

@@ -1,0 +1,90 @@
+"""`monitor dashboards`: what a fleet's Prometheus and Grafana need, in one folder."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_for_programs
+
+if TYPE_CHECKING:
+    from jetson_deploy.monitor.dashboards.folder import Written
+
+
+class DashboardsDocument(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.dashboards/1"
+):
+    result: str = "done"
+    folder: str
+    files: tuple[str, ...]
+    changed: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+@click.command("dashboards")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@everyday
+@click.option("--host", "hosts", multiple=True, metavar="HOST[:PORT]", help="A board to be asked; repeatable.")
+@click.option(
+    "--hosts",
+    "hosts_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Boards to be asked, one HOST[:PORT] in each line.",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="ALERT=VALUE",
+    help="Another limit for an alert; repeatable. `monitor alerts` lists them.",
+)
+@click.option("--force", is_flag=True, help="Also over files that were changed by hand, or are others'.")
+def command(**options: Any) -> None:
+    """Grafana dashboard, Prometheus rules and a compose file that brings both up, written into DIR.
+
+    Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards that the
+    folder names stay, else the monitor of this machine is asked. Written again, only what changed is replaced.
+    """
+    from jetson_deploy.catalog.load import load_alerts
+    from jetson_deploy.monitor.alerts.rules import with_thresholds
+    from jetson_deploy.monitor.dashboards.folder import write_folder
+    from jetson_deploy.monitor.dashboards.targets import read_hosts, target
+
+    shared = read_everyday(options)
+    targets = [target(host) for host in options["hosts"]]
+    if options["hosts_file"]:
+        targets += read_hosts(options["hosts_file"])
+    rules = with_thresholds(load_alerts(shared.settings.catalog_dirs), options["thresholds"])
+    written = write_folder(options["folder"], rules, targets or None, force=options["force"])
+    if shared.as_json or shared.as_events:
+        print_for_programs(_document(options["folder"], written), as_events=shared.as_events, simulated=None)
+    elif not shared.quiet:
+        answer(_text(options["folder"], written))
+
+
+def _document(folder: Path, written: Written) -> DashboardsDocument:
+    return DashboardsDocument(
+        folder=str(folder),
+        files=tuple(map(str, written.files)),
+        changed=tuple(map(str, written.changed)),
+        targets=written.targets,
+    )
+
+
+def _text(folder: Path, written: Written) -> str:
+    new = [f"written: {path}" for path in written.changed] or ["nothing changed"]
+    shown = ", ".join(written.targets[:5]) + (f" and {len(written.targets) - 5} more" if written.targets[5:] else "")
+    return "\n".join(
+        [
+            *new,
+            f"asked: {shown}",
+            f"next:  cd {shlex.quote(str(folder))} && docker compose up -d",
+            "then:  http://127.0.0.1:3000/d/jetson-deploy",
+        ]
+    )

@@ -1,0 +1,158 @@
+"""`monitor history`: what was recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.options import Everyday, everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.terse import aligned, when, wrapped
+from jetson_deploy.errors import UsageError
+from jetson_deploy.events import Finished
+
+if TYPE_CHECKING:
+    from jetson_deploy.monitor.history.batch import HistoryEvent
+    from jetson_deploy.monitor.history.reader import History, Window
+
+_AT_ONCE = 500
+_LAST_EVENTS = 10
+_RECORDER_WORDS = {
+    "started": "recording began",
+    "ended": "recording ended",
+    "rebooted": "the board rebooted",
+    "clock-jump": "the clock was set",
+}
+
+
+@click.command("history")
+@everyday
+@click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
+@click.option("--series", "wanted", multiple=True, metavar="KEY", help="Repeatable; * and ? stand for any signs.")
+@click.option("--from", "since", metavar="TIME", help="RFC 3339, or so long ago: 90s, 30m, 2h, 7d.")
+@click.option("--to", "until", metavar="TIME", help="As --from.")
+@click.option(
+    "--step",
+    type=click.Choice(["raw", "1m", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Every sample, minutes, or what keeps the answer short.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Rows, with a line of names above.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Rows, one JSON document each.")
+def command(**options: Any) -> None:
+    """What was recorded: which series, since when, how many; with --series their lowest, mean and highest value.
+
+    --csv and --jsonl give the rows, also while it is being recorded. --events gives the alerts that began or ended,
+    counters that rose, and the recorder's own starts, one JSON line each.
+    """
+    from jetson_deploy.monitor.history.default import default_path
+    from jetson_deploy.monitor.history.opening import open_history
+    from jetson_deploy.monitor.history.window import chosen_window
+
+    given = {name: options.pop(name) for name in ("db", "wanted", "since", "until", "step", "as_csv", "as_jsonl")}
+    shared = read_everyday(options)
+    if sum((given["as_csv"], given["as_jsonl"], shared.as_json, shared.as_events)) > 1:
+        raise UsageError("two forms of answer are asked for", hint="--csv, --jsonl, --json or --events", code="usage")
+    window = chosen_window(given["since"], given["until"], time.time())
+    with open_history(given["db"] or default_path(shared.settings)) as history:
+        _answered(history, window, given, shared)
+
+
+def _answered(history: History, window: Window, given: dict[str, Any], shared: Everyday) -> None:
+    if shared.as_events:
+        for event in history.events(window):
+            print_event(_event_document(event))
+        print_event(Finished(exit_code=0, result="done"))
+    elif given["as_csv"] or given["as_jsonl"]:
+        _write_lines(_lines(history, window, given))
+    elif shared.as_json:
+        from jetson_deploy.cli.monitor.history_answers import document
+
+        print_document(document(history, _chosen(history, given), window, given["step"]), history.simulated(window))
+    elif given["wanted"]:
+        from jetson_deploy.cli.monitor.history_answers import extremes
+
+        answer(extremes(history, _chosen(history, given), window))
+    else:
+        answer(_summary(history, window))
+
+
+def _chosen(history: History, given: dict[str, Any]) -> list[str]:
+    from jetson_deploy.monitor.history.window import chosen_series
+
+    return chosen_series(given["wanted"], history.keys()) if given["wanted"] else []
+
+
+def _lines(history: History, window: Window, given: dict[str, Any]) -> Iterator[str]:
+    from jetson_deploy.monitor.history import export
+    from jetson_deploy.monitor.history.steps import chosen_step, stat_rows
+
+    keys = _chosen(history, given) or history.keys()
+    step = {"raw": 0, "1m": 60}.get(given["step"])
+    if step is None:
+        step = chosen_step(history, keys, window)
+    if step == 0:
+        rows = history.raw(keys, window)
+        if given["as_csv"]:
+            return export.raw_csv(keys, rows)
+        return (export.json_line(export.raw_document(keys, row)) for row in rows)
+    stats = stat_rows(history, keys, window, step)
+    if given["as_csv"]:
+        return export.stats_csv(keys, stats)
+    return (export.json_line(export.stats_document(keys, row, step)) for row in stats)
+
+
+def _write_lines(lines: Iterable[str]) -> None:
+    """A reader that has seen enough (`| head`) ends it."""
+    import sys
+    from itertools import islice
+
+    from jetson_deploy.cli.streams import write
+
+    rest = iter(lines)
+    while portion := list(islice(rest, _AT_ONCE)):
+        write(sys.stdout, "\n".join(portion) + "\n")
+
+
+def _summary(history: History, window: Window) -> str:
+    from jetson_deploy.monitor.history.window import rfc3339
+    from jetson_deploy.monitor.metrics import metric_of
+
+    samples, minutes, events = history.totals()
+    head = f"{history.path}: {size(history.size())}; {samples} samples, {minutes} minutes, {events} events"
+    rows = [("SERIES", "UNIT", "SINCE", "UNTIL", "SAMPLES", "MINUTES")]
+    for span in history.spans():
+        metric = metric_of(span.key)
+        unit = (metric.unit if metric else "") or "-"
+        times = (when(rfc3339(span.first)), when(rfc3339(span.last)))
+        rows.append((span.key, unit, *times, str(span.samples), str(span.minutes)))
+    simulated = history.simulated(window)
+    parts = [f"simulated: {simulated}"] if simulated else []
+    parts += [head, "\n".join(aligned(rows)) if rows[1:] else "no sample was recorded yet"]
+    last = [event for event in history.events(window) if event.kind != "count"][-_LAST_EVENTS:]
+    if last:
+        parts.append("last events, the newest last:\n" + "\n".join(wrapped(_told(event), "  ") for event in last))
+    return "\n\n".join(parts)
+
+
+def _told(event: HistoryEvent) -> str:
+    from jetson_deploy.monitor.history.window import rfc3339
+
+    words = [when(rfc3339(event.at)), _RECORDER_WORDS.get(event.name, event.name), event.subject, event.state]
+    text = event.text if event.kind == "alert" or event.name == "simulated" else ""
+    if event.name == "clock-jump" and event.value is not None:
+        text = f"by {event.value:+g} s"
+    return " ".join(filter(None, [*words, text]))
+
+
+def _event_document(event: HistoryEvent) -> dict[str, Any]:
+    import msgspec
+
+    from jetson_deploy.monitor.history.window import rfc3339
+
+    return {"event": "recorded", **msgspec.to_builtins(event), "at": rfc3339(event.at)}

@@ -1,0 +1,95 @@
+"""`monitor` without a verb: the live view on a terminal, and its plain forms."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from jetson_deploy.cli.monitor.options import opened
+from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.render import event_line
+from jetson_deploy.cli.streams import write
+from jetson_deploy.errors import UsageError
+from jetson_deploy.monitor.monitor import Latest
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.monitor.sampling import Happenings
+    from jetson_deploy.monitor.monitor import Listener
+
+_NARROW = 80
+"""Cells below which there are plain lines."""
+
+
+def show(options: dict[str, Any]) -> int:
+    """Live until it is told to end, or --once. Raises UsageError for options that do not go together."""
+    once, check, jsonl = options.pop("once"), options.pop("check"), options.pop("jsonl")
+    shared = read_everyday(options)
+    _refuse(shared, once=once, check=check, jsonl=jsonl)
+    if once:
+        from jetson_deploy.cli.monitor.once import once as look_once
+
+        return look_once(shared, options, check=check)
+    with contextlib.suppress(KeyboardInterrupt):  # told to end, by Ctrl-C or SIGTERM
+        if jsonl:
+            _stream(shared, options, [JsonLines()])
+        elif _on_a_terminal():
+            _view(shared, options)
+        else:
+            from jetson_deploy.cli.monitor.plain import PlainLines
+
+            _stream(shared, options, [PlainLines()])
+    return 0
+
+
+class JsonLines:
+    """A listener: a sample on a line of its own, at once. Raises ReaderGone, ResourceError."""
+
+    def hear(self, latest: Latest) -> None:
+        write(sys.stdout, event_line(latest.sample) + "\n")
+
+
+def _refuse(shared: Everyday, *, once: bool, check: bool, jsonl: bool) -> None:
+    problem = hint = ""
+    if shared.as_events:
+        problem, hint = "monitor has no --events", "--jsonl gives one JSON line for each sample"
+    elif jsonl and (once or check or shared.as_json):
+        other = "--once" if once else "--check" if check else "--json"
+        problem, hint = f"--jsonl and {other} do not go together", "--once --json for one sample, --jsonl for a stream"
+    elif shared.as_json and not once:
+        problem, hint = "--json needs --once: a live view has no one answer", "--once --json, or --jsonl for a stream"
+    elif check and not once:
+        problem, hint = "--check needs --once", "jetson-deploy monitor --once --check"
+    if problem:
+        raise UsageError(problem, hint=hint, code="usage")
+
+
+def _on_a_terminal() -> bool:
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return False
+    return shutil.get_terminal_size().columns >= _NARROW
+
+
+def _stream(shared: Everyday, options: dict[str, Any], listeners: Sequence[Listener]) -> None:
+    monitor = opened(shared, options, listeners=listeners)
+    try:
+        monitor.run(threading.Event())
+    finally:
+        monitor.close()
+
+
+def _view(shared: Everyday, options: dict[str, Any]) -> None:
+    from jetson_deploy.cli.monitor.sampling import Heard
+    from jetson_deploy.cli.monitor.view import view
+
+    happenings: Happenings = queue.SimpleQueue()
+    monitor = opened(shared, options, listeners=[Heard(happenings)], processes=True)
+    try:
+        view(monitor, happenings)
+    finally:
+        monitor.close()

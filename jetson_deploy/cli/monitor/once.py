@@ -1,0 +1,54 @@
+"""One look: two samples, so that what is measured between two is known."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+from typing import Any
+
+from jetson_deploy.cli.monitor.options import opened
+from jetson_deploy.cli.monitor.screen.frame import Frame
+from jetson_deploy.cli.monitor.screen.glyphs import glyphs_for
+from jetson_deploy.cli.monitor.screen.layout import page
+from jetson_deploy.cli.monitor.screen.lines import as_ascii, plain
+from jetson_deploy.cli.options import Everyday
+from jetson_deploy.cli.render import answer, print_document, say
+from jetson_deploy.monitor.alerts.firing import Firing
+from jetson_deploy.monitor.monitor import Latest
+
+_APART = 0.3
+"""Seconds between the two samples."""
+_WIDTH = 100
+"""Off a terminal."""
+
+
+def once(shared: Everyday, options: dict[str, Any], *, check: bool) -> int:
+    """Prints the screen, or with --json the sample. With `check` 1 when a warning or a critical alert fires."""
+    monitor = opened(shared, options, period=_APART, processes=not shared.as_json, at_once=True)
+    try:
+        monitor.run(threading.Event(), until=lambda _: len(monitor.recent) >= 2)
+        latest, recent = monitor.latest or monitor.look(), tuple(monitor.recent)
+    finally:
+        monitor.close()
+    if shared.as_json:
+        print_document(latest.sample)
+    elif not (check and shared.quiet):
+        terminal = sys.stdout.isatty()
+        width = max(40, shutil.get_terminal_size((_WIDTH, 24)).columns) if terminal else _WIDTH
+        frame = Frame(recent=recent, firing=latest.firing, width=width, glyphs=glyphs_for(sys.stdout.encoding))
+        text = "\n".join(plain(line) for line in page(frame, None))
+        answer(as_ascii(text) if frame.glyphs.ascii_only else text)
+    return _checked(latest) if check else 0
+
+
+def _checked(latest: Latest) -> int:
+    bad = [one for one in latest.firing if not one.silenced and one.severity != "info"]
+    for one in bad:
+        say(_said(one))
+    return 1 if bad else 0
+
+
+def _said(one: Firing) -> str:
+    about = f" ({one.subject})" if one.subject else ""
+    return f"{one.severity}: {one.id}{about}: {one.title}: {one.cause} Fix: {one.fix}"

@@ -1,0 +1,123 @@
+"""`monitor plot`: chosen series over a window, as one picture or one page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.render import answer, print_for_programs
+from jetson_deploy.errors import PreflightError, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from jetson_deploy.monitor.history.reader import History, Window
+
+_KINDS = (".png", ".html", ".htm")
+
+
+@click.command("plot")
+@everyday
+@click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
+@click.option(
+    "--series",
+    "wanted",
+    multiple=True,
+    metavar="KEY",
+    help="Repeatable, * and ? stand for any signs; default: the usual.",
+)
+@click.option("--last", metavar="SPAN", help="90s, 30m, 6h, 7d, up to now; default 6h.")
+@click.option("--from", "since", metavar="TIME", help="RFC 3339, or so long ago: 30m, 2h, 7d.")
+@click.option("--to", "until", metavar="TIME", help="As --from; default: now.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="FILE.png or FILE.html.",
+)
+@click.option("--dark", is_flag=True, help="Of a PNG; the page follows its reader's choice.")
+def command(**options: Any) -> None:
+    """Draw what was recorded: PNG, or one HTML file that opens anywhere, without a network.
+
+    Times in which heat took clocks away are shaded; minutes with requests, alerts and reboots are marked.
+    """
+    from jetson_deploy.monitor.history.default import default_path
+    from jetson_deploy.monitor.history.opening import open_history
+    from jetson_deploy.monitor.plot.figure import figure
+
+    given = {name: options.pop(name) for name in ("db", "wanted", "last", "since", "until", "out", "dark")}
+    shared = read_everyday(options)
+    out: Path = given["out"]
+    if out.suffix.lower() not in _KINDS:
+        raise UsageError(f"--out {out} is neither .png nor .html", hint="--out chart.html", code="usage")
+    window = _window(given)
+    path = given["db"] or default_path(shared.settings)
+    with open_history(path) as history:
+        keys = _keys(history, given["wanted"])
+        simulated = history.simulated(window)
+        drawn = figure(history, keys, window, _title(simulated))
+    if not drawn.times:
+        raise PreflightError(
+            f"nothing was recorded in that window in {path}",
+            hint="jetson-deploy monitor history tells since when; --last 7d looks further back",
+            code="no-samples",
+        )
+    if out.suffix.lower() == ".png":
+        from jetson_deploy.monitor.plot.png import png_bytes
+
+        _write(out, png_bytes(drawn, dark=given["dark"]))
+    else:
+        from jetson_deploy.monitor.plot.html import html_bytes
+
+        _write(out, html_bytes(drawn))
+    done = {"schema": "jetson-deploy.monitor-plot/1", "file": str(out), "series": keys, "points": len(drawn.times)}
+    if shared.as_json or shared.as_events:
+        print_for_programs(done, as_events=shared.as_events, simulated=simulated)
+    else:
+        answer(f"written: {out} ({len(keys)} series, {len(drawn.times)} points each)")
+
+
+def _window(given: dict[str, Any]) -> Window:
+    from jetson_deploy.monitor.history.window import chosen_window, parse_span
+
+    if given["last"] and (given["since"] or given["until"]):
+        raise UsageError("--last and --from or --to exclude each other", hint="give one of them", code="usage")
+    if given["last"]:
+        parse_span(given["last"])
+    since = given["since"] or given["last"] or ("6h" if not given["until"] else None)
+    return chosen_window(since, given["until"] or "now", time.time())
+
+
+def _keys(history: History, wanted: tuple[str, ...]) -> list[str]:
+    from fnmatch import fnmatchcase
+
+    from jetson_deploy.monitor.history.window import chosen_series
+    from jetson_deploy.monitor.plot.figure import USUAL
+
+    known = history.keys()
+    if wanted:
+        return chosen_series(wanted, known)
+    usual = [key for pattern in USUAL for key in known if fnmatchcase(key, pattern)]
+    return usual or known
+
+
+def _title(simulated: str | None) -> str:
+    import socket
+
+    return f"{socket.gethostname()}: jetson-deploy monitor" + (f" (simulated: {simulated})" if simulated else "")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The whole file or none."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ResourceError(
+            f"{path} cannot be written: {error.strerror}", hint="give another --out FILE", code="output-not-writable"
+        ) from error

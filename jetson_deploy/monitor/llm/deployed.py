@@ -1,0 +1,72 @@
+"""Our container among the engine's: what was promised, how it is, where its server listens."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.engine.plain import EngineAwayError, Listed, PlainEngine, Usage
+from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.monitor.sample import Container, Deployment
+from jetson_deploy.plan.serving import CANDIDATE, LABEL, number_label
+from jetson_deploy.settings import OLLAMA_PORT
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    container_id: str
+    running: bool
+    endpoint: str
+    deployment: Deployment
+    container: Container
+
+
+def find_deployed(engine: PlainEngine, name: str) -> Deployed | None:
+    """The newest committed container of the deployment; None: there is none. Raises EngineAwayError."""
+    mine = _committed(engine.labelled(LABEL + "name", name))
+    found = engine.inspect(mine.id) if mine else None
+    if found is None:
+        return None
+    running = found.state in ("running", "paused")
+    return Deployed(
+        container_id=found.id,
+        running=found.state == "running",
+        endpoint=f"http://127.0.0.1:{number_label(found.labels, 'port') or OLLAMA_PORT}",
+        deployment=_promised(found, name),
+        container=_container(found, _usage(engine, found.id) if running else None),
+    )
+
+
+def _committed(listed: list[Listed]) -> Listed | None:
+    mine = [one for one in listed if not one.name.endswith(CANDIDATE)]
+    return max(mine, key=lambda one: number_label(one.labels, "revision"), default=None)
+
+
+def _usage(engine: PlainEngine, container: str) -> Usage | None:
+    try:
+        return engine.stats(container)
+    except EngineAwayError:  # an engine that cannot count; whether it is away was just seen
+        return None
+
+
+def _promised(found: ContainerState, name: str) -> Deployment:
+    labels = found.labels
+    return Deployment(
+        name=name,
+        model=labels.get(LABEL + "model") or None,
+        accept_cpu=labels.get(LABEL + "accept-cpu") == "true",
+        simulated=labels.get(LABEL + "simulated") or None,
+        context_tokens=number_label(labels, "context") or None,
+        parallel=number_label(labels, "parallel") or None,
+    )
+
+
+def _container(found: ContainerState, usage: Usage | None) -> Container:
+    return Container(
+        name=found.name,
+        state=found.state,
+        cpu_seconds=usage.cpu_seconds if usage else None,
+        memory_bytes=usage.memory_bytes if usage else None,
+        restarts=found.restart_count,
+        oom_killed=found.oom_killed,
+        exit_code=found.exit_code,
+        started_at=found.started_at,
+    )

@@ -1,0 +1,108 @@
+"""A thread that follows a container's log through restarts and engine trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from datetime import datetime
+
+from jetson_deploy.engine.followed_log import FollowedLog
+from jetson_deploy.engine.plain import EngineAwayError, PlainEngine
+from jetson_deploy.monitor.llm.log_reader import LogReader
+
+_PAUSE_SECONDS = 1.0
+_BEFORE_ALL = "1970-01-01T00:00:00Z"
+_CATCH_UP_LINES = 2000
+"""A model's load writes about 200; requests one or a few each."""
+
+
+class LogFollower:
+    """Follows the container that `follow` named last. A server that is started anew in it says so in its log."""
+
+    def __init__(self, engine: PlainEngine, reader: LogReader) -> None:
+        self._engine, self._reader = engine, reader
+        self._wanted: str | None = None
+        self._changed = threading.Event()
+        self._stop = threading.Event()
+        self._log: FollowedLog | None = None
+        self._last = ""
+        """Time stamp of the last line: after a break, what was written meanwhile is read too."""
+        self._thread = threading.Thread(target=self._run, name="monitor log", daemon=True)
+        self.problem: str | None = None
+        """Why it cannot, in one line."""
+        self.follows = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def follow(self, container: str | None) -> None:
+        """By its id. None: it does not run."""
+        if container != self._wanted:
+            self._wanted = container
+            self._hang_up()
+            self._changed.set()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._changed.set()
+        self._hang_up()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        known: str | None = None
+        while not self._stop.is_set():
+            wanted = self._wanted
+            try:
+                if wanted is None:
+                    self._reader.reset()
+                else:
+                    if wanted != known:
+                        self._begin(wanted)
+                        known = wanted
+                    self._listen(wanted)
+            except EngineAwayError as error:
+                self.problem = error.message
+            self.follows = False
+            self._changed.wait(None if wanted is None else _PAUSE_SECONDS)
+            self._changed.clear()
+
+    def _begin(self, container: str) -> None:
+        self._reader.reset()
+        tail = self._engine.log_tail(container, _CATCH_UP_LINES)
+        self._reader.catch_up(line.partition(" ")[2] for line in tail)
+        self._last = tail[-1].partition(" ")[0] if tail else _BEFORE_ALL
+
+    def _listen(self, wanted: str) -> None:
+        log = self._engine.follow_log(wanted, unix_text(self._last))
+        self._log = log
+        try:
+            if self._wanted != wanted or self._stop.is_set():  # changed before `_log` could be hung up
+                return
+            self.problem, self.follows = None, True
+            seen = self._last
+            for stamp, line in log.lines():
+                if stamp and stamp <= seen:  # `since` of the engine includes its own moment
+                    continue
+                self._last = stamp or self._last
+                self._reader.feed(line)
+        finally:
+            log.close()
+
+    def _hang_up(self) -> None:
+        log = self._log
+        if log is not None:
+            with contextlib.suppress(OSError):
+                log.close()
+
+
+def unix_text(stamp: str) -> str | None:
+    """`2026-11-25T16:42:27.123456789Z` → `1795624947.123456789`, all digits kept; None: it is no time."""
+    whole, dot, fraction = stamp.removesuffix("Z").partition(".")
+    if not stamp.endswith("Z") or (dot and not fraction.isdigit()):
+        return None
+    try:
+        seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
+    except ValueError:
+        return None
+    return f"{seconds}.{(fraction or '0').ljust(9, '0')[:9]}"

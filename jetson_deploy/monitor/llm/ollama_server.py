@@ -1,0 +1,70 @@
+"""The server's own word: whether it answers, its version, and the models in its memory."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from jetson_deploy.errors import JetsonDeployError, UsageError
+from jetson_deploy.names import shown
+from jetson_deploy.ollama.http import Endpoint
+from jetson_deploy.ollama.replies import PsReply, RunningModel, VersionReply
+
+_ANSWER_SECONDS = 5.0
+"""/api/ps takes a millisecond on a server that works, whatever it computes (measured)."""
+_DOWN = ("server-unreachable", "server-timeout", "server-stopped", "server-bad-answer")
+_OWN_LOG = (0, 30)
+"""From this version on every model runs in llama-server, whose log tells tokens (ollama commit 9db4bdbad)."""
+
+
+class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
+    endpoint: str
+    up: bool
+    version: str | None = None
+    models: tuple[RunningModel, ...] = ()
+    problem: str | None = None
+    """It answers, but not as it should."""
+
+    @property
+    def logs_tokens(self) -> bool:
+        match = re.match(r"v?(\d{1,4})\.(\d{1,4})", self.version or "")
+        return match is not None and (int(match[1]), int(match[2])) >= _OWN_LOG
+
+
+class ServerLook:
+    """Remembers the version while the same server runs."""
+
+    def __init__(self) -> None:
+        self._known: tuple[str, str | None] | None = None
+        self._version: str | None = None
+
+    def look(self, endpoint: str, run: str | None) -> ServerSeen:
+        """`run` changes when the server was started anew."""
+        server = Endpoint(endpoint, _ANSWER_SECONDS)
+        if self._known != (endpoint, run):
+            self._known, self._version = (endpoint, run), None
+        try:
+            if self._version is None:
+                self._version = server.get("/api/version", VersionReply).version
+            models = server.get("/api/ps", PsReply).running()
+        except JetsonDeployError as error:
+            up = error.code not in _DOWN
+            self._version = self._version if up else None
+            strange = up or error.code == "server-bad-answer"
+            return ServerSeen(
+                endpoint=endpoint, up=up, version=self._version, problem=error.message if strange else None
+            )
+        return ServerSeen(endpoint=endpoint, up=True, version=self._version, models=models)
+
+
+def check_endpoint(text: str) -> None:
+    """Raises UsageError `bad-endpoint`."""
+    try:
+        Endpoint(text, _ANSWER_SECONDS)
+    except ValueError as error:
+        raise UsageError(
+            f"{shown(text)} is not an http:// address: {error}",
+            hint="give it as http://127.0.0.1:11434",
+            code="bad-endpoint",
+        ) from error

@@ -1,0 +1,148 @@
+"""A root directory and the settings → a `Monitor` with every source that can be used here."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.load import load_alerts
+from jetson_deploy.engine.plain import ANSWER_SECONDS, PlainEngine
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.monitor.alerts.judge import Judge
+from jetson_deploy.monitor.alerts.silences import Silences
+from jetson_deploy.monitor.llm.tap import Tap
+from jetson_deploy.monitor.llm.watch import LlmWatch
+from jetson_deploy.monitor.monitor import Listener, Monitor
+from jetson_deploy.monitor.sample import Board, Trouble
+from jetson_deploy.monitor.sampler import Clocks, Sampler
+from jetson_deploy.monitor.sources.host import open_host
+from jetson_deploy.monitor.sources.identity import identity
+from jetson_deploy.monitor.sources.jetson_stats import open_jetson_stats
+from jetson_deploy.monitor.sources.nvml import open_nvml
+from jetson_deploy.monitor.sources.source import Source, SourceError
+from jetson_deploy.monitor.sources.sysfs import SysfsSource
+from jetson_deploy.monitor.sources.tegrastats import open_tegrastats
+from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.settings import OLLAMA_PORT, Settings
+
+_LIVE = Path("/")
+_FIRST_SECONDS = 1.0
+"""An engine that hangs must not hold up the first picture."""
+_ENGINE_DIRECTORY = Path("/var/lib/docker")
+"""Docker's default data-root: where images and containers fill a disk."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    deployment: str = "default"
+    endpoint: str | None = None
+    """URL; None: what is deployed, else Ollama's default."""
+    model: bool = True
+    """Look at engine and server too."""
+    thresholds: tuple[str, ...] = ()
+    """`alert=value`."""
+    period: float = 1.0
+    """Seconds."""
+    processes: bool = False
+    at_once: bool = False
+    """Alerts fire without their hold times: there is but one look."""
+    tap: tuple[str, int] | None = None
+    """Address on which requests are passed through to the server, and their tokens counted."""
+
+
+def open_monitor(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    wishes: Wishes,
+    listeners: Sequence[Listener] = (),
+    *,
+    clocks: Clocks | None = None,
+) -> Monitor:
+    """Never fails for a source: what cannot be used is a `Trouble`. Raises UsageError for a wrong wish."""
+    silences = Silences(settings.state_dir / "monitor" / "silences.json")
+    rules = load_alerts(settings.catalog_dirs)
+    judge = Judge(rules, thresholds=wishes.thresholds, silences=silences, at_once=wishes.at_once)
+    here = is_live(root, settings)
+    sources, absent = _sources(root, settings, wishes, here=here)
+    model = _model_side(settings, wishes) if wishes.model and (here or wishes.endpoint) else None
+    sampler = Sampler(
+        sources,
+        model,
+        identity(root, catalog),
+        absent=absent,
+        simulated=settings.rehearsal or (None if root == _LIVE else f"the board is read from {root}"),
+        clocks=clocks,
+    )
+    return Monitor(sampler, judge, listeners, period=wishes.period)
+
+
+def is_live(root: Path, settings: Settings) -> bool:
+    """Engine, server, disks and processes are this machine's: not below another one's captured root."""
+    return root.resolve() == _LIVE or settings.rehearsal is not None
+
+
+def _sources(root: Path, settings: Settings, wishes: Wishes, *, here: bool) -> tuple[list[Source], list[Trouble]]:
+    sysfs = SysfsSource(root, _places(settings, wishes) if here else None)
+    found: list[Source] = [sysfs]
+    absent: list[Trouble] = []
+    if here:
+        _add(found, absent, "psutil", lambda: open_host(wishes.processes))
+    if root.resolve() != _LIVE:
+        return found, absent  # the others only know the machine that they run on
+    seen = _first_look(sysfs)
+    if seen.gpus and all(gpu.load is None for gpu in seen.gpus):  # Thor
+        _add(found, absent, "nvml", open_nvml)
+    if importlib.util.find_spec("jtop") is not None:  # the extra was installed on purpose
+        _add(found, absent, "jetson-stats", open_jetson_stats)
+    if not seen.gpus and not seen.zones and shutil.which("tegrastats"):  # last resort
+        _add(found, absent, "tegrastats", open_tegrastats)
+    return found, absent
+
+
+def _first_look(sysfs: Source) -> Board:
+    try:
+        return sysfs.read()
+    except SourceError:
+        return Board()
+
+
+def _add(found: list[Source], absent: list[Trouble], name: str, opened: Callable[[], Source]) -> None:
+    try:
+        found.append(opened())
+    except SourceError as error:
+        absent.append(Trouble(source=name, why=str(error)))
+
+
+def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
+    """Where a full disk hurts. The store is the deployment's own, as its container's label says."""
+    places = {"root": _LIVE, "engine": _ENGINE_DIRECTORY}
+    engine = _engine(settings, _FIRST_SECONDS) if wishes.model else None
+    try:
+        found = engine.labelled(LABEL + "name", wishes.deployment) if engine else []
+    except JetsonDeployError:
+        found = []
+    stores = [one.labels[LABEL + "store"] for one in found if one.labels.get(LABEL + "store")]
+    return {**places, **({"store": Path(stores[0])} if stores else {})}
+
+
+def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
+    tap = None
+    if wishes.tap is not None:
+        tap = Tap(wishes.tap, wishes.endpoint or f"http://127.0.0.1:{settings.port or OLLAMA_PORT}")
+        tap.start()
+    watch = LlmWatch(_engine(settings), wishes.deployment, wishes.endpoint, tap=tap)
+    watch.start()
+    return watch
+
+
+def _engine(settings: Settings, seconds: float = ANSWER_SECONDS) -> PlainEngine | None:
+    """None: one that only the SDK reaches."""
+    try:
+        return PlainEngine(settings.docker_host, seconds)
+    except JetsonDeployError:
+        return None

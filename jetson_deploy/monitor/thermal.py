@@ -1,0 +1,41 @@
+"""How far a zone is from the temperature at which clocks are taken away."""
+
+from __future__ import annotations
+
+from jetson_deploy.monitor.sample import Board, Zone
+
+_CRITICAL_MARGIN = 20.0
+_UNKNOWN_TRIP = 95.0
+"""Where a zone has no passive trip that throttles (Thor lists a critical one alone): 20 °C below critical, at most
+95 °C. Our own default."""
+HOT_SURFACE = 85.0
+"""°C. Orin's passive trip at 70 °C drives `hot-surface-alert` alone; where the kernel does not say what a trip drives,
+passive trips below this are taken for it."""
+_CLOCKS = ("cpufreq-", "devfreq-", "thermal-cpufreq", "thermal-devfreq")
+
+
+def throttle_trip(zone: Zone) -> float | None:
+    """°C at which this zone takes clocks away; None: the zone has no trips at all."""
+    passive = [t.celsius for t in zone.trips if t.kind == "passive" and _takes_clocks(t.bound, t.celsius)]
+    if passive:
+        return min(passive)
+    critical = [t.celsius for t in zone.trips if t.kind == "critical"]
+    return min(min(critical) - _CRITICAL_MARGIN, _UNKNOWN_TRIP) if critical else None
+
+
+def headroom(zone: Zone) -> float | None:
+    """Degrees left; negative above the trip; None when temperature or trip is unknown."""
+    trip = throttle_trip(zone)
+    return None if trip is None or zone.celsius is None else trip - zone.celsius
+
+
+def throttling(board: Board) -> bool | None:
+    """Heat takes clocks away now; None: there is no cooling device to ask."""
+    states = [cooler.state > 0 for cooler in board.coolers if cooler.throttles]
+    return any(states) if states else None
+
+
+def _takes_clocks(bound: tuple[str, ...], celsius: float) -> bool:
+    if bound:
+        return any(kind.startswith(_CLOCKS) or kind.endswith("-throttle-alert") for kind in bound)
+    return celsius >= HOT_SURFACE

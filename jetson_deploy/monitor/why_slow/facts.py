@@ -1,0 +1,52 @@
+"""What the catalog and the board's files add to the samples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jetson_deploy.detect.devicetree import read_firmware
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.power import power_modes
+from jetson_deploy.monitor.why_slow.window import Facts
+from jetson_deploy.plan.speed import predict, roofline
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+    from jetson_deploy.catalog.entries import ModelSize
+    from jetson_deploy.monitor.sample import Sample
+
+
+def gathered(root: Path, catalog: Catalog, sample: Sample, model: str | None, asked_rate: float | None) -> Facts:
+    host = Host(root)
+    size = known_size(catalog, model)
+    board = catalog.boards.get(sample.identity.board or "")
+    limit = roofline(board, read_firmware(host).super_mode, size) if size else None
+    why = "the catalog does not know this board or this model"
+    if sample.simulated:
+        limit, why = None, "what is expected of a real board does not hold for a simulated one"
+    return Facts(
+        ceiling_id=_id_of(host, sample.board.power_mode.ceiling),
+        expected=predict(limit, catalog.limits),
+        why_not_expected=why,
+        kv_bytes_per_token=size.kv_bytes_per_token_f16 if size else None,
+        asked_rate=asked_rate,
+        own_pid=os.getpid(),
+    )
+
+
+def known_size(catalog: Catalog, model: str | None) -> ModelSize | None:
+    """None: not in the catalog."""
+    name, _, tag = (model or "").lower().partition(":")
+    family = catalog.models.get(name)
+    if family is None:
+        return None
+    for key, size in family.sizes.items():
+        if tag in (key, *(alias.lower() for alias in size.aliases)):
+            return size
+    return None
+
+
+def _id_of(host: Host, ceiling: str | None) -> int | None:
+    return next((number for number, name in power_modes(host).items() if name == ceiling), None)

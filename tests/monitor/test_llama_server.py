@@ -1,0 +1,60 @@
+"""llama-server's own counters, and the times in the engine's log."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from small_llama_server import llama_server
+
+from jetson_deploy.monitor.llm.ledger import Ledger
+from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer, SlotSeen, read_metrics
+from jetson_deploy.monitor.llm.log_follower import unix_text
+
+DATA = Path(__file__).parent / "data" / "llm"
+
+
+def test_llama_server_without_metrics_tells_by_its_slots() -> None:
+    with llama_server({"/slots": (DATA / "slots.json").read_text()}) as port:
+        seen = LlamaServer(port).look()
+    idle = SlotSeen(slot=0, task=0, processing=False, decoded=0, prompt_tokens=20)
+    assert seen == LlamaSeen(processing=0, deferred=None, slots=(idle,))
+
+
+def test_a_llama_server_that_is_gone_tells_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert LlamaServer(port).look() is None
+
+
+def test_differences_of_llama_servers_counters_are_counted_and_its_slots_while_it_works() -> None:
+    ledger = Ledger()
+    counting = LlamaCounting(ledger)
+    slot = SlotSeen(slot=0, task=3, processing=True, decoded=30, prompt_tokens=20)
+    before = read_metrics((DATA / "metrics.txt").read_text())
+    after = {**before, "tokens_predicted_total": 70.0, "tokens_predicted_seconds_total": 1.304733}
+    assert counting.count(1, LlamaSeen(metrics=before), "r1", 0.0)
+    assert counting.count(1, LlamaSeen(metrics=before, slots=(slot,)), "r1", 1.0)
+    assert ledger.models()["r1"].decode_tokens == 30
+    assert counting.count(1, LlamaSeen(metrics=after), "r1", 2.0)
+    assert ledger.models()["r1"].decode_tokens == 50
+    assert ledger.models()["r1"].last_decode_rate == pytest.approx(50.0)
+    assert counting.count(2, LlamaSeen(metrics=before), "r1", 3.0)  # another llama-server begins anew
+    assert ledger.models()["r1"].decode_tokens == 50
+    assert not counting.count(2, LlamaSeen(), "r1", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "seconds"),
+    [
+        ("2026-11-25T16:42:27.123456789Z", "1795624947.123456789"),
+        ("2026-11-25T16:42:27.5Z", "1795624947.500000000"),
+        ("2026-11-25T16:42:27Z", "1795624947.000000000"),
+        ("", None),
+        ("soon", None),
+        ("2026-11-25T16:42:27.xZ", None),
+    ],
+)
+def test_the_engines_time_stamps(stamp: str, seconds: str | None) -> None:
+    assert unix_text(stamp) == seconds
