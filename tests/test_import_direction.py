@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,14 @@ def part_of(path: Path) -> str | None:
     return None if first.startswith("__") else first
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every module is parsed once for all questions."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -70,17 +77,17 @@ def test_a_library_is_imported_in_its_own_package_alone(library: str) -> None:
     assert {part_of(path) for path in users} == {LIBRARIES[library]}
 
 
-def runtime_imports(path: Path) -> Iterator[str]:
+@functools.cache
+def runtime_imports(path: Path) -> frozenset[str]:
     """Without what stands under `if TYPE_CHECKING:`, which never runs."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+    never = {id(below) for node in nodes(path) if of_types_only(node) for below in ast.walk(node)}
+    found = [node for node in nodes(path) if id(node) not in never]
+    names = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
+    return frozenset(names | {node.module for node in found if isinstance(node, ast.ImportFrom) and node.module})
+
+
+def of_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def test_only_cli_speaks() -> None:
@@ -89,9 +96,10 @@ def test_only_cli_speaks() -> None:
 
 def speaks(path: Path) -> bool:
     """It names `print`, `sys.stdout` or `sys.stderr`."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    prints = any(isinstance(n, ast.Name) and n.id == "print" for n in nodes)
-    return prints or any(isinstance(n, ast.Attribute) and n.attr in ("stdout", "stderr") and of_sys(n) for n in nodes)
+    prints = any(isinstance(n, ast.Name) and n.id == "print" for n in nodes(path))
+    return prints or any(
+        isinstance(n, ast.Attribute) and n.attr in ("stdout", "stderr") and of_sys(n) for n in nodes(path)
+    )
 
 
 def of_sys(node: ast.Attribute) -> bool:
@@ -99,8 +107,7 @@ def of_sys(node: ast.Attribute) -> bool:
 
 
 def test_the_product_asserts_nothing_since_python_may_leave_asserts_out() -> None:
-    tree = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
-    assert [str(p) for p, t in tree.items() if any(isinstance(n, ast.Assert) for n in ast.walk(t))] == []
+    assert [str(path) for path in MODULES if any(isinstance(n, ast.Assert) for n in nodes(path))] == []
 
 
 def test_plan_reads_no_clock_and_no_file() -> None:

@@ -147,9 +147,10 @@ def series(sample: Sample) -> dict[str, float]:
     `temperature_celsius.tj-thermal`, `power_total_watts`, `llm_last_tokens_per_second.deepseek-r1:8b.decode`."""
     return {
         series_key(metric, labels): value
-        for metric, found in values(sample)
+        for metric in METRICS
         if metric.history
-        for labels, value in found
+        for labels, value in metric.read(sample)
+        if value is not None
     }
 
 

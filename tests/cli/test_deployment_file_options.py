@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_cli import ran
 
 BOARD = Path(__file__).parent.parent / "hosts" / "orin-nano-8gb-jp6.2" / "root"
 
@@ -21,15 +21,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str, cwd: Path, text: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jetson_deploy", *arguments],
-        capture_output=True,
-        text=True,
-        input=text,
+    return ran(
+        *arguments,
+        environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
         cwd=cwd,
-        timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment},
-        check=False,
+        text=text,
     )
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forked_cli import ran
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 ORIN_NANO = HOSTS / "orin-nano-8gb-jp6.2" / "root"
@@ -21,14 +22,7 @@ VERBS = (
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jetson_deploy", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(environment or {})},
-        check=False,
-    )
+    return ran(*arguments, environment={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(environment or {})})
 
 
 def test_help_lists_every_verb_and_the_exit_codes() -> None:

@@ -20,6 +20,7 @@ from jetson_deploy.monitor.history.opening import open_history
 from jetson_deploy.monitor.history.recorder import Recorder
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+BOARD = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"
 KEY = "power_total_watts"
 RECORD = """
 import sys, pathlib, time
@@ -165,3 +166,21 @@ def test_another_user_reads_it_while_it_is_recorded_and_afterwards(tmp_path: Pat
     Recorder(path).close()
     assert not Path(f"{path}-wal").exists()
     assert as_nobody() == 30, "after an ordinary end"
+
+
+def test_the_verb_records_a_board_until_sigterm_with_everything_committed_and_exit_0(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite3"
+    argv = [sys.executable, "-m", "jetson_deploy", "monitor", "record", "--root", str(BOARD), "--db", str(path)]
+    with subprocess.Popen(
+        [*argv, "--period", "0.2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as going:
+        assert going.stderr is not None
+        assert f"recording into {path} every 0.2 s" in going.stderr.readline()
+        second = subprocess.run(argv, capture_output=True, text=True, check=False)
+        time.sleep(0.5)
+        going.send_signal(signal.SIGTERM)
+        out, _ = going.communicate(timeout=30)
+    assert (going.returncode, second.returncode) == (0, 75)
+    assert f"(process {going.pid}) writes to {path}" in second.stderr
+    assert out == f"recording ended: {path}\n" and not Path(f"{path}-wal").exists()
+    assert len(recorded(path)) >= 3

@@ -47,7 +47,9 @@ def test_a_deployment_is_found_by_its_labels(docker: SmallDocker, ollama: SmallO
         accept_cpu="true", simulated="rehearsal",
     )  # fmt: skip
     with watching(docker) as watch:
-        llm, troubles = watch.read()
+        # What it uses comes after the first look: the engine may take a second for it.
+        llm = soon(watch, lambda llm, _: llm.container and llm.container.memory_bytes)
+        _, troubles = watch.read()
     assert docker.container is not None
     assert llm.deployment == Deployment(
         name="default",

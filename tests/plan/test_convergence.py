@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from forked_cli import ran
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.plan.pins import pinned_by_staging
@@ -26,13 +25,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def plan(root: Path, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(root), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        check=False,
+    done = ran(
+        "plan",
+        "--json",
+        "--root",
+        str(root),
+        *arguments,
+        environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
     )
     document: dict[str, Any] = json.loads(done.stdout)
     return document

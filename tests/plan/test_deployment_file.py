@@ -117,9 +117,9 @@ def with_examples() -> str:
 
 @pytest.mark.parametrize(("text", "cause", "fix"), REFUSED, ids=[text[:30] for text, _, _ in REFUSED])
 def test_what_is_wrong_is_told_with_its_line_and_what_was_meant(text: str, cause: str, fix: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     error = refusal(text.encode())
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert error is not None
     assert cause in error.message
     assert fix in error.hint

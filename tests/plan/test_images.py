@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_cli import ran
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 
 
 def ask(host: str, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(HOSTS / host / "root"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environment or {})},
-        check=False,
+    done = ran(
+        "plan",
+        "--json",
+        "--root",
+        str(HOSTS / host / "root"),
+        *arguments,
+        environment={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environment or {})},
     )
     return done.returncode, json.loads(done.stdout)
 

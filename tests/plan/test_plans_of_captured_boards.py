@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_cli import ran
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 CASES = sorted(p.parent for p in HOSTS.glob("*/plan.json"))
@@ -23,13 +22,13 @@ LOOSE = {"rejected", "warnings", "assumptions"}
 
 @functools.cache
 def plan_of(host: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(host / "root"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
-        check=False,
+    done = ran(
+        "plan",
+        "--json",
+        "--root",
+        str(host / "root"),
+        *arguments,
+        environment={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
     )
     return done.returncode, json.loads(done.stdout)
 

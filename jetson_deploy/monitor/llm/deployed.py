@@ -19,8 +19,11 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     container: Container
 
 
-def find_deployed(engine: PlainEngine, name: str) -> Deployed | None:
-    """The newest committed container of the deployment; None: there is none. Raises EngineAwayError."""
+def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None) -> Deployed | None:
+    """The newest committed container of the deployment; None: there is none. Raises EngineAwayError.
+
+    What it uses stays as it was `before`, until `measured` asks.
+    """
     mine = _committed(engine.labelled(LABEL + "name", name))
     found = engine.inspect(mine.id) if mine else None
     if found is None:
@@ -31,8 +34,23 @@ def find_deployed(engine: PlainEngine, name: str) -> Deployed | None:
         running=found.state == "running",
         endpoint=f"http://127.0.0.1:{number_label(found.labels, 'port') or OLLAMA_PORT}",
         deployment=_promised(found, name),
-        container=_container(found, _usage(engine, found.id) if running else None),
+        container=_container(
+            found, before.container if running and before and before.container_id == found.id else None
+        ),
     )
+
+
+def measured(engine: PlainEngine, deployed: Deployed) -> Deployed:
+    """With what the container uses now. The engine takes a second for it when it has others to tell."""
+    if deployed.container.state not in ("running", "paused"):
+        return deployed
+    usage = _usage(engine, deployed.container_id)
+    container = msgspec.structs.replace(
+        deployed.container,
+        cpu_seconds=usage.cpu_seconds if usage else None,
+        memory_bytes=usage.memory_bytes if usage else None,
+    )
+    return msgspec.structs.replace(deployed, container=container)
 
 
 def _committed(listed: list[Listed]) -> Listed | None:
@@ -59,12 +77,12 @@ def _promised(found: ContainerState, name: str) -> Deployment:
     )
 
 
-def _container(found: ContainerState, usage: Usage | None) -> Container:
+def _container(found: ContainerState, before: Container | None) -> Container:
     return Container(
         name=found.name,
         state=found.state,
-        cpu_seconds=usage.cpu_seconds if usage else None,
-        memory_bytes=usage.memory_bytes if usage else None,
+        cpu_seconds=before.cpu_seconds if before else None,
+        memory_bytes=before.memory_bytes if before else None,
         restarts=found.restart_count,
         oom_killed=found.oom_killed,
         exit_code=found.exit_code,

@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from jetson_deploy.engine.plain import EngineAwayError, PlainEngine
-from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed
+from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed, measured
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
 from jetson_deploy.monitor.llm.log_follower import LogFollower
@@ -90,12 +90,19 @@ class LlmWatch:
             if full:
                 self._known = self._safe_look(self._known)
                 self._looked.set()
+                self._measure()
                 due = now + self._period
             busy = self._known.llama is not None and (self._known.llama.processing or 0) > 0
             if full or busy or self._reader.busy:
                 llama, counts = self._look_at_llama()
                 self._known = msgspec.structs.replace(self._known, llama=llama, llama_counts=counts)
             self._stop.wait(max(0.0, min(_LLAMA_SECONDS, due - time.monotonic())))
+
+    def _measure(self) -> None:
+        """After the look: it may take a second, and the first picture must not wait for it."""
+        known = self._known
+        if self._engine and known.deployed and known.engine_problem is None:
+            self._known = msgspec.structs.replace(known, deployed=measured(self._engine, known.deployed))
 
     def _safe_look(self, before: Known) -> Known:
         try:
@@ -110,7 +117,7 @@ class LlmWatch:
             problem = None if self._endpoint else "it is reached over TLS or SSH only: containers are not watched"
         else:
             try:
-                deployed = find_deployed(self._engine, self._deployment)
+                deployed = find_deployed(self._engine, self._deployment, before.deployed)
             except EngineAwayError as error:
                 problem = error.message
         self._follow(deployed, reachable=problem is None)
