@@ -33,6 +33,7 @@ def board_readers() -> dict[str, Reader]:
             (("out",), s.board.paging.swapped_out_pages),
         ],
         "oom_kills": lambda s: [((), s.board.paging.oom_kills)],
+        **_each("memory_errors", "kind", memory_errors="count"),
         "pressure": lambda s: [((p.resource, p.kind), p.ratio) for p in s.board.pressures],
         "emc_load": lambda s: [((), s.board.emc.load)],
         "emc_hertz": lambda s: [((), s.board.emc.hertz)],

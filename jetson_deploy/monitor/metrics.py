@@ -67,6 +67,7 @@ METRICS: tuple[Metric, ...] = (
     _metric("jetson_zram_compressed_bytes | bytes | Memory that zram takes for it", _B["zram_compressed"], "device"),
     _metric("jetson_swap_pages_total | | Pages swapped since the boot", _B["swap_pages"], "direction"),
     _metric("jetson_oom_kills_total | | Processes that the kernel ended for memory", _B["oom_kills"]),
+    _metric("jetson_memory_errors_total | | ECC events since the boot", _B["memory_errors"], "kind"),
     _metric("jetson_pressure_ratio | ratio | PSI, last 10 s", _B["pressure"], "resource", "kind", history=True),
     _metric("jetson_emc_load_ratio | ratio | Memory controller's load", _B["emc_load"], history=True),
     _metric("jetson_emc_frequency_hertz | hertz | Memory controller's clock", _B["emc_hertz"]),

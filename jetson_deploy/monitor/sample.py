@@ -86,6 +86,13 @@ class Paging(Part, frozen=True, kw_only=True):
     oom_kills: int | None = None
 
 
+class MemoryErrors(Part, frozen=True, kw_only=True):
+    """ECC events since the boot, of all memory controllers."""
+
+    kind: Literal["corrected", "uncorrected"]
+    count: int
+
+
 class Pressure(Part, frozen=True, kw_only=True):
     """PSI: share of the last 10 s in which work waited."""
 
@@ -231,6 +238,8 @@ class Board(Part, frozen=True, kw_only=True):
     """(): there is none; None: unknown."""
     zrams: tuple[Zram, ...] = ()
     paging: Paging = Paging()
+    memory_errors: tuple[MemoryErrors, ...] = ()
+    """(): the board has no counters for them."""
     pressures: tuple[Pressure, ...] = ()
     emc: Emc = Emc()
     zones: tuple[Zone, ...] = ()

@@ -67,6 +67,7 @@ def _board(wave: float, number: int) -> parts.Board:
         ),
         swaps=(parts.Swap(device="/dev/zram0", kind="zram", total_bytes=3810 * MIB, used_bytes=120 * MIB),),
         zrams=(parts.Zram(device="zram0", original_bytes=120 * MIB, compressed_bytes=40 * MIB),),
+        memory_errors=(parts.MemoryErrors(kind="corrected", count=0),),
         paging=parts.Paging(swapped_in_pages=10, swapped_out_pages=20, oom_kills=0),
         pressures=(parts.Pressure(resource="memory", kind="some", ratio=0.01),),
         emc=parts.Emc(hertz=3.199e9),

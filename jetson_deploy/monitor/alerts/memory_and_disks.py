@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, span, total, was
@@ -61,6 +61,15 @@ def _oom_kills(window: Sequence[Sample]) -> Values:
     container = window[-1].llm.container
     told = None if container is None else container.oom_killed
     return {"": None if kills is None and told is None else (kills or 0.0) + bool(told)}
+
+
+def _memory_errors(kind: str) -> Callable[[Sequence[Sample]], Values]:
+    def read(window: Sequence[Sample]) -> Values:
+        return rises(
+            last(window, _OOM_SECONDS), lambda s: [("", one.count) for one in s.board.memory_errors if one.kind == kind]
+        )
+
+    return read
 
 
 def _disks(sample: Sample) -> Mapping[str, Disk]:
@@ -165,6 +174,18 @@ MEMORY_AND_DISKS: Mapping[str, Signal] = {
         promql="sum by (instance) (increase(jetson_oom_kills_total[2m]))",
         unit="",
         help="Processes that the kernel ended for memory in the last minute, and a container that it ended",
+    ),
+    "memory_errors_corrected": Signal(
+        read=_memory_errors("corrected"),
+        promql='sum by (instance) (increase(jetson_memory_errors_total{kind="corrected"}[2m]))',
+        unit="",
+        help="Memory errors that were corrected in the last minute",
+    ),
+    "memory_errors_uncorrected": Signal(
+        read=_memory_errors("uncorrected"),
+        promql='sum by (instance) (increase(jetson_memory_errors_total{kind="uncorrected"}[2m]))',
+        unit="",
+        help="Memory errors that could not be corrected in the last minute",
     ),
     "disk_free_ratio": Signal(
         read=_free_ratio,

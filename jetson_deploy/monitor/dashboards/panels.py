@@ -188,6 +188,7 @@ MEMORY = Row(
                ("jetson_zram_compressed_bytes{@}", "{{instance}} {{device}} takes")),
         _panel("Pressure", ("jetson_pressure_ratio{@}", "{{instance}} {{resource}} {{kind}}")),
         _panel("Ended for memory", ("increase(jetson_oom_kills_total{@}[R])", "{{instance}}")),
+        _panel("ECC events", ("increase(jetson_memory_errors_total{@}[R])", "{{instance}} {{kind}}")),
         _panel("Memory of the container", ("jetson_container_memory_bytes{@}", "{{instance}} {{name}}")),
     ),
 )  # fmt: skip

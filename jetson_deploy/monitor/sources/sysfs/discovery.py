@@ -10,6 +10,7 @@ import msgspec
 
 from jetson_deploy.monitor.sources.sysfs.cpu import CpuFiles, find_cpus
 from jetson_deploy.monitor.sources.sysfs.disks import Place, find_disks
+from jetson_deploy.monitor.sources.sysfs.edac import CounterFiles, find_memory_errors
 from jetson_deploy.monitor.sources.sysfs.fans import FanFiles, find_fans
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.gpu import EmcFiles, EngineFiles, GpuFiles, find_emc, find_engines, find_gpus
@@ -40,6 +41,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     emc: EmcFiles
     cpus: CpuFiles
     memory: MemoryFiles
+    memory_errors: CounterFiles
     zones: tuple[ZoneFiles, ...]
     coolers: tuple[CoolerFiles, ...]
     throttle_events: tuple[tuple[str, str], ...]
@@ -65,6 +67,7 @@ def discover(root: Path, places: Mapping[str, Path] | None) -> Found:
         emc=find_emc(tree),
         cpus=find_cpus(tree),
         memory=find_memory(tree),
+        memory_errors=find_memory_errors(tree),
         zones=find_zones(tree),
         coolers=find_coolers(tree),
         throttle_events=find_throttle_events(tree),

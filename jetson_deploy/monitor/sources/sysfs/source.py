@@ -12,6 +12,7 @@ from jetson_deploy.monitor.sources.source import SourceError
 from jetson_deploy.monitor.sources.sysfs.cpu import Usage, pinned, read_cpus
 from jetson_deploy.monitor.sources.sysfs.discovery import Found, discover, read_boot_id
 from jetson_deploy.monitor.sources.sysfs.disks import read_disks
+from jetson_deploy.monitor.sources.sysfs.edac import read_memory_errors
 from jetson_deploy.monitor.sources.sysfs.fans import read_fans
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.gpu import Loads, read_emc, read_engines, read_gpus
@@ -86,6 +87,7 @@ class SysfsSource:
             swaps=swaps,
             zrams=read_zrams(found.memory, files),
             paging=read_paging(found.memory, files),
+            memory_errors=read_memory_errors(found.memory_errors, files),
             pressures=read_pressures(found.memory, files),
             emc=read_emc(found.emc, files),
             zones=read_zones(found.zones, files),
