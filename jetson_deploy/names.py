@@ -179,7 +179,7 @@ def check_registry_address(text: str) -> str:
 
     Only `http[s]://host[:port]`. Credentials are refused: argv and the environment are readable by others.
     """
-    problem = _registry_problem(text)
+    problem = address_problem(text) or _path_problem(text)
     if problem:
         # The text is not repeated when it may hold a password.
         what = "the registry's address" if "@" in text else shown(text)
@@ -191,7 +191,8 @@ def check_registry_address(text: str) -> str:
     return text.rstrip("/")
 
 
-def _registry_problem(text: str) -> str | None:
+def address_problem(text: str) -> str | None:
+    """Why it is no http[s]:// address of a host, without credentials; None: it is one."""
     if not text.isascii() or not text.isprintable() or " " in text:
         return "has characters that no address has"
     try:
@@ -205,6 +206,11 @@ def _registry_problem(text: str) -> str | None:
         return "holds credentials"
     if not parts.hostname or port == 0:
         return "names no host" if not parts.hostname else "names port 0"
+    return None
+
+
+def _path_problem(text: str) -> str | None:
+    parts = urlsplit(text)
     if parts.path.strip("/") or parts.query or parts.fragment:
         return "has a path; only the host and the port belong there"
     return None

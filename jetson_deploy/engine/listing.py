@@ -5,6 +5,7 @@ from __future__ import annotations
 import docker
 import msgspec
 
+from jetson_deploy.engine.state import own_name
 from jetson_deploy.engine.trouble import told_as_ours
 
 
@@ -23,7 +24,7 @@ def list_containers(client: docker.APIClient) -> tuple[ListedContainer, ...]:
     return tuple(
         ListedContainer(
             id=str(raw["Id"]),
-            name=next((str(name).lstrip("/") for name in raw.get("Names") or () if str(name).count("/") == 1), ""),
+            name=own_name(raw.get("Names")),
             labels=dict(raw.get("Labels") or {}),
             image_id=str(raw.get("ImageID") or ""),
         )

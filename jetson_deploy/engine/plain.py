@@ -14,7 +14,7 @@ import msgspec
 
 from jetson_deploy.engine.answers import plain_connection, said
 from jetson_deploy.engine.followed_log import FollowedLog
-from jetson_deploy.engine.state import ContainerState, as_state
+from jetson_deploy.engine.state import ContainerState, as_state, own_name
 from jetson_deploy.errors import PreflightError
 
 ANSWER_SECONDS = 10.0
@@ -52,10 +52,11 @@ class PlainEngine:
             )
 
     def labelled(self, label: str, value: str) -> list[Listed]:
-        """All containers, running or not, that carry the label with that value."""
+        """All containers, running or not, that carry the label with that value; not one that is being removed."""
         filters = quote(msgspec.json.encode({"label": [f"{label}={value}"]}).decode())
         found = self._json("GET", f"/containers/json?all=1&filters={filters}") or []
-        return [Listed(id=c["Id"], name=c["Names"][0].lstrip("/"), labels=c.get("Labels") or {}) for c in found]
+        listed = [Listed(id=c["Id"], name=own_name(c.get("Names")), labels=c.get("Labels") or {}) for c in found]
+        return [one for one in listed if one.name]
 
     def inspect(self, name: str) -> ContainerState | None:
         """None when there is no such container."""
@@ -144,15 +145,20 @@ class PlainEngine:
 
 
 def _usage(answer: dict[str, Any]) -> Usage:
-    cpu = ((answer.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage")
-    memory = answer.get("memory_stats") or {}
-    counts = memory.get("stats") or {}
-    used = memory.get("usage")
-    cache = counts.get("total_inactive_file", counts.get("inactive_file")) or 0  # cgroup v1, v2
+    cpu, used = _count(answer, "cpu_stats", "cpu_usage", "total_usage"), _count(answer, "memory_stats", "usage")
+    caches = (_count(answer, "memory_stats", "stats", name) for name in ("total_inactive_file", "inactive_file"))
+    cache = next((one for one in caches if one is not None), 0)  # cgroup v1, v2
     return Usage(
-        cpu_seconds=cpu / 1e9 if isinstance(cpu, int) and cpu > 0 else None,
-        memory_bytes=max(0, used - cache) if isinstance(used, int) and used > 0 and isinstance(cache, int) else None,
+        cpu_seconds=cpu / 1e9 if cpu else None,
+        memory_bytes=max(0, used - cache) if used else None,
     )
+
+
+def _count(answer: Any, *keys: str) -> int | None:
+    """None: it is not there, or no count."""
+    for key in keys:
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer if isinstance(answer, int) and answer >= 0 else None
 
 
 def _unframed(body: bytes) -> bytes:

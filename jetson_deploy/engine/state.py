@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +33,11 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None
     """Of its first process in the host's numbering; None while it does not run."""
     restart_policy: str
+
+
+def own_name(names: Iterable[Any] | None) -> str:
+    """Of the `Names` in the engine's list: without those that links of others gave. Empty: it is being removed."""
+    return next((str(name).lstrip("/") for name in names or () if str(name).count("/") == 1), "")
 
 
 def as_state(answer: Mapping[str, Any]) -> ContainerState:

@@ -6,6 +6,8 @@ a lie.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jetson_deploy.monitor.sample import Model, Sample
 
 
@@ -20,6 +22,13 @@ def decode_rate(before: Sample, now: Sample, model: str) -> float | None:
     return tokens / seconds if tokens and seconds else None
 
 
+def decode_rate_of_all(before: Sample, now: Sample) -> float | None:
+    """As `decode_rate`, of all models together."""
+    rates = [decode_rate(before, now, model.name) for model in now.llm.models]
+    known = [rate for rate in rates if rate is not None]
+    return sum(known) if known else None
+
+
 def joules_per_token(before: Sample, now: Sample) -> float | None:
     """Energy of the whole board by tokens made, of all models: idle time and prompts are in it. None also when no token
     was made in between."""
@@ -28,43 +37,34 @@ def joules_per_token(before: Sample, now: Sample) -> float | None:
     return joules / tokens if joules is not None and tokens else None
 
 
+def rate(before: Sample, now: Sample, counter: Callable[[Sample], float | None]) -> float | None:
+    """Per second, of a counter that begins anew with a boot."""
+    seconds = now.monotonic - before.monotonic
+    rise = _rise(counter(before), counter(now))
+    return rise / seconds if rise is not None and seconds > 0 and _one_boot(before, now) else None
+
+
 def swap_rate(before: Sample, now: Sample) -> float | None:
     """Pages per second, in and out together."""
-    if not _one_boot(before, now):
-        return None
-    came = _rise(before.board.paging.swapped_in_pages, now.board.paging.swapped_in_pages)
-    went = _rise(before.board.paging.swapped_out_pages, now.board.paging.swapped_out_pages)
-    return None if came is None or went is None else _per_second(before, now, came + went)
+    came = rate(before, now, lambda s: s.board.paging.swapped_in_pages)
+    went = rate(before, now, lambda s: s.board.paging.swapped_out_pages)
+    return None if came is None or went is None else came + went
 
 
 def over_current_rate(before: Sample, now: Sample, line: str) -> float | None:
     """Events per second of `oc1`, `oc2` or `oc3`."""
-    if not _one_boot(before, now):
-        return None
-    events = _rise(_over_currents(before, line), _over_currents(now, line))
-    return None if events is None else _per_second(before, now, events)
+    return rate(before, now, lambda s: next((one.count for one in s.board.over_currents if one.line == line), None))
 
 
 def traffic_rate(before: Sample, now: Sample, name: str) -> tuple[float, float] | None:
     """Bytes per second in and out, of a network interface or a disk."""
-    old = next((one for one in before.board.traffic if one.name == name), None)
-    new = next((one for one in now.board.traffic if one.name == name), None)
-    if old is None or new is None or not _one_boot(before, now):
-        return None
-    came, went = _rise(old.in_bytes, new.in_bytes), _rise(old.out_bytes, new.out_bytes)
-    if came is None or went is None:
-        return None
-    into, out = _per_second(before, now, came), _per_second(before, now, went)
+    into = rate(before, now, lambda s: next((one.in_bytes for one in s.board.traffic if one.name == name), None))
+    out = rate(before, now, lambda s: next((one.out_bytes for one in s.board.traffic if one.name == name), None))
     return None if into is None or out is None else (into, out)
 
 
 def _rise(before: float | None, now: float | None) -> float | None:
     return None if before is None or now is None or now < before else now - before
-
-
-def _per_second(before: Sample, now: Sample, count: float) -> float | None:
-    seconds = now.monotonic - before.monotonic
-    return count / seconds if seconds > 0 else None
 
 
 def _one_boot(before: Sample, now: Sample) -> bool:
@@ -96,7 +96,3 @@ def _decoded(before: Sample, now: Sample) -> float | None:
     rises = [_rise(old.get(name, 0), count) for name, count in new.items()]
     known = [rise for rise in rises if rise is not None]
     return sum(known) if len(known) == len(rises) else None
-
-
-def _over_currents(sample: Sample, line: str) -> int | None:
-    return next((one.count for one in sample.board.over_currents if one.line == line), None)

@@ -68,7 +68,7 @@ def install(
 
 def uninstall(report: Reporter) -> bool:
     """False: there was none. What was recorded stays. Raises PreflightError."""
-    check_systemd(_WITHOUT)
+    check_systemd("nothing was installed then: end the one that your own init runs")
     if not (SYSTEM_UNITS / UNIT).exists():
         return False
     systemctl("disable", "--now", UNIT)

@@ -78,7 +78,7 @@ def llm_readers() -> dict[str, Reader]:
         "size": lambda s: _models(loaded(s), "size_bytes"),
         "vram": lambda s: _models(loaded(s), "gpu_bytes"),
         "gpu_share": lambda s: _models(loaded(s), "gpu_share"),
-        "gpu_wanted": lambda s: [((m.name,), not _cpu_accepted(s)) for m in loaded(s)],
+        "gpu_wanted": lambda s: [((m.name,), not cpu_accepted(s)) for m in loaded(s)],
         "context": lambda s: _models(loaded(s), "context_tokens"),
         "context_used": lambda s: _models(loaded(s), "context_used_tokens"),
         "tokens": lambda s: _phases(s, "prompt_tokens", "decode_tokens"),
@@ -101,8 +101,23 @@ def mean_load(sample: Sample) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def busiest_gpu(sample: Sample) -> float | None:
+    """Load of it: Thor's devfreq lists codecs beside the GPU."""
+    return max((gpu.load for gpu in sample.board.gpus if gpu.load is not None), default=None)
+
+
+def cpu_accepted(sample: Sample) -> bool:
+    return sample.llm.deployment is not None and sample.llm.deployment.accept_cpu
+
+
 def loaded(sample: Sample) -> Sequence[Model]:
     return [model for model in sample.llm.models if model.loaded]
+
+
+def model_bytes(sample: Sample) -> int | None:
+    """What the loaded models take of the memory, as the server reckons."""
+    sizes = [model.size_bytes for model in loaded(sample) if model.size_bytes is not None]
+    return sum(sizes) if sizes else None
 
 
 _INFO = ("board", "model", "soc", "l4t", "jetpack", "kernel")
@@ -151,7 +166,3 @@ def _phases(sample: Sample, prompt: str, decode: str) -> Found:
         for model in sample.llm.models
         for phase, field in (("prompt", prompt), ("decode", decode))
     ]
-
-
-def _cpu_accepted(sample: Sample) -> bool:
-    return sample.llm.deployment is not None and sample.llm.deployment.accept_cpu

@@ -27,7 +27,7 @@ from jetson_deploy.monitor.sources.nvml import open_nvml
 from jetson_deploy.monitor.sources.source import Source, SourceError
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 from jetson_deploy.monitor.sources.tegrastats import open_tegrastats
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.plan.serving import LABEL, newest_committed
 from jetson_deploy.settings import OLLAMA_PORT, Settings
 
 _LIVE = Path("/")
@@ -68,8 +68,9 @@ def open_monitor(
     rules = load_alerts(settings.catalog_dirs)
     judge = Judge(rules, thresholds=wishes.thresholds, silences=silences, at_once=wishes.at_once)
     here = is_live(root, settings)
-    sources, absent = _sources(root, settings, wishes, here=here)
+    # First what may refuse a wish: sources that are open already would be left behind.
     model = _model_side(settings, wishes) if wishes.model and (here or wishes.endpoint) else None
+    sources, absent = _sources(root, settings, wishes, here=here)
     sampler = Sampler(
         sources,
         model,
@@ -126,16 +127,19 @@ def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
         found = engine.labelled(LABEL + "name", wishes.deployment) if engine else []
     except JetsonDeployError:
         found = []
-    stores = [one.labels[LABEL + "store"] for one in found if one.labels.get(LABEL + "store")]
-    return {**places, **({"store": Path(stores[0])} if stores else {})}
+    serves = newest_committed(found)
+    labels = (one.labels.get(LABEL + "store") for one in (serves, *found) if one is not None)
+    store = next(filter(None, labels), None)
+    return {**places, **({"store": Path(store)} if store else {})}
 
 
 def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
     tap = None
     if wishes.tap is not None:
         tap = Tap(wishes.tap, wishes.endpoint or f"http://127.0.0.1:{settings.port or OLLAMA_PORT}")
-        tap.start()
     watch = LlmWatch(_engine(settings), wishes.deployment, wishes.endpoint, tap=tap)
+    if tap is not None:
+        tap.start()
     watch.start()
     return watch
 

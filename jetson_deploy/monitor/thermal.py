@@ -29,6 +29,17 @@ def headroom(zone: Zone) -> float | None:
     return None if trip is None or zone.celsius is None else trip - zone.celsius
 
 
+def nearest(board: Board) -> Zone | None:
+    """The zone with the fewest degrees left, which need not be the warmest; None: no trip is known."""
+    known = [(left, zone) for zone in board.zones if (left := headroom(zone)) is not None]
+    return min(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def warmest(board: Board) -> Zone | None:
+    known = [(zone.celsius, zone) for zone in board.zones if zone.celsius is not None]
+    return max(known, key=lambda pair: pair[0])[1] if known else None
+
+
 def throttling(board: Board) -> bool | None:
     """Heat takes clocks away now; None: there is no cooling device to ask."""
     states = [cooler.state > 0 for cooler in board.coolers if cooler.throttles]

@@ -6,6 +6,9 @@ the identity (DESIGN decision 9).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
 import msgspec
 
 from jetson_deploy.facts import ContainerFacts, EngineFacts
@@ -14,6 +17,19 @@ from jetson_deploy.plan.request import Wanted
 LABEL = "io.jetson-deploy."
 CANDIDATE = "-candidate"
 CPU_ACCEPTED = "a CPU-only server was accepted for this deployment (--accept-cpu)"
+
+
+class Labelled(Protocol):
+    """A container as any of our views of the engine lists it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> dict[str, str]: ...
+
+
+Container = TypeVar("Container", bound=Labelled)
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +98,14 @@ def ours(engine: EngineFacts | None, deployment: str) -> list[ContainerFacts]:
 
 def find_serving(engine: EngineFacts | None, deployment: str) -> Serving | None:
     """The newest committed container of the deployment, or None."""
-    for container in ours(engine, deployment):
-        if not container.name.endswith(CANDIDATE):
-            return read_serving(container)
-    return None
+    container = newest_committed(ours(engine, deployment))
+    return read_serving(container) if container else None
+
+
+def newest_committed(mine: Iterable[Container]) -> Container | None:
+    """Among all containers of one deployment: the one that serves, or is to."""
+    committed = (one for one in mine if not one.name.endswith(CANDIDATE))
+    return max(committed, key=lambda one: number_label(one.labels, "revision"), default=None)
 
 
 def find_previous(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> ContainerFacts | None:

@@ -131,7 +131,9 @@ def test_a_page_is_written_whole_and_told(run: Run, tmp_path: Path) -> None:
     assert TJ in document["series"] and [file.name for file in tmp_path.iterdir()] == ["chart.html"]
 
 
-def test_where_the_page_cannot_be_written_is_told(run: Run, tmp_path: Path) -> None:
-    out = tmp_path / "no" / "chart.html"
+@pytest.mark.parametrize("place", ["no/chart.html", "file/chart.html"])
+def test_where_the_page_cannot_be_written_is_told(run: Run, tmp_path: Path, place: str) -> None:
+    out = tmp_path / place
+    (tmp_path / "file").touch()
     said = run("plot", "--from", "2027-01-15T07:59:00Z", "--to", "2027-01-15T08:10:00Z", "--out", str(out))
-    assert said.code == 6 and "cannot be written" in said.err
+    assert said.code == 3 and "cannot be written" in said.err

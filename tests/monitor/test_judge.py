@@ -179,13 +179,19 @@ def test_each_subject_stands_for_itself() -> None:
     assert [(c.alert.subject, c.alert.cause) for c in changes] == [("a", "50%")]
 
 
+def test_an_alert_that_happens_or_does_not_has_no_limit_to_change() -> None:
+    stuck = rule("fan-stuck", signal="fan_stuck", below=None, above=0.0, clear=None, cause="It stands.")
+    with pytest.raises(UsageError, match="it has no limit"):
+        Judge({"fan-stuck": stuck}, thresholds=["fan-stuck=1"])
+
+
 def test_a_single_look_waits_for_nothing() -> None:
     assert told(Judge({"low": rule()}, at_once=True), {0: 0.08}) == [(0, "low", "firing")]
 
 
 @pytest.mark.parametrize(
     ("threshold", "limit", "clear"),
-    [("low=20%", 0.2, 0.3), ("low=0.05", 0.05, 0.15), (" low = 1G", float(1 << 30), float(1 << 30) + 0.1)],
+    [("low=20%", 0.2, 0.3), ("low=0.05", 0.05, 0.15), (" low = 1", 1.0, 1.1)],
 )
 def test_a_threshold_moves_the_limit_and_the_way_back_with_it(threshold: str, limit: float, clear: float) -> None:
     changed = Judge({"low": rule()}, thresholds=[threshold]).rules["low"]
@@ -203,6 +209,9 @@ def test_a_threshold_moves_the_limit_and_the_way_back_with_it(threshold: str, li
         ("low=nan", "holds no number"),
         ("low=1e999", "holds no number"),
         ("low=\x1b[31m", "holds no number"),
+        ("low=15", "not between 0% and 100%"),
+        ("low=-5%", "not between 0% and 100%"),
+        ("low=5G", "is not in G"),
     ],
 )
 def test_a_threshold_that_cannot_be_used_is_refused(threshold: str, words: str) -> None:

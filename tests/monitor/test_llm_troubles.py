@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +16,26 @@ from watched_llm import deployed_ollama, server_of, soon, watching
 
 from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.errors import UsageError
+from jetson_deploy.monitor.llm.ledger import Ledger
+from jetson_deploy.monitor.llm.log_follower import LogFollower
+from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.sample import Llm, Server, Trouble
+
+TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
+
+
+@contextlib.contextmanager
+def _followed(docker: SmallDocker, reader: LogReader) -> Iterator[LogFollower]:
+    follower = LogFollower(PlainEngine(docker.host, 2.0), reader)
+    follower.start()
+    follower.follow("jd-default-3")
+    while not follower.follows:
+        time.sleep(0.005)
+    try:
+        yield follower
+    finally:
+        follower.close()
 
 
 @pytest.fixture
@@ -80,6 +100,23 @@ def test_a_log_that_cannot_be_read_is_one_trouble(docker: SmallDocker, ollama: S
         llm = soon(watch, lambda _, troubles: [one.source for one in troubles] == ["log"])
         assert "does not support reading" in watch.read()[1][0].why
         assert server_of(llm).tokens_from is None
+
+
+def test_a_fault_over_a_line_is_told_and_the_log_followed_on(docker: SmallDocker, ollama: SmallOllama) -> None:
+    first, second = threading.Event(), threading.Event()
+
+    def model() -> str:
+        if first.is_set():
+            second.set()
+            return "r1"
+        first.set()
+        raise KeyError("r1")
+
+    with _followed(docker, LogReader(Ledger(), model)) as follower:
+        docker.write(*TIMING.read_text().splitlines())
+        assert first.wait(10)
+        assert second.wait(10)
+        assert follower.problem is None
 
 
 def test_an_engine_that_answers_nonsense_is_one_trouble(docker: SmallDocker, ollama: SmallOllama) -> None:

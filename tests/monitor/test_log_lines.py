@@ -54,6 +54,14 @@ def test_two_requests_of_llama_server_add_up() -> None:
     )  # the record ends before a release
 
 
+@pytest.mark.parametrize(
+    ("log", "believed"),
+    [("ollama-0.31.2.log", True), ("timing-b-n_decoded.log", False), ("timing-c-n_gen-b11434.log", True)],
+)
+def test_who_is_busy_is_believed_where_beginnings_and_ends_are_told(log: str, believed: bool) -> None:
+    assert read(log)[0].tells_requests is believed
+
+
 def test_bare_lines_belong_to_the_header_before_them() -> None:
     _, ledger = read("timing-a-header-and-bare-lines.log")
     counts = ledger.models()["r1"]
@@ -83,7 +91,7 @@ def test_a_request_that_was_given_up_counts_what_was_seen_of_it() -> None:
 def test_a_server_that_is_started_anew_works_on_nothing() -> None:
     reader, ledger = read("timing-b-n_decoded.log")
     reader.feed('level=INFO source=routes.go:2004 msg="Listening on 127.0.0.1:11434 (version 0.31.2)"')
-    assert (reader.busy, reader.runner_port, reader.version) == (0, None, "0.31.2")
+    assert (reader.busy, reader.runner_port) == (0, None)
     assert ledger.models()["r1"].decode_tokens == 329
 
 

@@ -74,6 +74,16 @@ def test_a_check_says_which_alert_fires(monitor: Callable[..., Ran]) -> None:
     assert "ram-low" in err
 
 
+def test_a_check_that_sees_no_board_or_not_the_server_that_was_named_is_no_health(
+    monitor: Callable[..., Ran], tmp_path: Path
+) -> None:
+    code, _, err = monitor("--once", "--check", "-q", "--root", str(tmp_path), "--period", "0.2")
+    assert code == 3 and "cannot be read" in err and "hint: " in err
+    nobody = "http://127.0.0.1:1"
+    code, _, err = monitor("--once", "--check", "-q", "--root", str(NANO), "--period", "0.2", "--endpoint", nobody)
+    assert code == 1 and f"no server answers at {nobody}" in err
+
+
 REFUSED = {
     "json-of-a-stream": (["--json"], "--json needs --once"),
     "check-of-a-stream": (["--check"], "--check needs --once"),

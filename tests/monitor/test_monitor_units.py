@@ -108,6 +108,9 @@ def test_the_verb_writes_the_unit_with_its_options_and_with_files_by_their_whole
     [
         ["--listen", "nowhere"],
         ["--tap", "x"],
+        ["--tap", "0.0.0.0:11500"],
+        ["--tap", ":11500", "--no-model"],
+        ["--endpoint", "ftp://here"],
         ["--alert", "pigeon:7"],
         ["--threshold", "ram-lo=1"],
         ["--root", "tests"],

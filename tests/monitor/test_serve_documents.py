@@ -9,8 +9,9 @@ from served_monitor import BEGAN, MIB, NEAR, full_sample, monitor_of
 from jetson_deploy.monitor.monitor import RECENT
 from jetson_deploy.monitor.sample import Board, Llm, Model, Sample, Server, Trouble, Zone
 from jetson_deploy.monitor.serve.age import age_of
-from jetson_deploy.monitor.serve.charts import columns, hottest, nearest
+from jetson_deploy.monitor.serve.charts import columns
 from jetson_deploy.monitor.serve.documents import SampleDocument, recent_document, sample_document
+from jetson_deploy.monitor.thermal import nearest, warmest
 
 
 def read(monitor_document: bytes) -> SampleDocument:
@@ -39,7 +40,7 @@ def test_where_nothing_is_known_nothing_is_invented() -> None:
     bare = Sample(at=1.0, monotonic=1000.0, board=Board(zones=(Zone(name="z"),)))
     told = read(sample_document(monitor_of(bare), 1000.0)).derived
     assert {getattr(told, name) for name in told.__struct_fields__ if name != "lately_decoding"} == {None}
-    assert (hottest(bare), nearest(bare)) == (None, None)
+    assert (warmest(bare.board), nearest(bare.board)) == (None, None)
     drawn = columns([bare])
     assert {value for values in drawn.columns.values() for value in values} == {None}
 

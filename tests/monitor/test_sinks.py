@@ -207,6 +207,27 @@ def test_the_end_does_not_wait_for_the_next_try(said: list[str]) -> None:
     assert said == ["alerts cannot be sent to failing: no route"]
 
 
+def test_a_fault_in_a_sink_costs_one_message_and_not_those_behind_it(said: list[str]) -> None:
+    class Faulty:
+        name = "faulty"
+
+        def __init__(self) -> None:
+            self.got: list[str] = []
+
+        def deliver(self, message: Message) -> None:
+            if message.alert.id == "a0":
+                raise ZeroDivisionError("oh")
+            self.got.append(message.alert.id)
+
+    faulty = Faulty()
+    delivery = Delivery(faulty, said.append)
+    delivery.put(message(0))
+    delivery.put(message(1))
+    delivery.close()
+    assert (faulty.got, delivery.lost) == (["a1"], 1)
+    assert "ZeroDivisionError" in said[0] and "again; 1 were lost" in said[1]
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -17,6 +17,9 @@ from screen_samples import bare, busy
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.cli.main import main
+from jetson_deploy.cli.monitor.why_slow import watched
+from jetson_deploy.monitor.alerts.judge import Judge
+from jetson_deploy.monitor.monitor import RECENT, Monitor
 from jetson_deploy.monitor.sample import Identity, PowerMode, Sample
 from jetson_deploy.monitor.why_slow.facts import gathered, known_size
 from jetson_deploy.monitor.why_slow.finding import Finding
@@ -111,6 +114,28 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in before:
         signal.signal(number, handler)
+
+
+class Seconds:
+    """A sample for each second, without waiting."""
+
+    def __init__(self) -> None:
+        self._second = 0
+
+    def poll(self) -> None:
+        pass
+
+    def sample(self) -> Sample:
+        self._second += 1
+        return Sample(at=self._second, monotonic=self._second)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_long_watch_forgets_nothing_of_its_beginning() -> None:
+    found = watched(Monitor(Seconds(), Judge({}), period=0.0), 2 * RECENT, None)
+    assert [one.monotonic for one in found] == list(range(1, 2 * RECENT + 2))
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -23,8 +23,12 @@ VERBS = {
 
 @click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
 @monitored
-@click.option("--once", is_flag=True, help="One sample, then end. With --check: exit 1 when an alert fires.")
-@click.option("--check", is_flag=True, help="With --once: exit 1 when a warning or a critical alert fires.")
+@click.option("--once", is_flag=True, help="One sample, then end.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="With --once: exit 1 when a warning or a critical alert fires, 3 when the board cannot be read.",
+)
 @click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is told to end.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jetson_deploy.cli.monitor.durations import duration_text
+from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.render import size
 from jetson_deploy.cli.terse import aligned
-from jetson_deploy.monitor.alerts.firing import Firing
+from jetson_deploy.monitor.alerts.firing import SEVERITIES, Firing
 from jetson_deploy.monitor.alerts.judge import Look
 from jetson_deploy.monitor.alerts.overview import Overview, RuleNow
 
 _WORDS = {"celsius": " °C", "volts": " V", "per second": "/s"}
-_SEVERITIES = ("critical", "warning", "info")
 _SUBJECTS = 3
 
 
@@ -21,9 +20,9 @@ def alert_table(overview: Overview, *, verbose: bool = False) -> str:
     lines = [f"simulated: {overview.simulated}"] if overview.simulated else []
     lines += [line for alert in overview.holding for line in _holding(overview, alert)]
     lines += [""] if overview.holding else ["nothing holds now", ""]
-    rules = sorted(overview.rules, key=lambda rule: (_SEVERITIES.index(rule.severity), rule.id))
+    rules = sorted(overview.rules, key=lambda rule: (SEVERITIES.index(rule.severity), rule.id))
     rows = [("ALERT", "SEVERITY", "LIMIT", "HELD FOR", "NOW")]
-    rows += [(rule.id, rule.severity, _limit(rule), duration_text(rule.hold_seconds), _now(rule)) for rule in rules]
+    rows += [(rule.id, rule.severity, _limit(rule), figures.duration(rule.hold_seconds), _now(rule)) for rule in rules]
     lines += aligned(rows)
     if verbose:
         lines += ["", *aligned([(rule.id, rule.help) for rule in rules])]
@@ -33,7 +32,7 @@ def alert_table(overview: Overview, *, verbose: bool = False) -> str:
 def _holding(overview: Overview, alert: Firing) -> Iterator[str]:
     subject = f" ({alert.subject})" if alert.subject else ""
     rule = next(rule for rule in overview.rules if rule.id == alert.id)
-    when = f"; told after {duration_text(rule.hold_seconds)}" if rule.hold_seconds else ""
+    when = f"; told after {figures.duration(rule.hold_seconds)}" if rule.hold_seconds else ""
     silenced = "; silenced" if alert.silenced else ""
     yield f"{alert.severity}: {alert.title}{subject} [{alert.id}{when}{silenced}]"
     yield f"  {alert.cause}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.monitor.durations import duration_text, read_duration
 from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.options import Everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs, say
 
@@ -42,7 +42,7 @@ def command(**options: Any) -> None:
     if sink is not None:
         _test(shared, sink)
     elif silence is not None:
-        _silence(shared, silence, read_duration(how_long or "1h", "--for"))
+        _silence(shared, silence, _read_duration(how_long or "1h"))
     elif unsilence is not None:
         _unsilence(shared, unsilence)
     else:
@@ -59,6 +59,18 @@ def _check_one(silence: str | None, how_long: str | None, unsilence: str | None,
         raise UsageError("--for belongs to --silence", hint="--silence ALERT --for 2h", code="usage")
 
 
+def _read_duration(text: str) -> float:
+    """Seconds, more than 0."""
+    from jetson_deploy.errors import UsageError
+    from jetson_deploy.monitor.spans import span_seconds
+    from jetson_deploy.names import shown
+
+    seconds = span_seconds(text)
+    if seconds is None:
+        raise UsageError(f"--for {shown(text)} is not a duration", hint="write 30m, 2h or 1d", code="bad-duration")
+    return seconds
+
+
 def _test(shared: Everyday, spec: str) -> None:
     from jetson_deploy.monitor.alerts.sinks import parse_sink, send_trial
 
@@ -69,7 +81,7 @@ def _test(shared: Everyday, spec: str) -> None:
 
 def _silence(shared: Everyday, id_: str, seconds: float) -> None:
     made = _silences(shared, id_).silence(id_, seconds, time.time())
-    text = f"{_named(id_)} for {duration_text(made.end - made.begin)}: shown, and not sent"
+    text = f"{_named(id_)} for {figures.duration(made.end - made.begin)}: shown, and not sent"
     _done(shared, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
 
 

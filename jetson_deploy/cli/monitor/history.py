@@ -40,7 +40,7 @@ _RECORDER_WORDS = {
     type=click.Choice(["raw", "1m", "auto"]),
     default="auto",
     show_default=True,
-    help="Every sample, minutes, or what keeps the answer short.",
+    help="Of rows: every sample, minutes, or what keeps the answer short.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Rows, with a line of names above.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Rows, one JSON document each.")
@@ -48,7 +48,8 @@ def command(**options: Any) -> None:
     """What was recorded: which series, since when, how many; with --series their lowest, mean and highest value.
 
     --csv and --jsonl give the rows, also while it is being recorded. --events gives the alerts that began or ended,
-    counters that rose, and the recorder's own starts, one JSON line each.
+    counters that rose, and the recorder's own starts, one JSON line each. The list of series is always the whole
+    history's: --from and --to cut rows, values and events.
     """
     from jetson_deploy.monitor.history.default import default_path
     from jetson_deploy.monitor.history.opening import open_history

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from jetson_deploy.cli.monitor.options import monitored
+from jetson_deploy.cli.monitor.options import monitored, served
 from jetson_deploy.cli.options import Everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
+
+if TYPE_CHECKING:
+    from jetson_deploy.monitor.install import ServiceWishes
 
 
 class InstallDocument(
@@ -27,13 +30,7 @@ class InstallDocument(
 
 @click.command("install")
 @monitored
-@click.option(
-    "--listen",
-    default="127.0.0.1:9735",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where to serve. Any other host than this machine lets that whole network read it.",
-)
+@served
 @click.option(
     "--alert",
     "alerts",
@@ -85,17 +82,27 @@ def _carried_out(shared: Everyday, report: Reporter, options: dict[str, Any]) ->
     return InstallDocument(message=text, files=tuple(map(str, written)))
 
 
-def _wishes(shared: Everyday, options: dict[str, Any]) -> Any:
+def _wishes(shared: Everyday, options: dict[str, Any]) -> ServiceWishes:
     """Raises UsageError now for what the service could not start with."""
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.judge import Judge
     from jetson_deploy.monitor.alerts.sinks import parse_sink
     from jetson_deploy.monitor.install import ServiceWishes
-    from jetson_deploy.monitor.serve.listen import parse_listen
+    from jetson_deploy.monitor.llm.ollama_server import check_endpoint
+    from jetson_deploy.monitor.llm.tap import check_loopback
+    from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
 
     parse_listen(options["listen"])
+    if options["endpoint"]:
+        check_endpoint(options["endpoint"])
     if options["tap"]:
-        parse_listen(options["tap"])
+        if options["no_model"]:
+            raise UsageError(
+                "--tap has no server to pass requests to: --no-model is given",
+                hint="one of them is too much",
+                code="usage",
+            )
+        check_loopback(parse_listen(options["tap"], "--tap", EXAMPLE_TAP)[0])
     Judge(load_alerts(shared.settings.catalog_dirs), thresholds=options["thresholds"])
     for spec in options["alerts"]:
         parse_sink(spec, lambda _line: None)

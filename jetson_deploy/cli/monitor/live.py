@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jetson_deploy.cli.monitor.options import opened
 from jetson_deploy.cli.options import Everyday, read_everyday
-from jetson_deploy.cli.render import event_line
+from jetson_deploy.cli.render import event_line, say
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.monitor import Latest
@@ -43,6 +43,8 @@ def show(options: dict[str, Any]) -> int:
         else:
             from jetson_deploy.cli.monitor.plain import PlainLines
 
+            if _too_narrow() and not shared.quiet:
+                say(f"plain lines: the view needs a terminal of {_NARROW} columns")
             _stream(shared, options, [PlainLines()])
     return 0
 
@@ -72,7 +74,11 @@ def _refuse(shared: Everyday, *, once: bool, check: bool, jsonl: bool) -> None:
 def _on_a_terminal() -> bool:
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
         return False
-    return shutil.get_terminal_size().columns >= _NARROW
+    return not _too_narrow()
+
+
+def _too_narrow() -> bool:
+    return sys.stdout.isatty() and shutil.get_terminal_size().columns < _NARROW
 
 
 def _stream(shared: Everyday, options: dict[str, Any], listeners: Sequence[Listener]) -> None:

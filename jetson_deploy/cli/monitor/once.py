@@ -14,8 +14,10 @@ from jetson_deploy.cli.monitor.screen.layout import page
 from jetson_deploy.cli.monitor.screen.lines import as_ascii, plain
 from jetson_deploy.cli.options import Everyday
 from jetson_deploy.cli.render import answer, print_document, say
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.monitor.alerts.firing import Firing
 from jetson_deploy.monitor.monitor import Latest
+from jetson_deploy.monitor.sample import Board
 
 _APART = 0.3
 """Seconds between the two samples."""
@@ -24,7 +26,12 @@ _WIDTH = 100
 
 
 def once(shared: Everyday, options: dict[str, Any], *, check: bool) -> int:
-    """Prints the screen, or with --json the sample. With `check` 1 when a warning or a critical alert fires."""
+    """Prints the screen, or with --json the sample.
+
+    With `check` 1 when a warning or a critical alert fires, or the server that was named does not answer; raises
+    PreflightError where nothing of the board can be read: nobody may take that for health.
+    """
+    named = options["endpoint"]
     monitor = opened(shared, options, period=_APART, processes=not shared.as_json, at_once=True)
     try:
         monitor.run(threading.Event(), until=lambda _: len(monitor.recent) >= 2)
@@ -39,14 +46,23 @@ def once(shared: Everyday, options: dict[str, Any], *, check: bool) -> int:
         frame = Frame(recent=recent, firing=latest.firing, width=width, glyphs=glyphs_for(sys.stdout.encoding))
         text = "\n".join(plain(line) for line in page(frame, None))
         answer(as_ascii(text) if frame.glyphs.ascii_only else text)
-    return _checked(latest) if check else 0
+    return _checked(latest, named) if check else 0
 
 
-def _checked(latest: Latest) -> int:
+def _checked(latest: Latest, named: str | None) -> int:
+    board = latest.sample.board
+    if board == Board(disks=board.disks):
+        why = next((one.why for one in latest.sample.troubles if one.source == "sysfs"), "no source knows it")
+        hint = "jetson-deploy detect tells what is seen here; --root DIR names a captured root"
+        raise PreflightError(f"the board cannot be read: {why}", hint=hint, code="nothing-to-check")
     bad = [one for one in latest.firing if not one.silenced and one.severity != "info"]
     for one in bad:
         say(_said(one))
-    return 1 if bad else 0
+    server = latest.sample.llm.server
+    silent = named is not None and (server is None or not server.up) and not any(one.id == "server-down" for one in bad)
+    if silent:
+        say(f"critical: server-down: no server answers at {named}. Fix: start it, or correct --endpoint.")
+    return 1 if bad or silent else 0
 
 
 def _said(one: Firing) -> str:

@@ -37,9 +37,24 @@ _MONITORED = [
     ),
 ]
 
+served = click.option(
+    "--listen",
+    default="127.0.0.1:9735",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where to serve. Any other host than this machine lets that whole network read it.",
+)
+alerting = click.option(
+    "--alert",
+    "alerts",
+    multiple=True,
+    metavar="SINK",
+    help="Who is told when an alert begins or ends; repeatable. `monitor alerts --help` lists the sinks.",
+)
+
 
 def monitored(command: Command) -> Command:
-    """The everyday options, --period --endpoint --no-model --threshold; `opened` and `read_monitored` take them."""
+    """The everyday options, --period --endpoint --no-model --threshold; `opened` takes them."""
     for decorate in reversed(_MONITORED):
         command = decorate(command)
     return everyday(command)

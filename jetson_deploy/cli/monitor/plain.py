@@ -11,7 +11,7 @@ from jetson_deploy.cli.monitor.screen.heat import hottest
 from jetson_deploy.cli.monitor.screen.lines import clean
 from jetson_deploy.cli.streams import write
 from jetson_deploy.monitor.alerts.firing import Change
-from jetson_deploy.monitor.derived import decode_rate
+from jetson_deploy.monitor.derived import decode_rate_of_all
 from jetson_deploy.monitor.metric_readers import loaded, mean_load
 from jetson_deploy.monitor.monitor import Latest
 from jetson_deploy.monitor.sample import Sample, Trouble
@@ -81,7 +81,7 @@ def _heat(sample: Sample) -> str:
     if zone is None:
         return "temp -"
     left = headroom(zone)
-    text = f"{clean(zone.name.removesuffix('-thermal'))} {zone.celsius:.1f}C"
+    text = f"temp {clean(zone.name.removesuffix('-thermal'))} {zone.celsius:.1f}C"
     return text if left is None else f"{text} ({left:.1f} left)"
 
 
@@ -92,9 +92,7 @@ def _model(sample: Sample, before: Sample | None) -> Iterator[str]:
     if not server.up:
         yield "server DOWN"
         return
-    rates = [decode_rate(before, sample, one.name) for one in loaded(sample)] if before else []
-    known = [rate for rate in rates if rate is not None]
-    yield f"tok/s {sum(known):.1f}" if known else "tok/s -"
+    yield f"tok/s {figures.number(decode_rate_of_all(before, sample) if before else None)}"
     yield f"running {'-' if server.in_flight is None else server.in_flight}"
     yield f"waiting {'-' if server.queued is None else server.queued}"
     for one in loaded(sample):

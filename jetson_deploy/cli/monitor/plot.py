@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,11 @@ def _write(path: Path, data: bytes) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ResourceError(
+        with contextlib.suppress(OSError):  # read-only, or below a file: unlink fails in its own way
+            part.unlink()
+        from jetson_deploy.store.disk_trouble import is_full
+
+        kind = ResourceError if is_full(error) else PreflightError
+        raise kind(
             f"{path} cannot be written: {error.strerror}", hint="give another --out FILE", code="output-not-writable"
         ) from error

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
+from jetson_deploy.cli.monitor.options import alerting, monitored, opened
 from jetson_deploy.cli.options import Everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Finished, Note, Reporter
-
-if TYPE_CHECKING:
-    from jetson_deploy.monitor.history.recorder import Recorder
-    from jetson_deploy.monitor.monitor import Listener
 
 _PERIOD = 5.0
 """Seconds."""
@@ -34,13 +30,7 @@ _PERIOD = 5.0
     metavar="SIZE",
     help="Of all files of the history together; the oldest samples go first.",
 )
-@click.option(
-    "--alert",
-    "alerts",
-    multiple=True,
-    metavar="SINK",
-    help="Who is told when an alert begins or ends; repeatable. `monitor alerts --help` lists the sinks.",
-)
+@alerting
 def command(**options: Any) -> None:
     """Record samples, alerts and what was counted, until Ctrl-C or SIGTERM.
 
@@ -66,27 +56,11 @@ def _record(shared: Everyday, report: Reporter, options: dict[str, Any]) -> str:
         report(Note(level="warning", text=text))
 
     with stop_on_interruption() as stop, contextlib.ExitStack() as closing:
-        listeners: list[Listener] = []
-        if alerts := options.pop("alerts"):
-            from jetson_deploy.monitor.alerts.sinks import open_sinks
-
-            sinks = open_sinks(alerts, say)
-            closing.callback(sinks.close)
-            listeners.append(sinks)
-        recorder = _recorder(shared, options, say)
-        closing.callback(recorder.close)
-        monitor = opened(shared, options, listeners=[recorder, *listeners], period=_PERIOD)
+        sinks = alert_sinks(options["alerts"], say, closing)
+        history = recorder(shared.settings, options["db"], options["max_size"], say, closing)
+        monitor = opened(shared, options, listeners=[history, *sinks], period=_PERIOD)
         closing.callback(monitor.close)
-        where = f"recording into {recorder.path} every {monitor.period:g} s"
+        where = f"recording into {history.path} every {monitor.period:g} s"
         report(Note(level="info", text=f"{where}; Ctrl-C ends it, jetson-deploy monitor history shows it"))
         monitor.run(stop)
-    return f"recording ended: {recorder.path}"
-
-
-def _recorder(shared: Everyday, options: dict[str, Any], say: Callable[[str], None]) -> Recorder:
-    from jetson_deploy.monitor.history.default import LEAST_BYTES, Kept, default_path
-    from jetson_deploy.monitor.history.recorder import Recorder
-    from jetson_deploy.monitor.history.window import parse_size
-
-    kept = Kept(most_bytes=parse_size(options.pop("max_size"), LEAST_BYTES))
-    return Recorder(options.pop("db") or default_path(shared.settings), kept=kept, say=say)
+    return f"recording ended: {history.path}"

@@ -42,8 +42,10 @@ class Sampling:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._stop,), name="samples", daemon=True)
+        """Once more, it begins anew, as soon as a read that is under way has ended."""
+        self._stop.set()
+        before, self._stop = self._thread, threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._stop, before), name="samples", daemon=True)
         self._thread.start()
 
     def stop(self) -> bool:
@@ -53,8 +55,10 @@ class Sampling:
             self._thread.join(_PATIENCE)
         return self._thread is None or not self._thread.is_alive()
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: threading.Event, before: threading.Thread | None) -> None:
         try:
+            if before is not None:
+                before.join()
             self._monitor.run(stop)
         except BaseException as error:
             self._happenings.put(error)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
+from jetson_deploy.cli.monitor.options import alerting, monitored, opened, served
 from jetson_deploy.cli.options import Everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
@@ -21,18 +22,13 @@ if TYPE_CHECKING:
 
 _PERIOD, _RECORDING_PERIOD = 1.0, 5.0
 """Seconds; the second is gentle to SD cards."""
+_MOST_SIZE = "512M"
 _ENDED = "monitor ended: nothing is served any more"
 
 
 @click.command("serve")
 @monitored
-@click.option(
-    "--listen",
-    default="127.0.0.1:9735",
-    show_default=True,
-    metavar="HOST:PORT",
-    help="Where to serve. Any other host than this machine lets that whole network read it.",
-)
+@served
 @click.option("--record", "recording", is_flag=True, help="Record into the history too, in this process.")
 @click.option(
     "--db",
@@ -42,18 +38,10 @@ _ENDED = "monitor ended: nothing is served any more"
 )
 @click.option(
     "--max-size",
-    default="512M",
-    show_default=True,
     metavar="SIZE",
-    help="With --record: of all files of the history together; the oldest samples go first.",
+    help="With --record: default 512M; of all files of the history together; the oldest samples go first.",
 )
-@click.option(
-    "--alert",
-    "alerts",
-    multiple=True,
-    metavar="SINK",
-    help="Who is told when an alert begins or ends; repeatable. `monitor alerts --help` lists the sinks.",
-)
+@alerting
 @click.option(
     "--tap",
     metavar="HOST:PORT",
@@ -72,6 +60,8 @@ def command(**options: Any) -> None:
         )
     if options["db"] and not options["recording"]:
         raise UsageError("--db names a history, and nothing is recorded", hint="add --record", code="usage")
+    if options["max_size"] and not options["recording"]:
+        raise UsageError("--max-size bounds a history, and nothing is recorded", hint="add --record", code="usage")
     with chosen_reporter(shared) as report:
         _serve(shared, report, options)
     if shared.as_events:
@@ -106,7 +96,7 @@ def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
 
 def _tap(shared: Everyday, options: dict[str, Any]) -> tuple[str, int] | None:
     from jetson_deploy.monitor.opened import is_live
-    from jetson_deploy.monitor.serve.listen import parse_listen
+    from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
 
     if options["tap"] is None:
         return None
@@ -115,7 +105,7 @@ def _tap(shared: Everyday, options: dict[str, Any]) -> tuple[str, int] | None:
         raise UsageError(
             f"--tap has no server to pass requests to: {why}", hint="--endpoint URL names one", code="usage"
         )
-    return parse_listen(options["tap"])
+    return parse_listen(options["tap"], "--tap", EXAMPLE_TAP)
 
 
 def _listeners(
@@ -124,36 +114,20 @@ def _listeners(
     def say(text: str) -> None:
         report(Note(level="warning", text=text))
 
-    listeners: list[Listener] = []
-    if options["alerts"]:
-        from jetson_deploy.monitor.alerts.sinks import open_sinks
-
-        sinks = open_sinks(options["alerts"], say)
-        closing.callback(sinks.close)
-        listeners.append(sinks)
+    listeners = alert_sinks(options["alerts"], say, closing)
     if options["recording"]:
-        from jetson_deploy.monitor.history.default import LEAST_BYTES, Kept, default_path
-        from jetson_deploy.monitor.history.recorder import Recorder
-        from jetson_deploy.monitor.history.window import parse_size
-
-        kept = Kept(most_bytes=parse_size(options["max_size"], LEAST_BYTES))
-        recorder = Recorder(options["db"] or default_path(shared.settings), kept=kept, say=say)
-        closing.callback(recorder.close)
-        listeners.append(recorder)
+        listeners.append(recorder(shared.settings, options["db"], options["max_size"] or _MOST_SIZE, say, closing))
     return listeners
 
 
 def announcement(server: MonitorServer, tap: tuple[str, int] | None) -> list[Note]:
     """Where it serves, and a warning where others than this machine can come."""
-    from jetson_deploy.monitor.serve.listen import is_loopback, url
+    from jetson_deploy.monitor.serve.listen import url
 
     notes = []
     if not server.on_loopback:
         notes.append(Note(level="warning", text=f"everybody who reaches {server.url} can read it: there is no login"))
     notes.append(Note(level="info", text=f"page {server.url}, Prometheus {server.url}metrics; Ctrl-C ends it"))
     if tap is not None:
-        where = url(*tap)
-        if not is_loopback(tap[0]):
-            notes.append(Note(level="warning", text=f"everybody who reaches {where} can use the model: no login"))
-        notes.append(Note(level="info", text=f"ask {where} instead of the server, and your tokens are counted"))
+        notes.append(Note(level="info", text=f"ask {url(*tap)} instead of the server, and your tokens are counted"))
     return notes

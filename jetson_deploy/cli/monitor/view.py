@@ -97,7 +97,7 @@ class View:
         return True
 
     def _pace(self, period: float) -> None:
-        if period != self._monitor.period and self._sampling.stop():
+        if period != self._monitor.period:
             self._monitor.period = period
             self._sampling.start()
 

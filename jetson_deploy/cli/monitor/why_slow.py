@@ -17,7 +17,7 @@ from jetson_deploy.errors import UnhealthyError, UsageError
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.monitor.asking import Asking
-    from jetson_deploy.monitor.monitor import Monitor
+    from jetson_deploy.monitor.monitor import Latest, Monitor
     from jetson_deploy.monitor.sample import Sample
     from jetson_deploy.monitor.why_slow.finding import Finding, Report
 
@@ -42,8 +42,8 @@ def command(**options: Any) -> int:
     """
     seconds, ask = options.pop("seconds"), options.pop("ask")
     shared = read_everyday(options)
-    _refuse(shared, ask=ask, alone=options["no_model"])
     board_alone = options["no_model"]
+    _refuse(shared, ask=ask, alone=board_alone)
     monitor = opened(shared, options, period=_PERIOD, processes=True)
     asking = None
     try:
@@ -51,7 +51,7 @@ def command(**options: Any) -> int:
         if not board_alone:
             _need_server(first)
         asking = _asked(first, shared) if ask else None
-        samples = _watched(monitor, seconds, asking)
+        samples = watched(monitor, seconds, asking)
     finally:
         if asking:
             asking.close(0.0)
@@ -105,20 +105,22 @@ def _asked(sample: Sample, shared: Everyday) -> Asking:
     return asking
 
 
-def _watched(monitor: Monitor, seconds: float, asking: Asking | None) -> tuple[Sample, ...]:
+def watched(monitor: Monitor, seconds: float, asking: Asking | None) -> tuple[Sample, ...]:
     """With `asking` at least until one answer is whole: a slow model needs longer than that."""
-    begun = monitor.look().sample.monotonic
+    samples = [monitor.look().sample]  # all of them: `monitor.recent` forgets after 300
 
-    def enough(last: float) -> bool:
-        if last - begun < seconds:
+    def enough(latest: Latest) -> bool:
+        samples.append(latest.sample)
+        passed = latest.sample.monotonic - samples[0].monotonic
+        if passed < seconds:
             return False
         waits = asking is not None and asking.rate is None and asking.error is None
-        return not waits or last - begun > seconds + _PATIENCE
+        return not waits or passed > seconds + _PATIENCE
 
-    monitor.run(threading.Event(), until=lambda latest: enough(latest.sample.monotonic))
+    monitor.run(threading.Event(), until=enough)
     if asking is not None and asking.error is not None:
         raise asking.error
-    return tuple(one for one in monitor.recent if one.monotonic >= begun)
+    return tuple(samples)
 
 
 def _report(shared: Everyday, samples: tuple[Sample, ...], asking: Asking | None) -> Report:

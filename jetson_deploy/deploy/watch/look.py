@@ -14,13 +14,13 @@ from jetson_deploy.deploy.watch.judge import BUSY_CORES, Gate
 from jetson_deploy.deploy.watch.memory import read_oom_kills
 from jetson_deploy.deploy.watch.processes import Counted, context_of, count, work_between
 from jetson_deploy.deploy.watch.seen import Asked, Seen, ServerSeen, Work
-from jetson_deploy.engine.plain import EngineAwayError, Listed, PlainEngine
+from jetson_deploy.engine.plain import EngineAwayError, PlainEngine
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.ollama.http import Endpoint
 from jetson_deploy.ollama.replies import PsReply
 from jetson_deploy.plan.container import described
-from jetson_deploy.plan.serving import CANDIDATE, LABEL, number_label
+from jetson_deploy.plan.serving import CANDIDATE, LABEL, newest_committed, number_label
 
 ANSWER_SECONDS = 5.0
 """`GET /` and `/api/ps` take a millisecond on a server that works (measured), whatever it computes."""
@@ -56,7 +56,7 @@ class Looker:
         at, place = self._clock(), self._place
         try:
             listed = self._engine.labelled(LABEL + "name", place.deployment)
-            mine = _committed(listed)
+            mine = newest_committed(listed)
             found = self._engine.inspect(mine.id) if mine else None
         except EngineAwayError as error:
             return Seen(at=at, engine_problem=error.message)
@@ -169,8 +169,3 @@ def gate_of(found: ContainerState, default_share: float) -> Gate:
         min_gpu_share=gates.min_gpu_share if gates else default_share,
         accept_cpu=found.labels.get(LABEL + "accept-cpu") == "true",
     )
-
-
-def _committed(listed: list[Listed]) -> Listed | None:
-    mine = [c for c in listed if not c.name.endswith(CANDIDATE)]
-    return max(mine, key=lambda c: number_label(c.labels, "revision"), default=None)

@@ -96,6 +96,9 @@ class Delivery:
                     self._failed(str(error))
                     return
                 self._ending.wait(wait)
+            except Exception as bug:  # the thread must live on for the alerts behind this one
+                self._failed(f"a fault of jetson-deploy: {bug!r}")
+                return
             else:
                 self._worked()
                 return

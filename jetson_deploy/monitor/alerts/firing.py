@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
+"""The worst first."""
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

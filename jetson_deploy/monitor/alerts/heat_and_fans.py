@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, total
-from jetson_deploy.monitor.sample import Sample, Zone
-from jetson_deploy.monitor.thermal import headroom, throttle_trip, throttling
+from jetson_deploy.monitor.sample import Sample
+from jetson_deploy.monitor.thermal import headroom, nearest, throttle_trip, throttling
 
 _EVENT_SECONDS = 10.0
 
 
-def _hottest(sample: Sample) -> Zone | None:
-    """The zone that is nearest to its own trip, not the warmest one."""
-    known = [(left, zone) for zone in sample.board.zones if (left := headroom(zone)) is not None]
-    return min(known, key=lambda one: one[0])[1] if known else None
-
-
 def _headroom(window: Sequence[Sample]) -> Values:
-    zone = _hottest(window[-1])
+    zone = nearest(window[-1].board)
     return {"": headroom(zone) if zone else None}
 
 
@@ -44,17 +38,17 @@ def _fan_duty(window: Sequence[Sample], subject: str) -> str:
 
 
 def _zone_word(window: Sequence[Sample], _: str) -> str:
-    zone = _hottest(window[-1])
+    zone = nearest(window[-1].board)
     return zone.name if zone else "unknown"
 
 
 def _celsius_word(window: Sequence[Sample], _: str) -> str:
-    zone = _hottest(window[-1])
+    zone = nearest(window[-1].board)
     return "unknown" if zone is None or zone.celsius is None else f"{zone.celsius:.0f} °C"
 
 
 def _trip_word(window: Sequence[Sample], _: str) -> str:
-    zone = _hottest(window[-1])
+    zone = nearest(window[-1].board)
     trip = throttle_trip(zone) if zone else None
     return "unknown" if trip is None else f"{trip:.0f} °C"
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from jetson_deploy.catalog.alert_rules import AlertRule
-from jetson_deploy.monitor.alerts.firing import Change, Firing
+from jetson_deploy.monitor.alerts.firing import SEVERITIES, Change, Firing
 from jetson_deploy.monitor.alerts.rules import checked, with_thresholds
 from jetson_deploy.monitor.alerts.standing import UNKNOWN_SECONDS, Standing
 from jetson_deploy.monitor.alerts.window import Window
@@ -154,8 +154,5 @@ def _look(
     return Look(id=rule.id, subject=subject, state=state, value=value, seconds=held)
 
 
-_SEVERITIES = ("critical", "warning", "info")
-
-
 def _rank(alert: Firing) -> tuple[bool, int, float, str, str]:
-    return (alert.silenced, _SEVERITIES.index(alert.severity), alert.since, alert.id, alert.subject)
+    return (alert.silenced, SEVERITIES.index(alert.severity), alert.since, alert.id, alert.subject)

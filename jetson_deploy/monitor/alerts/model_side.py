@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, mean, rises, span, total, was
-from jetson_deploy.monitor.metric_readers import loaded, mean_load
+from jetson_deploy.monitor.metric_readers import busiest_gpu, cpu_accepted, loaded, mean_load
 from jetson_deploy.monitor.sample import Sample
 
 _FALLBACK_SECONDS = 10.0
@@ -63,16 +63,12 @@ def _queued(window: Sequence[Sample]) -> Values:
     return {"": None if server is None else server.queued}
 
 
-def _cpu_accepted(sample: Sample) -> bool:
-    return sample.llm.deployment is not None and sample.llm.deployment.accept_cpu
-
-
 def _fallback(window: Sequence[Sample]) -> Values:
     """Either sign is enough; none is known: None."""
     now = window[-1]
     if now.llm.server is None:
         return {"": None}
-    if _cpu_accepted(now):
+    if cpu_accepted(now):
         return {}
     shares = [share for model in loaded(now) if (share := model.gpu_share) is not None]
     if any(share == 0 for share in shares):
@@ -83,17 +79,12 @@ def _fallback(window: Sequence[Sample]) -> Values:
 
 def _decodes_without_gpu(recent: Sequence[Sample]) -> bool | None:
     """Work all the time, an idle GPU and busy CPUs, over at least the 10 s; None: the GPU's load is unknown."""
-    gpu = mean(recent, _gpu_load)
+    gpu = mean(recent, busiest_gpu)
     cpu = mean(recent, mean_load)
     if gpu is None or cpu is None:
         return None
     long_enough = span(recent) >= _FALLBACK_SECONDS * 0.9
     return long_enough and gpu < _IDLE_GPU and cpu > _BUSY_CPU and _works(recent)
-
-
-def _gpu_load(sample: Sample) -> float | None:
-    known = [gpu.load for gpu in sample.board.gpus if gpu.load is not None]
-    return max(known) if known else None
 
 
 def _works(recent: Sequence[Sample]) -> bool:
@@ -114,7 +105,7 @@ def _evidence_word(window: Sequence[Sample], _: str) -> str:
     if 0 in shares:
         return "none of it lies in GPU memory"
     recent = last(window, _FALLBACK_SECONDS)
-    gpu, cpu = mean(recent, _gpu_load), mean(recent, mean_load)
+    gpu, cpu = mean(recent, busiest_gpu), mean(recent, mean_load)
     if gpu is None or cpu is None:
         return "the GPU is not used"
     return f"while it works the GPU is at {gpu:.0%} and the CPUs are at {cpu:.0%}"
@@ -122,7 +113,7 @@ def _evidence_word(window: Sequence[Sample], _: str) -> str:
 
 def _partial_share(window: Sequence[Sample]) -> Values:
     now = window[-1]
-    return {} if _cpu_accepted(now) else {model.name: model.gpu_share for model in loaded(now)}
+    return {} if cpu_accepted(now) else {model.name: model.gpu_share for model in loaded(now)}
 
 
 def _speed_ratio(window: Sequence[Sample]) -> Values:

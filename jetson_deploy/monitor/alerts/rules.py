@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
@@ -11,10 +10,10 @@ import msgspec
 from jetson_deploy.catalog.alert_rules import AlertRule, places
 from jetson_deploy.catalog.wording import suggestion
 from jetson_deploy.errors import CatalogError, UsageError
+from jetson_deploy.monitor.alerts.limits import read_limit
 from jetson_deploy.monitor.signals import SIGNALS
 from jetson_deploy.names import shown
 
-_SUFFIXES = {"%": 0.01, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _PLACES = frozenset({"value", "limit", "subject"})
 
 
@@ -28,7 +27,7 @@ def with_thresholds(rules: Mapping[str, AlertRule], thresholds: Sequence[str]) -
         rule = changed.get(id_.strip())
         if rule is None:
             _refuse(f"there is no alert {shown(id_)}", suggestion(id_, changed))
-        changed[rule.id] = _moved(rule, _number(text, number.strip()))
+        changed[rule.id] = _moved(rule, read_limit(rule, text, number.strip()))
     return changed
 
 
@@ -45,17 +44,6 @@ def _moved(rule: AlertRule, limit: float) -> AlertRule:
     if rule.above is not None:
         return msgspec.structs.replace(rule, above=limit, clear=clear)
     return msgspec.structs.replace(rule, below=limit, clear=clear)
-
-
-def _number(text: str, number: str) -> float:
-    factor = _SUFFIXES.get(number[-1:])
-    try:
-        value = float(number[:-1] if factor else number) * (factor or 1)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        _refuse(f"--threshold {shown(text)} holds no number", "a number, 15% or 5G")
-    return value
 
 
 def _refuse(problem: str, hint: str) -> NoReturn:

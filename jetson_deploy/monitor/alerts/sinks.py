@@ -14,9 +14,9 @@ from jetson_deploy.errors import NetworkError, UsageError
 from jetson_deploy.monitor.alerts.command import Command
 from jetson_deploy.monitor.alerts.delivery import BACK_OFF, Delivery, Sink, SinkError
 from jetson_deploy.monitor.alerts.messages import Message, Told, trial_message
-from jetson_deploy.monitor.alerts.webhook import SHAPES, Webhook, url_problem
+from jetson_deploy.monitor.alerts.webhook import SHAPES, Webhook
 from jetson_deploy.monitor.monitor import Latest
-from jetson_deploy.names import shown
+from jetson_deploy.names import address_problem, shown
 
 FORMS = "log, webhook:URL, slack:URL, discord:URL, command:PATH ARGS; URL may be @FILE that holds it"
 Say = Callable[[str], None]
@@ -84,13 +84,16 @@ def send_trial(sink: Sink) -> None:
     try:
         sink.deliver(trial_message(time.time(), socket.gethostname()))
     except SinkError as error:
-        hint = "check the address, and whether this machine may reach it"
+        if isinstance(sink, Command):
+            hint = "run it by hand: the alert comes as JSON on its standard input"
+        else:
+            hint = "check the address, and whether this machine may reach it"
         raise NetworkError(f"the test did not arrive at {sink.name}: {error}", hint=hint, code="sink-failed") from None
 
 
 def _url(kind: str, text: str) -> str:
     url = _from_file(text[1:]) if text.startswith("@") else text
-    problem = url_problem(url)
+    problem = address_problem(url)
     if problem:
         _refuse(f"the address of {kind} {problem}")
     return url

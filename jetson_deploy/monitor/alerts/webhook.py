@@ -75,19 +75,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
-
-
-def url_problem(text: str) -> str | None:
-    """Why it is no address of a webhook; None: it is one."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        return "has characters that no address has"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return "cannot be read as an address"
-    if parts.scheme not in ("http", "https"):
-        return "is neither http:// nor https://"
-    if parts.username is not None or parts.password is not None:
-        return "holds credentials before the host"
-    return "names no host" if not parts.hostname or port == 0 else None

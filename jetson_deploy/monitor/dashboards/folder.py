@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.alert_rules import AlertRule
-from jetson_deploy.errors import ResourceError, UsageError
+from jetson_deploy.errors import PreflightError, ResourceError, UsageError
 from jetson_deploy.monitor.dashboards import compose
 from jetson_deploy.monitor.dashboards.grafana import dashboard
 from jetson_deploy.monitor.dashboards.rules import rules_text
 from jetson_deploy.monitor.dashboards.targets import HERE, discovery
+from jetson_deploy.store.disk_trouble import is_full
 from jetson_deploy.store.whole_file import read_bounded, replace_whole
 
 TARGETS = "prometheus/targets.json"
@@ -40,7 +41,8 @@ def write_folder(
 ) -> Written:
     """`targets`: None keeps those that are there, else this machine's monitor.
 
-    Raises UsageError `not-ours` when a file would be lost that was not written by this, and ResourceError.
+    Raises UsageError `not-ours` when a file would be lost that was not written by this, ResourceError where a
+    disk is full, else PreflightError.
     """
     kept = _kept(folder, targets)
     texts = {**_texts(rules, targets), **kept}
@@ -63,8 +65,9 @@ def write_folder(
         hashes = {**record, **{name: _hash(_bytes(text)) for name, text in texts.items() if name not in kept}}
         replace_whole(folder / RECORD, (json.dumps({"files": hashes}, indent=2) + "\n").encode())
     except OSError as error:
-        hint = "another DIR, or sudo"
-        raise ResourceError(f"{folder} cannot be written: {error.strerror}", hint=hint, code="not-writable") from error
+        kind, hint = (ResourceError, "free space there") if is_full(error) else (PreflightError, "sudo")
+        problem = f"{folder} cannot be written: {error.strerror}"
+        raise kind(problem, hint=f"another DIR, or {hint}", code="not-writable") from error
     named = [one for group in json.loads(texts[TARGETS]) for one in group["targets"]]
     return Written(
         files=tuple(folder / name for name in sorted(texts)),
@@ -78,8 +81,13 @@ def _write(path: Path, content: bytes) -> None:
     if path.name != _SECRET_FILE:
         replace_whole(path, content)
         return
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
-        file.write(content)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+            file.write(content)
+    except BaseException:
+        path.unlink()  # on a full disk it is empty, and the next run would keep it as the password
+        raise
 
 
 def _make_readable(folder: Path) -> None:

@@ -19,6 +19,7 @@ from jetson_deploy.errors import (
 )
 from jetson_deploy.monitor.history.schema import is_damage
 from jetson_deploy.names import shown
+from jetson_deploy.store.layout import sync_directory
 
 _NAMES = (".sqlite3", ".sqlite", ".db")
 _MAGIC = b"SQLite format 3\0"
@@ -33,14 +34,6 @@ def make_directory(path: Path) -> None:
             sync_directory(place.parent)
     except OSError as error:
         raise trouble(error, path) from error
-
-
-def sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class RecorderLock:
@@ -85,6 +78,8 @@ def check_is_ours(path: Path) -> None:
     try:
         if path.is_dir():
             raise _not_ours(path, "is a directory")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise _not_ours(path, "is no ordinary file")
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
     except FileNotFoundError:

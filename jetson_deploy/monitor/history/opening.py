@@ -29,6 +29,8 @@ def open_history(path: Path) -> Iterator[History]:
 
 def _check_is_there(path: Path) -> None:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # opening a pipe would wait for ever
+            raise UsageError(f"{path} is no ordinary file", hint="give another --db FILE", code="not-a-history")
         with path.open("rb"):
             return
     except FileNotFoundError as error:
@@ -37,6 +39,8 @@ def _check_is_there(path: Path) -> None:
             hint="jetson-deploy monitor record records, until it is told to end; --db FILE names another file",
             code="no-history",
         ) from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{path} is a directory", hint="give a file to --db", code="not-a-history") from error
     except OSError as error:
         raise PreflightError(
             f"{path} cannot be read: {error.strerror}", hint="run with sudo, or give --db FILE", code="no-history"

@@ -15,9 +15,10 @@ import msgspec
 
 from jetson_deploy.monitor.history.batch import HistoryEvent
 from jetson_deploy.monitor.history.clock import MINUTE
-from jetson_deploy.monitor.history.coding import unpack_ids, unpack_minute, unpack_rows
+from jetson_deploy.monitor.history.coding import unpack_minute, unpack_rows
 from jetson_deploy.monitor.history.files import reading_trouble
 from jetson_deploy.monitor.history.rollup import Minute, Rollup, Stat
+from jetson_deploy.monitor.history.schema import layout_keys
 
 _PORTION = 100
 
@@ -185,13 +186,9 @@ class History:
     def _keys(self, layout: int) -> list[str]:
         known = self._layouts.get(layout)
         if known is None:
-            rows = self._all("SELECT series FROM layout WHERE id = ?", (layout,))
-            names = dict(self._all("SELECT id, key FROM series"))
             with self._damage_told():
-                ids = unpack_ids(rows[0][0]) if rows else [-1]
-                if not names.keys() >= set(ids):
-                    raise ValueError("a series has no name")
-            self._layouts[layout] = known = [names[number] for number in ids]
+                known = layout_keys(self._connection, layout)
+            self._layouts[layout] = known
         return known
 
     def _portions(self, table: str, columns: str, condition: str = "1") -> Iterator[tuple]:  # type: ignore[type-arg]

@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from jetson_deploy.monitor.history.coding import unpack_ids
+
 APPLICATION = 0x4A444D48
 """`JDMH`, in the file's header."""
 VERSION = 1
@@ -125,3 +127,13 @@ def _uses_log(connection: sqlite3.Connection) -> bool:
         if "full" in str(error) or "readonly" in str(error):
             raise
         return False
+
+
+def layout_keys(connection: sqlite3.Connection, layout: int) -> list[str]:
+    """The series of a chunk or a minute, in their order. Raises ValueError when the file lacks one."""
+    row = connection.execute("SELECT series FROM layout WHERE id = ?", (layout,)).fetchone()
+    names: dict[int, str] = dict(connection.execute("SELECT id, key FROM series"))
+    try:
+        return [names[number] for number in unpack_ids(row[0])]
+    except (TypeError, KeyError) as error:
+        raise ValueError("a series has no name") from error

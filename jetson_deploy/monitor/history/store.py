@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jetson_deploy.monitor.history.batch import Batch, HistoryEvent
-from jetson_deploy.monitor.history.coding import pack_ids, pack_minute, pack_rows, unpack_ids, unpack_rows
+from jetson_deploy.monitor.history.coding import pack_ids, pack_minute, pack_rows, unpack_rows
 from jetson_deploy.monitor.history.default import Kept
 from jetson_deploy.monitor.history.retention import expire, shrink
 from jetson_deploy.monitor.history.rollup import Minute, Rollup
-from jetson_deploy.monitor.history.schema import DamagedError, check, connect, is_damage, transaction
+from jetson_deploy.monitor.history.schema import DamagedError, check, connect, is_damage, layout_keys, transaction
 
 MINUTES_AT_ONCE = 10
 """Minutes are written so many at a time: a kill loses none, for they are made again from the raw samples."""
@@ -152,16 +152,6 @@ class Store:
 
     def _keys(self, layout: int) -> list[str]:
         return layout_keys(self._connection, layout)
-
-
-def layout_keys(connection: sqlite3.Connection, layout: int) -> list[str]:
-    """The series of a chunk or a minute, in their order. Raises ValueError when the file lacks one."""
-    row = connection.execute("SELECT series FROM layout WHERE id = ?", (layout,)).fetchone()
-    names: Mapping[int, str] = dict(connection.execute("SELECT id, key FROM series"))
-    try:
-        return [names[number] for number in unpack_ids(row[0])]
-    except (TypeError, KeyError) as error:
-        raise ValueError("a series has no name") from error
 
 
 def _size(path: Path) -> int:

@@ -10,10 +10,9 @@ from fnmatch import fnmatchcase
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.history.reader import Window
+from jetson_deploy.monitor.spans import span_seconds
 from jetson_deploy.names import shown
 
-_RELATIVE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h|d|w)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _SIZE = re.compile(r"([0-9]{1,15})\s*(?:([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _NEAR = 3
@@ -27,8 +26,8 @@ def parse_time(text: str, now: float) -> int:
     word = text.strip()
     if word == "now":
         return round(now * 1000)
-    if _RELATIVE.fullmatch(word):
-        return round((now - parse_span(word)) * 1000)
+    if (ago := span_seconds(word)) is not None:
+        return round((now - ago) * 1000)
     try:
         return round(datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", word)).timestamp() * 1000)
     except (ValueError, OverflowError, OSError) as error:
@@ -41,10 +40,10 @@ def parse_time(text: str, now: float) -> int:
 
 def parse_span(text: str) -> float:
     """Seconds of 90s, 30m, 2h, 7d, 1w. Raises UsageError."""
-    found = _RELATIVE.fullmatch(text.strip())
-    if found is None or not float(found[1]):
+    seconds = span_seconds(text)
+    if seconds is None:
         raise UsageError(f"{shown(text)} is not a span of time", hint="90s, 30m, 6h, 7d, 2w", code="bad-time")
-    return float(found[1]) * _SECONDS[found[2]]
+    return seconds
 
 
 def parse_size(text: str, least: int) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.engine.plain import EngineAwayError, Listed, PlainEngine, Usage
+from jetson_deploy.engine.plain import EngineAwayError, PlainEngine, Usage
 from jetson_deploy.engine.state import ContainerState
 from jetson_deploy.monitor.sample import Container, Deployment
-from jetson_deploy.plan.serving import CANDIDATE, LABEL, number_label
+from jetson_deploy.plan.serving import LABEL, newest_committed, number_label
 from jetson_deploy.settings import OLLAMA_PORT
 
 
@@ -24,7 +24,7 @@ def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None
 
     What it uses stays as it was `before`, until `measured` asks.
     """
-    mine = _committed(engine.labelled(LABEL + "name", name))
+    mine = newest_committed(engine.labelled(LABEL + "name", name))
     found = engine.inspect(mine.id) if mine else None
     if found is None:
         return None
@@ -51,11 +51,6 @@ def measured(engine: PlainEngine, deployed: Deployed) -> Deployed:
         memory_bytes=usage.memory_bytes if usage else None,
     )
     return msgspec.structs.replace(deployed, container=container)
-
-
-def _committed(listed: list[Listed]) -> Listed | None:
-    mine = [one for one in listed if not one.name.endswith(CANDIDATE)]
-    return max(mine, key=lambda one: number_label(one.labels, "revision"), default=None)
 
 
 def _usage(engine: PlainEngine, container: str) -> Usage | None:

@@ -33,13 +33,16 @@ class LogReader:
         self._header = _BARE
         self._counts = True
         self._busy: dict[Slot, None] = {}
-        self.version: str | None = None
         self.runner_port: int | None = None
         """Of the last llama-server."""
         self.tells_tokens = False
         """It has llama-server's timing."""
-        self.tells_requests = False
-        """It has llama-server's beginnings and ends: `busy` can be believed."""
+        self._tells_ends = False
+
+    @property
+    def tells_requests(self) -> bool:
+        """`busy` can be believed: no work was told of without its beginnings and ends."""
+        return self._tells_ends or not self.tells_tokens
 
     @property
     def busy(self) -> int:
@@ -71,14 +74,13 @@ class LogReader:
         if isinstance(event, Header):
             self._header = event.slot
         elif isinstance(event, Taken):
-            self.tells_requests = True
+            self._tells_ends = True
             self._mark_busy(event.slot)
         elif isinstance(event, Runner):
             self._busy.clear()
             self.runner_port = event.port or self.runner_port
         elif isinstance(event, Listening):
             self.reset()
-            self.version = event.version
         elif isinstance(event, Released):
             self._released(event)
         elif isinstance(event, Timing | Progress):
@@ -92,7 +94,7 @@ class LogReader:
             self._busy[slot] = None
 
     def _released(self, event: Released) -> None:
-        self.tells_requests = True
+        self._tells_ends = True
         self._busy.pop(event.slot, None)
         self._ledger.drop(event.slot)
         if self._counts:

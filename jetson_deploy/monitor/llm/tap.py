@@ -7,7 +7,6 @@ memory: at most `_MOST` connections of two buffers each.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import selectors
 import socket
 import threading
@@ -20,6 +19,7 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.monitor.llm.exchanges import Exchange, Exchanges
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.relay import READ_BYTES, Address, Relay
+from jetson_deploy.monitor.serve.listen import is_loopback
 from jetson_deploy.names import shown
 
 _MOST = 64
@@ -34,7 +34,7 @@ class Tap:
     def __init__(self, listen: tuple[str, int], upstream: str, *, most: int = _MOST) -> None:
         """Raises UsageError: tap-not-loopback, bad-endpoint."""
         self._listen, self._most = listen, most
-        self._check_loopback(listen[0])
+        check_loopback(listen[0])
         self.ledger = Ledger()
         self._upstream = upstream
         self._places = _addresses(upstream)
@@ -67,8 +67,8 @@ class Tap:
             self._listener = socket.create_server(self._listen, family=family, backlog=128)
         except OSError as error:
             raise PreflightError(
-                f"the tap cannot listen at {self._listen[0]}:{self._listen[1]}: {error.strerror or error}",
-                hint=f"choose another port, or see who has it: ss -ltnp sport = :{self._listen[1]}",
+                f"the tap cannot listen at {self._listen[0]}:{self._listen[1]}: {_why(error)}",
+                hint=f"choose another port, or see who has it: ss -ltnp 'sport = :{self._listen[1]}'",
                 code="tap-port",
             ) from error
         self.port = int(self._listener.getsockname()[1])
@@ -151,17 +151,15 @@ class Tap:
         """From any thread: a copy."""
         return [exchange for relay in tuple(self._relays) for exchange in relay.exchanges.open]
 
-    def _check_loopback(self, host: str) -> None:
-        """Who reaches the tap reaches the server: that is for this machine alone."""
-        with contextlib.suppress(ValueError):
-            if ipaddress.ip_address(host).is_loopback:
-                return
-        if host != "localhost":
-            raise UsageError(
-                f"the tap listens on loopback only, not at {shown(host)}",
-                hint="give it as 127.0.0.1:PORT",
-                code="tap-not-loopback",
-            )
+
+def check_loopback(host: str) -> None:
+    """Who reaches the tap reaches the server: that is for this machine alone. Raises UsageError."""
+    if not is_loopback(host):
+        raise UsageError(
+            f"the tap listens on loopback only, not at {shown(host)}",
+            hint="give it as 127.0.0.1:PORT",
+            code="tap-not-loopback",
+        )
 
 
 def _addresses(upstream: str) -> tuple[Address, ...]:
@@ -178,6 +176,11 @@ def _addresses(upstream: str) -> tuple[Address, ...]:
         hint="give it as http://127.0.0.1:11434",
         code="bad-endpoint",
     )
+
+
+def _why(error: OSError) -> str:
+    """Without the address, which `socket.create_server` adds."""
+    return (error.strerror or str(error)).partition(" (while")[0]
 
 
 def _turn_away(client: socket.socket, why: str) -> None:

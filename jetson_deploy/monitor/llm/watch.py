@@ -30,7 +30,7 @@ _SEVERAL = "several models"
 class LlmWatch:
     """`engine` None: one that only the SDK reaches. `endpoint` None: what is deployed, else Ollama's default.
 
-    Owns `tap`, which is to be started already. Raises UsageError `bad-endpoint`.
+    Closes `tap`, which is to be started before it. Raises UsageError `bad-endpoint`.
     """
 
     def __init__(
@@ -87,29 +87,31 @@ class LlmWatch:
         while not self._stop.is_set():
             now = time.monotonic()
             full = now >= due
-            if full:
-                self._known = self._safe_look(self._known)
+            due = now + self._period if full else due
+            try:
+                self._turn(full=full)
+            except Exception as bug:
+                # An answer of a shape that nobody knows must not end the monitor.
+                problem = f"{type(bug).__name__}: {str(bug)[:200]}"
+                self._known = msgspec.structs.replace(self._known, engine_problem=problem)
                 self._looked.set()
-                self._measure()
-                due = now + self._period
-            busy = self._known.llama is not None and (self._known.llama.processing or 0) > 0
-            if full or busy or self._reader.busy:
-                llama, counts = self._look_at_llama()
-                self._known = msgspec.structs.replace(self._known, llama=llama, llama_counts=counts)
             self._stop.wait(max(0.0, min(_LLAMA_SECONDS, due - time.monotonic())))
+
+    def _turn(self, *, full: bool) -> None:
+        if full:
+            self._known = self._look(self._known)
+            self._looked.set()
+            self._measure()
+        busy = self._known.llama is not None and (self._known.llama.processing or 0) > 0
+        if full or busy or self._reader.busy:
+            llama, counts = self._look_at_llama()
+            self._known = msgspec.structs.replace(self._known, llama=llama, llama_counts=counts)
 
     def _measure(self) -> None:
         """After the look: it may take a second, and the first picture must not wait for it."""
         known = self._known
         if self._engine and known.deployed and known.engine_problem is None:
             self._known = msgspec.structs.replace(known, deployed=measured(self._engine, known.deployed))
-
-    def _safe_look(self, before: Known) -> Known:
-        try:
-            return self._look(before)
-        except Exception as bug:
-            # An answer of a shape that nobody knows must not end the monitor.
-            return msgspec.structs.replace(before, engine_problem=f"{type(bug).__name__}: {str(bug)[:200]}")
 
     def _look(self, before: Known) -> Known:
         deployed, problem = before.deployed, None
@@ -180,7 +182,7 @@ class LlmWatch:
             counts=ledger.models(),
             answered=answered,
             first=tap.first_tokens() if tap else None,
-            log_busy=self._reader.busy if source == "log" else None,
+            log_busy=self._reader.busy if source == "log" and self._reader.tells_requests else None,
             tap_in_flight=self._tap.in_flight if self._tap else None,
             tap_decoding=self._tap.decoding if self._tap else None,
         )

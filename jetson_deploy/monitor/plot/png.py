@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -26,6 +27,8 @@ _NAN = float("nan")
 
 def png_bytes(figure: Figure, *, dark: bool = False) -> bytes:
     """Raises PreflightError where matplotlib is not installed."""
+    # It tells people without a writable home about its cache, which they did not ask for.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Canvas

@@ -9,10 +9,12 @@ import msgspec
 from jetson_deploy import __version__
 from jetson_deploy.monitor.alerts.firing import Firing
 from jetson_deploy.monitor.derived import decode_rate, joules_per_token
+from jetson_deploy.monitor.metric_readers import model_bytes
 from jetson_deploy.monitor.monitor import Monitor
 from jetson_deploy.monitor.sample import Sample
 from jetson_deploy.monitor.serve.age import age_of
-from jetson_deploy.monitor.serve.charts import columns, hottest, model_bytes, nearest
+from jetson_deploy.monitor.serve.charts import columns
+from jetson_deploy.monitor.thermal import headroom, nearest, warmest
 
 _LATELY = 60
 """Samples over which joules per token are reckoned."""
@@ -80,13 +82,13 @@ def recent_samples(monitor: Monitor) -> list[Sample]:
 
 
 def derived(sample: Sample, recent: list[Sample]) -> Derived:
-    hot, near = hottest(sample), nearest(sample)
+    hot, near = warmest(sample.board), nearest(sample.board)
     before = recent[-_LATELY] if len(recent) >= _LATELY else recent[0] if recent else sample
     return Derived(
         hottest_zone=hot.name if hot else None,
         hottest_celsius=hot.celsius if hot else None,
-        nearest_zone=near[0].name if near else None,
-        headroom_celsius=near[1] if near else None,
+        nearest_zone=near.name if near else None,
+        headroom_celsius=headroom(near) if near else None,
         memory_used_bytes=sample.board.memory.used_bytes,
         model_bytes=model_bytes(sample),
         joules_per_token=joules_per_token(before, sample),

@@ -11,16 +11,17 @@ DEFAULT_LISTEN = "127.0.0.1:9735"
 those that stand beside us: 9100 is node_exporter's and jetson_stats_node_exporter's, 9400 DCGM's, 9835
 nvidia_gpu_exporter's, 9090 Prometheus', 3000 Grafana's and 11434 Ollama's."""
 
-_HINT = f"--listen HOST:PORT, e.g. {DEFAULT_LISTEN} or [::1]:9735"
+EXAMPLE_TAP = "127.0.0.1:11500"
 
 
-def parse_listen(text: str) -> tuple[str, int]:
+def parse_listen(text: str, option: str = "--listen", example: str = DEFAULT_LISTEN) -> tuple[str, int]:
     """`HOST:PORT`, `[IPV6]:PORT` or `:PORT` (loopback); port 0: any free one. Raises UsageError."""
     host, colon, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65535 or not _is_host(host, bracketed):
-        raise UsageError(f"{ascii(text)[:80]} is not an address to listen on", hint=_HINT, code="bad-listen")
+        hint = f"{option} HOST:PORT, e.g. {example}"
+        raise UsageError(f"{ascii(text)[:80]} is not an address to listen on", hint=hint, code="bad-listen")
     return host or "127.0.0.1", int(port)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jetson_deploy.monitor.alerts.window import rises
-from jetson_deploy.monitor.sample import Gpu, Zone
-from jetson_deploy.monitor.thermal import headroom, throttling
+from jetson_deploy.monitor.sample import Gpu
+from jetson_deploy.monitor.thermal import headroom, nearest, throttling, warmest
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 
@@ -67,7 +67,7 @@ def heat(window: Window) -> Finding:
     states = [throttling(sample.board) for sample in window.samples]
     risen = rises(window.samples, lambda s: [(e.domain, float(e.count)) for e in s.board.throttle_events])
     events = [domain for domain, count in risen.items() if count]
-    zone = _nearest(window)
+    zone = nearest(window.last.board) or warmest(window.last.board)
     where = f"{zone.name} at {zone.celsius:.1f} °C" if zone and zone.celsius is not None else "no temperature is known"
     if any(states) or events:
         acting = sorted({c.kind for s in window.samples for c in s.board.coolers if c.throttles and c.state > 0})
@@ -83,14 +83,6 @@ def heat(window: Window) -> Finding:
     rest = "" if left is None else f", {left:.1f} °C below the limit"
     warning = "; a longer load may reach it" if left is not None and left < _LITTLE else ""
     return fine("heat", f"{where}{rest}{warning}{_fan(window)}")
-
-
-def _nearest(window: Window) -> Zone | None:
-    zones = [zone for zone in window.last.board.zones if zone.celsius is not None]
-    known = [zone for zone in zones if headroom(zone) is not None]
-    if known:
-        return min(known, key=lambda one: headroom(one) or 0.0)
-    return max(zones, key=lambda one: one.celsius or 0.0, default=None)
 
 
 def _fan(window: Window) -> str:

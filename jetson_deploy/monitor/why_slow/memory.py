@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.monitor.derived import swap_rate
+from jetson_deploy.monitor.metric_readers import cpu_accepted
 from jetson_deploy.monitor.sample import Sample
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
@@ -67,8 +68,7 @@ def swap(window: Window) -> Finding:
 
 
 def on_gpu(window: Window) -> Finding:
-    model, deployment = window.model, window.last.llm.deployment
-    meant = deployment is not None and deployment.accept_cpu
+    model, meant = window.model, cpu_accepted(window.last)
     accepted = " (accepted with --accept-cpu)" if meant else ""
     share = model.gpu_share if model else None
     if share is not None and share < 1:

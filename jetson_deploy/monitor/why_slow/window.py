@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jetson_deploy.monitor.alerts.window import mean, rises, total
 from jetson_deploy.monitor.derived import decode_rate
-from jetson_deploy.monitor.metric_readers import loaded, mean_load
+from jetson_deploy.monitor.metric_readers import busiest_gpu, loaded, mean_load
 from jetson_deploy.monitor.sample import Model, Sample
 from jetson_deploy.plan.plan import Speed
 
@@ -66,7 +66,7 @@ class Window:
 
     @property
     def gpu_load(self) -> float | None:
-        return mean(self.samples, _gpu_load)
+        return mean(self.samples, busiest_gpu)
 
     @property
     def cpu_load(self) -> float | None:
@@ -81,8 +81,3 @@ class Window:
 
     def rise(self, read: Callable[[Sample], float | None]) -> float | None:
         return total(rises(self.samples, lambda s: [("", read(s))]))
-
-
-def _gpu_load(sample: Sample) -> float | None:
-    known = [gpu.load for gpu in sample.board.gpus if gpu.load is not None]
-    return max(known) if known else None

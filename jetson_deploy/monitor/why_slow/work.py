@@ -49,6 +49,8 @@ def queue(window: Window) -> Finding:
     waiting = [s.llm.server.queued for s in window.samples if s.llm.server is not None]
     known = [count for count in waiting if count is not None]
     if not known:
+        if not waiting:
+            return unseen("queue", "no server is seen")
         return unseen("queue", "this server does not tell how many requests wait")
     if not max(known):
         return fine("queue", "no request waits")
@@ -64,7 +66,9 @@ def queue(window: Window) -> Finding:
 
 def prompts(window: Window) -> Finding:
     server = window.last.llm.server
-    if server is None or server.tokens_from is None:
+    if server is None:
+        return unseen("prompts", "no server is seen")
+    if server.tokens_from is None:
         return unseen("prompts", "this server does not tell its tokens (Ollama from 0.30 on does)")
     reading = sum(filter(None, window.risen(lambda m: m.prompt_seconds).values()))
     decoding = sum(filter(None, window.risen(lambda m: m.decode_seconds).values()))

@@ -65,10 +65,10 @@ def number(value: float | None, form: str = ".1f") -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """The two largest units."""
+    """The two largest units: `1 h 30 min`."""
     if seconds is None:
         return "-"
-    left = int(seconds)
+    left = round(seconds)
     parts: list[str] = []
     for name, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from jetson_deploy.cli.monitor.screen.glyphs import BLOCKS, Glyphs
 from jetson_deploy.monitor.alerts.firing import Firing
-from jetson_deploy.monitor.derived import decode_rate, joules_per_token
+from jetson_deploy.monitor.derived import decode_rate, joules_per_token, rate
 from jetson_deploy.monitor.sample import Board, Llm, Sample
 
 Sort = Literal["memory", "cpu", "gpu"]
@@ -67,13 +67,7 @@ class Frame:
 
     def rate(self, read: Callable[[Sample], float | None]) -> float | None:
         """Of a counter, per second since the sample before; None: unknown, or it began anew."""
-        before = self.before
-        if before is None:
-            return None
-        old, new = read(before), read(self.sample)
-        if old is None or new is None or new < old:
-            return None
-        return (new - old) / (self.sample.monotonic - before.monotonic)
+        return rate(self.before, self.sample, read) if self.before else None
 
     def series(self, read: Callable[[Sample], float | None], width: int) -> list[float | None]:
         """The last `width` values; none while there are too few to make a line."""
@@ -95,5 +89,5 @@ class Frame:
 
     @property
     def joules_per_token(self) -> float | None:
-        """Of the whole board, over the last minute of samples."""
+        """Of the whole board, over the last 60 samples."""
         return joules_per_token(self.recent[-min(_LATELY, len(self.recent))], self.sample)

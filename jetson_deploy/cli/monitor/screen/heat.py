@@ -11,7 +11,7 @@ from jetson_deploy.cli.monitor.screen.glyphs import sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, Style, cells, clean, flowed, row
 from jetson_deploy.monitor.derived import over_current_rate
 from jetson_deploy.monitor.sample import Cooler, Fan, OverCurrent, Power, Rail, Sample, Zone
-from jetson_deploy.monitor.thermal import headroom, throttle_trip, throttling
+from jetson_deploy.monitor.thermal import headroom, nearest, throttle_trip, throttling, warmest
 
 _NEAR = 10.0
 """Degrees below the trip from which on it is marked."""
@@ -23,11 +23,7 @@ def heat(frame: Frame) -> Section:
 
 def hottest(sample: Sample) -> Zone | None:
     """The zone nearest to its trip; without trips the warmest."""
-    known = [zone for zone in sample.board.zones if zone.celsius is not None]
-    if not known:
-        return None
-    near = [zone for zone in known if headroom(zone) is not None]
-    return min(near, key=lambda z: headroom(z) or 0.0) if near else max(known, key=lambda z: z.celsius or 0.0)
+    return nearest(sample.board) or warmest(sample.board)
 
 
 def _temperatures(frame: Frame) -> Iterator[Block]:

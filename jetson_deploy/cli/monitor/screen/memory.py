@@ -9,8 +9,8 @@ from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import bar
 from jetson_deploy.cli.monitor.screen.lines import Block, Section, Span, Style, cells, clean, cut, flowed, row
 from jetson_deploy.monitor.derived import traffic_rate
-from jetson_deploy.monitor.metric_readers import loaded
-from jetson_deploy.monitor.sample import Disk, Process, Sample, Swap, Traffic
+from jetson_deploy.monitor.metric_readers import model_bytes
+from jetson_deploy.monitor.sample import Disk, Process, Swap, Traffic
 
 _PAGE = 4096
 """Of every Jetson's kernel so far, in bytes."""
@@ -26,12 +26,6 @@ def memory(frame: Frame) -> Section:
 
 def host(frame: Frame) -> Section:
     return Section((*_disks(frame), *_traffic(frame), *_processes(frame)))
-
-
-def model_bytes(sample: Sample) -> int | None:
-    """What the loaded models take, as the server reckons."""
-    sizes = [one.size_bytes for one in loaded(sample) if one.size_bytes is not None]
-    return sum(sizes) if sizes else None
 
 
 def _ram(frame: Frame) -> Iterator[Block]:

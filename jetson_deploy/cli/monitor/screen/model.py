@@ -9,7 +9,7 @@ from jetson_deploy.cli.monitor.screen.compute import history
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, Style, cells, clean, flowed, row
-from jetson_deploy.monitor.metric_readers import loaded
+from jetson_deploy.monitor.metric_readers import cpu_accepted, loaded
 from jetson_deploy.monitor.sample import Container, Model, Requests, Server
 
 _WHOLE = 0.999
@@ -58,7 +58,7 @@ def _share(frame: Frame, one: Model) -> Span:
     share = one.gpu_share
     if share is None:
         return ("GPU share -", "")
-    accepted = frame.llm.deployment is not None and frame.llm.deployment.accept_cpu
+    accepted = cpu_accepted(frame.sample)
     text = f"GPU {share * 100:.0f} %"
     if share >= _WHOLE:
         return (text, "good")
