@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 BOARD = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"
 LISTEN = "127.0.0.1:9735"
 STATE = Path("/run/state")
-"""Of the namespace alone: the service does not see our /tmp."""
+"""Of the namespace alone."""
 
 
 def until(holds: Callable[[], bool], seconds: float = 40) -> None:

@@ -55,7 +55,7 @@ def test_serve_understands_every_flag_and_means_the_same(wishes: ServiceWishes) 
 def test_the_unit_is_notified_watched_bounded_and_started_again(tmp_path: Path) -> None:
     found = lines(tmp_path, ServiceWishes())
     assert {"Type=notify", "WatchdogSec=60", "Restart=always", "MemoryMax=128M", "Nice=10"} <= set(found)
-    assert {"ProtectSystem=strict", "NoNewPrivileges=yes", "PrivateTmp=yes"} <= set(found)
+    assert {"ProtectSystem=strict", "NoNewPrivileges=yes"} <= set(found)
     assert 'Environment="JETSON_DEPLOY_CATALOG=/over lay"' in found
     assert not any("@" in line for line in found)
 
