@@ -125,7 +125,7 @@ def _summary(history: History, window: Window) -> str:
     from jetson_deploy.monitor.metrics import metric_of
 
     samples, minutes, events = history.totals()
-    head = f"{history.path}: {size(history.size())}; {samples} samples, {minutes} minutes, {events} events"
+    head = f"{history.path}: {size(history.size())}; {_many(samples, 'sample')}, {_many(minutes, 'minute')}, {_many(events, 'event')}"
     rows = [("SERIES", "UNIT", "SINCE", "UNTIL", "SAMPLES", "MINUTES")]
     for span in history.spans():
         metric = metric_of(span.key)
@@ -157,3 +157,7 @@ def _event_document(event: HistoryEvent) -> dict[str, Any]:
     from jetson_deploy.monitor.history.window import rfc3339
 
     return {"event": "recorded", **msgspec.to_builtins(event), "at": rfc3339(event.at)}
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
