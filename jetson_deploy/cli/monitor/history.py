@@ -125,7 +125,8 @@ def _summary(history: History, window: Window) -> str:
     from jetson_deploy.monitor.metrics import metric_of
 
     samples, minutes, events = history.totals()
-    head = f"{history.path}: {size(history.size())}; {_many(samples, 'sample')}, {_many(minutes, 'minute')}, {_many(events, 'event')}"
+    held = ", ".join((_many(samples, "sample"), _many(minutes, "minute"), _many(events, "event")))
+    head = f"{history.path}: {size(history.size())}; {held}"
     rows = [("SERIES", "UNIT", "SINCE", "UNTIL", "SAMPLES", "MINUTES")]
     for span in history.spans():
         metric = metric_of(span.key)
