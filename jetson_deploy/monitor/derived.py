@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jetson_deploy.monitor.sample import Model, Sample
+from jetson_deploy.monitor.model_parts import Model
+from jetson_deploy.monitor.sample import Sample
 
 
 def decode_rate(before: Sample, now: Sample, model: str) -> float | None:

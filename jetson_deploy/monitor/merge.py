@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Board, Part
+from jetson_deploy.monitor.part import Part
+from jetson_deploy.monitor.sample import Board
 
 _KEYS: dict[str, Callable[[Any], object]] = {
     "cpus": lambda one: one.number,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from jetson_deploy.monitor.sample import Model, Sample
+from jetson_deploy.monitor.model_parts import Model
+from jetson_deploy.monitor.sample import Sample
 from jetson_deploy.monitor.thermal import headroom, throttling
 
 Found = Iterable[tuple[tuple[str, ...], float | None]]

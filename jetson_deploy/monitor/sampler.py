@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from jetson_deploy.monitor.merge import merged
-from jetson_deploy.monitor.sample import Board, Identity, Llm, Sample, Trouble
+from jetson_deploy.monitor.model_parts import Llm
+from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
 from jetson_deploy.monitor.sources.source import Source, SourceError
 
 _LONGEST_STEP = 30.0

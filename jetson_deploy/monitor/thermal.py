@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jetson_deploy.monitor.sample import Board, Zone
+from jetson_deploy.monitor.board_parts import Zone
+from jetson_deploy.monitor.sample import Board
 
 _CRITICAL_MARGIN = 20.0
 _UNKNOWN_TRIP = 95.0

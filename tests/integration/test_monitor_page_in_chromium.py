@@ -20,8 +20,9 @@ from page_browser import Browser, chromium, until
 from served_monitor import FALLBACK, NEAR, Clock, SteadyJudge, full_sample, serving
 
 from jetson_deploy.monitor.alerts.firing import Firing
+from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Board, Llm, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Sample, Trouble
 
 pytestmark = pytest.mark.integration
 BOARD = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"

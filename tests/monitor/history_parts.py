@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from jetson_deploy.monitor.alerts.firing import Change, Firing
+from jetson_deploy.monitor.board_parts import Cooler, Gpu, OverCurrent, Power, ThrottleEvents, Zone
 from jetson_deploy.monitor.history.opening import open_history
 from jetson_deploy.monitor.history.reader import History, Row, StatRow
 from jetson_deploy.monitor.history.recorder import Recorder
+from jetson_deploy.monitor.model_parts import Llm, Model, Requests, Server
 from jetson_deploy.monitor.monitor import Latest
-from jetson_deploy.monitor.sample import (
-    Board,
-    Cooler,
-    Gpu,
-    Llm,
-    Model,
-    OverCurrent,
-    Power,
-    Requests,
-    Sample,
-    Server,
-    ThrottleEvents,
-    Zone,
-)
+from jetson_deploy.monitor.sample import Board, Sample
 
 NOON = 1_800_000_000.0
 """2027-01-15 08:00 UTC, at the beginning of a minute."""

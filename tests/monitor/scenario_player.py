@@ -23,7 +23,8 @@ import yaml
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.monitor.alerts.firing import Change
 from jetson_deploy.monitor.alerts.judge import Judge
-from jetson_deploy.monitor.sample import Board, Identity, Llm, SourceName, Trouble
+from jetson_deploy.monitor.model_parts import Llm
+from jetson_deploy.monitor.sample import Board, Identity, SourceName, Trouble
 from jetson_deploy.monitor.sampler import Sampler
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 

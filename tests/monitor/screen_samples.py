@@ -7,21 +7,15 @@ import math
 import msgspec
 
 from jetson_deploy.monitor.alerts.firing import Firing
-from jetson_deploy.monitor.sample import (
-    Board,
-    Container,
+from jetson_deploy.monitor.board_parts import (
     Cooler,
     Cpu,
-    Deployment,
     Disk,
     Emc,
     Engine,
     Fan,
     Gpu,
-    Identity,
-    Llm,
     Memory,
-    Model,
     OverCurrent,
     Paging,
     Power,
@@ -29,17 +23,15 @@ from jetson_deploy.monitor.sample import (
     Pressure,
     Process,
     Rail,
-    Requests,
-    Sample,
-    Server,
     Swap,
     ThrottleEvents,
     Traffic,
     Trip,
-    Trouble,
     Zone,
     Zram,
 )
+from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
+from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
 
 GIB, MIB = 1 << 30, 1 << 20
 NOON = 1_764_072_000.0

@@ -7,10 +7,33 @@ import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from jetson_deploy.monitor import sample as parts
 from jetson_deploy.monitor.alerts.firing import Change, Firing
+from jetson_deploy.monitor.board_parts import (
+    Cooler,
+    Cpu,
+    Disk,
+    Emc,
+    Engine,
+    Fan,
+    Gpu,
+    Memory,
+    MemoryErrors,
+    OverCurrent,
+    Paging,
+    Power,
+    PowerMode,
+    Pressure,
+    Rail,
+    Swap,
+    ThrottleEvents,
+    Traffic,
+    Trip,
+    Zone,
+    Zram,
+)
+from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Sample
+from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
 from jetson_deploy.monitor.serve.server import MonitorServer
 
 MIB = 2**20
@@ -18,7 +41,7 @@ GIB = 2**30
 BEGAN = 1_790_000_000.0
 """Wall clock of the first sample."""
 TRIPS = tuple(
-    parts.Trip(kind="passive", celsius=at, bound=(kind,))
+    Trip(kind="passive", celsius=at, bound=(kind,))
     for at, kind in ((70.0, "hot-surface-alert"), (99.0, "cpufreq-cpu0"))
 )
 
@@ -29,7 +52,7 @@ def full_sample(number: int = 0, *, model: str = "deepseek-r1:8b", monotonic: fl
     return Sample(
         at=BEGAN + number,
         monotonic=1000.0 + number if monotonic is None else monotonic,
-        identity=parts.Identity(
+        identity=Identity(
             board="orin-nano-8gb",
             model="NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super",
             soc="tegra234",
@@ -42,77 +65,73 @@ def full_sample(number: int = 0, *, model: str = "deepseek-r1:8b", monotonic: fl
         llm=_llm(model, number),
         energy_joules=20.0 * number,
         sources={"gpus": "sysfs", "zones": "sysfs"},
-        troubles=(parts.Trouble(source="jetson-stats", why="the jtop service is not active"),),
+        troubles=(Trouble(source="jetson-stats", why="the jtop service is not active"),),
     )
 
 
-def _board(wave: float, number: int) -> parts.Board:
-    return parts.Board(
+def _board(wave: float, number: int) -> Board:
+    return Board(
         uptime_seconds=86_400.0 + number,
         boot_id="b0",
         gpus=(
-            parts.Gpu(
-                name="17000000.gpu", load=0.5 + wave / 2, load_max=1.0, hertz=1.02e9, min_hertz=3e8, max_hertz=1.02e9
-            ),
+            Gpu(name="17000000.gpu", load=0.5 + wave / 2, load_max=1.0, hertz=1.02e9, min_hertz=3e8, max_hertz=1.02e9),
         ),
         cpus=tuple(
-            parts.Cpu(number=n, online=n < 5, load=0.1 * n + wave / 4 if n < 5 else None, hertz=1.7e9, max_hertz=1.7e9)
+            Cpu(number=n, online=n < 5, load=0.1 * n + wave / 4 if n < 5 else None, hertz=1.7e9, max_hertz=1.7e9)
             for n in range(6)
         ),
-        memory=parts.Memory(
+        memory=Memory(
             total_bytes=7620 * MIB,
             available_bytes=int((1900 - 300 * wave) * MIB),
             free_bytes=500 * MIB,
             largest_free_block_bytes=4 * MIB,
         ),
-        swaps=(parts.Swap(device="/dev/zram0", kind="zram", total_bytes=3810 * MIB, used_bytes=120 * MIB),),
-        zrams=(parts.Zram(device="zram0", original_bytes=120 * MIB, compressed_bytes=40 * MIB),),
-        memory_errors=(parts.MemoryErrors(kind="corrected", count=0),),
-        paging=parts.Paging(swapped_in_pages=10, swapped_out_pages=20, oom_kills=0),
-        pressures=(parts.Pressure(resource="memory", kind="some", ratio=0.01),),
-        emc=parts.Emc(hertz=3.199e9),
+        swaps=(Swap(device="/dev/zram0", kind="zram", total_bytes=3810 * MIB, used_bytes=120 * MIB),),
+        zrams=(Zram(device="zram0", original_bytes=120 * MIB, compressed_bytes=40 * MIB),),
+        memory_errors=(MemoryErrors(kind="corrected", count=0),),
+        paging=Paging(swapped_in_pages=10, swapped_out_pages=20, oom_kills=0),
+        pressures=(Pressure(resource="memory", kind="some", ratio=0.01),),
+        emc=Emc(hertz=3.199e9),
         zones=(
-            parts.Zone(name="cpu-thermal", celsius=58.2 + 6 * wave, trips=TRIPS),
-            parts.Zone(name="gpu-thermal", celsius=60.1 + 6 * wave, trips=TRIPS),
-            parts.Zone(name="tj-thermal", celsius=61.0 + 6 * wave, trips=TRIPS),
-            parts.Zone(name="cv0-thermal"),
+            Zone(name="cpu-thermal", celsius=58.2 + 6 * wave, trips=TRIPS),
+            Zone(name="gpu-thermal", celsius=60.1 + 6 * wave, trips=TRIPS),
+            Zone(name="tj-thermal", celsius=61.0 + 6 * wave, trips=TRIPS),
+            Zone(name="cv0-thermal"),
         ),
         coolers=(
-            parts.Cooler(kind="cpufreq-cpu0", state=0, max_state=20),
-            parts.Cooler(kind="pwm-fan", state=2, max_state=10),
+            Cooler(kind="cpufreq-cpu0", state=0, max_state=20),
+            Cooler(kind="pwm-fan", state=2, max_state=10),
         ),
-        throttle_events=(parts.ThrottleEvents(domain="cpu-throttle-alert", count=0),),
+        throttle_events=(ThrottleEvents(domain="cpu-throttle-alert", count=0),),
         over_currents=(
-            parts.OverCurrent(line="oc1", count=0, throttling=True),
-            parts.OverCurrent(line="oc3", count=7 + number),
+            OverCurrent(line="oc1", count=0, throttling=True),
+            OverCurrent(line="oc3", count=7 + number),
         ),
         rails=(
-            parts.Rail(name="VDD_IN", watts=14.0 + 8 * wave, volts=5.0, amperes=2.8, crit_amperes=4.984),
-            parts.Rail(name="VDD_CPU_GPU_CV", watts=7.5 + 6 * wave),
+            Rail(name="VDD_IN", watts=14.0 + 8 * wave, volts=5.0, amperes=2.8, crit_amperes=4.984),
+            Rail(name="VDD_CPU_GPU_CV", watts=7.5 + 6 * wave),
         ),
-        power=parts.Power(watts=14.0 + 8 * wave, method="rail"),
-        fans=(parts.Fan(name="pwm-fan", ratio=0.4, rpm=2100.0),),
-        power_mode=parts.PowerMode(id=2, name="MAXN_SUPER", ceiling="MAXN_SUPER", at_ceiling=True),
+        power=Power(watts=14.0 + 8 * wave, method="rail"),
+        fans=(Fan(name="pwm-fan", ratio=0.4, rpm=2100.0),),
+        power_mode=PowerMode(id=2, name="MAXN_SUPER", ceiling="MAXN_SUPER", at_ceiling=True),
         clocks_pinned=False,
-        engines=(parts.Engine(name="NVENC", online=False),),
-        disks=(parts.Disk(mount="/", role="root", total_bytes=232 * GIB, free_bytes=141 * GIB, read_only=False),),
-        traffic=(parts.Traffic(name="eth0", kind="network", in_bytes=5, out_bytes=6),),
+        engines=(Engine(name="NVENC", online=False),),
+        disks=(Disk(mount="/", role="root", total_bytes=232 * GIB, free_bytes=141 * GIB, read_only=False),),
+        traffic=(Traffic(name="eth0", kind="network", in_bytes=5, out_bytes=6),),
     )
 
 
-def _llm(model: str, number: int) -> parts.Llm:
-    return parts.Llm(
-        deployment=parts.Deployment(name="default", model="deepseek-r1:8b", context_tokens=4096, parallel=1),
-        container=parts.Container(
-            name="jd-default-1", state="running", cpu_seconds=12.5, memory_bytes=3 * GIB, restarts=0
-        ),
-        server=parts.Server(
+def _llm(model: str, number: int) -> Llm:
+    return Llm(
+        deployment=Deployment(name="default", model="deepseek-r1:8b", context_tokens=4096, parallel=1),
+        container=Container(name="jd-default-1", state="running", cpu_seconds=12.5, memory_bytes=3 * GIB, restarts=0),
+        server=Server(
             up=True,
             endpoint="http://127.0.0.1:11434",
             version="0.30.4",
             in_flight=1,
             queued=number % 2,
-            requests=(parts.Requests(path="/api/chat", code=200, count=number),),
+            requests=(Requests(path="/api/chat", code=200, count=number),),
             request_seconds=3.0 * number,
             first_token_seconds_total=1.0,
             first_tokens=number,
@@ -120,7 +139,7 @@ def _llm(model: str, number: int) -> parts.Llm:
             decoding=True,
         ),
         models=(
-            parts.Model(
+            Model(
                 name=model,
                 family="qwen3",
                 quantization="Q4_K_M",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from jetson_deploy.monitor.alerts.window import DENSE_SECONDS, LONGEST_SECONDS, Window, last, mean, rises
-from jetson_deploy.monitor.sample import Board, OverCurrent, Sample
+from jetson_deploy.monitor.board_parts import OverCurrent
+from jetson_deploy.monitor.sample import Board, Sample
 
 
 def sample(at: float, count: int | None = None, boot: str | None = None) -> Sample:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from jetson_deploy.monitor.board_parts import OverCurrent, Paging, Traffic
 from jetson_deploy.monitor.derived import decode_rate, joules_per_token, over_current_rate, swap_rate, traffic_rate
-from jetson_deploy.monitor.sample import Board, Llm, Model, OverCurrent, Paging, Sample, Server, Traffic
+from jetson_deploy.monitor.model_parts import Llm, Model, Server
+from jetson_deploy.monitor.sample import Board, Sample
 
 
 def board(at: float, *, boot: str | None = "a", uptime: float | None = None, count: int | None = 0) -> Sample:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from jetson_deploy.monitor.sample import Board, Process, Traffic
+from jetson_deploy.monitor.board_parts import Process, Traffic
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.host import HostSource, open_host
 
 

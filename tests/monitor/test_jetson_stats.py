@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from jetson_deploy.monitor.sample import (
-    Board,
+from jetson_deploy.monitor.board_parts import (
     Cpu,
     Emc,
     Engine,
@@ -23,6 +22,7 @@ from jetson_deploy.monitor.sample import (
     Swap,
     Zone,
 )
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.followed import FollowedSource
 from jetson_deploy.monitor.sources.jetson_stats import JtopFeed
 from jetson_deploy.monitor.sources.jtop_words import board_of

@@ -14,7 +14,8 @@ from jetson_deploy.errors import CatalogError, UsageError
 from jetson_deploy.monitor.alerts.firing import Change
 from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.alerts.standing import UNKNOWN_SECONDS
-from jetson_deploy.monitor.sample import Board, Disk, Fan, Memory, Rail, Sample
+from jetson_deploy.monitor.board_parts import Disk, Fan, Memory, Rail
+from jetson_deploy.monitor.sample import Board, Sample
 
 MIB = 1 << 20
 HOLD, CLEAR_SECONDS = 10.0, 20.0

@@ -20,7 +20,8 @@ from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.log_follower import LogFollower
 from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.watch import LlmWatch
-from jetson_deploy.monitor.sample import Llm, Server, Trouble
+from jetson_deploy.monitor.model_parts import Llm, Server
+from jetson_deploy.monitor.sample import Trouble
 
 TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
 

@@ -13,7 +13,7 @@ from small_ollama import SmallOllama, small_ollama
 from watched_llm import deployed_ollama, server_of, soon, watching
 
 from jetson_deploy.monitor.llm.tap import Tap
-from jetson_deploy.monitor.sample import Container, Deployment, Llm, Model, Server
+from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Server
 
 DATA = Path(__file__).parent / "data" / "llm"
 TIMING = [

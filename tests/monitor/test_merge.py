@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetson_deploy.monitor.merge import merged
-from jetson_deploy.monitor.sample import (
-    Board,
+from jetson_deploy.monitor.board_parts import (
     Cpu,
     Emc,
     Engine,
@@ -27,6 +25,8 @@ from jetson_deploy.monitor.sample import (
     Trip,
     Zone,
 )
+from jetson_deploy.monitor.merge import merged
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 
 BOARDS_HERE = Path(__file__).parent / "boards"

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from jetson_deploy.monitor.sample import Board, Gpu, Memory, Process, Rail, Zone
+from jetson_deploy.monitor.board_parts import Gpu, Memory, Process, Rail, Zone
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.nvml import NvmlSource, open_nvml
 from jetson_deploy.monitor.sources.source import SourceError
 

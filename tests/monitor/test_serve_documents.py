@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from served_monitor import BEGAN, MIB, NEAR, full_sample, monitor_of
 
+from jetson_deploy.monitor.board_parts import Zone
+from jetson_deploy.monitor.model_parts import Llm, Model, Server
 from jetson_deploy.monitor.monitor import RECENT
-from jetson_deploy.monitor.sample import Board, Llm, Model, Sample, Server, Trouble, Zone
+from jetson_deploy.monitor.sample import Board, Sample, Trouble
 from jetson_deploy.monitor.serve.age import age_of
 from jetson_deploy.monitor.serve.charts import columns
 from jetson_deploy.monitor.serve.documents import SampleDocument, recent_document, sample_document

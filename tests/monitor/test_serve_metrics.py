@@ -14,9 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from served_monitor import FALLBACK, NEAR, Clock, full_sample, monitor_of
 
 from jetson_deploy import __version__
+from jetson_deploy.monitor.board_parts import Cooler, Gpu, Zone
 from jetson_deploy.monitor.metrics import AGE_METRIC, ALERT_METRIC, METRICS, values
+from jetson_deploy.monitor.model_parts import Llm, Model, Server
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Board, Cooler, Gpu, Llm, Model, Sample, Server, Zone
+from jetson_deploy.monitor.sample import Board, Sample
 from jetson_deploy.monitor.serve.exposition import BUILD_METRIC, Exposition
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]

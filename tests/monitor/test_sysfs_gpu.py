@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sysfs_trees import GPU, ORIN, THOR, copied, look, put
 
-from jetson_deploy.monitor.sample import Emc, Engine, Gpu
+from jetson_deploy.monitor.board_parts import Emc, Engine, Gpu
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 
 DEVFREQ = "sys/class/devfreq"

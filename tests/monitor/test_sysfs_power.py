@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sysfs_trees import INA, NANO, ORIN, THOR, copied, look, put
 
-from jetson_deploy.monitor.sample import Fan, Power, Rail
+from jetson_deploy.monitor.board_parts import Fan, Power, Rail
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 from jetson_deploy.monitor.sources.sysfs.rails import total_power
 

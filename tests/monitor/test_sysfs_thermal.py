@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sysfs_trees import ORIN, THERMAL, copied, look, put
 
-from jetson_deploy.monitor.sample import Cooler, ThrottleEvents, Trip
+from jetson_deploy.monitor.board_parts import Cooler, ThrottleEvents, Trip
 from jetson_deploy.monitor.thermal import throttle_trip
 
 CLASS = "sys/class/thermal"

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetson_deploy.monitor.sample import Board, Cpu, Emc, Engine, Gpu, Memory
+from jetson_deploy.monitor.board_parts import Cpu, Emc, Engine, Gpu, Memory
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.followed import FollowedSource
 from jetson_deploy.monitor.sources.source import Source, SourceError
 from jetson_deploy.monitor.sources.tegrastats import TegrastatsFeed, open_tegrastats, parse_tegrastats

@@ -19,8 +19,9 @@ from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.cli.main import main
 from jetson_deploy.cli.monitor.why_slow import watched
 from jetson_deploy.monitor.alerts.judge import Judge
+from jetson_deploy.monitor.board_parts import PowerMode
 from jetson_deploy.monitor.monitor import RECENT, Monitor
-from jetson_deploy.monitor.sample import Identity, PowerMode, Sample
+from jetson_deploy.monitor.sample import Identity, Sample
 from jetson_deploy.monitor.why_slow.facts import gathered, known_size
 from jetson_deploy.monitor.why_slow.finding import Finding
 from jetson_deploy.monitor.why_slow.judged import findings, report

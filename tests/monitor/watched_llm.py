@@ -13,7 +13,8 @@ from small_ollama import SmallOllama, small_ollama
 from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
-from jetson_deploy.monitor.sample import Llm, Server, Trouble
+from jetson_deploy.monitor.model_parts import Llm, Server
+from jetson_deploy.monitor.sample import Trouble
 
 R1 = {
     "name": "deepseek-r1:8b",

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, span, total, was
-from jetson_deploy.monitor.sample import Disk, Sample
+from jetson_deploy.monitor.board_parts import Disk
+from jetson_deploy.monitor.sample import Sample
 
 _SWAP_SECONDS = 20.0
 _OOM_SECONDS = 60.0

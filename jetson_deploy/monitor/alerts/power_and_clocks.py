@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, mean, rises, span, was
+from jetson_deploy.monitor.board_parts import Rail
 from jetson_deploy.monitor.metric_readers import mean_load
-from jetson_deploy.monitor.sample import Rail, Sample
+from jetson_deploy.monitor.sample import Sample
 
 _EVENT_SECONDS = 10.0
 _RATE_SECONDS = 60.0

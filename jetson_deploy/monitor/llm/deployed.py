@@ -6,7 +6,7 @@ import msgspec
 
 from jetson_deploy.engine.plain import EngineAwayError, PlainEngine, Usage
 from jetson_deploy.engine.state import ContainerState
-from jetson_deploy.monitor.sample import Container, Deployment
+from jetson_deploy.monitor.model_parts import Container, Deployment
 from jetson_deploy.plan.serving import LABEL, newest_committed, number_label
 from jetson_deploy.settings import OLLAMA_PORT
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Requests
+from jetson_deploy.monitor.model_parts import Requests
 
 _MOST_MODELS = 64
 

@@ -10,7 +10,7 @@ from jetson_deploy.monitor.llm.deployed import Deployed
 from jetson_deploy.monitor.llm.ledger import Answered, Counts, FirstTokens
 from jetson_deploy.monitor.llm.llama_server import LlamaSeen
 from jetson_deploy.monitor.llm.ollama_server import ServerSeen
-from jetson_deploy.monitor.sample import Llm, Model, Server
+from jetson_deploy.monitor.model_parts import Llm, Model, Server
 from jetson_deploy.ollama.replies import RunningModel
 
 TokensFrom: TypeAlias = Literal["log", "llama-server", "tap"] | None

@@ -16,7 +16,8 @@ from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.ollama_server import ServerLook, ServerSeen, check_endpoint
 from jetson_deploy.monitor.llm.state import Known, Tokens, TokensFrom, as_llm
 from jetson_deploy.monitor.llm.tap import Tap
-from jetson_deploy.monitor.sample import Llm, Trouble
+from jetson_deploy.monitor.model_parts import Llm
+from jetson_deploy.monitor.sample import Trouble
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = f"http://127.0.0.1:{OLLAMA_PORT}"

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jetson_deploy.monitor.sample import Board, Process, SourceName, Traffic
+from jetson_deploy.monitor.board_parts import Process, Traffic
+from jetson_deploy.monitor.sample import Board, SourceName
 from jetson_deploy.monitor.sources.source import Source, SourceError
 
 PROCESS_SECONDS = 5.0

@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from jetson_deploy.monitor.sample import (
-    Board,
+from jetson_deploy.monitor.board_parts import (
     Cpu,
     Emc,
     Engine,
@@ -24,6 +23,7 @@ from jetson_deploy.monitor.sample import (
     Swap,
     Zone,
 )
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.host import shown_name
 
 _T = TypeVar("_T")

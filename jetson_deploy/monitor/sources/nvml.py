@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jetson_deploy.monitor.sample import Board, Gpu, Memory, Process, Rail, SourceName, Zone
+from jetson_deploy.monitor.board_parts import Gpu, Memory, Process, Rail, Zone
+from jetson_deploy.monitor.sample import Board, SourceName
 from jetson_deploy.monitor.sources.host import shown_name
 from jetson_deploy.monitor.sources.source import Source, SourceError
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Board, Cpu, Emc, Engine, Gpu, Memory, Rail, Swap, Zone
+from jetson_deploy.monitor.board_parts import Cpu, Emc, Engine, Gpu, Memory, Rail, Swap, Zone
+from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.sysfs.rails import total_power
 
 GPU = "GR3D"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.monitor.alerts.window import rises
-from jetson_deploy.monitor.sample import Gpu
+from jetson_deploy.monitor.board_parts import Gpu
 from jetson_deploy.monitor.thermal import headroom, nearest, throttling, warmest
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jetson_deploy.monitor.sample import Process
+from jetson_deploy.monitor.board_parts import Process
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 

@@ -8,8 +8,9 @@ from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import bar, graph, sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Line, Section, Span, clean, flow, flowed, row
+from jetson_deploy.monitor.board_parts import Cpu, Engine, Gpu
 from jetson_deploy.monitor.metric_readers import mean_load
-from jetson_deploy.monitor.sample import Cpu, Engine, Gpu, Sample
+from jetson_deploy.monitor.sample import Sample
 
 _CPU_CELLS = 24
 """Of one CPU beside others, with its clock; without it 10 less."""

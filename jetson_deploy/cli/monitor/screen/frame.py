@@ -10,7 +10,8 @@ from typing import Literal
 from jetson_deploy.cli.monitor.screen.glyphs import BLOCKS, Glyphs
 from jetson_deploy.monitor.alerts.firing import Firing
 from jetson_deploy.monitor.derived import decode_rate, joules_per_token, rate
-from jetson_deploy.monitor.sample import Board, Llm, Sample
+from jetson_deploy.monitor.model_parts import Llm
+from jetson_deploy.monitor.sample import Board, Sample
 
 Sort = Literal["memory", "cpu", "gpu"]
 SORTS: tuple[Sort, ...] = ("memory", "cpu", "gpu")

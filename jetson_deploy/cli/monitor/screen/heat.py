@@ -9,8 +9,9 @@ from jetson_deploy.cli.monitor.screen.compute import history
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, Style, cells, clean, flowed, row
+from jetson_deploy.monitor.board_parts import Cooler, Fan, OverCurrent, Power, Rail, Zone
 from jetson_deploy.monitor.derived import over_current_rate
-from jetson_deploy.monitor.sample import Cooler, Fan, OverCurrent, Power, Rail, Sample, Zone
+from jetson_deploy.monitor.sample import Sample
 from jetson_deploy.monitor.thermal import headroom, nearest, throttle_trip, throttling, warmest
 
 _NEAR = 10.0

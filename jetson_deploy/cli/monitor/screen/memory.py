@@ -8,9 +8,9 @@ from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import bar
 from jetson_deploy.cli.monitor.screen.lines import Block, Section, Span, Style, cells, clean, cut, flowed, row
+from jetson_deploy.monitor.board_parts import Disk, Process, Swap, Traffic
 from jetson_deploy.monitor.derived import traffic_rate
 from jetson_deploy.monitor.metric_readers import model_bytes
-from jetson_deploy.monitor.sample import Disk, Process, Swap, Traffic
 
 _PAGE = 4096
 """Of every Jetson's kernel so far, in bytes."""

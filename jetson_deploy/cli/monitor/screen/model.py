@@ -10,7 +10,7 @@ from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, Style, cells, clean, flowed, row
 from jetson_deploy.monitor.metric_readers import cpu_accepted, loaded
-from jetson_deploy.monitor.sample import Container, Model, Requests, Server
+from jetson_deploy.monitor.model_parts import Container, Model, Requests, Server
 
 _WHOLE = 0.999
 """From here on a model counts as wholly on the GPU."""

@@ -15,7 +15,7 @@ from typing import Literal, cast, get_args
 import msgspec
 
 from jetson_deploy.detect.medium import NETWORK
-from jetson_deploy.monitor.sample import Disk
+from jetson_deploy.monitor.board_parts import Disk
 from jetson_deploy.monitor.sources.sysfs.files import Files
 
 Role = Literal["root", "store", "engine"]

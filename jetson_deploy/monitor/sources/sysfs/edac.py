@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jetson_deploy.monitor.sample import MemoryErrors
+from jetson_deploy.monitor.board_parts import MemoryErrors
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.tree import Tree
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Fan
+from jetson_deploy.monitor.board_parts import Fan
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.hwmon import Hwmon
 from jetson_deploy.monitor.sources.sysfs.tree import Tree, distinct

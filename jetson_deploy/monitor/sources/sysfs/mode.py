@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.power import power_facts
-from jetson_deploy.monitor.sample import PowerMode
+from jetson_deploy.monitor.board_parts import PowerMode
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.tree import Tree
 

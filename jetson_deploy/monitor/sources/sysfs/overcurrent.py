@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jetson_deploy.monitor.sample import OverCurrent
+from jetson_deploy.monitor.board_parts import OverCurrent
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.hwmon import Hwmon
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Power, Rail
+from jetson_deploy.monitor.board_parts import Power, Rail
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.hwmon import Hwmon
 from jetson_deploy.monitor.sources.sysfs.tree import Directory, Tree, distinct

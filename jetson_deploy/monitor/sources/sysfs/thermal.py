@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from jetson_deploy.monitor.sample import Cooler, ThrottleEvents, Trip, Zone
+from jetson_deploy.monitor.board_parts import Cooler, ThrottleEvents, Trip, Zone
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.tree import Directory, Tree, distinct
 

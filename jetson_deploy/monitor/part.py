@@ -1,0 +1,9 @@
+"""What all parts of a sample are."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all parts of a sample: frozen, base units, None is unknown."""
