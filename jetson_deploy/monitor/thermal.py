@@ -16,12 +16,17 @@ _CLOCKS = ("cpufreq-", "devfreq-", "thermal-cpufreq", "thermal-devfreq")
 
 
 def throttle_trip(zone: Zone) -> float | None:
-    """°C at which this zone takes clocks away; None: the zone has no trips at all."""
-    passive = [t.celsius for t in zone.trips if t.kind == "passive" and _takes_clocks(t.bound, t.celsius)]
+    """°C at which this zone takes clocks away, told or assumed; None: the zone has no trips at all."""
+    passive = _told(zone)
     if passive:
         return min(passive)
     critical = [t.celsius for t in zone.trips if t.kind == "critical"]
     return min(min(critical) - _CRITICAL_MARGIN, _UNKNOWN_TRIP) if critical else None
+
+
+def is_assumed(zone: Zone) -> bool:
+    """The board does not tell at what temperature this zone takes clocks away."""
+    return not _told(zone)
 
 
 def headroom(zone: Zone) -> float | None:
@@ -45,6 +50,10 @@ def throttling(board: Board) -> bool | None:
     """Heat takes clocks away now; None: there is no cooling device to ask."""
     states = [cooler.state > 0 for cooler in board.coolers if cooler.throttles]
     return any(states) if states else None
+
+
+def _told(zone: Zone) -> list[float]:
+    return [t.celsius for t in zone.trips if t.kind == "passive" and _takes_clocks(t.bound, t.celsius)]
 
 
 def _takes_clocks(bound: tuple[str, ...], celsius: float) -> bool:

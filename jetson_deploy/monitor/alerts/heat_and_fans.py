@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, total
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.monitor.thermal import headroom, nearest, throttle_trip, throttling
+from jetson_deploy.monitor.thermal import headroom, is_assumed, nearest, throttle_trip, throttling
 
 _EVENT_SECONDS = 10.0
 
@@ -50,7 +50,9 @@ def _celsius_word(window: Sequence[Sample], _: str) -> str:
 def _trip_word(window: Sequence[Sample], _: str) -> str:
     zone = nearest(window[-1].board)
     trip = throttle_trip(zone) if zone else None
-    return "unknown" if trip is None else f"{trip:.0f} °C"
+    if zone is None or trip is None:
+        return "unknown"
+    return f"{trip:.0f} °C" + (" (assumed)" if is_assumed(zone) else "")
 
 
 _THERMAL = {"zone": _zone_word, "celsius": _celsius_word, "trip": _trip_word}

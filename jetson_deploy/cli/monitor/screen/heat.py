@@ -12,7 +12,7 @@ from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, 
 from jetson_deploy.monitor.board_parts import Cooler, Fan, OverCurrent, Power, Rail, Zone
 from jetson_deploy.monitor.derived import over_current_rate
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.monitor.thermal import headroom, nearest, throttle_trip, throttling, warmest
+from jetson_deploy.monitor.thermal import headroom, is_assumed, nearest, throttle_trip, throttling, warmest
 
 _NEAR = 10.0
 """Degrees below the trip from which on it is marked."""
@@ -37,6 +37,7 @@ def _temperatures(frame: Frame) -> Iterator[Block]:
     spans: list[Span] = [(text, _style(left))]
     if left is not None and trip is not None:
         beyond = f"  {left:.1f} below its limit of {trip:g}" if left > 0 else f"  AT ITS LIMIT of {trip:g}"
+        beyond += " (assumed)" if is_assumed(zone) else ""
         spans.append((beyond, _style(left) if left < _NEAR else ""))
     yield Block(1, (row("temp", *_with_line(frame, spans, _hottest, 30.0, trip or 100.0)),))
     others = [one for one in frame.board.zones if one is not zone]
