@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
@@ -15,6 +16,12 @@ pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Under CI the same examples every time: a change is judged by what it changes. Everybody else draws new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -50,7 +50,7 @@ def sparkline(
         if value is None:
             return " "
         share = (value - low) / span if span > 0 else 0.0
-        return steps[max(0, min(last, round(share * last)))]
+        return steps[round(max(0.0, min(1.0, share)) * last)]
 
     return "".join(map(step, shown)).rjust(max(0, width))
 
