@@ -146,12 +146,13 @@ class StreamReply(msgspec.Struct, kw_only=True):
         return {
             "tokens": self.eval_count,
             "prompt_tokens": self.prompt_eval_count,
-            "eval_seconds": _seconds(self.eval_duration),
-            "load_seconds": _seconds(self.load_duration),
-            "total_seconds": _seconds(self.total_duration),
+            "eval_seconds": seconds(self.eval_duration),
+            "load_seconds": seconds(self.load_duration),
+            "total_seconds": seconds(self.total_duration),
             "done_reason": self.done_reason,
         }
 
 
-def _seconds(nanoseconds: int | None) -> float | None:
+def seconds(nanoseconds: int | None) -> float | None:
+    """Of a duration as the server writes it; 0 stands for unknown."""
     return nanoseconds / _NANOSECONDS if nanoseconds else None

@@ -72,11 +72,12 @@ def catalog_size(
 
 
 def size_by_name(catalog: Catalog, name: ModelName) -> ModelSize | None:
-    family = catalog.models.get(name.model)
+    """In whatever case it is written, as Ollama takes it."""
+    family, tag = catalog.models.get(name.model.lower()), name.tag.lower()
     if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
         return None
-    aliases = (size for size in family.sizes.values() if name.tag in size.aliases)
-    return family.sizes.get(name.tag) or next(aliases, None)
+    named = (size for key, size in family.sizes.items() if tag in (key, *(alias.lower() for alias in size.aliases)))
+    return next(named, None)
 
 
 def fit_of_size(size: ModelSize, account: Account, budget: Budget) -> Fit:

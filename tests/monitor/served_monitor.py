@@ -7,6 +7,8 @@ import http.client
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from screen_samples import NANO
+
 from jetson_deploy.monitor.alerts.firing import Change, Firing
 from jetson_deploy.monitor.board_parts import (
     Cooler,
@@ -33,7 +35,7 @@ from jetson_deploy.monitor.board_parts import (
 )
 from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Sample, Trouble
 from jetson_deploy.monitor.serve.server import MonitorServer
 
 MIB = 2**20
@@ -52,15 +54,7 @@ def full_sample(number: int = 0, *, model: str = "deepseek-r1:8b", monotonic: fl
     return Sample(
         at=BEGAN + number,
         monotonic=1000.0 + number if monotonic is None else monotonic,
-        identity=Identity(
-            board="orin-nano-8gb",
-            model="NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super",
-            soc="tegra234",
-            l4t="36.5.0",
-            jetpack="6.2.2",
-            kernel="5.15.185-tegra",
-            hostname="kitchen",
-        ),
+        identity=NANO,
         board=_board(wave, number),
         llm=_llm(model, number),
         energy_joules=20.0 * number,

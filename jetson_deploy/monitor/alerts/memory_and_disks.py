@@ -8,10 +8,10 @@ from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, span, total, was
 from jetson_deploy.monitor.board_parts import Disk
 from jetson_deploy.monitor.sample import Sample
+from jetson_deploy.monitor.sizes import size_text
 
 _SWAP_SECONDS = 20.0
 _OOM_SECONDS = 60.0
-_GIB = 1 << 30
 
 
 def _available_ratio(window: Sequence[Sample]) -> Values:
@@ -25,13 +25,7 @@ def _available_bytes(window: Sequence[Sample]) -> Values:
 
 
 def _available_word(window: Sequence[Sample], _: str) -> str:
-    return _size(window[-1].board.memory.available_bytes)
-
-
-def _size(count: int | None) -> str:
-    if count is None:
-        return "unknown"
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / (1 << 20):.0f} MiB"
+    return size_text(window[-1].board.memory.available_bytes)
 
 
 def _pressure(kind: str, window: Sequence[Sample]) -> Values:
@@ -95,7 +89,7 @@ def _free_bytes(window: Sequence[Sample]) -> Values:
 
 def _free_word(window: Sequence[Sample], subject: str) -> str:
     disk = _disks(window[-1]).get(subject)
-    return _size(disk.free_bytes if disk else None)
+    return size_text(disk.free_bytes if disk else None)
 
 
 def _read_only(window: Sequence[Sample]) -> Values:

@@ -15,6 +15,7 @@ import msgspec
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.names import parse_model_name
+from jetson_deploy.ollama.replies import seconds
 
 _MOST_LINE = 4 << 10
 _HEAD, _TAIL = 1 << 10, 2 << 10
@@ -118,9 +119,9 @@ class OllamaAnswer:
     def _settle(self, seen: _Line) -> None:
         self._over = True
         if seen.prompt_eval_count:
-            self._ledger.settle_prompt(seen.model, seen.prompt_eval_count, _seconds(seen.prompt_eval_duration))
+            self._ledger.settle_prompt(seen.model, seen.prompt_eval_count, seconds(seen.prompt_eval_duration))
         if seen.eval_count:
-            self._ledger.settle(self, seen.model, seen.eval_count, _seconds(seen.eval_duration))
+            self._ledger.settle(self, seen.model, seen.eval_count, seconds(seen.eval_duration))
             if seen.prompt_eval_count:
                 self._ledger.use_context(seen.model, seen.prompt_eval_count + seen.eval_count)
 
@@ -237,7 +238,3 @@ def _model(line: bytes) -> str:
 
 def _fields(line: bytes) -> dict[str, int]:
     return {name.decode(): int(number) for name, number in _FIELD.findall(line)}
-
-
-def _seconds(nanoseconds: int | None) -> float | None:
-    return nanoseconds / 1e9 if nanoseconds else None

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from jetson_deploy.detect.devicetree import read_firmware
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.power import power_modes
+from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.why_slow.window import Facts
+from jetson_deploy.names import parse_model_name
+from jetson_deploy.plan.fits import size_by_name
 from jetson_deploy.plan.speed import predict, roofline
 
 if TYPE_CHECKING:
@@ -38,14 +41,10 @@ def gathered(root: Path, catalog: Catalog, sample: Sample, model: str | None, as
 
 def known_size(catalog: Catalog, model: str | None) -> ModelSize | None:
     """None: not in the catalog."""
-    name, _, tag = (model or "").lower().partition(":")
-    family = catalog.models.get(name)
-    if family is None:
+    try:
+        return size_by_name(catalog, parse_model_name(model or ""))
+    except UsageError:
         return None
-    for key, size in family.sizes.items():
-        if tag in (key, *(alias.lower() for alias in size.aliases)):
-            return size
-    return None
 
 
 def _id_of(host: Host, ceiling: str | None) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jetson_deploy.monitor.derived import swap_rate
 from jetson_deploy.monitor.metric_readers import cpu_accepted
 from jetson_deploy.monitor.sample import Sample
+from jetson_deploy.monitor.sizes import size_text
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 
@@ -22,7 +23,7 @@ def pressure(window: Window) -> Finding:
     memory = window.last.board.memory
     some, full = (window.mean(lambda s, kind=kind: _psi(s, kind)) for kind in ("some", "full"))  # type: ignore[misc]
     left = memory.available_bytes
-    text = f"{_size(left)} left" if left is not None else "what is left is unknown"
+    text = f"{size_text(left)} left" if left is not None else "what is left is unknown"
     if some is not None or full is not None:
         waited = f"work waited for memory {max(some or 0.0, full or 0.0):.0%} of the time; {text}"
         if (some or 0.0) > _SOME or (full or 0.0) > _FULL:
@@ -57,14 +58,14 @@ def swap(window: Window) -> Finding:
     if rate is not None and rate > _MOVING:
         return held(
             "swap",
-            f"{rate:.0f} pages a second go in and out; {_size(used)} lie in swap",
+            f"{rate:.0f} pages a second go in and out; {size_text(used, unknown='-')} lie in swap",
             "parts of the model are fetched from swap for each token",
             "a smaller model or context: jetson-deploy up --context LESS; end other programs",
         )
     if not swaps:
         return fine("swap", "there is none")
     moves = "how much moves is unknown" if rate is None else "nothing moves" if rate < 1 else f"{rate:.0f} pages/s move"
-    return fine("swap", f"{_size(used)} lie there, {moves}")
+    return fine("swap", f"{size_text(used, unknown='-')} lie there, {moves}")
 
 
 def on_gpu(window: Window) -> Finding:
@@ -112,7 +113,7 @@ def context(window: Window, *, short: bool) -> Finding:
     parallel = (deployment.parallel if deployment else None) or 1
     cost = per_token * size * parallel if per_token is not None else None
     used = "use unknown" if model.context_used_tokens is None else f"{model.context_used_tokens} used"
-    takes = "" if cost is None else f"; its cache takes {_size(cost)} at most (f16)"
+    takes = "" if cost is None else f"; its cache takes {size_text(cost)} at most (f16)"
     text = f"{size} tokens, {used}{takes}"
     much = cost is not None and cost > _BIG_CACHE and (model.context_used_tokens or 0) * 2 < size
     if short and much and model.context_used_tokens is not None:
@@ -131,9 +132,3 @@ def _next_context(used: int) -> int:
     while size < 2 * used:
         size *= 2
     return size
-
-
-def _size(count: float | None) -> str:
-    if count is None:
-        return "-"
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.0f} MiB"
