@@ -88,6 +88,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+LIVE_ROOT = Path("/")
+
+
+def acts_here(root: Path, settings: Settings) -> bool:
+    """True when engine, store, port and clock of this machine are the ones meant, and not a captured root's."""
+    return root.resolve() == LIVE_ROOT or settings.rehearsal is not None
+
+
 def _docker_host(env: Mapping[str, str]) -> str | None:
     text = env.get("DOCKER_HOST")
     if not text:

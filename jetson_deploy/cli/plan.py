@@ -43,9 +43,10 @@ def command(**options: Any) -> None:
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     """
     from jetson_deploy.deploy.state import StateDirectory
-    from jetson_deploy.deploy.survey import acts_here, survey
+    from jetson_deploy.deploy.survey import survey
     from jetson_deploy.plan.make import make_plan
     from jetson_deploy.plan.recovery import unfinished
+    from jetson_deploy.settings import acts_here
 
     shared = read_everyday(options)
     save = options.pop("save")

@@ -10,14 +10,13 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import acts_here
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.memory import memory_facts
 from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
 from jetson_deploy.plan.model import Budget
 from jetson_deploy.plan.serving import Serving, find_serving
-from jetson_deploy.settings import Settings
+from jetson_deploy.settings import Settings, acts_here
 from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest, find_manifests, missing_bytes

@@ -21,7 +21,7 @@ from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.rebuild import rebuilt
 from jetson_deploy.deploy.shield import shielded
 from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import acts_here, check_acts_here, engine_now, survey
+from jetson_deploy.deploy.survey import check_acts_here, engine_now, survey
 from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
 from jetson_deploy.errors import JetsonDeployError, LockedError, NeedsAttentionError
 from jetson_deploy.events import Note, Reporter, silent
@@ -31,7 +31,7 @@ from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.plan.recovery import Recovery, recovery, unfinished
 from jetson_deploy.plan.revisions import Intent, State
 from jetson_deploy.plan.serving import find_serving, ours
-from jetson_deploy.settings import Settings
+from jetson_deploy.settings import Settings, acts_here
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.recover/1"):

@@ -14,14 +14,7 @@ from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.errors import UsageError
 from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.plan.serving import find_serving, last_store
-from jetson_deploy.settings import OLLAMA_PORT, Settings
-
-LIVE_ROOT = Path("/")
-
-
-def acts_here(root: Path, settings: Settings) -> bool:
-    """True when engine, store, port and clock of this machine are the ones meant."""
-    return root.resolve() == LIVE_ROOT or settings.rehearsal is not None
+from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
 
 
 def check_acts_here(root: Path, settings: Settings, verb: str) -> None:

@@ -13,7 +13,7 @@ ON_DISK = ("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "j
 FOREIGN = ("vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "squashfs", "iso9660", "erofs")
 _SYSTEM = ("/proc", "/sys", "/dev", "/run", "/snap", "/var/snap", "/var/lib/snapd")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
-_MOUNTS_LIMIT = 1024 * 1024
+MOUNTS_LIMIT = 1024 * 1024
 """A host with many containers has a line for each of their layers."""
 
 
@@ -21,10 +21,10 @@ def disk_facts(host: Host, *, live: bool) -> tuple[DiskFacts, ...]:
     """Ordered by mount point; of several mounts on one point the last one counts, as in the kernel."""
     recorded = {} if live else recorded_disks(host)
     found: dict[str, DiskFacts] = {}
-    for line in (host.read_text("proc/mounts", limit=_MOUNTS_LIMIT) or "").splitlines():
+    for line in (host.read_text("proc/mounts", limit=MOUNTS_LIMIT) or "").splitlines():
         fields = line.split()
-        if len(fields) >= 4 and _holds_files(mount := _unescape(fields[1]), fields[2], host):
-            found[mount] = _disk(host, _unescape(fields[0]), mount, fields, live, recorded)
+        if len(fields) >= 4 and _holds_files(mount := unescape(fields[1]), fields[2], host):
+            found[mount] = _disk(host, unescape(fields[0]), mount, fields, live, recorded)
     return tuple(found[mount] for mount in sorted(found))
 
 
@@ -67,6 +67,6 @@ def _holds_files(mount: str, filesystem: str, host: Host) -> bool:
     return filesystem in NETWORK or host.is_directory(mount) or not host.exists(mount)
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
     r"""`\040` is a space in /proc/mounts."""
     return _ESCAPE.sub(lambda m: chr(int(m[1], 8)), text)

@@ -14,9 +14,9 @@ from jetson_deploy.catalog.load import load_alerts
 from jetson_deploy.engine.plain import ANSWER_SECONDS, PlainEngine
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.alerts.judge import Judge
-from jetson_deploy.monitor.alerts.silences import Silences
+from jetson_deploy.monitor.alerts.silences import Silences, default_path
 from jetson_deploy.monitor.llm.tap import Tap
-from jetson_deploy.monitor.llm.watch import LlmWatch
+from jetson_deploy.monitor.llm.watch import FIRST_SECONDS, LlmWatch
 from jetson_deploy.monitor.monitor import Listener, Monitor
 from jetson_deploy.monitor.sample import Board, Trouble
 from jetson_deploy.monitor.sampler import Clocks, Sampler
@@ -28,11 +28,8 @@ from jetson_deploy.monitor.sources.source import Source, SourceError
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 from jetson_deploy.monitor.sources.tegrastats import open_tegrastats
 from jetson_deploy.plan.serving import LABEL, newest_committed
-from jetson_deploy.settings import OLLAMA_PORT, Settings
+from jetson_deploy.settings import LIVE_ROOT, OLLAMA_PORT, Settings, acts_here
 
-_LIVE = Path("/")
-_FIRST_SECONDS = 1.0
-"""An engine that hangs must not hold up the first picture."""
 _ENGINE_DIRECTORY = Path("/var/lib/docker")
 """Docker's default data-root: where images and containers fill a disk."""
 
@@ -64,10 +61,10 @@ def open_monitor(
     clocks: Clocks | None = None,
 ) -> Monitor:
     """Never fails for a source: what cannot be used is a `Trouble`. Raises UsageError for a wrong wish."""
-    silences = Silences(settings.state_dir / "monitor" / "silences.json")
+    silences = Silences(default_path(settings))
     rules = load_alerts(settings.catalog_dirs)
     judge = Judge(rules, thresholds=wishes.thresholds, silences=silences, at_once=wishes.at_once)
-    here = is_live(root, settings)
+    here = acts_here(root, settings)
     # First what may refuse a wish: sources that are open already would be left behind.
     model = _model_side(settings, wishes) if wishes.model and (here or wishes.endpoint) else None
     sources, absent = _sources(root, settings, wishes, here=here)
@@ -76,15 +73,10 @@ def open_monitor(
         model,
         identity(root, catalog),
         absent=absent,
-        simulated=settings.rehearsal or (None if root == _LIVE else f"the board is read from {root}"),
+        simulated=settings.rehearsal or (None if root == LIVE_ROOT else f"the board is read from {root}"),
         clocks=clocks,
     )
     return Monitor(sampler, judge, listeners, period=wishes.period)
-
-
-def is_live(root: Path, settings: Settings) -> bool:
-    """Engine, server, disks and processes are this machine's: not below another one's captured root."""
-    return root.resolve() == _LIVE or settings.rehearsal is not None
 
 
 def _sources(root: Path, settings: Settings, wishes: Wishes, *, here: bool) -> tuple[list[Source], list[Trouble]]:
@@ -93,7 +85,7 @@ def _sources(root: Path, settings: Settings, wishes: Wishes, *, here: bool) -> t
     absent: list[Trouble] = []
     if here:
         _add(found, absent, "psutil", lambda: open_host(wishes.processes))
-    if root.resolve() != _LIVE:
+    if root.resolve() != LIVE_ROOT:
         return found, absent  # the others only know the machine that they run on
     seen = _first_look(sysfs)
     if seen.gpus and all(gpu.load is None for gpu in seen.gpus):  # Thor
@@ -121,8 +113,8 @@ def _add(found: list[Source], absent: list[Trouble], name: str, opened: Callable
 
 def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
     """Where a full disk hurts. The store is the deployment's own, as its container's label says."""
-    places = {"root": _LIVE, "engine": _ENGINE_DIRECTORY}
-    engine = _engine(settings, _FIRST_SECONDS) if wishes.model else None
+    places = {"root": LIVE_ROOT, "engine": _ENGINE_DIRECTORY}
+    engine = _engine(settings, FIRST_SECONDS) if wishes.model else None
     try:
         found = engine.labelled(LABEL + "name", wishes.deployment) if engine else []
     except JetsonDeployError:

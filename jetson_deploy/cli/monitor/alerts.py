@@ -98,19 +98,22 @@ def _named(id_: str) -> str:
 def _silences(shared: Everyday, id_: str) -> Silences:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.rules import check_id
-    from jetson_deploy.monitor.alerts.silences import EVERYTHING, Silences
+    from jetson_deploy.monitor.alerts.silences import EVERYTHING
 
     if id_ != EVERYTHING:
         check_id(load_alerts(shared.settings.catalog_dirs), id_)
-    found = Silences(shared.settings.state_dir / "monitor" / "silences.json")
-    _tell_damage(found)
+    return _read_silences(shared)
+
+
+def _read_silences(shared: Everyday) -> Silences:
+    """A damaged file is told."""
+    from jetson_deploy.monitor.alerts.silences import Silences, default_path
+
+    found = Silences(default_path(shared.settings))
+    found.active(time.time())
+    if found.problem:
+        say(f"warning: {found.problem}")
     return found
-
-
-def _tell_damage(silences: Silences) -> None:
-    silences.active(time.time())
-    if silences.problem:
-        say(f"warning: {silences.problem}")
 
 
 def _done(shared: Everyday, document: dict[str, Any], text: str) -> None:
@@ -124,10 +127,8 @@ def _overview(shared: Everyday, options: dict[str, Any]) -> None:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.cli.monitor.alert_table import alert_table
     from jetson_deploy.monitor.alerts.overview import Onlooker
-    from jetson_deploy.monitor.alerts.silences import Silences
 
-    silences = Silences(shared.settings.state_dir / "monitor" / "silences.json")
-    _tell_damage(silences)
+    silences = _read_silences(shared)
     onlooker = Onlooker(load_alerts(shared.settings.catalog_dirs), options["thresholds"], silences)
     monitor = opened(shared, options, listeners=[onlooker], period=_BETWEEN_SECONDS)
     looks = itertools.count(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from jetson_deploy.cli.monitor.options import thresholded
 from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 
@@ -37,13 +38,7 @@ class DashboardsDocument(
     metavar="FILE",
     help="Boards to be asked, one HOST[:PORT] in each line.",
 )
-@click.option(
-    "--threshold",
-    "thresholds",
-    multiple=True,
-    metavar="ALERT=VALUE",
-    help="Another limit for an alert; repeatable. `monitor alerts` lists them.",
-)
+@thresholded
 @click.option("--force", is_flag=True, help="Also over files that were changed by hand, or are others'.")
 def command(**options: Any) -> None:
     """Grafana dashboard, Prometheus rules and a compose file that brings both up, written into DIR.

@@ -91,12 +91,10 @@ def _chosen(history: History, given: dict[str, Any]) -> list[str]:
 
 def _lines(history: History, window: Window, given: dict[str, Any]) -> Iterator[str]:
     from jetson_deploy.monitor.history import export
-    from jetson_deploy.monitor.history.steps import chosen_step, stat_rows
+    from jetson_deploy.monitor.history.steps import asked_step, stat_rows
 
     keys = _chosen(history, given) or history.keys()
-    step = {"raw": 0, "1m": 60}.get(given["step"])
-    if step is None:
-        step = chosen_step(history, keys, window)
+    step = asked_step(history, keys, window, given["step"])
     if step == 0:
         rows = history.raw(keys, window)
         if given["as_csv"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jetson_deploy.cli.terse import aligned, when
 from jetson_deploy.monitor.history.export import raw_document, stat_document, stats_document
 from jetson_deploy.monitor.history.rollup import Stat
-from jetson_deploy.monitor.history.steps import chosen_step, merged, stat_rows
+from jetson_deploy.monitor.history.steps import asked_step, merged, stat_rows
 from jetson_deploy.monitor.history.window import rfc3339, told
 from jetson_deploy.monitor.metrics import metric_of
 
@@ -32,8 +32,7 @@ def document(history: History, keys: Sequence[str], window: Window, step: str) -
         "series": [_span_document(span) for span in spans],
     }
     if keys:
-        seconds = {"raw": 0, "1m": 60}.get(step)
-        seconds = chosen_step(history, keys, window) if seconds is None else seconds
+        seconds = asked_step(history, keys, window, step)
         found["step_seconds"] = seconds or None
         found["rows"] = (
             [stats_document(keys, row, seconds) for row in stat_rows(history, keys, window, seconds)]

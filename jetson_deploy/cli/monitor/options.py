@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+thresholded = click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="ALERT=VALUE",
+    help="Another limit for an alert; repeatable. `monitor alerts` lists them.",
+)
 _MONITORED = [
     click.option(
         "--period",
@@ -28,13 +35,7 @@ _MONITORED = [
         help="The Ollama server; default: what is deployed here, else http://127.0.0.1:11434.",
     ),
     click.option("--no-model", is_flag=True, help="The board alone: ask neither the engine nor the server."),
-    click.option(
-        "--threshold",
-        "thresholds",
-        multiple=True,
-        metavar="ALERT=VALUE",
-        help="Another limit for an alert; repeatable. `monitor alerts` lists them.",
-    ),
+    thresholded,
 ]
 
 served = click.option(

@@ -95,12 +95,12 @@ def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
 
 
 def _tap(shared: Everyday, options: dict[str, Any]) -> tuple[str, int] | None:
-    from jetson_deploy.monitor.opened import is_live
     from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
+    from jetson_deploy.settings import acts_here
 
     if options["tap"] is None:
         return None
-    if options["no_model"] or not (options["endpoint"] or is_live(shared.root, shared.settings)):
+    if options["no_model"] or not (options["endpoint"] or acts_here(shared.root, shared.settings)):
         why = "--no-model is given" if options["no_model"] else "the board is a captured one"
         raise UsageError(
             f"--tap has no server to pass requests to: {why}", hint="--endpoint URL names one", code="usage"

@@ -14,7 +14,7 @@ from jetson_deploy.cli.monitor.keys import Keyboard
 from jetson_deploy.cli.monitor.picture import Screen
 from jetson_deploy.cli.monitor.sampling import Happened, Happenings, Key, Sampling
 from jetson_deploy.cli.monitor.screen.frame import SORTS, Frame
-from jetson_deploy.cli.monitor.screen.glyphs import glyphs_for
+from jetson_deploy.cli.monitor.screen.glyphs import Glyphs, glyphs_for
 from jetson_deploy.cli.monitor.screen.help import help_page
 from jetson_deploy.cli.monitor.screen.layout import page
 from jetson_deploy.monitor.alerts.firing import Firing
@@ -39,18 +39,24 @@ def view(monitor: Monitor, happenings: Happenings) -> None:
             keyboard.start()
         ending.enter_context(_signals(happenings))
         sampling.start()
-        View(monitor, happenings, screen, sampling, keyboard).run()
+        View(monitor, happenings, screen, sampling, keyboard, glyphs).run()
 
 
 class View:
     """What stands on the screen, and what the keys change of it."""
 
     def __init__(
-        self, monitor: Monitor, happenings: Happenings, screen: Screen, sampling: Sampling, keyboard: Keyboard | None
+        self,
+        monitor: Monitor,
+        happenings: Happenings,
+        screen: Screen,
+        sampling: Sampling,
+        keyboard: Keyboard | None,
+        glyphs: Glyphs,
     ) -> None:
         self._monitor, self._happenings, self._screen = monitor, happenings, screen
         self._sampling, self._keyboard = sampling, keyboard
-        self._glyphs = glyphs_for(sys.stdout.encoding)
+        self._glyphs = glyphs
         self._recent: deque[Sample] = deque(maxlen=RECENT)
         self._shown: tuple[Sample, ...] = ()
         self._firing: tuple[Firing, ...] = ()

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.errors import PreflightError, ResourceError
+from jetson_deploy.settings import Settings
 from jetson_deploy.store.whole_file import read_bounded, replace_whole
 
 EVERYTHING = "*"
@@ -20,6 +21,10 @@ LONGEST_SECONDS = 366 * 86400.0
 _LARGEST = 1 << 20
 _STEP_BACK = 300.0
 """Seconds by which a corrected clock may go back before a fresh silence."""
+
+
+def default_path(settings: Settings) -> Path:
+    return settings.state_dir / "monitor" / "silences.json"
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):

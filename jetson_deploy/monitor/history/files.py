@@ -121,8 +121,12 @@ def trouble(error: OSError, path: Path) -> JetsonDeployError:
         return ResourceError(
             f"the disk of {path} is full", hint="free room there, or record elsewhere with --db FILE", code="disk-full"
         )
+    return not_writable(path, error.strerror or str(error))
+
+
+def not_writable(path: Path, why: str) -> PreflightError:
     return PreflightError(
-        f"{path} cannot be used for recording: {error.strerror or error}",
+        f"{path} cannot be used for recording: {why}",
         hint="run with sudo, or record elsewhere with --db FILE",
         code="history-not-writable",
     )

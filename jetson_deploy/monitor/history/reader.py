@@ -72,9 +72,6 @@ class History:
         self._connection = connection
         self._layouts: dict[int, list[str]] = {}
 
-    def close(self) -> None:
-        self._connection.close()
-
     def size(self) -> int:
         """Bytes of all its files."""
         total = 0

@@ -14,11 +14,18 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError
+from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.history.batch import Batch
 from jetson_deploy.monitor.history.clock import Steadiness, milliseconds
 from jetson_deploy.monitor.history.default import Kept
-from jetson_deploy.monitor.history.files import RecorderLock, check_is_ours, disk_words, make_directory, set_aside
+from jetson_deploy.monitor.history.files import (
+    RecorderLock,
+    check_is_ours,
+    disk_words,
+    make_directory,
+    not_writable,
+    set_aside,
+)
 from jetson_deploy.monitor.history.happened import Happened
 from jetson_deploy.monitor.history.schema import DamagedError, ForeignError, connect
 from jetson_deploy.monitor.history.store import Store
@@ -139,18 +146,11 @@ class Recorder:
         except ForeignError as error:
             raise UsageError(f"{self.path} {error}", hint="give another --db FILE", code="not-a-history") from error
         except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from error
+            raise not_writable(self.path, error.strerror or str(error)) from error
         except sqlite3.Error as error:
             if "full" in str(error):
                 return None
-            raise self._unusable(str(error)) from error
-
-    def _unusable(self, why: str) -> JetsonDeployError:
-        return PreflightError(
-            f"{self.path} cannot be used for recording: {why}",
-            hint="run with sudo, or record elsewhere with --db FILE",
-            code="history-not-writable",
-        )
+            raise not_writable(self.path, str(error)) from error
 
     def _open(self) -> Store:
         """A damaged one is set aside. Raises ForeignError, sqlite3.Error, OSError."""

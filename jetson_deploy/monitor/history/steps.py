@@ -25,6 +25,12 @@ def chosen_step(history: History, keys: Sequence[str], window: Window = EVERYTHI
     return next((step for step in _STEPS if (last - first) / 1000 / step <= most), _STEPS[-1])
 
 
+def asked_step(history: History, keys: Sequence[str], window: Window, word: str) -> int:
+    """`word`: raw, 1m, or auto, which chooses. Seconds, as `chosen_step`."""
+    asked = {"raw": 0, "1m": 60}.get(word)
+    return chosen_step(history, keys, window) if asked is None else asked
+
+
 def _has_raw(spans: Iterable[SeriesSpan], first: int) -> bool:
     return all(span.raw_first is not None and span.raw_first <= max(first, span.first) + MINUTE for span in spans)
 

@@ -148,7 +148,8 @@ class LlamaCounting:
 
     def _run(self, seen: LlamaSeen, model: str, now: float) -> None:
         self._ledger.forget_running()
-        self._began = {key: at for key, at in self._began.items() if key in {(s.slot, s.task) for s in seen.slots}}
+        present = {(one.slot, one.task) for one in seen.slots}
+        self._began = {key: at for key, at in self._began.items() if key in present}
         for one in seen.slots:
             key = (one.slot, one.task)
             if one.processing and one.decoded:

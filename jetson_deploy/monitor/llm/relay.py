@@ -156,13 +156,13 @@ class Relay:
             return
         if not mask:
             self._selector.unregister(link)
-        elif not before:
-            self._selector.register(link, mask, self)
-        else:
-            self._selector.modify(link, mask, self)
-        self._masks[link] = mask
-        if not mask:
             del self._masks[link]
+            return
+        if before:
+            self._selector.modify(link, mask, self)
+        else:
+            self._selector.register(link, mask, self)
+        self._masks[link] = mask
 
     def _connect(self) -> socket.socket:
         family, place = self._places.pop(0)

@@ -21,7 +21,7 @@ from jetson_deploy.monitor.sample import Trouble
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = f"http://127.0.0.1:{OLLAMA_PORT}"
-_FIRST_SECONDS = 1.0
+FIRST_SECONDS = 1.0
 """An engine that hangs must not hold up the first picture."""
 _LLAMA_SECONDS = 1.0
 """Between two looks at llama-server while it works: one takes 1 to 6 ms (measured)."""
@@ -63,7 +63,7 @@ class LlmWatch:
         self._thread.start()
         if self._follower:
             self._follower.start()
-        self._looked.wait(_FIRST_SECONDS)
+        self._looked.wait(FIRST_SECONDS)
 
     def read(self) -> tuple[Llm, tuple[Trouble, ...]]:
         known = self._known

@@ -150,13 +150,11 @@ def _processes(frame: Frame) -> Iterator[Block]:
     head = f"{'process':<{_NAME}}{'pid':>8}{'CPU':>8}{'memory':>11}{'GPU':>11}"
     yield Block(4, (row("top", (head, "dim")),))
     for number, one in enumerate(ordered):
-        cores = "-" if one.cores is None else f"{one.cores * 100:.0f} %"
-        name = cut(clean(one.name), _NAME - 1)
+        cores, name = figures.percent(one.cores), cut(clean(one.name), _NAME - 1)
         name += " " * (_NAME - cells(name))
         text = f"{name}{one.pid:>8}{cores:>8}{figures.size(one.resident_bytes):>11}{figures.size(one.gpu_bytes):>11}"
         yield Block(4 if number < 3 else 5 if number < 6 else 7, (row("", (text, "")),))
 
 
 def _brief(one: Process) -> str:
-    cores = "-" if one.cores is None else f"{one.cores * 100:.0f} %"
-    return f"{cut(clean(one.name), 16)} {cores} {figures.size(one.resident_bytes)}"
+    return f"{cut(clean(one.name), 16)} {figures.percent(one.cores)} {figures.size(one.resident_bytes)}"

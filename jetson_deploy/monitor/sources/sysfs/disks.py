@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,15 +14,13 @@ from typing import Literal, cast, get_args
 import msgspec
 
 from jetson_deploy.detect.medium import NETWORK
+from jetson_deploy.detect.mounts import MOUNTS_LIMIT, unescape
 from jetson_deploy.monitor.board_parts import Disk
 from jetson_deploy.monitor.sources.sysfs.files import Files
 
 Role = Literal["root", "store", "engine"]
 _ROLES = get_args(Role)
 _MOUNTS = Path("/proc/mounts")
-_MOUNTS_LIMIT = 1024 * 1024
-"""A host with many containers has a line for each of their layers."""
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _LINKS = 40
 
 
@@ -51,7 +48,7 @@ def read_disks(found: tuple[Place, ...], files: Files) -> tuple[Disk, ...]:
 def parse_mounts(text: str) -> dict[str, str]:
     """Mount point → filesystem; of several on one point the last counts, as in the kernel."""
     lines = (line.split() for line in text.splitlines())
-    return {_OCTAL.sub(lambda m: chr(int(m[1], 8)), f[1]): f[2] for f in lines if len(f) >= 4 and f[1][:1] == "/"}
+    return {unescape(f[1]): f[2] for f in lines if len(f) >= 4 and f[1][:1] == "/"}
 
 
 def mount_of(path: str, kinds: Mapping[str, str]) -> str:
@@ -107,6 +104,6 @@ def _may_hang(filesystem: str) -> bool:
 def _text(mounts: Path) -> str:
     try:
         with mounts.open("rb") as file:
-            return file.read(_MOUNTS_LIMIT).decode("utf-8", errors="replace")
+            return file.read(MOUNTS_LIMIT).decode("utf-8", errors="replace")
     except OSError:
         return ""

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from jetson_deploy.monitor.board_parts import MemoryErrors
-from jetson_deploy.monitor.sources.sysfs.files import Files
+from jetson_deploy.monitor.sources.sysfs.files import COUNT, Files
 from jetson_deploy.monitor.sources.sysfs.tree import Tree
 
 _CONTROLLER = re.compile(r"mc[0-9]{1,3}")
-_COUNT = (1 << 63) - 1
 
 
 class CounterFiles(msgspec.Struct, frozen=True):
@@ -36,6 +35,6 @@ def read_memory_errors(found: CounterFiles, files: Files) -> tuple[MemoryErrors,
 
 
 def _sum(paths: Sequence[str], files: Files) -> int | None:
-    counts = [files.number(path, 0, _COUNT) for path in paths]
+    counts = [files.number(path, 0, COUNT) for path in paths]
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None

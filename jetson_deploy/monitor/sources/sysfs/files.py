@@ -14,6 +14,8 @@ _GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ENODEV))
 _VALUE_BYTES = 64
 """A one-value file of sysfs is shorter."""
 _NUMBER_DIGITS = 19
+COUNT = (1 << 63) - 1
+"""The highest that a counter may say."""
 WHOLE_BYTES = 64 * 1024
 """The largest that is read whole, /proc/meminfo, /proc/vmstat or /proc/stat of a big machine, has some 10 KiB."""
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from jetson_deploy.monitor.board_parts import OverCurrent
-from jetson_deploy.monitor.sources.sysfs.files import Files
+from jetson_deploy.monitor.sources.sysfs.files import COUNT, Files
 from jetson_deploy.monitor.sources.sysfs.hwmon import Hwmon
 
 _COUNTER = re.compile(r"(oc[0-9])_event_cnt")
-_COUNT = (1 << 63) - 1
 
 
 class LineFiles(msgspec.Struct, frozen=True):
@@ -33,7 +32,7 @@ def find_lines(hwmons: Sequence[Hwmon]) -> tuple[LineFiles, ...]:
 
 
 def read_over_currents(found: Sequence[LineFiles], files: Files) -> tuple[OverCurrent, ...]:
-    counts = ((one, files.number(one.count, 0, _COUNT)) for one in found)
+    counts = ((one, files.number(one.count, 0, COUNT)) for one in found)
     return tuple(
         OverCurrent(line=one.line, count=count, throttling=files.flag(one.throttling))
         for one, count in counts

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from jetson_deploy.monitor.board_parts import Cooler, ThrottleEvents, Trip, Zone
-from jetson_deploy.monitor.sources.sysfs.files import Files
+from jetson_deploy.monitor.sources.sysfs.files import COUNT, Files
 from jetson_deploy.monitor.sources.sysfs.tree import Directory, Tree, distinct
 
 _THERMAL = "sys/class/thermal"
@@ -22,7 +22,6 @@ COLDEST, HOTTEST = -40_000, 150_000
 _PMIC_CONSTANTS = (50.0, 100.0)
 """What zones named PMIC… of boards up to Xavier say at all times: no measurement."""
 _STATES = 1_000_000
-_COUNT = (1 << 63) - 1
 
 
 class ZoneFiles(msgspec.Struct, frozen=True):
@@ -83,7 +82,7 @@ def read_coolers(found: tuple[CoolerFiles, ...], files: Files) -> tuple[Cooler, 
 
 
 def read_throttle_events(found: tuple[tuple[str, str], ...], files: Files) -> tuple[ThrottleEvents, ...]:
-    counts = ((domain, files.number(path, 0, _COUNT)) for domain, path in found)
+    counts = ((domain, files.number(path, 0, COUNT)) for domain, path in found)
     return tuple(ThrottleEvents(domain=domain, count=count) for domain, count in counts if count is not None)
 
 
