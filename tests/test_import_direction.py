@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
-BOTTOM = {"errors", "events", "settings", "facts", "spec", "names"}
+BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts"}
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
-    {"plan", "store", "engine", "ollama", "detect"},
-    {"systemd"},
-    {"deploy", "doctor", "monitor", "rehearsal"},
+    {"runtime", "server", "store", "detect"},
+    {"systemd", "deployment"},
+    {"plan", "state"},
+    {"deploy", "watch", "monitor"},
+    {"doctor", "rehearsal"},
     {"fleet"},
     {"cli"},
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LIBRARIES = {"docker": "engine", "click": "cli", "rich": "cli", "yaml": "catalog"}
+LIBRARIES = {"docker": "runtime", "click": "cli", "rich": "cli", "yaml": "catalog"}
 
 
 def floor(part: str) -> int:

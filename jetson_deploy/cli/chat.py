@@ -15,9 +15,9 @@ from jetson_deploy.cli.streams import write
 from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
-    from jetson_deploy.ollama.client import OllamaClient
-    from jetson_deploy.ollama.replies import ChatPiece, Message
-    from jetson_deploy.plan.serving import Serving
+    from jetson_deploy.deployment.instance import Serving
+    from jetson_deploy.server.ollama.client import OllamaClient
+    from jetson_deploy.server.ollama.replies import ChatPiece, Message
 
 CHAT_TIMEOUT_SECONDS = 900.0
 
@@ -30,7 +30,7 @@ CHAT_TIMEOUT_SECONDS = 900.0
 def command(**options: Any) -> None:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.ollama.client import OllamaClient
+    from jetson_deploy.server.ollama.client import OllamaClient
 
     shared = read_everyday(options)
     recover_first(shared)
@@ -56,19 +56,19 @@ class Talk:
         self._messages: list[Message] = []
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
-        from jetson_deploy.ollama.replies import Message
+        from jetson_deploy.server.ollama.replies import Message
 
         self._messages.append(Message(role="user", content=prompt))
         return self._client.chat(self._model, list(self._messages), think=True, max_tokens=self._max_tokens)
 
     def remember(self, text: str) -> None:
-        from jetson_deploy.ollama.replies import Message
+        from jetson_deploy.server.ollama.replies import Message
 
         self._messages.append(Message(role="assistant", content=text))
 
     def turn(self, prompt: str) -> None:
         """Stream one answer. Ctrl-C ends the answer and is not an error."""
-        from jetson_deploy.ollama.replies import Answer, Done, Thinking
+        from jetson_deploy.server.ollama.replies import Answer, Done, Thinking
 
         shown, thinking, stats = "", False, None
         try:
@@ -137,7 +137,7 @@ def _converse(talk: Talk) -> None:
 
 
 def _for_programs(talk: Talk, prompt: str, serving: Serving, as_events: bool) -> None:
-    from jetson_deploy.ollama.replies import Answer, Done, Thinking
+    from jetson_deploy.server.ollama.replies import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
     for piece in talk.pieces(prompt):

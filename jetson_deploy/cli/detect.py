@@ -121,7 +121,7 @@ def _engine(engine: EngineFacts | None) -> str:
 
 
 def _deployments(facts: HostFacts) -> list[str]:
-    from jetson_deploy.plan.serving import deployment_names, find_serving
+    from jetson_deploy.deployment.instance import deployment_names, find_serving
 
     found = [find_serving(facts.engine, name) for name in deployment_names(facts.engine)]
     return [

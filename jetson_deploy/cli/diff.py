@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def command(**options: Any) -> None:
     """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""
     from jetson_deploy.deploy.history import compare
-    from jetson_deploy.deploy.survey import check_acts_here
+    from jetson_deploy.settings import check_acts_here
 
     before, after = options.pop("before"), options.pop("after")
     shared = read_everyday(options)

@@ -13,7 +13,7 @@ from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrappe
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.history import History
-    from jetson_deploy.plan.revisions import Actor, Line, Revision
+    from jetson_deploy.deployment.revisions import Actor, Line, Revision
 
 _HEAD = ("REV", "STATE", "WHEN", "MODEL", "CONTEXT", "TOK/S", "GPU")
 _ACTIONS = ("WHEN", "VERB", "RESULT", "REV", "BY", "WHAT")
@@ -26,7 +26,7 @@ _BELOW = " " * 5
 def command(**options: Any) -> None:
     """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""
     from jetson_deploy.deploy.history import read_history
-    from jetson_deploy.deploy.survey import check_acts_here
+    from jetson_deploy.settings import check_acts_here
 
     lines = options.pop("lines")
     shared = read_everyday(options)

@@ -13,7 +13,7 @@ from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.deployment_file import Declared
-    from jetson_deploy.plan.watching import WatchWishes
+    from jetson_deploy.deployment.watch_options import WatchWishes
 
 IN_SETTINGS = ("port", "registry", "mirrors", "limit_rate", "stability_seconds")
 """Keys that have a variable JETSON_DEPLOY_… of the same name."""
@@ -64,7 +64,7 @@ class Layers:
 
     def watch(self) -> WatchWishes | None:
         """The file's section `watch` over the defaults; None where nothing was said."""
-        from jetson_deploy.plan.watching import WatchWishes
+        from jetson_deploy.deployment.watch_options import WatchWishes
 
         said = {field: self._watch_field(field) for field in WatchWishes.__struct_fields__}
         said = {field: value for field, value in said.items() if value is not None}

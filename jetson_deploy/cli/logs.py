@@ -24,9 +24,9 @@ from jetson_deploy.events import Finished, LogLine
 @click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
 def command(**options: Any) -> None:
     """The server's log, as the engine keeps it."""
-    from jetson_deploy.deploy.hands import engine
+    from jetson_deploy.deploy.run.actions import engine
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.engine import containers
+    from jetson_deploy.runtime.docker import containers
 
     shared = read_everyday(options)
     follow, tail = options["follow"], options["tail"]

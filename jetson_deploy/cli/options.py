@@ -11,8 +11,8 @@ import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.cli.layers import Layers
+from jetson_deploy.deployment.request import Request
 from jetson_deploy.names import check_deployment_name, check_registry_address
-from jetson_deploy.plan.request import Request
 from jetson_deploy.settings import LOWEST_PORT, Settings
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import click
 
 from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
 from jetson_deploy.cli.render import answer, paint, print_for_programs, say, size, table
-from jetson_deploy.plan.plan import AnyStep, Plan, StageModel
-from jetson_deploy.plan.request import Request
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.plan import AnyStep, Plan, StageModel
+from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
 
 
@@ -42,11 +42,11 @@ def command(**options: Any) -> None:
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     """
-    from jetson_deploy.deploy.state import StateDirectory
     from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.deployment.recovery import unfinished
     from jetson_deploy.plan.make import make_plan
-    from jetson_deploy.plan.recovery import unfinished
     from jetson_deploy.settings import acts_here
+    from jetson_deploy.state.directory import StateDirectory
 
     shared = read_everyday(options)
     save = options.pop("save")

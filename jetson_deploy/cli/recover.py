@@ -48,7 +48,7 @@ def command(**options: Any) -> None:
 
 
 def _text(recovered: Recovered, *, only_plan: bool) -> str:
-    from jetson_deploy.deploy.carry_out import told
+    from jetson_deploy.deploy.run.execute import told
 
     if recovered.result == "no-changes":
         return f"no changes: {recovered.why}"

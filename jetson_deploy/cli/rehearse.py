@@ -149,7 +149,7 @@ class Show:
 
     def _stop(self) -> None:
         """A second Ctrl-C does not cut it short: nothing may stay behind."""
-        from jetson_deploy.deploy.shield import shielded
+        from jetson_deploy.interrupts import shielded
 
         with shielded():
             self._session.stop()

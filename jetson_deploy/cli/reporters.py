@@ -25,7 +25,7 @@ from jetson_deploy.events import (
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
-    from jetson_deploy.plan.serving import Serving
+    from jetson_deploy.deployment.instance import Serving
 
 PLAIN_PROGRESS_SECONDS = 5.0
 
@@ -60,7 +60,7 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
 
 def tell_deployment(serving: Serving, shared: Everyday) -> None:
     """What is simulated, and that the CPU was accepted: on stderr, where the answer on stdout is the server's."""
-    from jetson_deploy.plan.serving import CPU_ACCEPTED
+    from jetson_deploy.deployment.instance import CPU_ACCEPTED
 
     if shared.quiet:
         return

@@ -28,7 +28,7 @@ def command(**options: Any) -> None:
     from jetson_deploy.cli.up import summary
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
-    from jetson_deploy.plan.request import Request
+    from jetson_deploy.deployment.request import Request
 
     shared = read_everyday(options)
     settings = shared.settings

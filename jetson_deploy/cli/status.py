@@ -30,7 +30,8 @@ def command(**options: Any) -> int:
     from the one that was deployed.
     """
     from jetson_deploy.deploy.status import read_status
-    from jetson_deploy.deploy.survey import check_acts_here, survey
+    from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.settings import check_acts_here
 
     drift, deep = options.pop("drift"), options.pop("deep")
     shared = read_everyday(options)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, waiting, wishes
+from jetson_deploy.cli.options import Everyday, everyday, read_everyday, read_wishes, waiting, wishes
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.events import Finished
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.events import Finished, Note, Reporter
+
+if TYPE_CHECKING:
+    from jetson_deploy.deployment.request import Request
 
 
 @click.command("up")
@@ -42,12 +46,30 @@ def command(**options: Any) -> None:
                 wait=wait,
             )
         )
+        _install_watch(shared, request, report)
     if shared.as_events:
         print_event(Finished(exit_code=0, result=outcome.result, message=summary(msgspec.to_builtins(outcome))))
     elif shared.as_json:
         print_document(outcome)
     else:
         answer(summary(msgspec.to_builtins(outcome)))
+
+
+def _install_watch(shared: Everyday, request: Request, report: Reporter) -> None:
+    """Where the file asks for it. Raises PreflightError: it serves, and nobody watches it."""
+    if request.watch is None or not request.watch.enabled:
+        return
+    if shared.settings.rehearsal is not None:
+        report(Note(level="simulated", text="a rehearsal installs no service; jetson-deploy watch runs one here"))
+        return
+    from jetson_deploy.watch.install import install
+
+    overlays = {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in shared.settings.catalog_dirs)}
+    try:
+        install(request.name, request.watch, overlays, report)
+    except PreflightError as error:
+        error.message = f"it serves, but nobody watches it: {error.message}"
+        raise
 
 
 def summary(outcome: dict[str, Any]) -> str:

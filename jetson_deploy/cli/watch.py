@@ -10,9 +10,9 @@ import click
 from jetson_deploy.cli.options import Everyday, everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed, Reporter
-from jetson_deploy.plan.watching import WatchWishes
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.outcome import Outcome
@@ -97,15 +97,15 @@ def _carried_out(shared: Everyday, wishes: WatchWishes, report: Reporter, option
         return _rolled_back(shared, report)
     if options["units"] or options["install"] or options["uninstall"]:
         return _units(shared, wishes, report, options)
-    from jetson_deploy.deploy.watch.watch import watch
+    from jetson_deploy.watch.watch import watch
 
     watch(shared.root, shared.settings, shared.catalog(), shared.name, wishes, report)
     return "watch ended: nobody looks after the server now"
 
 
 def _units(shared: Everyday, wishes: WatchWishes, report: Reporter, options: dict[str, Any]) -> str:
-    from jetson_deploy.deploy.survey import check_acts_here
-    from jetson_deploy.deploy.watch.install import install, uninstall, write_units
+    from jetson_deploy.settings import check_acts_here
+    from jetson_deploy.watch.install import install, uninstall, write_units
 
     settings = shared.settings
     overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, settings.catalog_dirs))}  # also those given by flags
@@ -126,7 +126,7 @@ def _rolled_back(shared: Everyday, report: Reporter) -> str:
     from jetson_deploy.cli.up import summary
     from jetson_deploy.deploy.rollback import roll_back
     from jetson_deploy.deploy.up import Run
-    from jetson_deploy.plan.request import Request
+    from jetson_deploy.deployment.request import Request
 
     settings = shared.settings
     request = Request(

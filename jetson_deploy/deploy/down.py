@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy import hands as binding
-from jetson_deploy.deploy.actor import actor
-from jetson_deploy.deploy.journal import boot_id, now
-from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.purge import Purged, purge_brought
-from jetson_deploy.deploy.stage import reported
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here, survey
-from jetson_deploy.engine import containers
+from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.stage import reported
+from jetson_deploy.deploy.survey import survey
+from jetson_deploy.deployment.instance import CPU_ACCEPTED, find_serving, ours
+from jetson_deploy.deployment.revisions import Line, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.revisions import Line, State
-from jetson_deploy.plan.serving import CPU_ACCEPTED, find_serving, ours
-from jetson_deploy.settings import Settings
+from jetson_deploy.runtime.docker import containers
+from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state.actor import actor
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.journal import boot_id, now
+from jetson_deploy.state.lock import deployment_lock
 
 if TYPE_CHECKING:
     import docker

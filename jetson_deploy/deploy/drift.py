@@ -8,24 +8,24 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.store_drift import store_findings
-from jetson_deploy.engine.actual import image_id, inspected
-from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.actual import ActualContainer, as_actual
-from jetson_deploy.plan.container import described
-from jetson_deploy.plan.drift import Difference, container_drift, since_birth
-from jetson_deploy.plan.findings import (
+from jetson_deploy.deployment.actual import ActualContainer, as_actual
+from jetson_deploy.deployment.drift import Difference, container_drift, since_birth
+from jetson_deploy.deployment.findings import (
     Finding,
     UpWould,
     container_findings,
     image_findings,
     record_findings,
 )
+from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
+from jetson_deploy.deployment.instance import Serving, revision_of
+from jetson_deploy.deployment.record import described
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.revisions import Revision, State
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.request import Request
-from jetson_deploy.plan.revisions import Revision, State
-from jetson_deploy.plan.serving import Serving, revision_of
-from jetson_deploy.plan.surroundings import host_findings, surrounding_findings
+from jetson_deploy.runtime.docker.inspected import image_id, inspected
 from jetson_deploy.settings import Settings
 
 

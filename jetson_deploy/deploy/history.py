@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deployment.diff import Changed, compared
+from jetson_deploy.deployment.revisions import Intent, Line, Revision, State
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.events import Reporter
-from jetson_deploy.plan.compared import Changed, compared
-from jetson_deploy.plan.revisions import Intent, Line, Revision, State
 from jetson_deploy.settings import Settings
+from jetson_deploy.state.directory import StateDirectory
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.history/1"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.deploy.verify import Proof
+from jetson_deploy.deployment.plan import Plan
+from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
-from jetson_deploy.plan.plan import Plan
 from jetson_deploy.settings import Settings
 
 

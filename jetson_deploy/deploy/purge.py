@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.deploy.collect import unneeded_digests
-from jetson_deploy.deploy.needs import Need, Needs, different_directories, labelled, need_of, needs_of, same_directory
-from jetson_deploy.deploy.stage import reported
-from jetson_deploy.deploy.state import BroughtModel, StateDirectory
+from jetson_deploy.deploy.run.prune import unneeded_digests
+from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import ContainerFacts, HostFacts
 from jetson_deploy.names import parse_model_name
+from jetson_deploy.state.directory import BroughtModel, StateDirectory
+from jetson_deploy.state.needs import Need, Needs, different_directories, labelled, need_of, needs_of, same_directory
 
 if TYPE_CHECKING:
     import docker
@@ -85,7 +85,7 @@ def _images(client: docker.APIClient, state: StateDirectory, others: Needs, repo
 
 
 def _remove_image(client: docker.APIClient, reference: str, report: Reporter) -> bool:
-    from jetson_deploy.engine.images import remove_image
+    from jetson_deploy.runtime.docker.images import remove_image
 
     with reported(report, "remove-image", reference):
         kept_because = remove_image(client, reference)

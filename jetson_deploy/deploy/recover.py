@@ -11,27 +11,27 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy import hands as binding
-from jetson_deploy.deploy.actor import actor
-from jetson_deploy.deploy.boundary import Border
-from jetson_deploy.deploy.carry_out import carry_out
-from jetson_deploy.deploy.hands import Binding, bind
-from jetson_deploy.deploy.journal import Journal, boot_id
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.rebuild import rebuilt
-from jetson_deploy.deploy.shield import shielded
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here, engine_now, survey
-from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
+from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.actions import Binding, bind
+from jetson_deploy.deploy.run.execute import carry_out
+from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
+from jetson_deploy.deploy.survey import engine_now, survey
+from jetson_deploy.deployment.instance import find_serving, ours
+from jetson_deploy.deployment.plan import AnyStep
+from jetson_deploy.deployment.rebuild import rebuilt
+from jetson_deploy.deployment.recovery import Recovery, recovery, unfinished
+from jetson_deploy.deployment.revisions import Intent, State
 from jetson_deploy.errors import JetsonDeployError, LockedError, NeedsAttentionError
 from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.plan import AnyStep
+from jetson_deploy.interrupts import shielded
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.recovery import Recovery, recovery, unfinished
-from jetson_deploy.plan.revisions import Intent, State
-from jetson_deploy.plan.serving import find_serving, ours
-from jetson_deploy.settings import Settings, acts_here
+from jetson_deploy.settings import Settings, acts_here, check_acts_here
+from jetson_deploy.state.actor import actor
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.journal import Journal, boot_id
+from jetson_deploy.state.lock import deployment_lock
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.recover/1"):

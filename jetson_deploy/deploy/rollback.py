@@ -6,21 +6,21 @@ from pathlib import Path
 
 import msgspec
 
-from jetson_deploy.deploy import hands as binding
-from jetson_deploy.deploy.change import Change, change
-from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here, survey
+from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.change import Change, change
+from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deploy.up import Run, asked
+from jetson_deploy.deployment.instance import find_serving, number_label
+from jetson_deploy.deployment.plan import Plan
+from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.plan import Plan
-from jetson_deploy.plan.revisions import Revision, State
-from jetson_deploy.plan.revive import choose_revision, revive
-from jetson_deploy.plan.serving import find_serving, number_label
-from jetson_deploy.settings import Settings
+from jetson_deploy.plan.rollback import choose_revision, revive
+from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
 
 
 def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcome:

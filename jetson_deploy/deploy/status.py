@@ -7,23 +7,23 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy import hands as binding
 from jetson_deploy.deploy.drift import find_drift
-from jetson_deploy.deploy.lock import holder
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here, survey
-from jetson_deploy.deploy.verify import QUICK_TOKENS, Prover
-from jetson_deploy.engine.actual import inspected
+from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
+from jetson_deploy.deploy.survey import survey
+from jetson_deploy.deployment.actual import as_actual
+from jetson_deploy.deployment.findings import Finding
+from jetson_deploy.deployment.instance import Serving, find_previous, find_serving, leftovers, ours, revision_of
+from jetson_deploy.deployment.recovery import unfinished
+from jetson_deploy.deployment.revisions import Line, Revision, State
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.actual import as_actual
-from jetson_deploy.plan.findings import Finding
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.plan.recovery import unfinished
-from jetson_deploy.plan.revisions import Line, Revision, State
-from jetson_deploy.plan.serving import Serving, find_previous, find_serving, leftovers, ours, revision_of
-from jetson_deploy.settings import Settings
+from jetson_deploy.runtime.docker.inspected import inspected
+from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import holder
 
 
 class Previous(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from jetson_deploy.plan.findings import NOTHING, Finding, UpWould
-from jetson_deploy.plan.plan import CreateContainer, PinModel, StageModel
-from jetson_deploy.plan.serving import Serving
+from jetson_deploy.deployment.findings import NOTHING, Finding, UpWould
+from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.plan import CreateContainer, PinModel, StageModel
 from jetson_deploy.store.hashing import hash_file
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.kept import KeptManifest, pinned_tree

@@ -7,24 +7,13 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.instance import find_serving, last_store
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
-from jetson_deploy.errors import UsageError
 from jetson_deploy.facts import EngineFacts, HostFacts
-from jetson_deploy.plan.serving import find_serving, last_store
 from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
-
-
-def check_acts_here(root: Path, settings: Settings, verb: str) -> None:
-    """Refuse to act on this machine when another one's captured root was named. Raises UsageError."""
-    if not acts_here(root, settings):
-        raise UsageError(
-            f"{verb} is for this machine, it cannot act on the captured root {root}",
-            hint=f"jetson-deploy plan --root {root} shows the plan; jetson-deploy rehearse runs it on real parts",
-            code="root-is-captured",
-        )
 
 
 def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | None, deployment: str) -> HostFacts:
@@ -48,6 +37,6 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
 
 def engine_now(settings: Settings) -> EngineFacts:
     """What the engine says; nothing else of the host is looked at."""
-    from jetson_deploy.engine.answers import ask
+    from jetson_deploy.runtime.docker.answers import ask
 
     return engine_facts(ask(settings.docker_host))

@@ -8,25 +8,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy import hands as binding
-from jetson_deploy.deploy.change import Change, change
 from jetson_deploy.deploy.drift import edited_since
-from jetson_deploy.deploy.lock import deployment_lock
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.survey import check_acts_here
-from jetson_deploy.deploy.verify import QUICK_TOKENS, Proof, Prover
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.change import Change, change
+from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
+from jetson_deploy.deployment.drift import policy_only
+from jetson_deploy.deployment.instance import find_serving
+from jetson_deploy.deployment.plan import CreateContainer, Plan, SetRestart
+from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.revisions import State
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.drift import policy_only
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.plan import CreateContainer, Plan, SetRestart
-from jetson_deploy.plan.request import Request
-from jetson_deploy.plan.revisions import State
-from jetson_deploy.plan.serving import find_serving
-from jetson_deploy.settings import Settings
+from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
 
 if TYPE_CHECKING:
     import docker
@@ -53,30 +52,7 @@ def bring_up(run: Run) -> Outcome:
         facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=run.store)
         plan = make_plan(facts, run.request, run.catalog, state)
         new = any(isinstance(step, CreateContainer) for step in plan.steps)
-        done = _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
-    _install_watch(run)
-    return done
-
-
-def _install_watch(run: Run) -> None:
-    """Where the file asks for it. Raises PreflightError: it serves, and nobody watches it."""
-    wishes = run.request.watch
-    if wishes is None or not wishes.enabled:
-        return
-    if run.settings.rehearsal is not None:
-        run.report(Note(level="simulated", text="a rehearsal installs no service; jetson-deploy watch runs one here"))
-        return
-    from jetson_deploy.deploy.watch.install import install
-
-    try:
-        install(run.request.name, wishes, _passed_on(run.settings), run.report)
-    except PreflightError as error:
-        error.message = f"it serves, but nobody watches it: {error.message}"
-        raise
-
-
-def _passed_on(settings: Settings) -> dict[str, str]:
-    return {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in settings.catalog_dirs)}
+        return _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
 
 
 def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:

@@ -11,7 +11,7 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_alerts
-from jetson_deploy.engine.plain import ANSWER_SECONDS, PlainEngine
+from jetson_deploy.deployment.instance import LABEL, newest_committed
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.alerts.silences import Silences, default_path
@@ -27,7 +27,7 @@ from jetson_deploy.monitor.sources.nvml import open_nvml
 from jetson_deploy.monitor.sources.source import Source, SourceError
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 from jetson_deploy.monitor.sources.tegrastats import open_tegrastats
-from jetson_deploy.plan.serving import LABEL, newest_committed
+from jetson_deploy.runtime.docker.http_client import ANSWER_SECONDS, PlainEngine
 from jetson_deploy.settings import LIVE_ROOT, OLLAMA_PORT, Settings, acts_here
 
 _ENGINE_DIRECTORY = Path("/var/lib/docker")

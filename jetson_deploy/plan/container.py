@@ -9,9 +9,9 @@ import msgspec
 
 from jetson_deploy import __version__
 from jetson_deploy.catalog.entries import L4tLine
-from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice
-from jetson_deploy.plan.request import Wanted
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 IDENTITY = (
@@ -74,24 +74,6 @@ def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpe
     labels = {**spec.labels, LABEL + "image": image, LABEL + "model-digest": model_digest}
     mounts = _mounts(spec.labels[LABEL + "store"], model_digest or None)
     return _stamped(msgspec.structs.replace(spec, image=image, mounts=mounts, labels=labels))
-
-
-def self_describing(spec: ContainerSpec, gates: Gates) -> ContainerSpec:
-    """With itself and its gates among the labels: a lost state file is rebuilt from the containers alone."""
-    # As it is once it is proven; until then the candidate's own policy is `no`.
-    bare = msgspec.json.encode(msgspec.structs.replace(spec, labels={}, restart="always")).decode()
-    labels = {**spec.labels, LABEL + "spec": bare, LABEL + "gates": msgspec.json.encode(gates).decode()}
-    return msgspec.structs.replace(spec, labels=labels)
-
-
-def described(labels: dict[str, str]) -> tuple[ContainerSpec | None, Gates | None]:
-    """What `self_describing` wrote, None where it is missing or damaged."""
-    own = {k: v for k, v in labels.items() if k.startswith(LABEL) and k not in (LABEL + "spec", LABEL + "gates")}
-    try:
-        spec = msgspec.json.decode(labels[LABEL + "spec"], type=ContainerSpec)
-        return msgspec.structs.replace(spec, labels=own), msgspec.json.decode(labels[LABEL + "gates"], type=Gates)
-    except (KeyError, msgspec.MsgspecError):
-        return None, None
 
 
 def renumbered(spec: ContainerSpec, revision: int) -> ContainerSpec:

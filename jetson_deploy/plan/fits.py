@@ -9,11 +9,11 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelSize
+from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.request import Request, settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.memory import Footprint
 from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours
-from jetson_deploy.plan.request import Request, settle
-from jetson_deploy.plan.serving import Serving
 
 Account = Literal["catalog by digest", "catalog by name", "header of the file"]
 

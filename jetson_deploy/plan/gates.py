@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.plan.plan import Gates, ImageChoice, ModelChoice, Speed
-from jetson_deploy.plan.request import Wanted
+from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Speed
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.settings import STABILITY_SECONDS
 
 

@@ -7,11 +7,11 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import SEVERITIES, Advisory, ImageRepository, ImageTag, KnownBad, OllamaVersion
 from jetson_deploy.catalog.version import in_range, parse_version
+from jetson_deploy.deployment.plan import ImageChoice, RejectedImage
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
-from jetson_deploy.plan.plan import ImageChoice, RejectedImage
-from jetson_deploy.plan.request import Wanted
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.instance import LABEL, Serving, container_name, find_serving, next_revision
+from jetson_deploy.deployment.plan import CreateContainer, ImageChoice, ModelChoice, Plan
+from jetson_deploy.deployment.request import Request, Wanted, settle
+from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import PreflightError, UnhealthyError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
@@ -10,11 +14,7 @@ from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.model import check_wanted, choose_model
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.plan import CreateContainer, ImageChoice, ModelChoice, Plan
 from jetson_deploy.plan.remarks import assumptions, warnings
-from jetson_deploy.plan.request import Request, Wanted, settle
-from jetson_deploy.plan.revisions import State
-from jetson_deploy.plan.serving import LABEL, Serving, container_name, find_serving, next_revision
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.steps import steps_from
 

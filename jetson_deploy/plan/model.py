@@ -10,15 +10,15 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import Constant, ModelFamily, ModelSize
 from jetson_deploy.catalog.version import parse_version
+from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.plan import ImageChoice, ModelChoice, RejectedModel
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
 from jetson_deploy.plan.container import LEAST_OLLAMA
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.memory import KV_TYPES, Footprint, footprint, need_terms, ollama_estimate
-from jetson_deploy.plan.plan import ImageChoice, ModelChoice, RejectedModel
-from jetson_deploy.plan.request import Wanted
-from jetson_deploy.plan.serving import Serving
 from jetson_deploy.plan.speed import predict, roofline
 
 DEFAULT_FAMILY = "deepseek-r1"

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.plan import (
+    AnyStep,
+    CreateContainer,
+    Gates,
+    ImageChoice,
+    ModelChoice,
+    PinModel,
+    Plan,
+    Prove,
+)
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import pinned
 from jetson_deploy.plan.container import repinned
-from jetson_deploy.plan.plan import AnyStep, CreateContainer, Gates, ImageChoice, ModelChoice, PinModel, Plan, Prove
-from jetson_deploy.plan.serving import Serving
 from jetson_deploy.spec import ContainerSpec
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.entries import Constant
+from jetson_deploy.deployment.instance import LABEL, Serving
+from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts, ModelFacts
 from jetson_deploy.names import check_image_reference
-from jetson_deploy.plan.plan import ImageChoice, ModelChoice
-from jetson_deploy.plan.request import Wanted
-from jetson_deploy.plan.serving import LABEL, Serving
 
 ENGINE_HINTS = {
     "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
-from jetson_deploy.plan.plan import ImageChoice, ModelChoice
 from jetson_deploy.plan.preflight import engine_warnings
-from jetson_deploy.plan.request import Wanted
 
 DESKTOP_WORTH_NAMING = 200 << 20
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jetson_deploy.plan.plan import ModelChoice
-from jetson_deploy.plan.request import Wanted
-from jetson_deploy.plan.serving import Serving
+from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.plan import ModelChoice
+from jetson_deploy.deployment.request import Wanted
 
 DEPLOYED = "deployed"
 DEFAULT = "default"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jetson_deploy.catalog.entries import Board, Constant, ModelSize
-from jetson_deploy.plan.plan import Speed
+from jetson_deploy.deployment.plan import Speed
 
 
 def roofline(board: Board | None, super_mode: bool | None, size: ModelSize) -> float | None:

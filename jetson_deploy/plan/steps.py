@@ -7,8 +7,8 @@ that the engine starts by itself, from then on the new one; both were proven whe
 
 from __future__ import annotations
 
-from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.plan import (
+from jetson_deploy.deployment.instance import CANDIDATE, Serving, container_name, leftovers
+from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,
     CreateContainer,
@@ -27,9 +27,9 @@ from jetson_deploy.plan.plan import (
     StartContainer,
     StopContainer,
 )
+from jetson_deploy.deployment.request import Wanted
+from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import image_staged, model_pinned, model_staged
-from jetson_deploy.plan.request import Wanted
-from jetson_deploy.plan.serving import CANDIDATE, Serving, container_name, leftovers
 from jetson_deploy.spec import ContainerSpec
 
 

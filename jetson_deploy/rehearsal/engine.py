@@ -90,6 +90,6 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def _answers(self) -> bool:
-        from jetson_deploy.engine.answers import ask
+        from jetson_deploy.runtime.docker.answers import ask
 
         return self.socket.exists() and ask(self.host).problem is None

@@ -183,7 +183,7 @@ def _error_line(text: str) -> str:
 
 
 def _our_containers(session: Session) -> list[str]:
-    from jetson_deploy.engine.answers import ask
+    from jetson_deploy.runtime.docker.answers import ask
 
     containers = ask(session.engine.host).containers or []
     return [str(c.get("Names")) for c in containers if "io.jetson-deploy.name" in (c.get("Labels") or {})]

@@ -15,10 +15,10 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import check_image_reference, shown
-from jetson_deploy.plan.plan import Plan
 from jetson_deploy.rehearsal.board import rehearsal_blobs
 from jetson_deploy.rehearsal.engine import Engine
 from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image

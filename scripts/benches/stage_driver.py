@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from jetson_deploy.deploy.boundary import Border
-from jetson_deploy.deploy.stage import stage
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.engine.connect import connect
+from jetson_deploy.deploy.run.stage import stage
+from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deployment.plan import AnyStep, StageImage, StageModel
 from jetson_deploy.events import silent
-from jetson_deploy.plan.plan import AnyStep, StageImage, StageModel
+from jetson_deploy.runtime.docker.sdk import connect
 from jetson_deploy.settings import Settings
+from jetson_deploy.state.directory import StateDirectory
 
 
 def main() -> None:

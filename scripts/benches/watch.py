@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from benches.serving import cpu_seconds, resident, serving
 from benches.workplace import REPOSITORY, need_root, note
-from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.rehearsal.session import Session
+from jetson_deploy.runtime.docker.http_client import PlainEngine
 
 _CONTAINER = "jd-default-1"
 _MOST_CORE, _MOST_MIB, _MOST_NOTICE = 0.5, 35.0, 60.0

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from jetson_deploy.cli.main import main
-from jetson_deploy.deploy.state_file import encode_state
-from jetson_deploy.plan.container import described
-from jetson_deploy.plan.revisions import Actor, Intent, Line, State
+from jetson_deploy.deployment.record import described
+from jetson_deploy.deployment.revisions import Actor, Intent, Line, State
+from jetson_deploy.state.state_file import encode_state
 
 STATES = Path(__file__).parents[1] / "data" / "states"
 INSPECTED = Path(__file__).parents[1] / "data" / "inspect" / "engine-20.10.24.json"

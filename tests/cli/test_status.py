@@ -14,10 +14,10 @@ from engine_socket import RecordedEngine, engine_socket
 from states import intent, line, revision
 
 from jetson_deploy.cli.main import main
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.plan.revisions import State
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.revisions import State
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
 
 Ran = tuple[int, str, str]
 Run = Callable[..., Ran]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from jetson_deploy.engine.state import ContainerState
-from jetson_deploy.ollama.log import ServerLog
-from jetson_deploy.ollama.replies import Generation, ListedModel, RunningModel
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.server.ollama.log import ServerLog
+from jetson_deploy.server.ollama.replies import Generation, ListedModel, RunningModel
 
 DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
 ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))

@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.deploy.carry_out import Hands
-from jetson_deploy.deploy.journal import Journal
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.verify import Proof
+from jetson_deploy.deploy.run.execute import Hands
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.plan import Gates, Plan
+from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.deployment.revisions import Actor, Revision
 from jetson_deploy.events import Reporter, Verdict, silent
 from jetson_deploy.facts import ContainerFacts
-from jetson_deploy.plan.plan import Gates, Plan
-from jetson_deploy.plan.revisions import Actor, Revision
-from jetson_deploy.plan.serving import LABEL
 from jetson_deploy.spec import ContainerSpec
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.journal import Journal
 
 GOOD = Proof(verdicts=(), tokens_per_second=20.0, gpu_share=1.0)
 ON_CPU = Proof(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from jetson_deploy.deployment.plan import Gates
+from jetson_deploy.deployment.revisions import Actor, Intent, Line, Revision, State
 from jetson_deploy.events import Verdict
-from jetson_deploy.plan.plan import Gates
-from jetson_deploy.plan.revisions import Actor, Intent, Line, Revision, State
 
 DIGEST = "ab" * 32
 GATES = Gates(

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from small_engine import GOOD, ON_CPU, SmallEngine, journal_of
 
-from jetson_deploy.deploy.boundary import Border
-from jetson_deploy.deploy.carry_out import Hands
-from jetson_deploy.deploy.cutover import cut_over
-from jetson_deploy.deploy.journal import Journal
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.deploy.verify import Proof
+from jetson_deploy.deploy.run.cutover import cut_over
+from jetson_deploy.deploy.run.execute import Hands
+from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deployment.plan import Plan
+from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import (
     InterruptedRunError,
     JetsonDeployError,
@@ -25,8 +25,8 @@ from jetson_deploy.errors import (
     UnhealthyError,
 )
 from jetson_deploy.events import Event, Note, Reporter, Verdict, silent
-from jetson_deploy.plan.plan import Plan
-from jetson_deploy.plan.revisions import State
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.journal import Journal
 
 PLANS = Path(__file__).parent / "plans"
 BESIDE = ("remove-container", "stage-image", "stage-model", "pin-model")

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 from recorded_server import DIGEST, ON_GPU, RecordedServer, container_state, generation, running_model
 
-from jetson_deploy.deploy.verify import PROOF_TOKENS, QUICK_TOKENS, Proof, Prover, Target
-from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.deploy.run.verify import PROOF_TOKENS, QUICK_TOKENS, Prover, Target
+from jetson_deploy.deployment.plan import Gates, Speed
+from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
-from jetson_deploy.ollama.log import ServerLog
-from jetson_deploy.ollama.replies import ListedModel
-from jetson_deploy.plan.plan import Gates, Speed
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.server.ollama.log import ServerLog
+from jetson_deploy.server.ollama.replies import ListedModel
 
 
 def prove(

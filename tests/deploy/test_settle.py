@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from recorded_server import ON_GPU, RecordedServer, container_state
 
-from jetson_deploy.deploy.settle import settle
-from jetson_deploy.deploy.verify import Target
-from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.deploy.run.stability import settle
+from jetson_deploy.deploy.run.verify import Target
+from jetson_deploy.deployment.plan import Gates
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
-from jetson_deploy.plan.plan import Gates
+from jetson_deploy.runtime.docker.state import ContainerState
 
 
 class World:

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.deploy.watch.judge import Gate
-from jetson_deploy.deploy.watch.seen import Asked, Seen, ServerSeen, Work
-from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.watch.judge import Gate
+from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
 
 GATE = Gate(model="deepseek-r1:8b", min_gpu_share=0.95, accept_cpu=False)
 CONTAINER = ContainerState(

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from thin_weights import write_thin
 
-from jetson_deploy.engine.answers import UnixConnection
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.image import Program
 from jetson_deploy.rehearsal.session import Filled, Session
 from jetson_deploy.rehearsal.weights import weights
+from jetson_deploy.runtime.docker.answers import UnixConnection
 
 A, B = "2048", "3072"
 """Two contexts: a change between them is a replacement that needs nothing staged."""

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from fault_bed import Bed
 
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.plan.serving import CANDIDATE, LABEL
+from jetson_deploy.deployment.instance import CANDIDATE, LABEL
+from jetson_deploy.state.directory import StateDirectory
 
 DEPLOYMENT = "default"
 _TEMPORARY = re.compile(r"(^\.)|\.(tmp|part|partial|new)\b|-partial")

@@ -12,8 +12,8 @@ import msgspec
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.rollback import roll_back
 from jetson_deploy.deploy.up import Run, bring_up
+from jetson_deploy.deployment.request import Request
 from jetson_deploy.events import silent
-from jetson_deploy.plan.request import Request
 from jetson_deploy.settings import Settings
 
 CONTEXT = 2048

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from private_engine import PrivateEngine, import_busybox, private_engine
 
-from jetson_deploy.engine import containers
-from jetson_deploy.engine.connect import connect
-from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.runtime.docker import containers
+from jetson_deploy.runtime.docker.sdk import connect
+from jetson_deploy.runtime.docker.state import ContainerState
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 LABEL = "io.jetson-deploy.name"

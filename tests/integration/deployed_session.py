@@ -15,11 +15,11 @@ from typing import Any
 import docker
 import msgspec
 
-from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deployment.revisions import State
 from jetson_deploy.events import silent
-from jetson_deploy.plan.revisions import State
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Session
+from jetson_deploy.state.directory import StateDirectory
 
 NAME = "default"
 

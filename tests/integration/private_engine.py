@@ -23,7 +23,7 @@ from pathlib import Path
 import docker
 from freezing import freeze
 
-from jetson_deploy.engine.answers import ask
+from jetson_deploy.runtime.docker.answers import ask
 
 _BUSYBOX = Path("/bin/busybox")
 _APPLETS = ("sh", "sleep", "echo", "cat", "true", "false", "id", "ls", "kill")

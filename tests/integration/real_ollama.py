@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 
 from jetson_deploy.events import silent
-from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.rehearsal.ollama_binary import ollama_binary
 from jetson_deploy.rehearsal.weights import weights
+from jetson_deploy.server.ollama.client import OllamaClient
 
 MODEL = "smol:latest"
 _TEMPLATE = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"

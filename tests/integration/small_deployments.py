@@ -13,14 +13,14 @@ from filled_store import model_of
 from private_engine import PrivateEngine, busybox_tar
 from registry_server import Model
 
-from jetson_deploy.deploy.collect import collect_deployment
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.engine import containers
-from jetson_deploy.engine.images import find_image
+from jetson_deploy.deploy.run.prune import collect_deployment
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Event, Note
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.plan.revisions import Revision, State
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.runtime.docker import containers
+from jetson_deploy.runtime.docker.images import find_image
+from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.pinned import pin_manifest
 from jetson_deploy.store.place import place_manifest

@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.monitor.llm.deployed import find_deployed
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
+from jetson_deploy.runtime.docker.http_client import PlainEngine
 
 TOKENS = 60
 PAGE, TAPPED = "127.0.0.1:9735", "127.0.0.1:11500"

@@ -24,8 +24,8 @@ from registry_server import Model, small_model
 
 from jetson_deploy.errors import ResourceError
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.ollama.client import OllamaClient
 from jetson_deploy.rehearsal.weights import weights
+from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.store.bundle.export import export_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

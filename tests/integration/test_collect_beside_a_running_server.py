@@ -17,7 +17,7 @@ from filled_store import content_of, put, rot, stray_blob
 from real_ollama import MODEL, RealOllama, binary, started
 from registry_server import blob_file, small_model
 
-from jetson_deploy.ollama.client import OllamaClient
+from jetson_deploy.server.ollama.client import OllamaClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

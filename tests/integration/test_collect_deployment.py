@@ -10,11 +10,11 @@ from busybox_engine import spec
 from filled_store import SEVEN, model_of, put
 from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_images_left
 
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.state import BroughtModel
-from jetson_deploy.engine import containers
+from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.runtime.docker import containers
+from jetson_deploy.state.directory import BroughtModel
+from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
 
 __all__ = ["client", "engine", "ground", "no_images_left"]

@@ -11,14 +11,14 @@ from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_i
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.down import Removed, take_down
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.engine import containers
+from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import StepStarted
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.plan.serving import LABEL
+from jetson_deploy.runtime.docker import containers
 from jetson_deploy.settings import Settings
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
 
 __all__ = ["client", "engine", "ground", "no_images_left"]

@@ -11,9 +11,9 @@ import pytest
 from busybox_engine import LABEL, client, engine, spec, state
 from private_engine import PrivateEngine, wait_until
 
-from jetson_deploy.engine import containers
-from jetson_deploy.engine.answers import ask
 from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.runtime.docker import containers
+from jetson_deploy.runtime.docker.answers import ask
 
 __all__ = ["client", "engine"]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
@@ -168,8 +168,8 @@ def test_a_socket_without_permission_is_told(engine: PrivateEngine) -> None:
     """As another user: root may use every socket."""
     code = (
         "import os\n"
-        "from jetson_deploy.engine.answers import ask\n"
-        "from jetson_deploy.engine.connect import connect\n"
+        "from jetson_deploy.runtime.docker.answers import ask\n"
+        "from jetson_deploy.runtime.docker.sdk import connect\n"
         "from jetson_deploy.errors import PreflightError\n"
         "os.setgid(65534); os.setuid(65534)\n"
         f"print(ask({engine.host!r}).problem)\n"

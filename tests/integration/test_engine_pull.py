@@ -18,9 +18,6 @@ import docker
 import pytest
 from private_engine import PrivateEngine, busybox_tar, private_engine, push, wait_until
 
-from jetson_deploy.engine.connect import connect
-from jetson_deploy.engine.images import find_image
-from jetson_deploy.engine.pull import pull_image
 from jetson_deploy.errors import (
     IntegrityError,
     InterruptedRunError,
@@ -29,6 +26,9 @@ from jetson_deploy.errors import (
     PreflightError,
 )
 from jetson_deploy.events import Event, Progress, silent
+from jetson_deploy.runtime.docker.images import find_image
+from jetson_deploy.runtime.docker.pull import pull_image
+from jetson_deploy.runtime.docker.sdk import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

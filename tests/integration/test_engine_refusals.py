@@ -10,8 +10,8 @@ import pytest
 from busybox_engine import client, engine, spec, state
 from private_engine import PrivateEngine, busybox_tar, wait_until
 
-from jetson_deploy.engine import containers
 from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.runtime.docker import containers
 from jetson_deploy.spec import ContainerSpec
 
 __all__ = ["client", "engine"]

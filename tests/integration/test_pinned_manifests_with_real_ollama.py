@@ -14,7 +14,7 @@ import pytest
 from real_ollama import MODEL, RealOllama, started
 
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.ollama.client import OllamaClient
+from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.pinned import pin_manifest
 from jetson_deploy.store.upkeep.remove import remove_model

@@ -24,7 +24,7 @@ from real_ollama import binary, write_store
 
 from jetson_deploy.events import silent
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.ollama.client import OllamaClient
+from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.store.fetch import fetch_model
 
 pytestmark = pytest.mark.integration

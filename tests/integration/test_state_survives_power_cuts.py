@@ -1,7 +1,7 @@
 """The power goes in the middle of a write of the state file: after the boot the old or the new one is there, whole.
 
 The disk is `power_cut_fs`: what was not fsynced is lost, or half of it, by seed. It has no hard links, so what is
-tried is the way with copies; the one with links is killed at every system call in tests/deploy/test_state_faults.
+tried is the way with copies; the one with links is killed at every system call in tests/state/test_state_faults.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import pytest
 from power_cut_fs import Order, PowerCutDisk, power_cut_disk
 from volatile_disk import KEEPS_NOTHING
 
-from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.events import Event
+from jetson_deploy.state.directory import StateDirectory
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SEEDS = (KEEPS_NOTHING, 1, 2, 3)
 WRITE = """
 import sys, pathlib
-from jetson_deploy.deploy.state import StateDirectory
-from jetson_deploy.plan.revisions import Line
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.deployment.revisions import Line
 for text in sys.argv[2:]:
     line = Line(at="", verb="up", result="done", text=text)
     StateDirectory(pathlib.Path(sys.argv[1]), "default").change(lambda state: state.with_line(line))

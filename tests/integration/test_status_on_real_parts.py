@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from deployed_session import NAME, Deployed, deployed
 
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.plan.revisions import Intent, State
+from jetson_deploy.deployment.revisions import Intent, State
+from jetson_deploy.state.lock import deployment_lock
 
 pytestmark = pytest.mark.integration
 

@@ -16,14 +16,14 @@ import docker
 import pytest
 from freezing import freeze
 
-from jetson_deploy.deploy.hands import Binding, bind
-from jetson_deploy.deploy.journal import Journal
-from jetson_deploy.deploy.state import StateDirectory
+from jetson_deploy.deploy.run.actions import Binding, bind
+from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.events import silent
-from jetson_deploy.plan.revisions import Actor
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
 from jetson_deploy.settings import Settings
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.journal import Journal
 
 pytestmark = pytest.mark.integration
 

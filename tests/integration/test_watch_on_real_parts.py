@@ -20,11 +20,11 @@ from typing import Any
 import docker
 import pytest
 
-from jetson_deploy.deploy.lock import deployment_lock
-from jetson_deploy.deploy.state import StateDirectory
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Session
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
 
 pytestmark = pytest.mark.integration
 CONTAINER = "jd-default-1"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from small_systemd import SmallSystemd, booted
 
-from jetson_deploy.deploy.watch.install import write_units
-from jetson_deploy.plan.watching import WatchWishes
+from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.watch.install import write_units
 
 pytestmark = pytest.mark.integration
 WATCH, RECOVER = "jetson-deploy-watch@default.service", "jetson-deploy-recover@default.service"

@@ -14,7 +14,6 @@ from small_docker import SmallDocker, small_docker
 from small_ollama import SmallOllama, small_ollama
 from watched_llm import deployed_ollama, server_of, soon, watching
 
-from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.log_follower import LogFollower
@@ -22,6 +21,7 @@ from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
 from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.runtime.docker.http_client import PlainEngine
 
 TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
 

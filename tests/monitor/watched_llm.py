@@ -10,11 +10,11 @@ from typing import Any
 from small_docker import SmallDocker
 from small_ollama import SmallOllama, small_ollama
 
-from jetson_deploy.engine.plain import PlainEngine
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
 from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.runtime.docker.http_client import PlainEngine
 
 R1 = {
     "name": "deepseek-r1:8b",

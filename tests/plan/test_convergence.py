@@ -13,8 +13,8 @@ import pytest
 from forked_cli import ran
 
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deployment.plan import CreateContainer, Plan
 from jetson_deploy.plan.pins import pinned_by_staging
-from jetson_deploy.plan.plan import CreateContainer, Plan
 
 BOARD = Path(__file__).parent.parent / "hosts" / "orin-nano-8gb-jp6.2" / "root"
 

@@ -22,9 +22,9 @@ from jetson_deploy.catalog.deployment_file import (
     read_deployment_file,
 )
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deployment.request import Request, settle
+from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.errors import UsageError
-from jetson_deploy.plan.request import Request, settle
-from jetson_deploy.plan.watching import WatchWishes
 from jetson_deploy.settings import Settings
 from jetson_deploy.store.rate import parse_rate
 

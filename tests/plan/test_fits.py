@@ -6,9 +6,9 @@ import pytest
 
 from jetson_deploy.catalog.entries import ModelSize
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deployment.instance import Serving
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.fits import Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
-from jetson_deploy.plan.serving import Serving
 
 CATALOG = load_catalog(())
 SIZES = CATALOG.models["deepseek-r1"].sizes

@@ -34,7 +34,7 @@ def command(**options: Any) -> int:
 
     Nothing is copied, moved or changed. The second time only what changed since is hashed again.
     """
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.upkeep.adopt import adopt_store
 
     shared, store = read_store_options(options)

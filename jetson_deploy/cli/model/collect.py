@@ -30,8 +30,8 @@ def command(**options: Any) -> int:
 
     Files of others are not touched, and nothing is removed while any manifest cannot be read.
     """
-    from jetson_deploy.deploy.records import wanted_manifests
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
+    from jetson_deploy.state.records import wanted_manifests
     from jetson_deploy.store.upkeep.collect import collect
 
     shared, store = read_store_options(options)

@@ -61,7 +61,7 @@ def command(**options: Any) -> None:
     name = parse_model_name(options["model"], default_family=DEFAULT_FAMILY)
     pin = None if options["accept_new_digest"] else expected_digest(name, store, shared)
     with chosen_reporter(shared) as report:
-        from jetson_deploy.deploy.shield import stop_on_interruption
+        from jetson_deploy.interrupts import stop_on_interruption
         from jetson_deploy.store.fetch import fetch_model
         from jetson_deploy.store.transfer.pace import pace_from
 

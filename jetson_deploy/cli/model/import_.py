@@ -57,7 +57,7 @@ def command(**options: Any) -> None:
     path, wanted = options["file"], options["wanted"]
     name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
     with chosen_reporter(shared) as report:
-        from jetson_deploy.deploy.shield import stop_on_interruption
+        from jetson_deploy.interrupts import stop_on_interruption
         from jetson_deploy.store.bundle.bundle import opened
         from jetson_deploy.store.bundle.take_in import take_in
 

@@ -11,7 +11,7 @@ from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.render import size
 
 if TYPE_CHECKING:
-    from jetson_deploy.deploy.models import ListedModel, Models
+    from jetson_deploy.deploy.model_list import ListedModel, Models
 
 _HEAD = ("NAME", "DIGEST", "SIZE", "STATE", "FAMILY", "PARAMETERS", "QUANTIZATION", "CONTEXT", "FITS")
 
@@ -23,7 +23,7 @@ def command(**options: Any) -> int:
 
     Nothing is hashed. With --root DIR the board is the captured one, the store is this machine's.
     """
-    from jetson_deploy.deploy.models import list_models
+    from jetson_deploy.deploy.model_list import list_models
 
     shared, store = read_store_options(options)
     found = list_models(store, shared.root, shared.settings, shared.catalog(), shared.name)

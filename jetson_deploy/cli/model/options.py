@@ -32,7 +32,7 @@ def read_store_options(options: dict[str, Any]) -> tuple[Everyday, Path]:
 
 
 def _default_store(shared: Everyday) -> Path:
-    from jetson_deploy.deploy.records import deployed_store
+    from jetson_deploy.state.records import deployed_store
 
     return deployed_store(shared.settings.state_dir, shared.name) or _place_of_up(shared)
 

@@ -24,8 +24,8 @@ def command(**options: Any) -> int:
     Refused while a deployment or a running process uses it.
     """
     from jetson_deploy.cli.model.names import stored_name
-    from jetson_deploy.deploy.records import check_not_deployed
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
+    from jetson_deploy.state.records import check_not_deployed
     from jetson_deploy.store.upkeep.presence import check_has_manifests
     from jetson_deploy.store.upkeep.remove import take_out
 

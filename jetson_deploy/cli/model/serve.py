@@ -94,7 +94,7 @@ def _document(paths: StorePaths, listener: socket.socket, host: str, bounds: Bou
 def _serve(
     document: ServeDocument, paths: StorePaths, listener: socket.socket, bounds: Bounds, shared: Everyday
 ) -> None:
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.serve.server import StoreServer
     from jetson_deploy.store.serve.tally import Tally
 

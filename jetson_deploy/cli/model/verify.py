@@ -54,7 +54,7 @@ def command(**options: Any) -> int:
     Exit 0 when every model is whole; what nobody needs is named and harms nobody.
     """
     from jetson_deploy.cli.model.names import stored_name
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.upkeep.presence import check_is_store
     from jetson_deploy.store.upkeep.record import record_if_possible
     from jetson_deploy.store.upkeep.verify import verify_store

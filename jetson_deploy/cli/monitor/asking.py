@@ -6,7 +6,7 @@ import threading
 import time
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.ollama.client import OllamaClient
+from jetson_deploy.server.ollama.client import OllamaClient
 
 TOKENS = 32
 _PROMPT = "Count from one to one hundred in words."

@@ -50,7 +50,7 @@ def command(**options: Any) -> None:
 
 
 def _record(shared: Everyday, report: Reporter, options: dict[str, Any]) -> str:
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
 
     def say(text: str) -> None:
         report(Note(level="warning", text=text))

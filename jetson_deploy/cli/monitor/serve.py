@@ -71,7 +71,7 @@ def command(**options: Any) -> None:
 
 
 def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
-    from jetson_deploy.deploy.shield import stop_on_interruption
+    from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.monitor.serve.listen import parse_listen
     from jetson_deploy.monitor.serve.server import MonitorServer
     from jetson_deploy.monitor.serve.told import ToldSystemd

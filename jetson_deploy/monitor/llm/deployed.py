@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.engine.plain import EngineAwayError, PlainEngine, Usage
-from jetson_deploy.engine.state import ContainerState
+from jetson_deploy.deployment.instance import LABEL, newest_committed, number_label
 from jetson_deploy.monitor.model_parts import Container, Deployment
-from jetson_deploy.plan.serving import LABEL, newest_committed, number_label
+from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine, Usage
+from jetson_deploy.runtime.docker.state import ContainerState
 from jetson_deploy.settings import OLLAMA_PORT
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.llm.ledger import Ledger
-from jetson_deploy.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import Endpoint
 
 _ANSWER_SECONDS = 1.0
 _PASSING = ("server-unreachable", "server-timeout", "server-stopped", "server-busy")

@@ -6,9 +6,9 @@ import contextlib
 import threading
 from datetime import datetime
 
-from jetson_deploy.engine.followed_log import FollowedLog
-from jetson_deploy.engine.plain import EngineAwayError, PlainEngine
 from jetson_deploy.monitor.llm.log_reader import LogReader
+from jetson_deploy.runtime.docker.followed_log import FollowedLog
+from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 
 _PAUSE_SECONDS = 1.0
 _BEFORE_ALL = "1970-01-01T00:00:00Z"

@@ -8,8 +8,8 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
-from jetson_deploy.ollama.http import Endpoint
-from jetson_deploy.ollama.replies import PsReply, RunningModel, VersionReply
+from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.replies import PsReply, RunningModel, VersionReply
 
 _ANSWER_SECONDS = 5.0
 """/api/ps takes a millisecond on a server that works, whatever it computes (measured)."""

@@ -7,7 +7,6 @@ import time
 
 import msgspec
 
-from jetson_deploy.engine.plain import EngineAwayError, PlainEngine
 from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed, measured
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
@@ -18,6 +17,7 @@ from jetson_deploy.monitor.llm.state import Known, Tokens, TokensFrom, as_llm
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = f"http://127.0.0.1:{OLLAMA_PORT}"

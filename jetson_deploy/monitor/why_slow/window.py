@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from jetson_deploy.deployment.plan import Speed
 from jetson_deploy.monitor.alerts.window import mean, rises, total
 from jetson_deploy.monitor.derived import decode_rate
 from jetson_deploy.monitor.metric_readers import busiest_gpu, loaded, mean_load
 from jetson_deploy.monitor.model_parts import Model
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.plan.plan import Speed
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,166 @@
+"""The models of a store with what can be said of each, and whether it fits the memory of a board."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.instance import Serving, find_serving
+from jetson_deploy.detect.engine import engine_facts
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.memory import memory_facts
+from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
+from jetson_deploy.plan.model import Budget
+from jetson_deploy.settings import Settings, acts_here
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.store.gguf.header import GgufHeader
+from jetson_deploy.store.identity import VerifiedBlobs
+from jetson_deploy.store.inventory import FoundManifest, find_manifests, missing_bytes
+from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.manifest import Manifest, manifest_digest
+from jetson_deploy.store.upkeep.describe import Description, describe
+
+State = Literal["verified", "not verified", "incomplete"]
+
+
+class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    manifest_digest: str
+    size_bytes: int
+    state: State
+    """`verified`: every blob is the file that was hashed and found right; `not verified`: some have yet to be."""
+    missing_bytes: int
+    family: str | None
+    parameters: str | None
+    quantization: str | None
+    context_limit: int | None
+    """Tokens that the model was trained for."""
+    fit: Fit
+
+
+class DamagedManifest(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    """Below the store."""
+    problem: str
+
+
+class Models(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.models/1"):
+    store: str
+    exists: bool
+    models: tuple[ListedModel, ...]
+    damaged: tuple[DamagedManifest, ...]
+    total_bytes: int
+    """Of the blobs that the models need; what two models share counts once."""
+
+
+def list_models(store: Path, root: Path, settings: Settings, catalog: Catalog, deployment: str) -> Models:
+    """Nothing is hashed. `root`: the board whose memory is meant; the store is this machine's."""
+    paths = StorePaths(store)
+    found = find_manifests(paths)
+    usable = sorted((one for one in found if one.manifest is not None), key=lambda one: one.label)
+    verified = VerifiedBlobs(paths)
+    budget = _budget(root, settings, catalog, deployment) if usable else None
+    return Models(
+        store=str(store),
+        exists=os.path.lexists(store),
+        models=tuple(_listed(paths, one, one.manifest, verified, catalog, budget) for one in usable if one.manifest),
+        damaged=tuple(DamagedManifest(path=f"manifests/{o.path}", problem=o.problem) for o in found if o.problem),
+        total_bytes=sum({b.digest: b.size for o in usable if o.manifest for b in o.manifest.blobs}.values()),
+    )
+
+
+def _budget(root: Path, settings: Settings, catalog: Catalog, deployment: str) -> Budget | None:
+    available = memory_facts(Host(root)).available_bytes
+    return budget_for(catalog, available, _serving(root, settings, deployment)) if available is not None else None
+
+
+def _serving(root: Path, settings: Settings, deployment: str) -> Serving | None:
+    """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
+    if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
+        return None
+    from jetson_deploy.runtime.docker.answers import ask
+
+    return find_serving(engine_facts(ask(settings.docker_host)), deployment)
+
+
+def _listed(
+    paths: StorePaths,
+    found: FoundManifest,
+    manifest: Manifest,
+    verified: VerifiedBlobs,
+    catalog: Catalog,
+    budget: Budget | None,
+) -> ListedModel:
+    kind, missing = describe(paths, manifest), missing_bytes(paths, manifest)
+    whole = all(verified.holds(blob) for blob in manifest.blobs)
+    return ListedModel(
+        name=found.label,
+        manifest_digest=manifest_digest(found.raw),
+        size_bytes=manifest.total_bytes,
+        state="incomplete" if missing else "verified" if whole else "not verified",
+        missing_bytes=missing,
+        family=kind.family,
+        parameters=kind.parameters,
+        quantization=kind.quantization,
+        context_limit=kind.header.context_length if kind.header else None,
+        fit=_fit(found, kind, catalog, budget),
+    )
+
+
+def _fit(found: FoundManifest, kind: Description, catalog: Catalog, budget: Budget | None) -> Fit:
+    if budget is None:
+        return Fit(fits=None, why="the free memory of this host is unknown (MemAvailable in /proc/meminfo)")
+    known = catalog_size(catalog, found.name, manifest_digest(found.raw), kind.file.digest if kind.file else None)
+    if known is not None and known[1] == "catalog by digest":
+        return fit_of_size(*known, budget)
+    shape = _shape(kind)
+    if isinstance(shape, Shape):
+        return fit_of_shape(shape, budget)
+    return fit_of_size(*known, budget) if known is not None else Fit(fits=None, why=shape)
+
+
+def _shape(kind: Description) -> Shape | str:
+    """What a budget needs to know, or in words why it is not known."""
+    if kind.file is None or kind.header is None:
+        return kind.problem or ("it has no model file" if kind.file is None else "its model file is no GGUF")
+    header = kind.header
+    heads, kv_heads = header.head_count, _first(header.head_count_kv, header.head_count)
+    key = _first(header.key_length, _per_head(header.embedding_length, heads))
+    needed = {
+        "block_count": header.block_count,
+        "attention.head_count_kv": kv_heads,
+        "attention.key_length": key,
+        "embedding_length": header.embedding_length,
+        "vocabulary": header.vocabulary_size,
+        "context_length": header.context_length,
+    }
+    unknown = [name for name, value in needed.items() if value is None]
+    if unknown:
+        return f"its header does not say: {', '.join(unknown)}"
+    return _whole_shape(header, kind.file.size, kv_heads or 0, key or 0)
+
+
+def _whole_shape(header: GgufHeader, file_bytes: int, kv_heads: int, key: int) -> Shape:
+    return Shape(
+        file_bytes=file_bytes,
+        layers=header.block_count or 0,
+        kv_heads=kv_heads,
+        key_length=key,
+        value_length=_first(header.value_length, key) or 0,
+        embedding_length=header.embedding_length or 0,
+        vocabulary=header.vocabulary_size or 0,
+        context_length=header.context_length or 0,
+    )
+
+
+def _first(said: int | None, by_default: int | None) -> int | None:
+    """As ggml/docs/gguf.md: head_count_kv is head_count, lengths are those of one head, where a file is silent."""
+    return by_default if said is None else said
+
+
+def _per_head(embedding_length: int | None, heads: int | None) -> int | None:
+    return embedding_length // heads if embedding_length is not None and heads else None

@@ -1,0 +1,231 @@
+"""Prove a server: each check has its own deadline, observation, expectation and hint; the first failure ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jetson_deploy.deploy.run.listener import listener_of
+from jetson_deploy.deployment.plan import Gates, Speed
+from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.events import Verdict
+from jetson_deploy.facts import PortFacts
+
+if TYPE_CHECKING:
+    from jetson_deploy.runtime.docker.state import ContainerState
+    from jetson_deploy.server.ollama.client import OllamaClient
+    from jetson_deploy.server.ollama.log import ServerLog
+    from jetson_deploy.server.ollama.replies import Generation, RunningModel
+
+UP_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+GENERATE_SECONDS = 900.0
+"""Loading 40 GB from eMMC takes minutes; the server itself gives up after OLLAMA_LOAD_TIMEOUT (15 min)."""
+PROOF_TOKENS = 32
+QUICK_TOKENS = 2
+"""Enough for a server that was proven before: it answers, and where it computes."""
+JUDGED_TOKENS = 16
+"""With fewer the time of single tokens, and of a first CUDA graph, decides."""
+PROOF_PROMPT = "Say in one short sentence what an edge computer is."
+POLL_SECONDS = 0.05
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The server under question, and how to ask it. The callables let tests pass recorded answers."""
+
+    client: OllamaClient
+    container: str
+    model: str
+    gates: Gates
+    predicted: Speed | None
+    port: int
+    inspect: Callable[[], ContainerState]
+    """Raises UnhealthyError when the container is gone."""
+    read_log: Callable[[], ServerLog]
+    read_port: Callable[[int], PortFacts] = listener_of
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+
+class Failed(Exception):  # noqa: N818 - control flow inside this module, never leaves it
+    def __init__(self, observed: str, hint: str) -> None:
+        super().__init__(observed)
+        self.observed, self.hint = observed, hint
+
+
+class Prover:
+    """Asks the questions in order. `tokens` decides how much is generated: few for a server already proven."""
+
+    def __init__(self, target: Target, tokens: int = PROOF_TOKENS, *, fresh: bool = True) -> None:
+        """`fresh`: a new container, which must not have been restarted since."""
+        self._target, self._tokens = target, tokens
+        self._first_time = fresh and tokens >= PROOF_TOKENS
+        self._generation: Generation | None = None
+        self._running: RunningModel | None = None
+
+    def prove(self, report: Callable[[Verdict], None]) -> Proof:
+        """Every verdict, reported as it is reached."""
+        verdicts = []
+        for verdict in self._verdicts():
+            report(verdict)
+            verdicts.append(verdict)
+        rate = self._rate()
+        share = self._running.gpu_share if self._running else None
+        return Proof(verdicts=tuple(verdicts), tokens_per_second=rate, gpu_share=share)
+
+    def _rate(self) -> float | None:
+        """Decoding speed, where enough tokens came to tell."""
+        generation = self._generation
+        return generation.tokens_per_second if generation and generation.tokens >= JUDGED_TOKENS else None
+
+    def _verdicts(self) -> Iterator[Verdict]:
+        for name, expected, check in self._checks():
+            started = self._target.clock()
+            passed, observed, hint = self._ask(check)
+            yield Verdict(
+                check=name,
+                passed=passed,
+                observed=observed,
+                expected=expected,
+                hint=hint,
+                seconds=round(self._target.clock() - started, 2),
+            )
+            if passed is False:
+                return
+
+    def _ask(self, check: Callable[[], tuple[bool | None, str]]) -> tuple[bool | None, str, str]:
+        try:
+            passed, observed = check()
+        except Failed as failure:
+            return False, failure.observed, failure.hint
+        except JetsonDeployError as error:
+            return False, error.message, error.hint
+        return passed, observed, ""
+
+    def _checks(self) -> list[tuple[str, str, Callable[[], tuple[bool | None, str]]]]:
+        target, gates = self._target, self._target.gates
+        share = "CPU accepted" if gates.accept_cpu else f"at least {gates.min_gpu_share:.0%} on the GPU, all layers"
+        floor = gates.floor_tokens_per_second
+        return [
+            ("container", "running, never restarted" if self._first_time else "running", self._container_is_up),
+            ("port", f"127.0.0.1:{target.port} answered by our container", self._port_is_ours),
+            ("version", gates.expect_version or "any (not on record)", self._version_is_expected),
+            ("model", f"{target.model} listed{_with_digest(gates.expect_manifest_digest)}", self._model_is_listed),
+            ("generate", "real tokens", self._generates),
+            ("gpu", share, self._gpu_is_used),
+            ("speed", f"at least {floor:g} tok/s" if floor else "no prediction", self._fast_enough),
+        ]
+
+    def _container_is_up(self) -> tuple[bool | None, str]:
+        deadline = self._target.clock() + UP_SECONDS
+        while True:
+            state = self._target.inspect()
+            restarted = f"restarted {state.restart_count} times"
+            if state.state in ("exited", "dead", "restarting") or (self._first_time and state.restart_count):
+                raise Failed(
+                    f"{state.state}, exit code {state.exit_code}, {restarted}",
+                    "the container's log names the cause: jetson-deploy logs",
+                )
+            if state.state == "running" and self._target.client.alive():
+                return (None, f"running, answers, {restarted}") if state.restart_count else (True, "running, answers")
+            if self._target.clock() > deadline:
+                raise Failed(f"{state.state}, no answer within {UP_SECONDS:g} s", "see the container's log")
+            self._target.sleep(POLL_SECONDS)
+
+    def _port_is_ours(self) -> tuple[bool | None, str]:
+        port, state = self._target.read_port(self._target.port), self._target.inspect()
+        if port.container_id == state.id:
+            return True, "our container listens"
+        if port.listening is False:
+            raise Failed("nothing listens on this machine's loopback", "is DOCKER_HOST the engine of another machine?")
+        if port.pid is None:
+            return None, "listener cannot be read without root"
+        raise Failed(
+            f"{port.process or 'a process'} (pid {port.pid}) of another container or the host listens",
+            "stop the other server, or choose another port with --port",
+        )
+
+    def _version_is_expected(self) -> tuple[bool | None, str]:
+        version, expected = self._target.client.version(), self._target.gates.expect_version
+        if expected is None:
+            return None, version
+        if version != expected:
+            raise Failed(
+                f"Ollama {version}",
+                "the image does not hold what the catalog says, or another server answers",
+            )
+        return True, version
+
+    def _model_is_listed(self) -> tuple[bool, str]:
+        listed = {m.name: m.digest for m in self._target.client.models()}
+        digest = listed.get(self._target.model)
+        if digest is None:
+            raise Failed(f"not among {sorted(listed) or 'no models'}", "is the store mounted? jetson-deploy logs")
+        if self._target.gates.expect_manifest_digest not in (None, digest):
+            raise Failed(f"listed with digest {digest[:12]}", "the store holds another revision of this tag")
+        return True, f"listed, digest {digest[:12]}"
+
+    def _generates(self) -> tuple[bool, str]:
+        if self._tokens > QUICK_TOKENS:
+            # Loads the model; whoever waits for the server gets the next turn, before the measuring.
+            self._some_tokens(1)
+        self._generation = generation = self._some_tokens(self._tokens)
+        rate = self._rate()
+        return True, f"{generation.tokens} tokens" + (f" at {rate:.1f} tok/s" if rate else "")
+
+    def _some_tokens(self, count: int) -> Generation:
+        generation = self._target.client.generate(
+            self._target.model, PROOF_PROMPT, max_tokens=count, timeout=GENERATE_SECONDS
+        )
+        if generation.tokens < 1:
+            raise Failed("no token came", "the model file may be damaged: remove it from the store and run up again")
+        return generation
+
+    def _gpu_is_used(self) -> tuple[bool | None, str]:
+        running = {m.name: m for m in self._target.client.running()}
+        self._running = running.get(self._target.model)
+        if self._running is None:
+            raise Failed("the model is not loaded after a generate", "the server unloads it: check its memory")
+        log, gates = self._target.read_log(), self._target.gates
+        share = self._running.gpu_share or 0.0
+        observed = f"{share:.0%} on the GPU" + _layers(log)
+        partly = log.offloaded_layers is not None and log.offloaded_layers[0] < log.offloaded_layers[1]
+        if share >= gates.min_gpu_share and not partly and log.library != "cpu":
+            # Up to 0.12 the share is an estimate; without the log's word the speed has to tell.
+            told = log.offloaded_layers is not None or not self._first_time
+            return (True, observed) if told else (None, f"{observed}; the log does not say how many layers")
+        if gates.accept_cpu:
+            return None, f"{observed}; accepted with --accept-cpu"
+        raise Failed(
+            observed,
+            "the server runs on the CPU: check the nvidia runtime and the image's GPU code, "
+            "or accept it with --accept-cpu",
+        )
+
+    def _fast_enough(self) -> tuple[bool | None, str]:
+        rate = self._rate()
+        floor, predicted = self._target.gates.floor_tokens_per_second, self._target.predicted
+        if rate is None:
+            return None, "too few tokens to tell"
+        if self._target.gates.accept_cpu or floor is None:
+            return None, f"{rate:.1f} tok/s, not judged"
+        if rate < floor:
+            raise Failed(
+                f"{rate:.1f} tok/s",
+                "far below what the memory bandwidth gives: the GPU is most likely not used",
+            )
+        if predicted is not None and rate < predicted.low:
+            return None, f"{rate:.1f} tok/s, below the predicted {predicted.low:g} to {predicted.high:g}"
+        return True, f"{rate:.1f} tok/s"
+
+
+def _with_digest(digest: str | None) -> str:
+    return f" with digest {digest[:12]}" if digest else ""
+
+
+def _layers(log: ServerLog) -> str:
+    return f", {log.offloaded_layers[0]}/{log.offloaded_layers[1]} layers offloaded" if log.offloaded_layers else ""

@@ -1,0 +1,94 @@
+"""What differs around a deployment: host, port, names, the revision before, the tag in the store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from jetson_deploy.deployment.findings import NOTHING, Finding, UpWould
+from jetson_deploy.deployment.instance import Serving, container_name, find_previous
+from jetson_deploy.deployment.plan import CreateContainer, PinModel, StageImage, StageModel
+from jetson_deploy.deployment.revisions import Revision, State
+from jetson_deploy.facts import HostFacts
+
+
+def host_findings(facts: HostFacts, revision: Revision | None, would: UpWould) -> Iterator[Finding]:
+    """What was proven on another L4T, engine or power mode; what is unknown on either side is no difference."""
+    if revision is None:
+        return
+    mark, power = revision.host, facts.power
+    lowered = power.at_ceiling is False and mark.power_mode == power.ceiling
+    engine = facts.engine.version if facts.engine else None
+    for what, deployed, found, effect, harmless in (
+        ("power mode lowered" if lowered else "power mode", mark.power_mode, power.mode, _POWER, power.at_ceiling),
+        # An upgrade is no fault, and only a new deployment would end the alarm.
+        ("L4T", mark.l4t, facts.l4t, f"it was proven with another driver; {_ANEW}", True),
+        ("Docker Engine", mark.engine_version, engine, f"it was proven with another engine; {_ANEW}", True),
+    ):
+        if deployed and found and deployed != found:
+            doing = would.about(StageImage, CreateContainer)
+            level: Literal["warning", "info"] = "info" if harmless and doing == NOTHING else "warning"
+            yield Finding(what=what, deployed=deployed, found=found, effect=effect, up_would=doing, level=level)
+
+
+_POWER = "the proven speed may not hold; sudo nvpmodel sets the mode"
+_ANEW = "jetson-deploy up --force proves it anew"
+
+
+def surrounding_findings(facts: HostFacts, serving: Serving, state: State | None, would: UpWould) -> Iterator[Finding]:
+    """Its port, its name, the container of the revision before, and the tag in the store."""
+    yield from _port(facts, serving, would)
+    deployment = state.deployment if state else ""
+    name = container_name(deployment, serving.revision)
+    if state is not None and serving.container != name:
+        yield Finding(
+            what="container name",
+            deployed=name,
+            found=serving.container,
+            effect="none: it is known by its labels",
+            up_would=NOTHING,
+            level="info",
+        )
+    previous = state.revision(state.previous) if state else None
+    if previous is not None and find_previous(facts.engine, deployment, serving) is None:
+        yield Finding(
+            what="previous container",
+            deployed=previous.container,
+            found="gone",
+            effect="none on what serves; a rollback may have to pull its image again",
+            up_would=NOTHING,
+            level="info",
+        )
+    yield from _tag(facts, serving, would)
+
+
+def _port(facts: HostFacts, serving: Serving, would: UpWould) -> Iterator[Finding]:
+    """Who listens is known to root alone: without a process nobody is accused."""
+    port = facts.port
+    if port is None or not port.listening or port.port != serving.port or port.pid is None:
+        return
+    if port.container_id != serving.container_id:
+        where = f"in container {port.container_id[:12]}" if port.container_id else "in no container"
+        yield Finding(
+            what=f"port {port.port}",
+            deployed=serving.container,
+            found=f"{port.process or 'another process'} (pid {port.pid}, {where})",
+            effect="somebody else answers at the endpoint",
+            up_would=would.about(CreateContainer),
+        )
+
+
+def _tag(facts: HostFacts, serving: Serving, would: UpWould) -> Iterator[Finding]:
+    models = facts.store.models if facts.store and facts.store.path == serving.store else None
+    if models is None or serving.manifest_digest is None:
+        return
+    digest = next((m.manifest_digest for m in models if m.name == serving.model), "gone")
+    if digest != serving.manifest_digest:
+        yield Finding(
+            what=f"tag {serving.model} in the store",
+            deployed=serving.manifest_digest,
+            found=digest,
+            effect="none on what serves: its manifest is pinned",
+            up_would=would.about(StageModel, PinModel),
+            level="info",
+        )

@@ -1,0 +1,17 @@
+"""What the checks of one server found."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.events import Verdict
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    verdicts: tuple[Verdict, ...]
+    tokens_per_second: float | None
+    gpu_share: float | None
+
+    @property
+    def failed(self) -> Verdict | None:
+        return next((v for v in self.verdicts if v.passed is False), None)

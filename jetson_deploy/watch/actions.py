@@ -1,0 +1,128 @@
+"""Carrying out, each deed under the deployment's lock, with its event and its line in the history."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from jetson_deploy.deployment.instance import LABEL, number_label
+from jetson_deploy.errors import JetsonDeployError, LockedError
+from jetson_deploy.events import Finished, Healed, Note, Reporter
+from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.state.lock import deployment_lock
+from jetson_deploy.watch.asking import unload
+from jetson_deploy.watch.audit_log import VERB, Scribe
+from jetson_deploy.watch.probe import endpoint_of
+
+STOP_SECONDS = 10
+"""For a server that is short of memory; it ends in 0.3 s (measured)."""
+HARD_STOP_SECONDS = 5
+"""For one that does not answer: waiting is of no use to anybody."""
+UNLOAD_SECONDS = 10.0
+
+
+class WatchHands:
+    """`run`: runs a verb in a child, see child.run_verb; `unloaded`: is told before we unload.
+
+    `busy`: a deed is under way, which must not be cut short.
+    """
+
+    def __init__(
+        self,
+        *,
+        deployment: str,
+        lock_dir: Path,
+        engine: PlainEngine,
+        scribe: Scribe,
+        report: Reporter,
+        run: Callable[[list[str]], Finished],
+        unloaded: Callable[[], None],
+    ) -> None:
+        self._deployment, self._lock_dir = deployment, lock_dir
+        self._engine, self._scribe, self._report, self._run = engine, scribe, report, run
+        self._unloaded = unloaded
+        self.busy = False
+
+    def restart(self, found: ContainerState, why: str) -> bool:
+        def deed() -> None:
+            if found.state in ("exited", "created", "dead"):
+                self._engine.start(found.id)
+            else:
+                self._engine.restart(found.id, HARD_STOP_SECONDS)
+
+        return self._do("restarted", f"{found.name} restarted: {why}", found, deed)
+
+    def unpause(self, found: ContainerState, why: str) -> bool:
+        return self._do("unpaused", f"{found.name} goes on: {why}", found, lambda: self._engine.unpause(found.id))
+
+    def unload(self, found: ContainerState, why: str) -> bool:
+        model = found.labels.get(LABEL + "model", "")
+        text = f"{model} unloaded: {why}"
+        self._unloaded()
+        return self._do("unloaded", text, found, lambda: unload(endpoint_of(found), model, UNLOAD_SECONDS))
+
+    def stop(self, found: ContainerState, why: str) -> bool:
+        text = f"{found.name} stopped until memory is back: {why}"
+        return self._do("stopped", text, found, lambda: self._engine.stop(found.id, STOP_SECONDS))
+
+    def start(self, found: ContainerState, why: str) -> bool:
+        return self._do("started", f"{found.name} started: {why}", found, lambda: self._engine.start(found.id))
+
+    def roll_back(self) -> bool:
+        """With its own lock, events and history. False: another run was in the way."""
+        ended = self._child(["watch", "--only-roll-back"])
+        if ended.exit_code == LockedError.exit_code:
+            self._report(Note(level="info", text=f"not now: {ended.message}"))
+            return False
+        done = ended.exit_code == 0
+        text = ended.message if done else f"rolling back failed: {ended.message}"
+        if not done:
+            self._scribe.line("failed", text, None)
+        self._report(Healed(action="rolled-back" if done else "failed", text=text))
+        return True
+
+    def recover(self) -> None:
+        """What a run that died left unfinished; a run under way is left alone."""
+        ended = self._child(["recover"])
+        if ended.exit_code not in (0, LockedError.exit_code):
+            self._report(Note(level="warning", text=f"recover: {ended.message}"))
+
+    def flush(self) -> None:
+        """Write the lines that wait, unless another run holds the lock."""
+        if self._scribe.waiting:
+            with contextlib.suppress(JetsonDeployError), self._held():
+                self._scribe.flush()
+
+    def _child(self, arguments: list[str]) -> Finished:
+        self.busy = True
+        try:
+            return self._run(arguments)
+        finally:
+            self.busy = False
+
+    def _do(self, result: str, text: str, found: ContainerState, deed: Callable[[], None]) -> bool:
+        """False: it was not done, and why was said."""
+        try:
+            with self._held():
+                deed()
+                self._report(Healed(action=result, text=text))
+                self._scribe.line(result, text, number_label(found.labels, "revision"))
+                self._scribe.flush()
+        except LockedError as error:
+            self._report(Note(level="info", text=f"not now: {error.message}"))
+            return False
+        except JetsonDeployError as error:
+            self._report(Note(level="warning", text=f"{text}: that failed: {error.message}"))
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        self.busy = True
+        try:
+            with deployment_lock(self._lock_dir, self._deployment, verb=VERB):
+                yield
+        finally:
+            self.busy = False

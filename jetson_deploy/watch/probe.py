@@ -1,0 +1,171 @@
+"""Look at the deployment: engine, container, processes, server, log. Changes nothing; asking loads the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.deployment.instance import CANDIDATE, LABEL, newest_committed, number_label
+from jetson_deploy.deployment.record import described
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.replies import PsReply
+from jetson_deploy.state.lock import holder
+from jetson_deploy.watch.asking import Asking
+from jetson_deploy.watch.judge import BUSY_CORES, Gate
+from jetson_deploy.watch.memory import read_oom_kills
+from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
+from jetson_deploy.watch.processes import Counted, context_of, count, work_between
+
+ANSWER_SECONDS = 5.0
+"""`GET /` and `/api/ps` take a millisecond on a server that works (measured), whatever it computes."""
+LOG_LINES = 50
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What is watched, and where."""
+
+    deployment: str
+    root: Path
+    lock_dir: Path
+    default_share: float
+    """The catalog's gpu_share_gate, for a container that does not hold its gates."""
+    generate_seconds: float
+
+
+class Looker:
+    def __init__(self, place: Place, engine: PlainEngine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._place, self._engine, self._clock = place, engine, clock
+        self.asking = Asking(clock)
+        self._run: tuple[str, str | None] = ("", None)
+        self._run_since = 0.0
+        self._restarts = 0
+        self._kills = read_oom_kills(place.root)
+        self._counted: tuple[float, Counted | None] = (0.0, None)
+        self._token_at = clock()
+        self._log_mark: str | None = None
+        self._had_model = False
+
+    def look(self, *, ask: bool = True) -> Seen:
+        """`ask`: with a generate, which loads a model that is not loaded."""
+        at, place = self._clock(), self._place
+        try:
+            listed = self._engine.labelled(LABEL + "name", place.deployment)
+            mine = newest_committed(listed)
+            found = self._engine.inspect(mine.id) if mine else None
+        except EngineAwayError as error:
+            return Seen(at=at, engine_problem=error.message)
+        held = holder(place.lock_dir, place.deployment)
+        candidate = any(c.name.endswith(CANDIDATE) for c in listed)
+        seen = Seen(at=at, held=held.told if held else "", candidate=candidate, container=found)
+        if found is None:
+            return seen
+        return self._closer(seen, found, ask=ask and not seen.held)
+
+    def expect_load(self) -> None:
+        """We unloaded it: that it is gone is no news."""
+        self._had_model = False
+
+    def new_log(self, container: str) -> tuple[str, ...]:
+        """Lines since the last call, at most LOG_LINES; none at the first. By the lines themselves: a wall clock
+        that jumps changes nothing."""
+        try:
+            lines = self._engine.log_tail(container, LOG_LINES)
+        except EngineAwayError:
+            return ()
+        mark, self._log_mark = self._log_mark, lines[-1] if lines else self._log_mark
+        if mark is None:
+            return ()
+        return tuple(lines[lines.index(mark) + 1 :] if mark in lines else lines)
+
+    def _closer(self, seen: Seen, found: ContainerState, *, ask: bool) -> Seen:
+        restarts = self._new_restarts(found)
+        work = self._work(seen.at, found.pid)
+        if not self._had_model:
+            work = msgspec.structs.replace(work, lost=False)
+        server = None
+        if found.state == "running" and not seen.held:
+            server = self._server(found, work, ask=ask)
+        return msgspec.structs.replace(
+            seen,
+            age=seen.at - self._run_since,
+            new_restarts=restarts,
+            oom_kills=self._new_kills(),
+            work=work,
+            server=server,
+        )
+
+    def _new_restarts(self, found: ContainerState) -> int:
+        """Also notes which run of which container this is."""
+        run = (found.id, found.started_at)
+        grown = found.restart_count - self._restarts if found.id == self._run[0] else 0
+        self._restarts = found.restart_count
+        if run != self._run:
+            self._run, self._run_since = run, self._clock()
+            self.asking.forget()
+            self._had_model = False
+        return max(0, grown)
+
+    def _new_kills(self) -> int:
+        before, self._kills = self._kills, read_oom_kills(self._place.root)
+        return max(0, self._kills - before) if None not in (before, self._kills) else 0  # type: ignore[operator]
+
+    def _work(self, at: float, pid: int | None) -> Work:
+        counted = count(pid)
+        (since, before), self._counted = self._counted, (at, counted)
+        return work_between(before, counted, at - since)
+
+    def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerSeen:
+        endpoint, gate = endpoint_of(found), gate_of(found, self._place.default_share)
+        try:
+            endpoint.get_text("/")
+            running = {m.name: m for m in endpoint.get("/api/ps", PsReply).running()}
+        except JetsonDeployError as error:
+            return ServerSeen(answers=False, problem=error.message)
+        before = gate.model in running
+        own = number_label(found.labels, "context")
+        loaded = (running[gate.model].context_length if before else None) or context_of(self._counted[1])
+        foreign = loaded if before and loaded not in (None, own) else None
+        asked = self._asked(endpoint, gate.model, work, foreign) if ask else None
+        if asked is not None and asked.state == "done" and not before:
+            try:
+                running = {m.name: m for m in endpoint.get("/api/ps", PsReply).running()}
+            except JetsonDeployError as error:
+                return ServerSeen(answers=False, problem=error.message)
+        model = running.get(gate.model)
+        had, self._had_model = self._had_model, model is not None
+        return ServerSeen(
+            answers=True,
+            was_loaded=before if had else None,
+            loaded=model is not None,
+            gpu_share=model.gpu_share if model else None,
+            asked=asked,
+        )
+
+    def _asked(self, endpoint: Endpoint, model: str, work: Work, context: int | None) -> Asked:
+        """A real token only where nobody is being answered: it costs the server its one cached prompt."""
+        every = self._place.generate_seconds
+        idle = work.cores is not None and work.cores < BUSY_CORES
+        token = bool(every) and idle and self._clock() - self._token_at >= every
+        asked = self.asking.ask(endpoint, model, token=token, context=context)
+        if asked.kind == "token":
+            self._token_at = self._clock()
+        return asked
+
+
+def endpoint_of(found: ContainerState) -> Endpoint:
+    return Endpoint(f"http://127.0.0.1:{number_label(found.labels, 'port')}", ANSWER_SECONDS)
+
+
+def gate_of(found: ContainerState, default_share: float) -> Gate:
+    _, gates = described(found.labels)
+    return Gate(
+        model=found.labels.get(LABEL + "model", ""),
+        min_gpu_share=gates.min_gpu_share if gates else default_share,
+        accept_cpu=found.labels.get(LABEL + "accept-cpu") == "true",
+    )

@@ -1,0 +1,149 @@
+"""`watch`: put together, and kept going until it is told to end. Every time is monotonic."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.events import Finished, Reporter
+from jetson_deploy.interrupts import INTERRUPTIONS, shielded
+from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.systemd.notify import Notifier
+from jetson_deploy.watch.actions import WatchHands
+from jetson_deploy.watch.audit_log import Scribe
+from jetson_deploy.watch.child import run_verb
+from jetson_deploy.watch.escalation import Limits
+from jetson_deploy.watch.guard import GuardLimits
+from jetson_deploy.watch.memory_guard import GUARD_SECONDS, MemoryGuard
+from jetson_deploy.watch.probe import Looker, Place
+from jetson_deploy.watch.watcher import Parts, Watcher
+
+
+class WatchEnded(BaseException):
+    """Somebody asked it to end while it only looked. No Exception: it must pass every handler of errors."""
+
+
+def watch(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    wishes: WatchWishes,
+    report: Reporter,
+    *,
+    notifier: Notifier | None = None,
+) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP: at once while it looks, after a healing that is under way.
+
+    Raises UsageError for a captured root, PreflightError `engine-not-plain`.
+    """
+    check_acts_here(root, settings, "watch")
+    told = notifier or Notifier()
+    parts = _parts(root, settings, catalog, deployment, wishes, report, told)
+    watcher = Watcher(parts)
+    with contextlib.suppress(WatchEnded), _ended_by_signals(lambda: parts.hands.busy) as ended:
+        told.ready()
+        watcher.begin()
+        next_look = time.monotonic()
+        while not ended.is_set():
+            told.alive()
+            watcher.look_at_memory()
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + wishes.interval_seconds * watcher.tick()
+            ended.wait(max(0.0, min(GUARD_SECONDS, next_look - time.monotonic())))
+    with shielded():
+        parts.hands.flush()
+    told.stopping()
+
+
+def _parts(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    wishes: WatchWishes,
+    report: Reporter,
+    notifier: Notifier,
+) -> Parts:
+    share, reserve, low = (
+        catalog.limits[name].value for name in ("gpu_share_gate", "host_reserve_bytes", "memory_guard_bytes")
+    )
+    overlays = settings.catalog_dirs
+    place = Place(
+        deployment=deployment,
+        root=root,
+        lock_dir=settings.lock_dir,
+        default_share=share,
+        generate_seconds=wishes.generate_seconds,
+    )
+    common = ["--name", deployment, "--root", str(root), *(w for d in overlays for w in ("--catalog", str(d)))]
+
+    def run(arguments: list[str]) -> Finished:
+        return run_verb([*arguments, *common], report, notifier.alive)
+
+    engine = PlainEngine(settings.docker_host)
+    state = StateDirectory(settings.state_dir, deployment)
+    scribe = Scribe(state, report)
+    looker = Looker(place, engine)
+    hands = WatchHands(
+        deployment=deployment,
+        lock_dir=settings.lock_dir,
+        engine=engine,
+        scribe=scribe,
+        report=report,
+        run=run,
+        unloaded=looker.expect_load,
+    )
+    guard_bytes = int(low) if wishes.memory_guard_bytes is None else wishes.memory_guard_bytes
+    guard = GuardLimits(
+        low=guard_bytes,
+        reserve=int(reserve),
+        back=int(reserve),
+        max_times=wishes.max_restarts,
+        window_seconds=wishes.window_seconds,
+    )
+    limits = Limits(max_restarts=wishes.max_restarts, window_seconds=wishes.window_seconds, roll_back=wishes.roll_back)
+    issues = load_issues(overlays)
+    return Parts(
+        place=place,
+        limits=limits,
+        engine=engine,
+        looker=looker,
+        hands=hands,
+        guard=MemoryGuard(root, guard, hands, scribe, report),
+        scribe=scribe,
+        state=state,
+        notifier=notifier,
+        issues=lambda: issues,
+        report=report,
+    )
+
+
+@contextlib.contextmanager
+def _ended_by_signals(busy: Callable[[], bool]) -> Iterator[threading.Event]:
+    """The event is set by an interruption; one that comes while we only look also ends the look, by WatchEnded."""
+    ended = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+        if not busy():
+            raise WatchEnded
+
+    before = {n: signal.getsignal(n) for n in INTERRUPTIONS if signal.getsignal(n) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

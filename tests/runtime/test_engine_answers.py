@@ -1,0 +1,136 @@
+"""The four questions against small servers on a unix socket, good and odd."""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.runtime.docker.sdk import connect
+
+GOOD = {
+    "/version": {"Version": "27.5.1", "ApiVersion": "1.47"},
+    "/info": {"Runtimes": {"nvidia": {}}},
+    "/containers/json?all=1": [{"Id": "ab"}],
+    "/images/json": [],
+}
+Serve = Callable[[Callable[[str], tuple[int, bytes]]], str]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A unix socket's path has at most 108 bytes: pytest's own folders are too deep."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="jd") as folder:
+        yield Path(folder) / "s"
+
+
+@pytest.fixture
+def serve(short_path: Path) -> Iterator[Serve]:
+    servers: list[tuple[socketserver.BaseServer, threading.Thread]] = []
+
+    def start(answer: Callable[[str], tuple[int, bytes]]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def address_string(self) -> str:
+                return "unix"
+
+            def do_GET(self) -> None:
+                status, body = answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        server = socketserver.ThreadingUnixStreamServer(str(short_path), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        servers.append((server, thread))
+        return f"unix://{short_path}"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def good(path: str) -> tuple[int, bytes]:
+    return 200, json.dumps(GOOD[path]).encode()
+
+
+def test_the_answers_are_passed_on_as_they_are(serve: Serve) -> None:
+    answers = ask(serve(good))
+    assert answers.problem is None
+    assert [answers.version, answers.info, answers.containers, answers.images] == list(GOOD.values())
+
+
+def test_an_absent_socket_is_told_by_both_ways(short_path: Path) -> None:
+    host = f"unix://{short_path}"
+    assert ask(host).problem == "absent"
+    with pytest.raises(PreflightError) as caught:
+        connect(host)
+    assert (caught.value.code, caught.value.exit_code) == ("engine-absent", 3)
+
+
+def test_a_dead_socket_is_told_by_both_ways(short_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(short_path))
+    host = f"unix://{short_path}"
+    assert "refused" in (ask(host).problem or "")
+    with pytest.raises(PreflightError) as caught:
+        connect(host)
+    assert caught.value.code == "engine-refused"
+
+
+def test_a_hung_engine_is_told_by_both_ways(short_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(short_path))
+        hung.listen()
+        host = f"unix://{short_path}"
+        assert ask(host, timeout=0.2).problem == "hung"
+        with pytest.raises(PreflightError) as caught:
+            connect(host, timeout=0.2)
+    assert caught.value.code == "engine-hung"
+
+
+def test_the_engines_own_words_are_kept(serve: Serve) -> None:
+    answers = ask(serve(lambda _: (500, b'{"message":"layer store is broken"}')))
+    assert (answers.problem, answers.info) == ("layer store is broken", None)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"7", b"", b"\xff"])
+def test_another_program_on_the_socket_is_not_taken_for_an_engine(body: bytes, serve: Serve) -> None:
+    answers = ask(serve(lambda _: (200, body)))
+    assert "not the Docker Engine's" in (answers.problem or "")
+
+
+def test_a_server_that_is_no_engine_is_refused_by_connect(serve: Serve) -> None:
+    with pytest.raises(PreflightError) as caught:
+        connect(serve(lambda _: (404, b"nothing here")))
+    assert caught.value.code == "engine-refused"
+
+
+def test_asking_does_not_import_the_sdk(short_path: Path) -> None:
+    code = (
+        "import sys\nfrom jetson_deploy.runtime.docker.answers import ask\n"
+        f"print(ask('unix://{short_path}').problem, [m for m in ('docker', 'requests') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "absent []"

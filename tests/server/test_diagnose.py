@@ -1,0 +1,113 @@
+"""Against the issues that the project itself ships in profiles/issues/."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from jetson_deploy.catalog.entries import Issue
+from jetson_deploy.server.ollama.diagnose import likely_cause
+
+ISSUES = Path(__file__).parents[2] / "profiles" / "issues"
+LOGS = Path(__file__).parents[1] / "data" / "server-logs"
+
+
+@functools.cache
+def issues() -> dict[str, Issue]:
+    loaded = (yaml.safe_load(path.read_text()) for path in sorted(ISSUES.glob("*.yaml")))
+    return {entry["id"]: msgspec.convert(entry, Issue) for entry in loaded}
+
+
+def cause(log: str, *, exit_code: int | None = None, oom_killed: bool = False) -> str | None:
+    found = likely_cause(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues())
+    return found.id if found else None
+
+
+def cpu_log(*more: str) -> str:
+    return "\n".join([(LOGS / "cpu-0.9.5.txt").read_text().partition("## load failure")[0], *more])
+
+
+@pytest.mark.parametrize(
+    ("log", "exit_code", "expected"),
+    [
+        ("exec /usr/bin/ollama: exec format error", 1, "wrong-arch"),
+        ("Error: listen tcp 127.0.0.1:11434: bind: address already in use", 1, "port-in-use"),
+        ("Error: listen tcp 127.0.0.1:21434: bind: address already in use", 1, "port-in-use"),
+        (
+            "Couldn't find '/x/.ollama/id_ed25519'.\nError: listen tcp 127.0.0.1:22: bind: permission denied",
+            1,
+            "port-privileged",
+        ),
+        (
+            "Couldn't find '/x/id_ed25519'.\nError: open /x/.ollama/id_ed25519: read-only file system",
+            1,
+            "keypair-unwritable",
+        ),
+        ("Error: could not create directory mkdir /root/.ollama: read-only file system", 1, "keypair-unwritable"),
+        ("ollama: error while loading shared libraries: libcuda.so.1: cannot open", 127, "csv-libs-missing"),
+        (
+            "cuda error: CUDA driver version is insufficient for CUDA runtime version",
+            2,
+            "image-l4t-major-mismatch",
+        ),
+        (
+            "llama_model_load: error loading model: tensor 'blk.16.ffn_down.weight' data is not within the file "
+            "bounds, model is corrupted or incomplete",
+            None,
+            "blob-corrupt",
+        ),
+        ("error loading model: unknown model architecture: 'qwen3'", None, "unknown-model-arch"),
+        ('msg="llama runner process no longer running" sys=9 string="signal: killed"', None, "oom-killer"),
+        ("", 137, "oom-killer"),
+        ("", None, None),
+        ("", 0, None),
+    ],
+)
+def test_a_log_names_its_cause(log: str, exit_code: int | None, expected: str | None) -> None:
+    assert cause(log, exit_code=exit_code) == expected
+
+
+def test_the_kernels_word_for_an_oom_kill_is_believed_first() -> None:
+    found = likely_cause("exec format error", exit_code=137, oom_killed=True, issues=issues())
+    assert found is not None
+    assert (found.id, "OOMKilled" in found.evidence) == ("oom-killer", True)
+
+
+def test_a_server_on_the_cpu_is_a_fallback_only_when_nothing_else_explains_it() -> None:
+    assert cause(cpu_log()) == "cpu-fallback"
+    assert cause(cpu_log("unable to allocate CUDA0 buffer")) == "nvmap-36-4-7"
+    assert cause(cpu_log("NvRmMemInitNvmap failed with Permission denied")) == "nonroot-gpu"
+
+
+@pytest.mark.parametrize("name", ["gpu-0.9.txt"])
+def test_a_healthy_log_has_no_cause(name: str) -> None:
+    assert cause((LOGS / name).read_text()) is None
+
+
+def test_a_partial_offload_is_told_with_its_line() -> None:
+    text = (LOGS / "gpu-0.9-second-load-partial.txt").read_text()
+    found = likely_cause(text, exit_code=None, oom_killed=False, issues=issues())
+    assert found is not None
+    assert (found.id, found.evidence) == (
+        "nvmap-fragmentation",
+        "load_tensors: offloaded 20/33 layers to GPU",
+    )
+    assert found.hint
+
+
+def test_without_a_catalog_only_the_engines_word_is_known() -> None:
+    assert likely_cause("exec format error", exit_code=1, oom_killed=False, issues={}) is None
+    found = likely_cause("", exit_code=137, oom_killed=True, issues={})
+    assert found is not None
+    assert found.id == "oom-killer"
+
+
+def test_every_symptom_of_the_catalog_is_a_valid_pattern() -> None:
+    everything = {
+        id_: msgspec.structs.replace(issue, phase="start", severity="block") for id_, issue in issues().items()
+    }
+    assert likely_cause("a log of no special kind", exit_code=None, oom_killed=False, issues=everything) is None

@@ -1,0 +1,310 @@
+"""The whole watcher beside a server that answers as Ollama does, with an engine and a clock of the test's own."""
+
+from __future__ import annotations
+
+import ast
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import msgspec
+import pytest
+from states import full_state
+from watched_looks import CONTAINER
+
+import jetson_deploy.watch
+from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
+from jetson_deploy.runtime.docker.http_client import EngineAwayError, Listed, PlainEngine
+from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.state.directory import StateDirectory
+from jetson_deploy.state.lock import deployment_lock
+from jetson_deploy.systemd.notify import Notifier
+from jetson_deploy.watch.actions import WatchHands
+from jetson_deploy.watch.audit_log import Scribe
+from jetson_deploy.watch.escalation import Limits
+from jetson_deploy.watch.guard import GuardLimits
+from jetson_deploy.watch.memory_guard import MemoryGuard
+from jetson_deploy.watch.probe import Looker, Place
+from jetson_deploy.watch.watcher import Parts, Watcher
+
+MODEL = "deepseek-r1:8b"
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    gpu_share = 1.0
+    loaded = True
+    requests: list[dict[str, object]]
+
+
+class Answers(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        size = 5_000_000_000
+        model = {"name": MODEL, "digest": "d", "size": size, "size_vram": int(size * self.server.gpu_share)}
+        models = [model] if self.server.loaded else []
+        self._say(b"Ollama is running" if self.path == "/" else json.dumps({"models": models}).encode())
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(body)
+        self.server.loaded = body.get("keep_alive") != 0
+        self._say(json.dumps({"response": "", "done": True, "done_reason": "load", "eval_count": 1}).encode())
+
+    def _say(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class SmallEngine(PlainEngine):
+    """One container; notes what it is told to do."""
+
+    def __init__(self, port: int) -> None:
+        labels = {"name": "default", "model": MODEL, "port": str(port), "revision": "2", "accept-cpu": "false"}
+        labels = {LABEL + key: value for key, value in labels.items()}
+        self.container: ContainerState | None = msgspec.structs.replace(CONTAINER, labels=labels, pid=None)
+        self.told: list[str] = []
+        self.log: list[str] = ["1 started"]
+        self.away = False
+
+    def labelled(self, label: str, value: str) -> list[Listed]:
+        if self.away:
+            raise EngineAwayError("the Docker Engine: gone", hint="start it", code="engine-away")
+        found = self.container
+        return [Listed(id=found.id, name=found.name, labels=found.labels)] if found else []
+
+    def inspect(self, name: str) -> ContainerState | None:
+        return self.container
+
+    def log_tail(self, name: str, lines: int) -> list[str]:
+        return self.log[-lines:]
+
+    def restart(self, name: str, seconds: int) -> None:
+        self.told.append("restart")
+
+    def start(self, name: str) -> None:
+        self.told.append("start")
+
+    def stop(self, name: str, seconds: int) -> None:
+        self.told.append("stop")
+
+
+class Scene:
+    def __init__(self, folder: Path, server: Server) -> None:
+        self.server, self.engine = server, SmallEngine(server.server_port)
+        self.now, self.events, self.children = 1000.0, list[Event](), list[list[str]]()
+        self.ended = Finished(exit_code=0, result="done", message="done")
+        self.lock_dir = folder / "lock"
+        self.state = StateDirectory(folder / "state", "default")
+        self.state.save(msgspec.structs.replace(full_state(), intent=None))
+        self.root = folder / "root"
+        (self.root / "proc").mkdir(parents=True)
+        self.memory(4096)
+        self.watcher = Watcher(self._parts())
+
+    def memory(self, mib: int) -> None:
+        (self.root / "proc/meminfo").write_text(f"MemTotal:  8000000 kB\nMemAvailable:  {mib * 1024} kB\n")
+
+    def ticks(self, count: int, seconds: float = 10) -> None:
+        for _ in range(count):
+            self.now += seconds
+            self.watcher.tick()
+
+    @property
+    def told(self) -> list[str]:
+        told = [e.fault if isinstance(e, Noticed) else e.action if isinstance(e, Healed) else "" for e in self.events]
+        return [text for text in told if text]
+
+    @property
+    def notes(self) -> list[str]:
+        return [e.text for e in self.events if isinstance(e, Note)]
+
+    @property
+    def history(self) -> list[str]:
+        state = self.state.load()
+        return [line.result for line in state.lines if line.verb == "watch"] if state else []
+
+    def _parts(self) -> Parts:
+        def clock() -> float:
+            return self.now
+
+        place = Place(
+            deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
+        )
+        looker = Looker(place, self.engine, clock)
+        scribe = Scribe(self.state, self.events.append)
+        hands = WatchHands(
+            deployment="default",
+            lock_dir=self.lock_dir,
+            engine=self.engine,
+            scribe=scribe,
+            report=self.events.append,
+            run=self._run,
+            unloaded=looker.expect_load,
+        )
+        guard = GuardLimits(low=128 << 20, reserve=512 << 20, back=512 << 20, max_times=3, window_seconds=600)
+        return Parts(
+            place=place,
+            limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
+            engine=self.engine,
+            looker=looker,
+            hands=hands,
+            guard=MemoryGuard(self.root, guard, hands, scribe, self.events.append, clock),
+            scribe=scribe,
+            state=self.state,
+            notifier=Notifier({}),
+            issues=dict,
+            report=self.events.append,
+            clock=clock,
+        )
+
+    def _run(self, arguments: list[str]) -> Finished:
+        self.children.append(arguments)
+        return self.ended
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    server = Server(("127.0.0.1", 0), Answers)
+    server.requests = []
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield Scene(tmp_path, server)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_server_that_serves_is_only_asked_for_nothing(scene: Scene) -> None:
+    scene.ticks(20)
+    assert (scene.told, scene.engine.told, scene.history) == ([], [], [])
+    assert {request["prompt"] for request in scene.server.requests} == {""}
+
+
+def test_a_lost_gpu_is_answered_by_loading_again_restarting_rolling_back_and_then_by_a_call_for_somebody(
+    scene: Scene,
+) -> None:
+    scene.ticks(2)
+    scene.server.gpu_share = 0.0
+    scene.ticks(40)
+    assert scene.told == [
+        *("off-gpu", "unloaded", "restarted", "rolled-back", "restarted", "needs-attention"),
+    ]
+    assert scene.engine.told == ["restart", "restart"]
+    assert scene.children == [["watch", "--only-roll-back"]]
+    assert scene.history == ["noticed", "unloaded", "restarted", "restarted", "needs-attention"]
+    state = scene.state.load()
+    assert state is not None and state.attention is not None and "0% on the GPU" in state.attention
+
+
+def test_what_needed_somebody_and_serves_again_for_the_window_is_taken_back(scene: Scene) -> None:
+    scene.server.gpu_share = 0.0
+    scene.ticks(40)
+    scene.server.gpu_share = 1.0
+    scene.ticks(70)
+    state = scene.state.load()
+    assert scene.told[-1] == "recovered" and state is not None and state.attention is None
+
+
+def test_another_container_is_healed_anew(scene: Scene) -> None:
+    scene.server.gpu_share = 0.0
+    scene.ticks(40)
+    scene.engine.told.clear()
+    assert scene.engine.container is not None
+    scene.engine.container = msgspec.structs.replace(scene.engine.container, id="c2")
+    scene.ticks(6)
+    assert scene.engine.told == ["restart"]
+
+
+def test_a_roll_back_that_another_run_kept_from_is_tried_again(scene: Scene) -> None:
+    scene.ended = Finished(exit_code=75, result="locked", message="another run holds this deployment")
+    scene.server.gpu_share = 0.0
+    scene.ticks(30)
+    assert len(scene.children) > 1 and "rolled-back" not in scene.told
+    scene.ended = Finished(exit_code=7, result="rolled-back", message="it failed too")
+    scene.ticks(30)
+    assert scene.told[-1] == "needs-attention" and scene.told.count("failed") == 1
+
+
+def test_while_another_run_holds_the_lock_nothing_is_done_and_it_is_said_once(scene: Scene) -> None:
+    scene.server.gpu_share = 0.0
+    with deployment_lock(scene.lock_dir, "default", verb="up"):
+        scene.ticks(10)
+        assert scene.told == [] and scene.engine.told == []
+        assert len([n for n in scene.notes if "only looking on" in n]) == 1
+    scene.ticks(2)
+    assert scene.told == ["off-gpu", "unloaded"]
+
+
+def test_an_engine_that_comes_back_is_followed_by_recover(scene: Scene) -> None:
+    scene.engine.away = True
+    scene.ticks(5)
+    scene.engine.away = False
+    scene.ticks(1)
+    assert scene.children == [["recover"]]
+    assert [n for n in scene.notes if "waiting" in n] == ["the Docker Engine: gone; waiting for it"]
+
+
+def test_nothing_deployed_is_waited_for(scene: Scene) -> None:
+    scene.engine.container = None
+    scene.ticks(3)
+    assert scene.told == [] and len(scene.notes) == 1
+
+
+def test_short_memory_unloads_then_stops_and_the_stopped_one_is_ours_to_start(scene: Scene) -> None:
+    scene.ticks(1)
+    scene.memory(100)
+    scene.watcher.look_at_memory()
+    assert scene.told == ["memory-low", "unloaded"]
+    scene.ticks(1)
+    assert not scene.server.loaded, "a look must not load what was unloaded for want of memory"
+    scene.watcher.look_at_memory()
+    assert scene.engine.told == ["stop"]
+    assert scene.engine.container is not None
+    scene.engine.container = msgspec.structs.replace(scene.engine.container, state="exited", exit_code=0)
+    scene.memory(4096)
+    for _ in range(5):
+        scene.ticks(1)
+        scene.watcher.look_at_memory()
+    assert scene.engine.told == ["stop", "start"]
+    assert scene.history == ["unloaded", "stopped", "started"]
+
+
+def test_a_watcher_that_starts_anew_knows_what_the_one_before_stopped(scene: Scene) -> None:
+    found = scene.engine.container
+    assert found is not None
+    scene.engine.container = msgspec.structs.replace(found, state="exited", exit_code=0)
+    parts = scene._parts()
+    parts.scribe.line("stopped", "no memory", 2)
+    parts.hands.flush()
+    watcher = Watcher(parts)
+    watcher.begin()
+    for _ in range(5):
+        scene.now += 20
+        watcher.tick()
+        watcher.look_at_memory()
+    assert scene.engine.told == ["start"]
+    assert "stopped" not in scene.told
+
+
+def test_only_the_monotonic_clock_is_asked_so_that_a_jump_to_1970_or_2099_changes_nothing() -> None:
+    """What stamps a line of the history for people is in journal.now."""
+    modules = sorted(Path(jetson_deploy.watch.__file__).parent.glob("*.py"))
+    assert len(modules) > 10
+    clocks = [node for path in modules for node in ast.walk(ast.parse(path.read_text())) if _is_clock(node)]
+    assert {ast.unparse(node) for node in clocks} == {"time.monotonic"}
+
+
+def _is_clock(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("time", "datetime")
+    )
