@@ -88,6 +88,21 @@ class Finished(Event, frozen=True, tag="finished", kw_only=True):
     hint: str = ""
 
 
+AnyEvent: TypeAlias = StepStarted | StepFinished | Progress | Note | Verdict | Noticed | Healed | LogLine | Finished
+"""Everything that a line of `--events` can be."""
+
+
+def read_event(line: bytes) -> AnyEvent | None:
+    """One line of another run's `--events`. None: no event of ours, or one of a newer version."""
+    try:
+        event: AnyEvent = _DECODER.decode(line)
+    except msgspec.MsgspecError:
+        return None
+    return event
+
+
+_DECODER = msgspec.json.Decoder(AnyEvent)
+
 Reporter: TypeAlias = Callable[[Event], None]
 """Where a verb's engine sends its events. Must be safe to call from several threads."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
-BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts"}
+BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts", "endpoint"}
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
@@ -118,3 +118,20 @@ def test_plan_reads_no_clock_and_no_file() -> None:
     assert plan
     for path in plan:
         assert not forbidden & {name.split(".")[0] for name in imports(path)}, path.name
+
+
+NOT_THE_SERVER = {"rehearsal/engine.py", "rehearsal/session.py", "monitor/dashboards/compose.py"}
+"""Addresses of a rehearsal's registry and of Prometheus."""
+
+
+def test_the_address_of_a_server_is_put_together_in_one_place() -> None:
+    makers = {str(path.relative_to(PACKAGE)) for path in MODULES if any(map(makes_an_address, nodes(path)))}
+    assert makers <= NOT_THE_SERVER
+
+
+def makes_an_address(node: ast.AST) -> bool:
+    """An f-string with loopback and a port that is filled in."""
+    if not isinstance(node, ast.JoinedStr):
+        return False
+    text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return "127.0.0.1:{}" in text or "localhost:{}" in text

@@ -12,6 +12,7 @@ from jetson_deploy.cli.options import everyday, read_everyday
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def command(**options: Any) -> None:
     recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
     tell_deployment(serving, shared)
-    client = OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=CHAT_TIMEOUT_SECONDS)
+    client = OllamaClient(local_endpoint(serving.port).url, timeout=CHAT_TIMEOUT_SECONDS)
     talk = Talk(client, serving.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
     programs = shared.as_json or shared.as_events

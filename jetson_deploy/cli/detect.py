@@ -8,6 +8,7 @@ import click
 
 from jetson_deploy.cli.options import checked_store, everyday, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs, size, table
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
 
 
@@ -125,7 +126,7 @@ def _deployments(facts: HostFacts) -> list[str]:
 
     found = [find_serving(facts.engine, name) for name in deployment_names(facts.engine)]
     return [
-        f"{s.container} {s.state}: {s.model} at http://127.0.0.1:{s.port}"
+        f"{s.container} {s.state}: {s.model} at {local_endpoint(s.port).url}"
         + (", CPU accepted (--accept-cpu)" if s.accept_cpu else "")
         for s in found
         if s is not None

@@ -16,6 +16,7 @@ from jetson_deploy.deployment.findings import Finding
 from jetson_deploy.deployment.instance import Serving, find_previous, find_serving, leftovers, ours, revision_of
 from jetson_deploy.deployment.recovery import unfinished
 from jetson_deploy.deployment.revisions import Line, Revision, State
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
@@ -101,7 +102,7 @@ def read_status(
         healthy=proof.failed is None,
         container=serving.container,
         revision=serving.revision,
-        endpoint=f"http://127.0.0.1:{serving.port}",
+        endpoint=local_endpoint(serving.port).url,
         image=serving.image,
         model=serving.model,
         context_tokens=serving.context_tokens,

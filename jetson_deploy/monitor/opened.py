@@ -12,6 +12,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_alerts
 from jetson_deploy.deployment.instance import LABEL, newest_committed
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.alerts.silences import Silences, default_path
@@ -128,7 +129,7 @@ def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
 def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
     tap = None
     if wishes.tap is not None:
-        tap = Tap(wishes.tap, wishes.endpoint or f"http://127.0.0.1:{settings.port or OLLAMA_PORT}")
+        tap = Tap(wishes.tap, wishes.endpoint or local_endpoint(settings.port or OLLAMA_PORT).url)
     watch = LlmWatch(_engine(settings), wishes.deployment, wishes.endpoint, tap=tap)
     if tap is not None:
         tap.start()

@@ -12,6 +12,7 @@ from jetson_deploy.catalog.entries import L4tLine
 from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.request import Wanted
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 IDENTITY = (
@@ -141,7 +142,7 @@ def _environment(wanted: Wanted, image: ImageChoice, model: ModelChoice, line: L
         "NVIDIA_VISIBLE_DEVICES": "all",
         # Not `graphics`: its symlink hook fails with container toolkit 1.17.x (nvidia-container-toolkit#795).
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
-        "OLLAMA_HOST": f"127.0.0.1:{wanted.port}",
+        "OLLAMA_HOST": local_endpoint(wanted.port).address,
         "OLLAMA_MODELS": STORE_IN_CONTAINER,
         "OLLAMA_NOPRUNE": "1",
         # Server defaults follow VRAM: 262144 tokens on a 64 GB board since 0.15.5.

@@ -7,6 +7,7 @@ from jetson_deploy.deployment.instance import LABEL, Serving, container_name, fi
 from jetson_deploy.deployment.plan import CreateContainer, ImageChoice, ModelChoice, Plan
 from jetson_deploy.deployment.request import Request, Wanted, settle
 from jetson_deploy.deployment.revisions import State
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import PreflightError, UnhealthyError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
@@ -81,7 +82,7 @@ def _plan(
         image=image,
         model=model,
         store=store,
-        endpoint=f"http://127.0.0.1:{wanted.port}",
+        endpoint=local_endpoint(wanted.port).url,
         accept_cpu=wanted.accept_cpu,
         container=serving.container if keeps and serving else container_name(wanted.name, revision),
         spec=spec,

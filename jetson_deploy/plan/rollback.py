@@ -9,6 +9,7 @@ from jetson_deploy.deployment.instance import LABEL, container_name, find_servin
 from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Plan
 from jetson_deploy.deployment.request import Request, settle
 from jetson_deploy.deployment.revisions import Revision, State
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
@@ -82,7 +83,7 @@ def revive(
         image=image,
         model=model,
         store=revision.store,
-        endpoint=f"http://127.0.0.1:{port}",
+        endpoint=local_endpoint(port).url,
         accept_cpu=revision.accept_cpu,
         container=serving.container if serving and same else container_name(request.name, number),
         spec=spec,

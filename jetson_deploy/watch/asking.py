@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import HttpClient
 from jetson_deploy.server.ollama.replies import StreamReply
 from jetson_deploy.watch.observation import Asked
 
@@ -18,7 +18,7 @@ QUICK_SECONDS = 1.0
 
 
 class _One:
-    def __init__(self, endpoint: Endpoint, kind: Literal["empty", "token"], body: dict[str, Any], at: float) -> None:
+    def __init__(self, endpoint: HttpClient, kind: Literal["empty", "token"], body: dict[str, Any], at: float) -> None:
         self.kind, self.started = kind, at
         self.result: Asked | None = None
         self._endpoint, self._body = endpoint, body
@@ -47,7 +47,7 @@ class Asking:
         self._clock = clock
         self._one: _One | None = None
 
-    def ask(self, endpoint: Endpoint, model: str, *, token: bool, context: int | None = None) -> Asked:
+    def ask(self, endpoint: HttpClient, model: str, *, token: bool, context: int | None = None) -> Asked:
         """Start one unless one is under way; what became of it, after a short wait.
 
         `context`: what a client had the model loaded for, where that is not the deployment's own. Asking without it
@@ -71,6 +71,6 @@ class Asking:
         self._one = None
 
 
-def unload(endpoint: Endpoint, model: str, timeout: float) -> None:
+def unload(endpoint: HttpClient, model: str, timeout: float) -> None:
     """Let the model go. Raises UnhealthyError."""
     endpoint.post("/api/generate", {"model": model, "keep_alive": 0, "stream": False}, StreamReply, timeout=timeout)

@@ -9,22 +9,10 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import IO
 
-import msgspec
-
-from jetson_deploy.events import (
-    Finished,
-    LogLine,
-    Note,
-    Progress,
-    Reporter,
-    StepFinished,
-    StepStarted,
-    Verdict,
-)
+from jetson_deploy.events import Finished, Note, Reporter, read_event
 from jetson_deploy.systemd.notify import without_notify
 
 _POLL_SECONDS = 0.5
-_Known = Note | Verdict | StepStarted | StepFinished | Progress | LogLine | Finished
 
 
 def run_verb(arguments: Sequence[str], report: Reporter, still: Callable[[], None]) -> Finished:
@@ -57,13 +45,9 @@ def run_verb(arguments: Sequence[str], report: Reporter, still: Callable[[], Non
 
 
 def _pass_on(stream: IO[bytes] | None, report: Reporter, ends: list[Finished]) -> None:
-    decoder = msgspec.json.Decoder(_Known)
     for line in stream or ():
-        try:
-            event = decoder.decode(line)
-        except msgspec.MsgspecError:
-            continue
+        event = read_event(line)
         if isinstance(event, Finished):
             ends.append(event)
-        elif not (isinstance(event, Note) and event.level == "simulated"):
+        elif event is not None and not (isinstance(event, Note) and event.level == "simulated"):
             report(event)

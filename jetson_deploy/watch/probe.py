@@ -10,10 +10,11 @@ import msgspec
 
 from jetson_deploy.deployment.instance import CANDIDATE, LABEL, newest_committed, number_label
 from jetson_deploy.deployment.record import described
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 from jetson_deploy.runtime.docker.state import ContainerState
-from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import HttpClient
 from jetson_deploy.server.ollama.replies import PsReply
 from jetson_deploy.state.lock import holder
 from jetson_deploy.watch.asking import Asking
@@ -147,7 +148,7 @@ class Looker:
             asked=asked,
         )
 
-    def _asked(self, endpoint: Endpoint, model: str, work: Work, context: int | None) -> Asked:
+    def _asked(self, endpoint: HttpClient, model: str, work: Work, context: int | None) -> Asked:
         """A real token only where nobody is being answered: it costs the server its one cached prompt."""
         every = self._place.generate_seconds
         idle = work.cores is not None and work.cores < BUSY_CORES
@@ -158,8 +159,8 @@ class Looker:
         return asked
 
 
-def endpoint_of(found: ContainerState) -> Endpoint:
-    return Endpoint(f"http://127.0.0.1:{number_label(found.labels, 'port')}", ANSWER_SECONDS)
+def endpoint_of(found: ContainerState) -> HttpClient:
+    return HttpClient(local_endpoint(number_label(found.labels, "port")).url, ANSWER_SECONDS)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:

@@ -19,6 +19,7 @@ from jetson_deploy.deployment.instance import CANDIDATE, LABEL, Serving, read_se
 from jetson_deploy.deployment.plan import Gates, PinModel, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.record import self_describing
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import InternalError, UnhealthyError
 from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
@@ -177,7 +178,7 @@ def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: fl
 def _target(client: docker.APIClient, serving: Serving, gates: Gates, predicted: Speed | None) -> Target:
     name = serving.container
     return Target(
-        client=OllamaClient(f"http://127.0.0.1:{serving.port}", timeout=ANSWER_SECONDS),
+        client=OllamaClient(local_endpoint(serving.port).url, timeout=ANSWER_SECONDS),
         container=name,
         model=serving.model,
         gates=gates,

@@ -11,6 +11,7 @@ import msgspec
 from jetson_deploy.deploy.run.listener import listener_of
 from jetson_deploy.deployment.plan import Gates, Speed
 from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
@@ -112,7 +113,7 @@ class Prover:
         floor = gates.floor_tokens_per_second
         return [
             ("container", "running, never restarted" if self._first_time else "running", self._container_is_up),
-            ("port", f"127.0.0.1:{target.port} answered by our container", self._port_is_ours),
+            ("port", f"{local_endpoint(target.port).address} answered by our container", self._port_is_ours),
             ("version", gates.expect_version or "any (not on record)", self._version_is_expected),
             ("model", f"{target.model} listed{_with_digest(gates.expect_manifest_digest)}", self._model_is_listed),
             ("generate", "real tokens", self._generates),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.deployment.instance import LABEL, newest_committed, number_label
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.monitor.model_parts import Container, Deployment
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine, Usage
 from jetson_deploy.runtime.docker.state import ContainerState
@@ -32,7 +33,7 @@ def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None
     return Deployed(
         container_id=found.id,
         running=found.state == "running",
-        endpoint=f"http://127.0.0.1:{number_label(found.labels, 'port') or OLLAMA_PORT}",
+        endpoint=local_endpoint(number_label(found.labels, "port") or OLLAMA_PORT).url,
         deployment=_promised(found, name),
         container=_container(
             found, before.container if running and before and before.container_id == found.id else None

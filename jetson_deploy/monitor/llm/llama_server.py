@@ -6,9 +6,10 @@ import re
 
 import msgspec
 
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.llm.ledger import Ledger
-from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import HttpClient
 
 _ANSWER_SECONDS = 1.0
 _PASSING = ("server-unreachable", "server-timeout", "server-stopped", "server-busy")
@@ -68,7 +69,7 @@ class LlamaServer:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self._endpoint = Endpoint(f"http://127.0.0.1:{port}", _ANSWER_SECONDS)
+        self._endpoint = HttpClient(local_endpoint(port).url, _ANSWER_SECONDS)
         self._has_metrics = self._has_slots = True
 
     def look(self) -> LlamaSeen | None:

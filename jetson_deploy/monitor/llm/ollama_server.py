@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
-from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import HttpClient
 from jetson_deploy.server.ollama.replies import PsReply, RunningModel, VersionReply
 
 _ANSWER_SECONDS = 5.0
@@ -41,7 +41,7 @@ class ServerLook:
 
     def look(self, endpoint: str, run: str | None) -> ServerSeen:
         """`run` changes when the server was started anew."""
-        server = Endpoint(endpoint, _ANSWER_SECONDS)
+        server = HttpClient(endpoint, _ANSWER_SECONDS)
         if self._known != (endpoint, run):
             self._known, self._version = (endpoint, run), None
         try:
@@ -61,7 +61,7 @@ class ServerLook:
 def check_endpoint(text: str) -> None:
     """Raises UsageError `bad-endpoint`."""
     try:
-        Endpoint(text, _ANSWER_SECONDS)
+        HttpClient(text, _ANSWER_SECONDS)
     except ValueError as error:
         raise UsageError(
             f"{shown(text)} is not an http:// address: {error}",

@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed, measured
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
@@ -20,7 +21,7 @@ from jetson_deploy.monitor.sample import Trouble
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 from jetson_deploy.settings import OLLAMA_PORT
 
-_DEFAULT_ENDPOINT = f"http://127.0.0.1:{OLLAMA_PORT}"
+_DEFAULT_ENDPOINT = local_endpoint(OLLAMA_PORT).url
 FIRST_SECONDS = 1.0
 """An engine that hangs must not hold up the first picture."""
 _LLAMA_SECONDS = 1.0

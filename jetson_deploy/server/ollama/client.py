@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
-from jetson_deploy.server.ollama.http import Endpoint
+from jetson_deploy.server.ollama.http import HttpClient
 from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
 from jetson_deploy.server.ollama.replies import (
     Answer,
@@ -39,7 +39,7 @@ class OllamaClient:
     """`timeout` in seconds is for the short questions; loading and generating have their own."""
 
     def __init__(self, base_url: str, *, timeout: float = 10.0) -> None:
-        self._endpoint = Endpoint(base_url, timeout)
+        self._endpoint = HttpClient(base_url, timeout)
 
     def alive(self) -> bool:
         """True when an Ollama server answers. An open port is not enough: it opens before start-up ends."""

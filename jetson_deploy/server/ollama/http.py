@@ -24,7 +24,7 @@ _LINE_BYTES = 16 * 1024 * 1024
 """More than any line of Ollama: a foreign server must not fill the memory."""
 
 
-class Endpoint:
+class HttpClient:
     """A base URL to send requests to; every request has its own connection, so threads may share one."""
 
     def __init__(self, base_url: str, timeout: float) -> None:
