@@ -1,0 +1,129 @@
+"""What is written on a container, byte by byte: containers of every version before must be found and read.
+
+`labels/made/`: what version 0.1.0 made of captured boards. `labels/odd.json`: labels that are missing or damaged, and
+what 0.1.0 read from them. `labels/recorded.json`: what it read from the container in `data/inspect`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from jetson_deploy import __version__
+from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deploy.survey import survey
+from jetson_deploy.deployment.instance import read_serving
+from jetson_deploy.deployment.plan import Gates, Plan
+from jetson_deploy.deployment.record import described, self_describing
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.facts import ContainerFacts
+from jetson_deploy.plan.container import renumbered, repinned
+from jetson_deploy.plan.make import make_plan
+from jetson_deploy.settings import Settings
+
+TESTS = Path(__file__).parent.parent
+LABELS = Path(__file__).parent / "labels"
+MADE = sorted(path.stem for path in (LABELS / "made").glob("*.json"))
+VERSION = "io.jetson-deploy.version"
+
+
+def read_json(*parts: str) -> Any:
+    return json.loads(LABELS.joinpath(*parts).read_text(encoding="utf-8"))
+
+
+def made(case: str) -> dict[str, Any]:
+    """As written then, but by this version."""
+    document: dict[str, Any] = read_json("made", f"{case}.json")
+    assert document["labels"].keys() > {VERSION}
+    document["labels"][VERSION] = __version__
+    return document
+
+
+@functools.cache
+def plan_of(case: str) -> Plan:
+    document, catalog = made(case), load_catalog()
+    request = msgspec.convert(document["request"], Request)
+    root = TESTS / "hosts" / document["host"] / "root"
+    return make_plan(survey(root, Settings(), catalog, store=None, deployment=request.name), request, catalog)
+
+
+def typed(labels: dict[str, str]) -> dict[str, Any]:
+    """What is read from a container of these labels, without what the engine says of it."""
+    found = ContainerFacts(id="1", name="jd-default-1", state="running", image="sha256:0", labels=labels)
+    fields: dict[str, Any] = msgspec.to_builtins(read_serving(found))
+    return {key: value for key, value in fields.items() if key not in ("container", "container_id", "state")}
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_a_plan_of_a_captured_board_writes_the_same_labels_in_the_same_order(case: str) -> None:
+    assert list(plan_of(case).spec.labels.items()) == list(made(case)["labels"].items())
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_the_spec_and_the_gates_among_the_labels_are_the_same_bytes(case: str) -> None:
+    plan, document = plan_of(case), made(case)
+    assert self_describing(plan.spec, plan.gates).labels == document["labels"] | document["describing"]
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_what_the_labels_say_is_read_with_its_types(case: str) -> None:
+    document = made(case)
+    assert typed(document["labels"] | document["describing"]) == document["read"]
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_spec_and_gates_are_read_back_from_the_labels(case: str) -> None:
+    plan, document = plan_of(case), made(case)
+    foreign = {"maintainer": "somebody else"}
+    assert described(document["labels"] | document["describing"] | foreign) == (plan.spec, plan.gates)
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_a_spec_with_other_digests_has_the_same_hash_as_before(case: str) -> None:
+    pin = made(case)["repinned"]
+    spec = repinned(plan_of(case).spec, pin["image"], pin["model_digest"])
+    assert spec.labels["io.jetson-deploy.spec-hash"] == pin["spec_hash"]
+    assert (spec.image, spec.labels["io.jetson-deploy.image"]) == (pin["image"], pin["image"])
+    assert spec.labels["io.jetson-deploy.model-digest"] == pin["model_digest"]
+
+
+def test_another_number_changes_nothing_else_of_labels_that_are_incomplete_too() -> None:
+    spec = msgspec.structs.replace(plan_of("default").spec, labels={"io.jetson-deploy.name": "default"})
+    assert renumbered(spec, 8).labels == {"io.jetson-deploy.name": "default", "io.jetson-deploy.revision": "8"}
+
+
+@pytest.mark.parametrize("what", read_json("odd.json"))
+def test_missing_and_damaged_labels_are_read_as_before(what: str) -> None:
+    case = read_json("odd.json")[what]
+    assert typed(case["labels"]) == case["read"]
+
+
+@pytest.mark.parametrize("label", ["spec", "gates"])
+def test_a_container_without_one_of_its_two_descriptions_has_none(label: str) -> None:
+    document = made("default")
+    labels = document["labels"] | document["describing"]
+    assert described({**labels, f"io.jetson-deploy.{label}": "{"}) == (None, None)
+    del labels[f"io.jetson-deploy.{label}"]
+    assert described(labels) == (None, None)
+
+
+def test_a_recorded_container_is_read_as_before() -> None:
+    answer = json.loads((TESTS / "data" / "inspect" / "engine-20.10.24.json").read_text())
+    labels = answer["container"]["Config"]["Labels"]
+    assert typed(labels) == read_json("recorded.json")["read"]
+    spec, gates = described(labels)
+    assert spec is not None and spec.environment["OLLAMA_HOST"] == "127.0.0.1:11434"
+    assert spec.labels == {k: v for k, v in labels.items() if k.split(".")[-1] not in ("spec", "gates")}
+    assert gates == Gates(
+        min_gpu_share=0.95,
+        accept_cpu=True,
+        floor_tokens_per_second=4.18,
+        expect_version="0.9.5",
+        expect_manifest_digest="f2d801784a80029ae11ce682bc6f075ae384173d558e52b7060bb08b4f5ad63b",
+        stability_seconds=1.0,
+    )
