@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
-BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts", "endpoint"}
+BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts", "endpoint", "units"}
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},

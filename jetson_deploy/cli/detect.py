@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import checked_store, everyday, read_everyday
-from jetson_deploy.cli.render import answer, print_for_programs, size, table
+from jetson_deploy.cli.render import answer, print_for_programs, table
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
+from jetson_deploy.units import size_text
 
 
 @click.command("detect")
@@ -79,14 +80,14 @@ def _cuda(facts: HostFacts) -> str:
 
 def _memory(facts: HostFacts) -> str:
     memory = facts.memory
-    desktop = f", desktop holds {size(memory.desktop_bytes)}" if memory.desktop_bytes else ""
-    return f"{size(memory.total_bytes)}, {size(memory.available_bytes)} available{desktop}"
+    desktop = f", desktop holds {size_text(memory.desktop_bytes)}" if memory.desktop_bytes else ""
+    return f"{size_text(memory.total_bytes)}, {size_text(memory.available_bytes)} available{desktop}"
 
 
 def _swap(facts: HostFacts) -> str:
     memory = facts.memory
-    zram = f", {size(memory.zram_bytes)} of it zram" if memory.zram_bytes else ""
-    return f"{size(memory.swap_total_bytes)}{zram}"
+    zram = f", {size_text(memory.zram_bytes)} of it zram" if memory.zram_bytes else ""
+    return f"{size_text(memory.swap_total_bytes)}{zram}"
 
 
 def _power(facts: HostFacts) -> str:
@@ -100,7 +101,7 @@ def _disk(disk: DiskFacts) -> str:
     read_only = ", read-only" if disk.read_only else ""
     medium = disk.medium or "unknown medium"
     kind = f"{disk.filesystem or 'unknown filesystem'} on {medium}{read_only}"
-    return f"{disk.mount}: {kind}, {size(disk.free_bytes)} free of {size(disk.total_bytes)}"
+    return f"{disk.mount}: {kind}, {size_text(disk.free_bytes)} free of {size_text(disk.total_bytes)}"
 
 
 def _models(facts: HostFacts) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday, waiting
-from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
+from jetson_deploy.units import size_text
 
 
 @click.command("down")
@@ -43,5 +44,5 @@ def command(**options: Any) -> None:
         answer(f"no changes: nothing of deployment {shared.name!r} is here")
     else:
         what = [*removed.containers, *removed.images, *removed.models]
-        freed = f", {size(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
+        freed = f", {size_text(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
         answer(f"removed: {', '.join(what)}{freed}")

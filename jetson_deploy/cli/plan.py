@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
-from jetson_deploy.cli.render import answer, paint, print_for_programs, say, size, table
+from jetson_deploy.cli.render import answer, paint, print_for_programs, say, table
 from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import AnyStep, Plan, StageModel
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
+from jetson_deploy.units import size_text
 
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -92,7 +93,7 @@ def render_plan(plan: Plan, *, verbose: bool, beside: Mapping[str, object] | Non
         ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}"),
         ("image", image.reference),
         ("", image.reason),
-        ("model", f"{model.name}, {size(model.download_bytes)} {_to_fetch(plan)}"),
+        ("model", f"{model.name}, {size_text(model.download_bytes)} {_to_fetch(plan)}"),
         ("", model.reason),
         (
             "context",
@@ -160,9 +161,9 @@ def _memory(plan: Plan) -> list[tuple[str, str]]:
     terms = [(name, value) for name, value in model.terms.items() if name not in apart]
     others = [(name, value) for name, value in model.terms.items() if name in apart]
     return [
-        ("memory", f"need {size(model.need_bytes)}, {size(model.available_bytes)} can be used"),
-        *(("", f"  {name.replace('_', ' ')}: {size(value)}") for name, value in terms),
-        *(("", f"{name.replace('_', ' ')}: {size(value)} ({apart[name]})") for name, value in others),
+        ("memory", f"need {size_text(model.need_bytes)}, {size_text(model.available_bytes)} can be used"),
+        *(("", f"  {name.replace('_', ' ')}: {size_text(value)}") for name, value in terms),
+        *(("", f"{name.replace('_', ' ')}: {size_text(value)} ({apart[name]})") for name, value in others),
     ]
 
 

@@ -96,18 +96,6 @@ def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, ve
         )
 
 
-def size(count: int | None) -> str:
-    """Bytes for people: binary for memory and files alike, as `free -h` and `ls -h` do."""
-    if count is None:
-        return "unknown"
-    value = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}"
-        value /= 1024
-    return f"{value:.2f} GiB"
-
-
 def table(rows: list[tuple[str, str]], indent: str = "") -> str:
     """Two aligned columns."""
     width = max((len(key) for key, _ in rows), default=0)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from jetson_deploy.cli.render import colours, paint, print_event, say, size
+from jetson_deploy.cli.render import colours, paint, print_event, say
 from jetson_deploy.cli.streams import quietly, unfailing
 from jetson_deploy.events import (
     Event,
@@ -22,6 +22,7 @@ from jetson_deploy.events import (
     Verdict,
     silent,
 )
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
@@ -96,8 +97,8 @@ class PlainReporter:
         now = time.monotonic()
         if now - self._last.setdefault(event.item, now) >= PLAIN_PROGRESS_SECONDS:
             self._last[event.item] = now
-            total = f" of {size(event.total_bytes)}" if event.total_bytes else ""
-            say(f"  {event.item}: {event.phase} {size(event.done_bytes)}{total}")
+            total = f" of {size_text(event.total_bytes)}" if event.total_bytes else ""
+            say(f"  {event.item}: {event.phase} {size_text(event.done_bytes)}{total}")
 
 
 def line_of(event: Event) -> str | None:

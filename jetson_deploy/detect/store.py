@@ -7,6 +7,7 @@ import re
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.mounts import ON_DISK, disk_of
 from jetson_deploy.facts import DiskFacts, StoreFacts
+from jetson_deploy.units import size_text
 
 GIVEN = "given"
 DEFAULT_STORE = "/var/lib/jetson-deploy/models"
@@ -55,7 +56,7 @@ def _why_not(disk: DiskFacts) -> str:
     if disk.filesystem not in ON_DISK:
         return f"{disk.filesystem} has no owners and no atomic renames; ext4 has"
     if not _has_room(disk):
-        return f"{(disk.free_bytes or 0) / 1e9:.1f} GB are free there"
+        return f"{size_text(disk.free_bytes or 0)} are free there"
     return "the mount point belongs to another program"
 
 
@@ -100,7 +101,7 @@ def _path_on(chosen: DiskFacts, disks: tuple[DiskFacts, ...]) -> str:
 
 def _why(chosen: DiskFacts, ordered: list[DiskFacts], roomy: list[DiskFacts]) -> str:
     if not roomy:
-        return f"no disk has {MIN_FREE_BYTES / 1e9:.0f} GB free; {_name(chosen)} is the preferred one"
+        return f"no disk has {size_text(MIN_FREE_BYTES)} free; {_name(chosen)} is the preferred one"
     passed = ordered[: ordered.index(chosen)]
     if passed:
         return f"{_name(chosen)}; too little room on {', '.join(_name(d) for d in passed)}"
@@ -113,7 +114,7 @@ def _why(chosen: DiskFacts, ordered: list[DiskFacts], roomy: list[DiskFacts]) ->
 
 
 def _name(disk: DiskFacts) -> str:
-    free = "" if disk.free_bytes is None else f", {disk.free_bytes / 1e9:.1f} GB free"
+    free = "" if disk.free_bytes is None else f", {size_text(disk.free_bytes)} free"
     return f"the {_NAMES.get(disk.medium or '', 'unknown')} disk at {disk.mount}{free}"
 
 

@@ -14,6 +14,7 @@ from jetson_deploy.deployment.request import Request, settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.memory import Footprint
 from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours
+from jetson_deploy.units import compared
 
 Account = Literal["catalog by digest", "catalog by name", "header of the file"]
 
@@ -123,8 +124,5 @@ def _fit(context: int, need: int, shortfall: str | None, account: Account, budge
 
 
 def _needs(need: int, context: int, budget: Budget) -> str:
-    return f"needs {_gib(need)} at a context of {context}, {_gib(budget.available_bytes)} can be used"
-
-
-def _gib(count: int) -> str:
-    return f"{count / (1 << 30):.2f} GiB"
+    needed, usable = compared(need, budget.available_bytes)
+    return f"needs {needed} at a context of {context}, {usable} can be used"

@@ -20,6 +20,7 @@ from jetson_deploy.plan.container import LEAST_OLLAMA
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.memory import KV_TYPES, Footprint, footprint, need_terms, ollama_estimate
 from jetson_deploy.plan.speed import predict, roofline
+from jetson_deploy.units import compared, size_text
 
 DEFAULT_FAMILY = "deepseek-r1"
 CONTEXT_STEP = 1024
@@ -51,12 +52,14 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             return f"has a context of {size.context_length} tokens at most, {context} are wanted"
         need = sum(self.terms(size, context).values())
         if need > self.available_bytes:
-            return f"needs {_gib(need)} at a context of {context}, {_gib(self.available_bytes)} can be used"
+            needed, usable = compared(need, self.available_bytes)
+            return f"needs {needed} at a context of {context}, {usable} can be used"
         estimate = self._estimate(size, context, image)
         if estimate is not None and estimate > self.free_bytes:
+            estimated, free = compared(estimate, self.free_bytes)
             return (
-                f"Ollama's own estimate at a context of {context} is {_gib(estimate)}, {_gib(self.free_bytes)} "
-                "are free: it would keep layers on the CPU"
+                f"Ollama's own estimate at a context of {context} is {estimated}, {free} are free: "
+                "it would keep layers on the CPU"
             )
         return None
 
@@ -322,12 +325,8 @@ def _none_fits(rejected: list[RejectedModel], budget: Budget) -> JetsonDeployErr
     return ResourceError(
         f"no DeepSeek-R1 size can be served: {smallest.name} {smallest.reason}",
         hint="free memory: stop the desktop (systemctl isolate multi-user.target) and other containers; "
-        f"{_gib(smallest.need_bytes)} and a reserve of "
-        f"{_gib(int(budget.limits['host_reserve_bytes'].value))} are needed",
+        f"{size_text(smallest.need_bytes)} and a reserve of "
+        f"{size_text(int(budget.limits['host_reserve_bytes'].value))} are needed",
         code="no-model-fits",
         details=tuple(f"{r.name}: {r.reason}" for r in rejected),
     )
-
-
-def _gib(count: int) -> str:
-    return f"{count / (1 << 30):.2f} GiB"

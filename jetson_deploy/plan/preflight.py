@@ -9,6 +9,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts, ModelFacts
 from jetson_deploy.names import check_image_reference
+from jetson_deploy.units import compared, size_text
 
 ENGINE_HINTS = {
     "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit",
@@ -127,10 +128,10 @@ def _same(one: DiskFacts, other: DiskFacts) -> bool:
 def _room(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str = STORE_HINT) -> None:
     if disk is None or disk.free_bytes is None or need == 0 or disk.free_bytes >= need + margin:
         return
+    needed, free = compared(need + margin, disk.free_bytes)
     raise ResourceError(
-        f"not enough room on {disk.mount} for {what}: need {(need + margin) / 1e9:.1f} GB, "
-        f"have {disk.free_bytes / 1e9:.1f} GB",
-        hint=f"free {(need + margin - disk.free_bytes) / 1e9:.1f} GB there, or {hint}",
+        f"not enough room on {disk.mount} for {what}: need {needed}, have {free}",
+        hint=f"free {size_text(need + margin - disk.free_bytes)} there, or {hint}",
         code="disk-full",
     )
 

@@ -9,6 +9,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.preflight import engine_warnings
+from jetson_deploy.units import size_text
 
 DESKTOP_WORTH_NAMING = 200 << 20
 
@@ -50,8 +51,9 @@ def _power(facts: HostFacts) -> list[str]:
 def _memory(facts: HostFacts) -> list[str]:
     found = []
     if (facts.memory.desktop_bytes or 0) > DESKTOP_WORTH_NAMING:
-        held = (facts.memory.desktop_bytes or 0) / (1 << 20)
-        found.append(f"the desktop holds {held:.0f} MiB: sudo systemctl isolate multi-user.target frees them")
+        found.append(
+            f"the desktop holds {size_text(facts.memory.desktop_bytes)}: sudo systemctl isolate multi-user.target frees them"
+        )
     return found
 
 

@@ -69,7 +69,7 @@ def test_a_full_nvme_is_named_when_emmc_takes_the_store(tmp_path: Path) -> None:
     store = chosen(tmp_path, disk("/", "emmc"), disk("/mnt/nvme", "nvme", 900, 1))
     assert store is not None
     assert store.path == DEFAULT_STORE
-    assert "too little room on the NVMe disk at /mnt/nvme, 1.0 GB free" in store.why
+    assert "too little room on the NVMe disk at /mnt/nvme, 954 MiB free" in store.why
 
 
 EMMC = disk("/", "emmc", 60, 30)
@@ -80,7 +80,7 @@ EMMC = disk("/", "emmc", 60, 30)
     [
         (disk("/n", "nvme", read_only=True), "read-only"),
         (disk("/n", "nvme", filesystem="exfat"), "exfat"),
-        (disk("/n", "nvme", 900, 1), "1.0 GB are free"),
+        (disk("/n", "nvme", 900, 1), "954 MiB are free"),
         (disk("/var/lib/kubelet/pods/x/volumes/v", "nvme", 900), "another program"),
     ],
 )

@@ -285,5 +285,5 @@ def test_a_disk_without_room_is_refused_with_need_and_have(root: Path) -> None:
     error = plan(root)
     assert (error["code"], error["exit_code"]) == ("disk-full", 6)
     assert "--store DIR" in error["hint"] and "data-root" in error["hint"]
-    # 1.0 GB margin + model 5.2 GB + twice the image's 5.4 GB
-    assert "need 17.1 GB, have 12.0 GB" in error["message"]
+    # 0.9 GiB margin + model 4.9 GiB + twice the image's 5.1 GiB
+    assert "need 15.9 GiB, have 11.2 GiB" in error["message"]

@@ -9,9 +9,9 @@ import msgspec
 
 from jetson_deploy.cli.model.answers import advise, columns, count, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.upkeep.findings import Finding, VerifiedModel
+from jetson_deploy.units import size_text
 
 
 class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.adopt/1"):
@@ -59,13 +59,13 @@ def command(**options: Any) -> int:
 
 def _text(document: AdoptDocument) -> str:
     rows = [
-        ("whole" if m.whole else "NOT WHOLE", m.name, m.manifest_digest[:12], size(m.size_bytes))
+        ("whole" if m.whole else "NOT WHOLE", m.name, m.manifest_digest[:12], size_text(m.size_bytes))
         for m in document.models
     ]
     lines = [columns(rows)] if rows else [f"no model in {document.store}"]
     lines += [f"{f.kind}: {f.path}: {f.observed}" for f in document.findings]
     lines.append(
-        f"adopted: {count(len(rows), 'model')}, {size(document.hashed_bytes)} hashed and "
-        f"{size(document.known_bytes)} known from before, in {document.seconds:.2f} s"
+        f"adopted: {count(len(rows), 'model')}, {size_text(document.hashed_bytes)} hashed and "
+        f"{size_text(document.known_bytes)} known from before, in {document.seconds:.2f} s"
     )
     return "\n".join([*lines, f"next: {document.next}"])

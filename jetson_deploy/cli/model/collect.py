@@ -8,9 +8,9 @@ import click
 
 from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.upkeep.collect import MIN_AGE_SECONDS, Collected
+from jetson_deploy.units import size_text
 
 
 @click.command("collect")
@@ -53,11 +53,11 @@ def command(**options: Any) -> int:
 
 
 def _text(collected: Collected) -> str:
-    lines = [f"{item.path}: {size(item.size_bytes)}, {item.why}" for item in collected.removed]
-    lines += [f"kept: {item.path}: {size(item.size_bytes)}, {item.why}" for item in collected.kept]
+    lines = [f"{item.path}: {size_text(item.size_bytes)}, {item.why}" for item in collected.removed]
+    lines += [f"kept: {item.path}: {size_text(item.size_bytes)}, {item.why}" for item in collected.kept]
     lines += [f"foreign, not touched: blobs/{name}" for name in collected.foreign]
     lines += [f"note: {note}" for note in collected.notes]
-    what = f"{count(len(collected.removed), 'file')}, {size(collected.freed_bytes)}"
+    what = f"{count(len(collected.removed), 'file')}, {size_text(collected.freed_bytes)}"
     last = {
         "done": f"removed: {what}",
         "dry-run": f"would remove: {what}",

@@ -10,10 +10,11 @@ import click
 import msgspec
 
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import answer, print_for_programs, say, size
+from jetson_deploy.cli.render import answer, print_for_programs, say
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import ResourceError, UsageError
 from jetson_deploy.names import ModelName, parse_model_name
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
@@ -86,7 +87,7 @@ def _tell(shared: Everyday, name: ModelName, file: str, store: Path, result: Exp
         document = ExportDocument(name=name.short, file=file, store=str(store), **msgspec.structs.asdict(result))
         print_for_programs(document, as_events=shared.as_events, simulated=shared.settings.rehearsal)
         return
-    what = f"exported: {name.short} ({result.manifest_digest[:12]}), {size(result.written_bytes)}"
+    what = f"exported: {name.short} ({result.manifest_digest[:12]}), {size_text(result.written_bytes)}"
     if file != "-":
         answer(f"{what} in {file}")
     elif not shared.quiet:

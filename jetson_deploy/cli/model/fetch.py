@@ -10,8 +10,8 @@ import msgspec
 
 from jetson_deploy.cli.model.answers import tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
@@ -90,6 +90,6 @@ def _tell(shared: Everyday, store: Path, name: str, result: FetchResult) -> None
         fetched_bytes=result.fetched_bytes,
         reused_bytes=result.reused_bytes,
     )
-    came = f"{size(result.fetched_bytes)} fetched, {size(result.reused_bytes)} were here"
+    came = f"{size_text(result.fetched_bytes)} fetched, {size_text(result.reused_bytes)} were here"
     text = f"{name} {result.manifest_digest[:12]} is in {store}: {came}"
     tell(fetched, shared, lambda: text, code=0, result=fetched.result)

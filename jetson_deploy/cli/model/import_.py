@@ -11,11 +11,11 @@ import msgspec
 
 from jetson_deploy.cli.model.answers import tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName, parse_model_name
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
@@ -121,6 +121,6 @@ def _tell(shared: Everyday, name: ModelName, path: Path, store: Path, result: Fe
         copied_bytes=result.fetched_bytes,
         reused_bytes=result.reused_bytes,
     )
-    came = f"{size(result.fetched_bytes)} copied, {size(result.reused_bytes)} were here"
+    came = f"{size_text(result.fetched_bytes)} copied, {size_text(result.reused_bytes)} were here"
     text = f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}"
     tell(document, shared, lambda: text, code=0, result=document.result)

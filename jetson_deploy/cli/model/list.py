@@ -8,7 +8,7 @@ import click
 
 from jetson_deploy.cli.model.answers import columns, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.model_list import ListedModel, Models
@@ -37,11 +37,11 @@ def _text(found: Models) -> str:
 
 
 def _row(model: ListedModel) -> tuple[str, ...]:
-    missing = f", {size(model.missing_bytes)} missing" if model.missing_bytes else ""
+    missing = f", {size_text(model.missing_bytes)} missing" if model.missing_bytes else ""
     return (
         model.name,
         model.manifest_digest[:12],
-        size(model.size_bytes),
+        size_text(model.size_bytes),
         model.state + missing,
         model.family or "unknown",
         model.parameters or "unknown",

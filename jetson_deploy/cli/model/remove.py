@@ -8,10 +8,10 @@ import click
 
 from jetson_deploy.cli.model.answers import advise, shows_first, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.upkeep.remove import RemovedModel
+from jetson_deploy.units import size_text
 
 
 @click.command("remove")
@@ -43,8 +43,8 @@ def command(**options: Any) -> int:
 
 
 def _text(removed: RemovedModel) -> str:
-    lines = [f"{item.path}: {size(item.size_bytes)}, {item.why}" for item in removed.removed]
-    lines += [f"kept: {item.path}: {size(item.size_bytes)}, {item.why}" for item in removed.kept]
+    lines = [f"{item.path}: {size_text(item.size_bytes)}, {item.why}" for item in removed.removed]
+    lines += [f"kept: {item.path}: {size_text(item.size_bytes)}, {item.why}" for item in removed.kept]
     lines += [f"note: {note}" for note in removed.notes]
     what = "would remove" if removed.result == "dry-run" else "removed"
-    return "\n".join([*lines, f"{what}: {removed.name}, {size(removed.freed_bytes)} freed in {removed.store}"])
+    return "\n".join([*lines, f"{what}: {removed.name}, {size_text(removed.freed_bytes)} freed in {removed.store}"])

@@ -8,9 +8,10 @@ import click
 import msgspec
 
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished, Note, Reporter
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     import socket
@@ -127,6 +128,6 @@ def _listed(models: tuple[str, ...]) -> str:
 
 
 def _summary(totals: Totals) -> str:
-    sent = f"{size(totals.sent_bytes)} ({totals.sent_bytes} bytes)"
+    sent = f"{size_text(totals.sent_bytes)} ({totals.sent_bytes} bytes)"
     refused = f"; refused connections: {totals.refused}" if totals.refused else ""
     return f"served requests: {totals.requests}, clients: {totals.clients}, sent: {sent}{refused}"

@@ -10,11 +10,11 @@ import msgspec
 
 from jetson_deploy.cli.model.answers import advise, count, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.upkeep.findings import KINDS, Finding, Verification, VerifiedModel
 from jetson_deploy.store.upkeep.repair import NotRepaired, Repair, repair
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     import threading
@@ -149,7 +149,7 @@ def _line(finding: Finding) -> str:
 
 def _summary(document: VerifyDocument) -> str:
     rate = document.hashed_bytes / document.seconds if document.seconds else 0
-    work = f"{size(document.hashed_bytes)} hashed in {document.seconds:.2f} s ({size(int(rate))}/s)"
+    work = f"{size_text(document.hashed_bytes)} hashed in {document.seconds:.2f} s ({size_text(int(rate))}/s)"
     what = f"{count(len(document.models), 'model')}, {count(document.blobs, 'blob')}"
     if document.all_right:
         return f"all right: {what}, {work}" if document.models else f"no model in {document.store}"

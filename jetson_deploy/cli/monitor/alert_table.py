@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jetson_deploy.cli.monitor.screen import figures
-from jetson_deploy.cli.render import size
 from jetson_deploy.cli.terse import aligned
 from jetson_deploy.monitor.alerts.firing import SEVERITIES, Firing
 from jetson_deploy.monitor.alerts.judge import Look
 from jetson_deploy.monitor.alerts.overview import Overview, RuleNow
+from jetson_deploy.units import size_text
 
 _WORDS = {"celsius": " °C", "volts": " V", "per second": "/s"}
 _SUBJECTS = 3
@@ -75,5 +75,5 @@ def _value(rule: RuleNow, value: float | None) -> str:
     if rule.unit == "ratio":
         return f"{value * 100:.3g} %"
     if rule.unit == "bytes":
-        return size(int(value))
+        return size_text(int(value))
     return f"{value:.4g}{_WORDS.get(rule.unit, '')}"

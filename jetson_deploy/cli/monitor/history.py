@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jetson_deploy.cli.options import Everyday, everyday, read_everyday
-from jetson_deploy.cli.render import answer, print_document, print_event, size
+from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.terse import aligned, when, wrapped
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Finished
+from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.history.batch import HistoryEvent
@@ -124,7 +125,7 @@ def _summary(history: History, window: Window) -> str:
 
     samples, minutes, events = history.totals()
     held = ", ".join((_many(samples, "sample"), _many(minutes, "minute"), _many(events, "event")))
-    head = f"{history.path}: {size(history.size())}; {held}"
+    head = f"{history.path}: {size_text(history.size())}; {held}"
     rows = [("SERIES", "UNIT", "SINCE", "UNTIL", "SAMPLES", "MINUTES")]
     for span in history.spans():
         metric = metric_of(span.key)

@@ -8,7 +8,7 @@ from jetson_deploy.monitor.alerts.signal import Signal, Values
 from jetson_deploy.monitor.alerts.window import last, rises, span, total, was
 from jetson_deploy.monitor.board_parts import Disk
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.monitor.sizes import size_text
+from jetson_deploy.units import size_text
 
 _SWAP_SECONDS = 20.0
 _OOM_SECONDS = 60.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jetson_deploy.monitor.derived import swap_rate
 from jetson_deploy.monitor.metric_readers import cpu_accepted
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.monitor.sizes import size_text
 from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
+from jetson_deploy.units import size_text
 
 _SOME, _FULL = 0.10, 0.05
 """PSI from which on work is held up; as the alerts memory-pressure and memory-stall."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jetson_deploy import units
+
 
 def percent(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio * 100:.0f} %"
@@ -27,19 +29,11 @@ def watts(value: float | None) -> str:
 
 
 def size(count: float | None) -> str:
-    """Binary units, as `free -h`."""
-    if count is None:
-        return "-"
-    value, names = float(count), ("B", "KiB", "MiB", "GiB")
-    for name in names:
-        if abs(value) < 1024:
-            return f"{value:.0f} {name}" if name == "B" or value >= 100 else f"{value:.1f} {name}"
-        value /= 1024
-    return f"{value:.1f} TiB" if value >= 1 else "-"
+    return units.size_text(count, unknown="-")
 
 
 def gib(count: float | None) -> str:
-    return "-" if count is None else f"{count / (1 << 30):.1f}"
+    return units.gib(count)
 
 
 def of_total(part: float | None, total: float | None) -> str:
