@@ -51,9 +51,8 @@ def _power(facts: HostFacts) -> list[str]:
 def _memory(facts: HostFacts) -> list[str]:
     found = []
     if (facts.memory.desktop_bytes or 0) > DESKTOP_WORTH_NAMING:
-        found.append(
-            f"the desktop holds {size_text(facts.memory.desktop_bytes)}: sudo systemctl isolate multi-user.target frees them"
-        )
+        held = size_text(facts.memory.desktop_bytes)
+        found.append(f"the desktop holds {held}: sudo systemctl isolate multi-user.target frees them")
     return found
 
 
