@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ FLOORS: list[set[str]] = [
     {"cli"},
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
+KNOWN = frozenset(MODULES)
 LIBRARIES = {"docker": "runtime", "click": "cli", "rich": "cli", "yaml": "catalog"}
 
 
@@ -66,6 +68,26 @@ def test_a_module_imports_only_from_its_own_package_and_from_floors_below(path: 
     assert not wrong, f"{part} must not import {sorted(wrong)}"
     if part in BOTTOM:
         assert ours(path) <= BOTTOM
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    """Imports for types count: what cannot be read alone cannot be changed alone."""
+    try:
+        graphlib.TopologicalSorter({path: files_imported(path) for path in MODULES}).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" → ".join(str(path.relative_to(PACKAGE)) for path in error.args[1]))
+
+
+def files_imported(path: Path) -> set[Path]:
+    froms = [node for node in nodes(path) if isinstance(node, ast.ImportFrom)]
+    names = {*imports(path), *(f"{node.module}.{alias.name}" for node in froms for alias in node.names)}
+    return {file for name in names if (file := file_of(name)) is not None} - {path}
+
+
+def file_of(module: str) -> Path | None:
+    """A package's `__init__` is left out: importing a file of it is not using it."""
+    path = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    return path if path in KNOWN else None
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

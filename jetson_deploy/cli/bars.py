@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.text import Text
 
 from jetson_deploy import events
-from jetson_deploy.cli.reporters import line_of
+from jetson_deploy.cli.event_line import line_of
 
 
 class LiveReporter:

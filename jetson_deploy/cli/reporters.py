@@ -9,19 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from jetson_deploy.cli.render import colours, paint, print_event, say
+from jetson_deploy.cli.event_line import line_of
+from jetson_deploy.cli.render import colours, print_event, say
 from jetson_deploy.cli.streams import quietly, unfailing
-from jetson_deploy.events import (
-    Event,
-    Finished,
-    Note,
-    Progress,
-    Reporter,
-    StepFinished,
-    StepStarted,
-    Verdict,
-    silent,
-)
+from jetson_deploy.events import Event, Note, Progress, Reporter, silent
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -99,29 +90,3 @@ class PlainReporter:
             self._last[event.item] = now
             total = f" of {size_text(event.total_bytes)}" if event.total_bytes else ""
             say(f"  {event.item}: {event.phase} {size_text(event.done_bytes)}{total}")
-
-
-def line_of(event: Event) -> str | None:
-    """One line for people, or None where the event is not worth one."""
-    if isinstance(event, StepStarted):
-        return f"{event.step}: {event.text}"
-    if isinstance(event, StepFinished):
-        return f"  done in {event.seconds:.1f} s: {event.step}"
-    if isinstance(event, Note):
-        return f"{paint(event.level + ':', 'yellow', sys.stderr)} {event.text}"
-    if isinstance(event, Verdict):
-        return f"  {_mark(event)} {event.check}: {event.observed}" + _expected(event)
-    if isinstance(event, Finished):
-        return None
-    return None
-
-
-def _mark(verdict: Verdict) -> str:
-    """Words, so that no colour is needed to read it."""
-    if verdict.passed is None:
-        return paint("----", "yellow", sys.stderr)
-    return paint("pass", "green", sys.stderr) if verdict.passed else paint("FAIL", "red", sys.stderr)
-
-
-def _expected(verdict: Verdict) -> str:
-    return f" (expected: {verdict.expected})" if verdict.passed is False else ""

@@ -1,16 +1,11 @@
-"""What the user asked for, and what that means once the running deployment and the defaults fill the gaps."""
+"""What the user asked for; `settle.py` fills the gaps."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from jetson_deploy.deployment.watch_options import WatchWishes
-from jetson_deploy.settings import OLLAMA_PORT, STABILITY_SECONDS
-
-if TYPE_CHECKING:
-    from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.settings import STABILITY_SECONDS
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,34 +60,3 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     min_gpu_share: float | None
     min_tokens_per_second: float | None
     sources: dict[str, str]
-
-
-def _first(asked: int | None, deployed: int | None, default: int) -> int:
-    """Zero is an answer too: a wrong one, to be refused."""
-    return next(value for value in (asked, deployed, default) if value is not None)
-
-
-def _gate(asked: float | None, deployed: float | None) -> float | None:
-    return deployed if asked is None else asked
-
-
-def settle(request: Request, serving: Serving | None) -> Wanted:
-    """Flag, else what is deployed, else the default."""
-    return Wanted(
-        name=request.name,
-        model=request.model,
-        context_tokens=request.context_tokens,
-        kv_cache_type=request.kv_cache_type or (serving.kv_cache_type if serving else "f16"),
-        parallel=_first(request.parallel, serving.parallel if serving and serving.parallel else None, 1),
-        image_policy=request.image_policy or (serving.image_policy if serving else "dustynv"),
-        accept_cpu=(serving.accept_cpu if serving else False) if request.accept_cpu is None else request.accept_cpu,
-        port=_first(request.port, serving.port if serving and serving.port else None, OLLAMA_PORT),
-        registry=request.registry,
-        image_registry=request.image_registry,
-        simulated=request.simulated,
-        force=request.force,
-        stability_seconds=request.stability_seconds,
-        min_gpu_share=_gate(request.min_gpu_share, serving.asked_gpu_share if serving else None),
-        min_tokens_per_second=_gate(request.min_tokens_per_second, serving.asked_floor if serving else None),
-        sources=request.sources,
-    )

@@ -10,7 +10,8 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelSize
 from jetson_deploy.deployment.instance import Serving
-from jetson_deploy.deployment.request import Request, settle
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.memory import Footprint
 from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours

@@ -5,8 +5,9 @@ from __future__ import annotations
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.instance import LABEL, Serving, container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import CreateContainer, ImageChoice, ModelChoice, Plan
-from jetson_deploy.deployment.request import Request, Wanted, settle
+from jetson_deploy.deployment.request import Request, Wanted
 from jetson_deploy.deployment.revisions import State
+from jetson_deploy.deployment.settle import settle
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import PreflightError, UnhealthyError
 from jetson_deploy.facts import HostFacts

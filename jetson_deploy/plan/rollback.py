@@ -7,8 +7,9 @@ import msgspec
 from jetson_deploy.catalog.entries import Constant
 from jetson_deploy.deployment.instance import LABEL, container_name, find_serving, next_revision, number_label
 from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Plan
-from jetson_deploy.deployment.request import Request, settle
+from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import Revision, State
+from jetson_deploy.deployment.settle import settle
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.facts import HostFacts

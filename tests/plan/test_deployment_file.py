@@ -22,7 +22,8 @@ from jetson_deploy.catalog.deployment_file import (
     read_deployment_file,
 )
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.deployment.request import Request, settle
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.settle import settle
 from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.errors import UsageError
 from jetson_deploy.settings import Settings

@@ -11,7 +11,7 @@ from jetson_deploy.monitor.serve.answers import Answer, plain
 from jetson_deploy.monitor.serve.listen import is_loopback, named_host
 
 if TYPE_CHECKING:
-    from jetson_deploy.monitor.serve.server import BoundedServer
+    from jetson_deploy.monitor.serve.bounded_server import BoundedServer
 
 _LONGEST_BODY = 65536
 _POLICY = (

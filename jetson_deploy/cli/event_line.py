@@ -1,0 +1,34 @@
+"""One event as one line for people."""
+
+from __future__ import annotations
+
+import sys
+
+from jetson_deploy.cli.render import paint
+from jetson_deploy.events import Event, Finished, Note, StepFinished, StepStarted, Verdict
+
+
+def line_of(event: Event) -> str | None:
+    """One line for people, or None where the event is not worth one."""
+    if isinstance(event, StepStarted):
+        return f"{event.step}: {event.text}"
+    if isinstance(event, StepFinished):
+        return f"  done in {event.seconds:.1f} s: {event.step}"
+    if isinstance(event, Note):
+        return f"{paint(event.level + ':', 'yellow', sys.stderr)} {event.text}"
+    if isinstance(event, Verdict):
+        return f"  {_mark(event)} {event.check}: {event.observed}" + _expected(event)
+    if isinstance(event, Finished):
+        return None
+    return None
+
+
+def _mark(verdict: Verdict) -> str:
+    """Words, so that no colour is needed to read it."""
+    if verdict.passed is None:
+        return paint("----", "yellow", sys.stderr)
+    return paint("pass", "green", sys.stderr) if verdict.passed else paint("FAIL", "red", sys.stderr)
+
+
+def _expected(verdict: Verdict) -> str:
+    return f" (expected: {verdict.expected})" if verdict.passed is False else ""
