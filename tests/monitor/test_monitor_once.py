@@ -50,8 +50,25 @@ def test_once_prints_one_screen_of_a_captured_board(board: str, monitor: Callabl
     code, out, err = monitor("--once", "--root", str(BOARDS / board), "--period", "0.2")
     assert (code, err) == (0, "")
     assert [words for words in SHOWN[board] if words not in out] == []
-    assert f"simulated: the board is read from {BOARDS / board}"[:100] in out
+    assert joined(f"simulated: the board is read from {BOARDS / board}") in joined(out)
     assert max(map(len, out.splitlines())) <= 100 and "\x1b" not in out
+
+
+@pytest.mark.parametrize("length", [1, 40, 120, 230])
+def test_a_root_with_a_long_path_is_shown_whole_and_no_line_is_cut(
+    length: int, monitor: Callable[..., Ran], tmp_path: Path
+) -> None:
+    root = tmp_path / ("x" * length)
+    root.symlink_to(NANO)
+    code, out, err = monitor("--once", "--root", str(root), "--period", "0.2")
+    assert (code, err) == (0, "")
+    assert joined(f"simulated: the board is read from {root}") in joined(out)
+    assert max(map(len, out.splitlines())) <= 100 and ".." not in out
+
+
+def joined(text: str) -> str:
+    """Without the spaces and line breaks that the width asks for."""
+    return "".join(text.split())
 
 
 def test_once_as_json_is_one_sample_with_its_schema(monitor: Callable[..., Ran]) -> None:

@@ -6,7 +6,7 @@ import time
 
 from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.monitor.screen.frame import Frame
-from jetson_deploy.cli.monitor.screen.lines import Block, Line, Section, Span, Style, clean, fitted, flow, wrapped
+from jetson_deploy.cli.monitor.screen.lines import Block, Line, Section, Span, Style, broken, clean, fitted, flow
 from jetson_deploy.monitor.alerts.firing import Firing
 
 _WORDS: dict[str, tuple[str, Style]] = {
@@ -29,7 +29,7 @@ def title(frame: Frame) -> list[Line]:
     lines += flow("", _identity(frame), frame.width)
     if sample.simulated:
         lines += [
-            ((text, "warn"),) for text in wrapped(clean(sample.simulated), frame.width, "simulated: ", "           ")
+            ((text, "warn"),) for text in broken(clean(sample.simulated), frame.width, "simulated: ", "           ")
         ]
     return [_outdented(line) for line in lines]
 
@@ -88,11 +88,11 @@ def _alert(one: Firing, number: int, width: int) -> Block:
         quiet: Line = ((f"silenced: {clean(one.title)} {clean(one.subject) if one.subject else ''}", "dim"),)
         return Block(6, (quiet,))
     subject = f" ({clean(one.subject)})" if one.subject and one.subject not in one.cause else ""
-    head = wrapped(f"{clean(one.title)}{subject}: {clean(one.cause)}", width, f"{word} ", "  ")
+    head = broken(f"{clean(one.title)}{subject}: {clean(one.cause)}", width, f"{word} ", "  ")
     lines: list[Line] = [((text, style),) for text in head]
     if one.severity == "info":
         return Block(5, tuple(lines))
-    lines += [((text, ""),) for text in wrapped(clean(one.fix), width, "  fix: ", "       ")]
+    lines += [((text, ""),) for text in broken(clean(one.fix), width, "  fix: ", "       ")]
     return Block(number, tuple(lines))
 
 

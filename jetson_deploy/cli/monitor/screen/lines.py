@@ -120,3 +120,20 @@ def wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
         line += word if empty else f" {word}"
         empty = False
     return [*lines, line]
+
+
+def broken(text: str, width: int, first: str, rest: str) -> list[str]:
+    """As `wrapped`; a word that is longer than a line, as a path may be, goes on in the next: a screen cuts lines."""
+    room = max(1, width - max(cells(first), cells(rest)))
+    return wrapped(" ".join(piece for word in text.split() for piece in _pieces(word, room)), width, first, rest)
+
+
+def _pieces(word: str, room: int) -> Iterator[str]:
+    piece, used = "", 0
+    for one in word:
+        if piece and used + _cells(one) > room:
+            yield piece
+            piece, used = "", 0
+        piece += one
+        used += _cells(one)
+    yield piece
