@@ -114,6 +114,11 @@ def of_types_only(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
+def test_the_docker_sdk_stays_behind_the_runtime_port_for_types_too() -> None:
+    users = {path for path in MODULES if "docker" in {name.split(".")[0] for name in imports(path)}}
+    assert {path.parent for path in users} == {PACKAGE / "runtime" / "docker"}
+
+
 def test_only_cli_speaks() -> None:
     assert {part_of(path) for path in MODULES if speaks(path)} == {"cli"}
 

@@ -24,9 +24,8 @@ from jetson_deploy.events import Finished, LogLine
 @click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
 def command(**options: Any) -> None:
     """The server's log, as the engine keeps it."""
-    from jetson_deploy.deploy.run.actions import engine
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.runtime.docker import containers
+    from jetson_deploy.runtime.opened import open_runtime
 
     shared = read_everyday(options)
     follow, tail = options["follow"], options["tail"]
@@ -36,15 +35,15 @@ def command(**options: Any) -> None:
     recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
     tell_deployment(serving, shared)
-    client = engine(shared.settings)
+    runtime = open_runtime(shared.settings)
     if as_document:
-        lines = containers.logs(client, serving.container, tail=tail).splitlines()
+        lines = runtime.logs(serving.container, tail=tail).splitlines()
         document = {"schema": "jetson-deploy.logs/1", "container": serving.container, "accept_cpu": serving.accept_cpu}
         print_document({**document, "lines": lines}, serving.simulated)
         return
-    text: Iterable[str] = (containers.logs(client, serving.container, tail=tail),)
+    text: Iterable[str] = (runtime.logs(serving.container, tail=tail),)
     if follow:
-        text = _decoded(containers.follow_logs(client, serving.container, tail=tail))
+        text = _decoded(runtime.follow_logs(serving.container, tail=tail))
     with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
         _show(text, as_events=shared.as_events)
     if shared.as_events:

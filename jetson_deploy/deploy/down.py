@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.purge import Purged, purge_brought
-from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.instance import CPU_ACCEPTED, find_serving, ours
@@ -17,15 +15,13 @@ from jetson_deploy.deployment.revisions import Line, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.runtime.docker import containers
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import boot_id, now
 from jetson_deploy.state.lock import deployment_lock
-
-if TYPE_CHECKING:
-    import docker
 
 STOP_SECONDS = 30
 
@@ -60,7 +56,7 @@ def take_down(
     with deployment_lock(settings.lock_dir, deployment, verb="down", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment)
         check_engine_reachable(facts)
-        client = binding.engine(settings)
+        runtime = open_runtime(settings)
         state = StateDirectory(settings.state_dir, deployment)
         serving = find_serving(facts.engine, deployment)
         cpu = serving is not None and serving.accept_cpu
@@ -71,10 +67,10 @@ def take_down(
             ours(facts.engine, deployment), key=lambda c: serving is not None and c.id == serving.container_id
         )
         for container in found:
-            _remove(client, container.name, report)
+            _remove(runtime, container.name, report)
         purged = Purged()
         if purge:
-            purged = purge_brought(client, facts, state, found, report)
+            purged = purge_brought(runtime, facts, state, found, report)
         elif found:
             _remember(state, serving.revision if serving else None, report)
     return Removed(
@@ -88,10 +84,10 @@ def take_down(
     )
 
 
-def _remove(client: docker.APIClient, name: str, report: Reporter) -> None:
+def _remove(runtime: Runtime, name: str, report: Reporter) -> None:
     with reported(report, "remove-container", name):
-        containers.stop(client, name, STOP_SECONDS)
-        containers.remove(client, name, force=True)
+        runtime.stop(name, STOP_SECONDS)
+        runtime.remove(name, force=True)
 
 
 def _remember(state: StateDirectory, revision: int | None, report: Reporter) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,11 +12,9 @@ from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import ContainerFacts, HostFacts
 from jetson_deploy.names import parse_model_name
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.state.directory import BroughtModel, StateDirectory
 from jetson_deploy.state.needs import Need, Needs, different_directories, labelled, need_of, needs_of, same_directory
-
-if TYPE_CHECKING:
-    import docker
 
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +29,7 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def purge_brought(
-    client: docker.APIClient,
+    runtime: Runtime,
     facts: HostFacts,
     state: StateDirectory,
     removed: Sequence[ContainerFacts],
@@ -49,7 +46,7 @@ def purge_brought(
     others = Needs(all=tuple(need for need in needs_of(left, state.path.parent).all if need.deployment != mine))
     before = _before(state, removed)
     _tell_what_stays(before, state, report)
-    images = _images(client, state, others, report)
+    images = _images(runtime, state, others, report)
     models, manifests, freed = _models(state, others, before, report)
     state.remove()
     return Purged(images=images, models=models, manifests=manifests, freed_bytes=freed)
@@ -72,23 +69,21 @@ def _tell_what_stays(before: list[Need], state: StateDirectory, report: Reporter
             report(Note(level="info", text=f"model {name} was in the store before us: kept"))
 
 
-def _images(client: docker.APIClient, state: StateDirectory, others: Needs, report: Reporter) -> tuple[str, ...]:
+def _images(runtime: Runtime, state: StateDirectory, others: Needs, report: Reporter) -> tuple[str, ...]:
     removed = []
     for image in state.brought().images:
         heir = next((need.deployment for need in others.all if Needs(all=(need,)).image(image)), None)
         if heir is not None:
             report(Note(level="info", text=f"image {image} kept: deployment {heir!r} uses it"))
             StateDirectory(state.path.parent, heir).add_image(image)
-        elif _remove_image(client, image, report):
+        elif _remove_image(runtime, image, report):
             removed.append(image)
     return tuple(removed)
 
 
-def _remove_image(client: docker.APIClient, reference: str, report: Reporter) -> bool:
-    from jetson_deploy.runtime.docker.images import remove_image
-
+def _remove_image(runtime: Runtime, reference: str, report: Reporter) -> bool:
     with reported(report, "remove-image", reference):
-        kept_because = remove_image(client, reference)
+        kept_because = runtime.remove_image(reference)
     if kept_because:
         report(Note(level="info", text=f"image {reference} kept: {kept_because}"))
     return kept_because is None

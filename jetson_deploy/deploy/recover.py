@@ -27,6 +27,7 @@ from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.interrupts import shielded
 from jetson_deploy.plan.preflight import check_engine_reachable
+from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, acts_here, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
@@ -86,7 +87,7 @@ def _calm_where_it_serves(
     if state is None or state.attention is None or serving is None:
         return
     share = catalog.limits["gpu_share_gate"].value
-    target = binding.serving_target(binding.engine(settings), serving, share)
+    target = binding.serving_target(open_runtime(settings), serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
         directory.calm()
 
@@ -146,11 +147,11 @@ def _remembered(
 
 
 def _decide(settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> Recovery:
-    client = binding.engine(settings)
+    runtime = open_runtime(settings)
     share = catalog.limits["gpu_share_gate"].value
     intent = state.intent if state else None
     this_boot = intent is not None and intent.boot_id in (None, boot_id())
-    return recovery(binding.look(client, deployment), intent, share, stopping=this_boot)
+    return recovery(binding.look(runtime, deployment), intent, share, stopping=this_boot)
 
 
 def _act(
@@ -163,7 +164,7 @@ def _act(
 ) -> None:
     if found.kind == "nothing":
         return
-    client = binding.engine(settings)
+    runtime = open_runtime(settings)
     intent = state.intent if state else None
     why = f"{found.why} ({_how_it_ended(intent)})" if intent else found.why
     report(Note(level="warning", text=f"{why}: {_DOING[found.kind]}"))
@@ -175,11 +176,11 @@ def _act(
         report,
         draft=draft,
         why=why,
-        rebuilt=lambda: _over(directory.load(), rebuilt(deployment, binding.look(client, deployment), by)),
+        rebuilt=lambda: _over(directory.load(), rebuilt(deployment, binding.look(runtime, deployment), by)),
     )
     hands = bind(
         Binding(
-            client=client, deployment=deployment, state=directory, journal=journal, settings=settings, report=report
+            runtime=runtime, deployment=deployment, state=directory, journal=journal, settings=settings, report=report
         )
     )
     border = Border(run="recover", crash_at=settings.crash_at, report=report)

@@ -8,7 +8,6 @@ import msgspec
 
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
-from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.change import Change, change
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deploy.up import Run, asked
@@ -18,6 +17,7 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.rollback import choose_revision, revive
+from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -38,7 +38,7 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
             number = state.current  # the rollback that died was finished just now: not one further back
         plan, facts = _plan(run, facts, state, number)
         if not plan.steps:
-            proof = asked(binding.engine(run.settings), plan, run.report)
+            proof = asked(open_runtime(run.settings), plan, run.report)
             if proof.failed is None:
                 return outcome("no-changes", run.settings, plan, proof)
             run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))

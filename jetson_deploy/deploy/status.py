@@ -22,6 +22,7 @@ from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.docker.inspected import inspected
+from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import holder
@@ -91,7 +92,7 @@ def read_status(
     serving = require_serving(facts, deployment, state)
     notes += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(binding.serving_target(binding.engine(settings), serving, share), QUICK_TOKENS).prove(report)
+    proof = Prover(binding.serving_target(open_runtime(settings), serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = inspected(settings.docker_host, serving.container)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,12 +22,11 @@ from jetson_deploy.deployment.revisions import State
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
-
-if TYPE_CHECKING:
-    import docker
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +63,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
         plan = _with_policy(run, plan)
     plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
     if proof is None or not proof.verdicts:  # the server went on serving
-        proof = asked(binding.engine(run.settings), plan, run.report)
+        proof = asked(open_runtime(run.settings), plan, run.report)
     if proof.failed is None:
         StateDirectory(run.settings.state_dir, plan.deployment).calm()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
@@ -109,7 +107,7 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
     )
 
 
-def asked(client: docker.APIClient, plan: Plan, report: Reporter) -> Proof:
+def asked(runtime: Runtime, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
-    target = binding.target_of(client, plan.container, plan.gates, None)
+    target = binding.target_of(runtime, plan.container, plan.gates, None)
     return Prover(target, QUICK_TOKENS, fresh=False).prove(report)

@@ -10,7 +10,7 @@ from jetson_deploy.deployment.instance import LABEL, number_label
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.docker.http_client import PlainEngine
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.watch.asking import unload
 from jetson_deploy.watch.audit_log import VERB, Scribe

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.ollama.diagnose import Cause, likely_cause
 
 LOST = ("nvmap-36-4-7", "nvmap-fragmentation", "gpu-lost-daemon-reload", "oom-killer", "load-mode-dio-oom")

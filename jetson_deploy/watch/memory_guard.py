@@ -10,7 +10,7 @@ import msgspec
 
 from jetson_deploy.deployment.instance import number_label
 from jetson_deploy.events import Healed, Noticed, Reporter
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.watch.actions import WatchHands
 from jetson_deploy.watch.audit_log import VERB, Scribe, on_record

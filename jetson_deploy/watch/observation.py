@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

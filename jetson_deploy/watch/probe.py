@@ -13,7 +13,7 @@ from jetson_deploy.deployment.record import described
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.ollama.http import HttpClient
 from jetson_deploy.server.ollama.replies import PsReply
 from jetson_deploy.state.lock import holder

@@ -11,7 +11,7 @@ from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.deployment.instance import number_label
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.runtime.docker.http_client import PlainEngine
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
 from jetson_deploy.watch.actions import WatchHands

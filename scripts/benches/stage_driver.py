@@ -9,6 +9,7 @@ from jetson_deploy.deploy.run.stage import stage
 from jetson_deploy.deploy.run.step_hooks import Border
 from jetson_deploy.deployment.plan import AnyStep, StageImage, StageModel
 from jetson_deploy.events import silent
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
@@ -23,7 +24,7 @@ def main() -> None:
     client = connect(host)
     state = StateDirectory(Path(store).parent, "state")
     for some in [steps] if how == "together" else [steps[:1], steps[1:]]:
-        stage(some, client, Border(run="up", crash_at=None, report=silent), Settings(), state)
+        stage(some, DockerRuntime(client), Border(run="up", crash_at=None, report=silent), Settings(), state)
     client.close()
 
 

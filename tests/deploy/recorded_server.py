@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.ollama.log import ServerLog
 from jetson_deploy.server.ollama.replies import Generation, ListedModel, RunningModel
 

@@ -11,7 +11,7 @@ from jetson_deploy.deployment.plan import Gates, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.ollama.log import ServerLog
 from jetson_deploy.server.ollama.replies import ListedModel
 

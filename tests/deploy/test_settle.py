@@ -14,7 +14,7 @@ from jetson_deploy.deployment.plan import Gates
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 
 
 class World:

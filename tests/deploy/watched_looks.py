@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.watch.judge import Gate
 from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
 

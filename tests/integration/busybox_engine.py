@@ -13,7 +13,7 @@ from private_engine import PrivateEngine, import_busybox, private_engine
 
 from jetson_deploy.runtime.docker import containers
 from jetson_deploy.runtime.docker.sdk import connect
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 LABEL = "io.jetson-deploy.name"

@@ -20,6 +20,7 @@ from jetson_deploy.events import Event, Note
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.docker import containers
 from jetson_deploy.runtime.docker.images import find_image
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.pinned import pin_manifest
@@ -96,7 +97,9 @@ class Ground:
 
     def collect(self, *numbers: int) -> None:
         keep = tuple(f"jd-default-{number}" for number in numbers)
-        collect_deployment(self.client, "default", keep, self.state, self.events.append, lock_dir=self.locks)
+        collect_deployment(
+            DockerRuntime(self.client), "default", keep, self.state, self.events.append, lock_dir=self.locks
+        )
 
     @property
     def warnings(self) -> list[str]:

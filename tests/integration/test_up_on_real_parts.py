@@ -21,6 +21,7 @@ from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
@@ -258,7 +259,7 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
         settings = Settings(docker_host=session.engine.host)
         hands = bind(
             Binding(
-                client=engine,
+                runtime=DockerRuntime(engine),
                 deployment="default",
                 state=state,
                 journal=journal,

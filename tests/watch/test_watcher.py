@@ -18,7 +18,7 @@ import jetson_deploy.watch
 from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, Listed, PlainEngine
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,9 +23,7 @@ from jetson_deploy.errors import InternalError, UnhealthyError
 from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.runtime.docker import containers
-from jetson_deploy.runtime.docker.sdk import connect
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState, Runtime
 from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.server.ollama.diagnose import Cause, likely_cause
 from jetson_deploy.server.ollama.log import read_server_log
@@ -34,9 +31,6 @@ from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
-
-if TYPE_CHECKING:
-    import docker
 
 LOG_LINES = 600
 ANSWER_SECONDS = 30.0
@@ -46,7 +40,7 @@ STOP_SECONDS = 30
 class Binding(msgspec.Struct, frozen=True, kw_only=True):
     """What the hands of one run are bound to."""
 
-    client: docker.APIClient
+    runtime: Runtime
     deployment: str
     state: StateDirectory
     journal: Journal
@@ -59,23 +53,23 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bind(to: Binding) -> Hands:
-    client = to.client
+    runtime = to.runtime
 
     def prove(container: str, gates: Gates) -> Proof:
         fresh = container.endswith(CANDIDATE)
-        target = target_of(client, container, gates, to.predicted if fresh else None)
+        target = target_of(runtime, container, gates, to.predicted if fresh else None)
         return Prover(target, PROOF_TOKENS, fresh=fresh).prove(to.report)
 
     def settled(container: str, seconds: float) -> Verdict:
         if to.gates is None:
             raise InternalError("a server is watched without gates", hint="report it", code="bug")
-        verdict = settle(target_of(client, container, to.gates, None), seconds)
+        verdict = settle(target_of(runtime, container, to.gates, None), seconds)
         to.report(verdict)
         return verdict
 
     def create(name: str, spec: ContainerSpec) -> str:
         full = self_describing(spec, to.gates) if to.gates else spec
-        made = containers.create(client, name, full)
+        made = runtime.create(name, full)
         # What this engine makes otherwise is no later drift: `up` would replace the container for ever.
         born = [as_born(d) for d in different_now(to.settings, full.labels, name) if d.what != RESTART]
         to.journal.born_with(tuple(born))
@@ -83,29 +77,29 @@ def bind(to: Binding) -> Hands:
 
     return Hands(
         create=create,
-        start=lambda name: containers.start(client, name),
-        stop=lambda name: containers.stop(client, name, STOP_SECONDS),
-        remove=lambda name: _remove_ours(client, to.deployment, name),
-        rename=lambda name, new: containers.rename(client, name, new),
-        set_restart=lambda name, policy: containers.set_restart(client, name, policy),
+        start=lambda name: runtime.start(name),
+        stop=lambda name: runtime.stop(name, STOP_SECONDS),
+        remove=lambda name: _remove_ours(runtime, to.deployment, name),
+        rename=lambda name, new: runtime.rename(name, new),
+        set_restart=lambda name, policy: runtime.set_restart(name, policy),
         prove=prove,
         settle=settled,
         pin=_pin,
         remember=to.journal.remember,
         collect=lambda keep: collect_deployment(
-            client, to.deployment, keep, to.state, to.report, lock_dir=to.settings.lock_dir
+            runtime, to.deployment, keep, to.state, to.report, lock_dir=to.settings.lock_dir
         ),
-        look=lambda: look(client, to.deployment),
-        explain=lambda name: explain(client, name, to.settings.catalog_dirs),
+        look=lambda: look(runtime, to.deployment),
+        explain=lambda name: explain(runtime, name, to.settings.catalog_dirs),
         keep_evidence=lambda what, name: _keep_evidence(to, what, name),
     )
 
 
-def look(client: docker.APIClient, deployment: str) -> list[ContainerFacts]:
+def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     """The deployment's containers, with their restart policies."""
     found = []
-    for id_ in containers.labelled(client, LABEL + "name", deployment):
-        state = containers.inspect(client, id_)
+    for id_ in runtime.labelled(LABEL + "name", deployment):
+        state = runtime.inspect(id_)
         if state is not None:
             found.append(_as_facts(state))
     return found
@@ -122,10 +116,10 @@ def _as_facts(state: ContainerState) -> ContainerFacts:
     )
 
 
-def explain(client: docker.APIClient, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
+def explain(runtime: Runtime, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
     """The likely cause of a server's failure, and its log."""
-    found = inspect(client, container)
-    log = containers.logs(client, container, tail=LOG_LINES)
+    found = inspect(runtime, container)
+    log = runtime.logs(container, tail=LOG_LINES)
     issues = load_issues(overlays)
     return likely_cause(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues), log
 
@@ -137,9 +131,9 @@ def _pin(step: PinModel) -> None:
 
 
 def _keep_evidence(to: Binding, what: str, container: str) -> Path:
-    found = inspect(to.client, container)
+    found = inspect(to.runtime, container)
     files = {
-        "server.log": containers.logs(to.client, container, tail=LOG_LINES),
+        "server.log": to.runtime.logs(container, tail=LOG_LINES),
         "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
     }
     revision = read_serving(_as_facts(found)).revision
@@ -149,20 +143,20 @@ def _keep_evidence(to: Binding, what: str, container: str) -> Path:
     return kept
 
 
-def _remove_ours(client: docker.APIClient, deployment: str, container: str) -> None:
+def _remove_ours(runtime: Runtime, deployment: str, container: str) -> None:
     """Whoever took the name in the meantime is not touched."""
-    found = containers.inspect(client, container)
+    found = runtime.inspect(container)
     if found is not None and found.labels.get(LABEL + "name") == deployment:
-        containers.remove(client, found.id, force=True)
+        runtime.remove(found.id, force=True)
 
 
-def target_of(client: docker.APIClient, container: str, gates: Gates, predicted: Speed | None) -> Target:
+def target_of(runtime: Runtime, container: str, gates: Gates, predicted: Speed | None) -> Target:
     """The questions that `gates` demand of a container of ours; port and model are in its labels."""
-    serving = read_serving(_as_facts(inspect(client, container)))
-    return _target(client, serving, gates, predicted)
+    serving = read_serving(_as_facts(inspect(runtime, container)))
+    return _target(runtime, serving, gates, predicted)
 
 
-def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: float) -> Target:
+def serving_target(runtime: Runtime, serving: Serving, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
     asked = serving.asked_gpu_share
     gates = Gates(
@@ -172,10 +166,10 @@ def serving_target(client: docker.APIClient, serving: Serving, min_gpu_share: fl
         expect_version=None,
         expect_manifest_digest=serving.manifest_digest,
     )
-    return _target(client, serving, gates, None)
+    return _target(runtime, serving, gates, None)
 
 
-def _target(client: docker.APIClient, serving: Serving, gates: Gates, predicted: Speed | None) -> Target:
+def _target(runtime: Runtime, serving: Serving, gates: Gates, predicted: Speed | None) -> Target:
     name = serving.container
     return Target(
         client=OllamaClient(local_endpoint(serving.port).url, timeout=ANSWER_SECONDS),
@@ -184,14 +178,14 @@ def _target(client: docker.APIClient, serving: Serving, gates: Gates, predicted:
         gates=gates,
         predicted=predicted,
         port=serving.port,
-        inspect=lambda: inspect(client, name),
-        read_log=lambda: read_server_log(containers.logs(client, name, tail=LOG_LINES)),
+        inspect=lambda: inspect(runtime, name),
+        read_log=lambda: read_server_log(runtime.logs(name, tail=LOG_LINES)),
     )
 
 
-def inspect(client: docker.APIClient, container: str) -> ContainerState:
+def inspect(runtime: Runtime, container: str) -> ContainerState:
     """Its state. Raises UnhealthyError when it is gone."""
-    found = containers.inspect(client, container)
+    found = runtime.inspect(container)
     if found is None:
         raise UnhealthyError(
             f"container {container} is gone",
@@ -199,7 +193,3 @@ def inspect(client: docker.APIClient, container: str) -> ContainerState:
             code="container-gone",
         )
     return found
-
-
-def engine(settings: Settings) -> docker.APIClient:
-    return connect(settings.docker_host)

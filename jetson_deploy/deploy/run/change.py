@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.actions import Binding, bind
 from jetson_deploy.deploy.run.cutover import cut_over
 from jetson_deploy.deploy.run.execute import carry_out
@@ -21,15 +20,15 @@ from jetson_deploy.events import Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import check_not_failed_before
 from jetson_deploy.plan.pins import pinned_by_staging
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
 
 if TYPE_CHECKING:
-    import docker
-
-    from jetson_deploy.runtime.docker.images import PulledImage
+    from jetson_deploy.runtime.port import PulledImage
 
 BESIDE = (RemoveContainer, StageImage, StageModel, PinModel)
 """Steps that leave what serves alone."""
@@ -57,9 +56,9 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     state = StateDirectory(settings.state_dir, plan.deployment)
     state.prepare()
     border = Border(run=wanted.verb, crash_at=settings.crash_at, report=report)
-    client = binding.engine(settings)
-    staged = stage(plan.steps, client, border, settings, state)
-    image = _staged_image(client, plan)
+    runtime = open_runtime(settings)
+    staged = stage(plan.steps, runtime, border, settings, state)
+    image = _staged_image(runtime, plan)
     plan = pinned_by_staging(plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
         check_not_failed_before(plan, state.load())
@@ -74,7 +73,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     )
     hands = bind(
         Binding(
-            client=client,
+            runtime=runtime,
             deployment=plan.deployment,
             state=state,
             journal=journal,
@@ -92,11 +91,9 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     return plan, proof
 
 
-def _staged_image(client: docker.APIClient, plan: Plan) -> PulledImage:
+def _staged_image(runtime: Runtime, plan: Plan) -> PulledImage:
     """The image. One for another architecture starts and dies with `exec format error`: refused before."""
-    from jetson_deploy.runtime.docker.images import find_image
-
-    found = find_image(client, plan.spec.image)
+    found = runtime.find_image(plan.spec.image)
     if found is None:
         raise PreflightError(
             f"image {plan.spec.image} is gone from the engine right after it was staged",

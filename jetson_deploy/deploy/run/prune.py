@@ -17,6 +17,7 @@ from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import parse_model_name
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.state.directory import BroughtModel, StateDirectory
 from jetson_deploy.state.needs import Needs, different_directories, needs_of, same_directory
 from jetson_deploy.store.inventory import read_manifest
@@ -25,16 +26,14 @@ from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.manifest import manifest_digest
 
 if TYPE_CHECKING:
-    import docker
-
-    from jetson_deploy.runtime.docker.listing import ListedContainer
+    from jetson_deploy.runtime.port import ListedContainer
 
 STOP_SECONDS = 30
 LOCKS = Path("/proc/locks")
 
 
 def collect_deployment(
-    client: docker.APIClient,
+    runtime: Runtime,
     deployment: str,
     keep: tuple[str, ...],
     state: StateDirectory,
@@ -47,19 +46,19 @@ def collect_deployment(
 
     `lock_dir`: while another deployment is being changed, what nobody names yet may be what it is going to use.
     """
-    _Collection(client, deployment, keep, state, report).run(lock_dir)
+    _Collection(runtime, deployment, keep, state, report).run(lock_dir)
 
 
 class _Collection:
     def __init__(
         self,
-        client: docker.APIClient,
+        runtime: Runtime,
         deployment: str,
         keep: tuple[str, ...],
         state: StateDirectory,
         report: Reporter,
     ) -> None:
-        self._client, self._deployment, self._keep = client, deployment, keep
+        self._runtime, self._deployment, self._keep = runtime, deployment, keep
         self._state, self._report = state, report
         self._root = state.path.parent
 
@@ -84,9 +83,7 @@ class _Collection:
 
     def _without_old_ones(self) -> list[ListedContainer] | None:
         """Those that are left; None when none of those to keep is there: then nothing is certain."""
-        from jetson_deploy.runtime.docker.listing import list_containers
-
-        found = list_containers(self._client)
+        found = self._runtime.list_containers()
         mine = [one for one in found if one.labels.get(LABEL + "name") == self._deployment]
         if not any(one.name in self._keep for one in mine):
             return None
@@ -94,12 +91,11 @@ class _Collection:
         return [one for one in found if one.id not in old]
 
     def _removed(self, container: ListedContainer) -> bool:
-        from jetson_deploy.runtime.docker import containers
 
         try:
             with reported(self._report, "remove-container", f"{container.name}: no longer needed"):
-                containers.stop(self._client, container.id, STOP_SECONDS)
-                containers.remove(self._client, container.id, force=True)
+                self._runtime.stop(container.id, STOP_SECONDS)
+                self._runtime.remove(container.id, force=True)
         except JetsonDeployError as error:
             self._warn(f"container {container.name} stays", error)
             return False
@@ -115,13 +111,11 @@ class _Collection:
 
     def _image(self, reference: str, used: Collection[str]) -> None:
         """One that a container of somebody else uses stays ours, and goes later."""
-        from jetson_deploy.runtime.docker.images import find_image, remove_image
-
-        found = find_image(self._client, reference)
+        found = self._runtime.find_image(reference)
         if found is None or found.id not in used:
             if found is not None:
                 with reported(self._report, "remove-image", reference):
-                    kept_because = remove_image(self._client, reference)
+                    kept_because = self._runtime.remove_image(reference)
                 if kept_because is not None:
                     self._report(Note(level="info", text=f"image {reference} stays: {kept_because}"))
                     return

@@ -18,13 +18,12 @@ from jetson_deploy.errors import InterruptedRunError
 from jetson_deploy.events import Note, Reporter, StepFinished, StepStarted
 from jetson_deploy.interrupts import noticed
 from jetson_deploy.names import parse_model_name, pinned
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import BroughtModel, StateDirectory
 
 if TYPE_CHECKING:
-    import docker
-
-    from jetson_deploy.runtime.docker.images import PulledImage
+    from jetson_deploy.runtime.port import PulledImage
     from jetson_deploy.store.fetch import FetchResult
 
 POLL_SECONDS = 0.2
@@ -39,7 +38,7 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
 
 def stage(
     steps: Sequence[AnyStep],
-    client: docker.APIClient,
+    runtime: Runtime,
     border: Border,
     settings: Settings,
     state: StateDirectory,
@@ -54,7 +53,7 @@ def stage(
     stops = {"image": threading.Event(), "model": threading.Event()}
     for number, step in enumerate(steps, 1):
         if isinstance(step, StageImage):
-            jobs["image"] = _image_job(number, step, client, border, stops["image"], settings, state)
+            jobs["image"] = _image_job(number, step, runtime, border, stops["image"], settings, state)
         elif isinstance(step, StageModel):
             jobs["model"] = _model_job(number, step, border, stops["model"], settings, state)
     if not jobs:
@@ -78,18 +77,16 @@ def stage(
 def _image_job(
     number: int,
     step: StageImage,
-    client: docker.APIClient,
+    runtime: Runtime,
     border: Border,
     stop: threading.Event,
     settings: Settings,
     state: StateDirectory,
 ) -> Callable[[], PulledImage]:
-    from jetson_deploy.runtime.docker.pull import pull_image
-
     def job() -> PulledImage:
         with border.around(number, "stage-image", f"image {step.reference}"), _brought_image(state, step.reference):
-            pulled = pull_image(
-                client, step.reference, report=border.report, stop=stop, stall_seconds=settings.stall_seconds
+            pulled = runtime.pull_image(
+                step.reference, report=border.report, stop=stop, stall_seconds=settings.stall_seconds
             )
             state.add_image(pinned(step.reference, pulled.digest))
         return pulled

@@ -17,7 +17,7 @@ from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 
 if TYPE_CHECKING:
-    from jetson_deploy.runtime.docker.state import ContainerState
+    from jetson_deploy.runtime.port import ContainerState
     from jetson_deploy.server.ollama.client import OllamaClient
     from jetson_deploy.server.ollama.log import ServerLog
     from jetson_deploy.server.ollama.replies import Generation, RunningModel

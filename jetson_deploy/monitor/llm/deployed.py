@@ -8,7 +8,7 @@ from jetson_deploy.deployment.instance import LABEL, newest_committed, number_la
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.monitor.model_parts import Container, Deployment
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine, Usage
-from jetson_deploy.runtime.docker.state import ContainerState
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.settings import OLLAMA_PORT
 
 

@@ -16,7 +16,8 @@ from jetson_deploy.runtime.docker.errors import engine_text, told_as_ours
 from jetson_deploy.runtime.docker.patience import REMOVE_SECONDS, patiently
 from jetson_deploy.runtime.docker.responses import kept_response
 from jetson_deploy.runtime.docker.spec import creation
-from jetson_deploy.runtime.docker.state import ContainerState, as_state
+from jetson_deploy.runtime.docker.state import as_state
+from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.spec import ContainerSpec
 
 _LOG_BYTES = 256 * 1024

@@ -15,7 +15,8 @@ import msgspec
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.runtime.docker.answers import plain_connection, said
 from jetson_deploy.runtime.docker.followed_log import FollowedLog
-from jetson_deploy.runtime.docker.state import ContainerState, as_state, own_name
+from jetson_deploy.runtime.docker.state import as_state, own_name
+from jetson_deploy.runtime.port import ContainerState
 
 ANSWER_SECONDS = 10.0
 _MOST_BYTES = 4 << 20

@@ -7,23 +7,10 @@ from typing import Any
 
 import docker
 import docker.errors
-import msgspec
 
 from jetson_deploy.runtime.docker.errors import told_as_ours
 from jetson_deploy.runtime.docker.patience import REMOVE_SECONDS, patiently
-
-
-class PulledImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image on this host."""
-
-    id: str
-    digest: str | None
-    """`sha256:…` under which its repository's registry knows it; None for an image that was built here."""
-    references: tuple[str, ...]
-    """RepoTags and RepoDigests together."""
-    architecture: str | None
-    size_bytes: int | None
-    """Unpacked."""
+from jetson_deploy.runtime.port import PulledImage
 
 
 def find_image(client: docker.APIClient, reference: str) -> PulledImage | None:

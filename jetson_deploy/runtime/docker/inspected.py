@@ -14,13 +14,7 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.answers import ANSWER_SECONDS, plain_connection
-
-
-class Inspected(msgspec.Struct, frozen=True, kw_only=True):
-    container: dict[str, Any]
-    """GET /containers/NAME/json"""
-    image: dict[str, Any] | None
-    """GET /images/ID/json of the image it was made from; None: not there."""
+from jetson_deploy.runtime.port import Inspected
 
 
 def inspected(docker_host: str | None, name: str, timeout: float = ANSWER_SECONDS) -> Inspected | None:

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import docker
-import msgspec
 
 from jetson_deploy.runtime.docker.errors import told_as_ours
 from jetson_deploy.runtime.docker.state import own_name
-
-
-class ListedContainer(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    name: str
-    labels: dict[str, str]
-    image_id: str
-    """`sha256:…`; the engine does not remove it while the container is there, running or not."""
+from jetson_deploy.runtime.port import ListedContainer
 
 
 def list_containers(client: docker.APIClient) -> tuple[ListedContainer, ...]:

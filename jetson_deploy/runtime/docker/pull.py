@@ -18,10 +18,11 @@ import docker.errors
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError
 from jetson_deploy.events import Progress, Reporter
 from jetson_deploy.runtime.docker.errors import ENGINE_TROUBLE, answer_error, engine_text, transport_error
-from jetson_deploy.runtime.docker.images import PulledImage, find_image, repository_of, split_digest
+from jetson_deploy.runtime.docker.images import find_image, repository_of, split_digest
 from jetson_deploy.runtime.docker.layers import LayerProgress
 from jetson_deploy.runtime.docker.pull_errors import digest_differs, pull_error, silent_engine, stalled
 from jetson_deploy.runtime.docker.responses import KeptResponse, kept_response
+from jetson_deploy.runtime.port import PulledImage
 
 _DISK_PATIENCE = 10
 """Verifying or unpacking a layer of gigabytes is silent for minutes on eMMC: the stall limit times this."""

@@ -5,34 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import msgspec
+from jetson_deploy.runtime.port import ContainerState
 
 _NEVER = "0001-01-01"
 """Go's zero time: the engine's way to say that it has not happened."""
-
-
-class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    name: str
-    state: str
-    """created, running, restarting, exited, paused, removing or dead"""
-    exit_code: int | None
-    """Of the last run; None while it runs and before the first start."""
-    oom_killed: bool
-    restart_count: int
-    error: str
-    """Why it could not be started, in the engine's words; empty otherwise."""
-    started_at: str | None
-    """RFC 3339; None before the first start."""
-    health: str | None
-    """starting, healthy or unhealthy; None without a health check."""
-    labels: dict[str, str]
-    image: str
-    """Reference that the container was created with."""
-    image_id: str
-    pid: int | None
-    """Of its first process in the host's numbering; None while it does not run."""
-    restart_policy: str
 
 
 def own_name(names: Iterable[Any] | None) -> str:

@@ -1,0 +1,119 @@
+"""How a server is run: what the tool asks of a container runtime, and the answers.
+
+Containers are spoken of with raw labels: what they mean is `deployment/`'s. The Docker Engine (`docker/`) is the first
+implementation; another one is a folder beside it, and a line in `opened.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from jetson_deploy.events import Reporter
+from jetson_deploy.spec import ContainerSpec
+
+
+class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    state: str
+    """created, running, restarting, exited, paused, removing or dead"""
+    exit_code: int | None
+    """Of the last run; None while it runs and before the first start."""
+    oom_killed: bool
+    restart_count: int
+    error: str
+    """Why it could not be started, in the engine's words; empty otherwise."""
+    started_at: str | None
+    """RFC 3339; None before the first start."""
+    health: str | None
+    """starting, healthy or unhealthy; None without a health check."""
+    labels: dict[str, str]
+    image: str
+    """Reference that the container was created with."""
+    image_id: str
+    pid: int | None
+    """Of its first process in the host's numbering; None while it does not run."""
+    restart_policy: str
+
+
+class ListedContainer(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    labels: dict[str, str]
+    image_id: str
+    """`sha256:…`; the engine does not remove it while the container is there, running or not."""
+
+
+class PulledImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image on this host."""
+
+    id: str
+    digest: str | None
+    """`sha256:…` under which its repository's registry knows it; None for an image that was built here."""
+    references: tuple[str, ...]
+    """RepoTags and RepoDigests together."""
+    architecture: str | None
+    size_bytes: int | None
+    """Unpacked."""
+
+
+class Inspected(msgspec.Struct, frozen=True, kw_only=True):
+    container: dict[str, Any]
+    """GET /containers/NAME/json"""
+    image: dict[str, Any] | None
+    """GET /images/ID/json of the image it was made from; None: not there."""
+
+
+class Runtime(Protocol):
+    """Every method raises JetsonDeployError only. `name` is a container's name or id throughout."""
+
+    def create(self, name: str, spec: ContainerSpec) -> str:
+        """Create the container without starting it; returns its id.
+
+        Raises PreflightError: nvidia-runtime-missing, container-name-taken, mount-source-missing, image-missing,
+        image-wrong-architecture.
+        """
+
+    def start(self, name: str) -> None:
+        """A running one is left alone; one whose start fails stays behind as `created`."""
+
+    def stop(self, name: str, seconds: int) -> None:
+        """SIGTERM, and SIGKILL after `seconds`. One that is stopped or gone is left alone."""
+
+    def remove(self, name: str, *, force: bool = False) -> None:
+        """With its anonymous volumes; one that is not there is fine. `force` kills a running one."""
+
+    def rename(self, name: str, new_name: str) -> None: ...
+
+    def set_restart(self, name: str, policy: str) -> None:
+        """Change the restart policy (`no`, `always`, `on-failure`, `unless-stopped`) at once."""
+
+    def inspect(self, name: str) -> ContainerState | None:
+        """Its state now; None: there is no such container."""
+
+    def list_containers(self) -> tuple[ListedContainer, ...]:
+        """All containers of the runtime, running or not, whoever made them."""
+
+    def labelled(self, label: str, value: str) -> list[str]:
+        """Ids of all containers, running or not, that carry the label with that value."""
+
+    def logs(self, name: str, tail: int = 400) -> str:
+        """The last `tail` lines of stdout and stderr, at most the last 256 KiB of them."""
+
+    def follow_logs(self, name: str, tail: int = 100) -> Iterator[bytes]:
+        """The last `tail` lines and then what comes; ends when the container stops. Close it to stop reading."""
+
+    def find_image(self, reference: str) -> PulledImage | None:
+        """The image that `reference` (repository[:tag][@digest]) means on this host; None: it is not here."""
+
+    def remove_image(self, reference: str) -> str | None:
+        """Returns why it was kept, or None when it is gone."""
+
+    def pull_image(
+        self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
+    ) -> PulledImage:
+        """Raises NetworkError, IntegrityError, ResourceError, InterruptedRunError; finished layers are kept."""
