@@ -4,15 +4,15 @@
     ├── UnhealthyError        1   the answer is no: a check failed, nothing else was serving
     ├── UsageError            2   flags, configuration
     │   └── CatalogError      2   profiles/ or containers/: file, key, nearest name
-    ├── PreflightError        3   the host is not ready
-    ├── NetworkError          4   registry refused, stalled, unknown
+    ├── PreflightError        3   the host is not ready: what is missing, and the fix
+    ├── NetworkError          4   network: the registry is unknown, refuses or stalls
     ├── IntegrityError        5   a digest does not match
     ├── ResourceError         6   disk or memory, with need and have in numbers
-    ├── RolledBackError       7   the new revision failed its gates, the old one serves
-    ├── NeedsAttentionError   8   and undoing failed too
+    ├── RolledBackError       7   rolled back: the new revision failed its gates, the old one serves
+    ├── NeedsAttentionError   8   needs attention: rolling back failed too
     ├── InternalError        70   our bug
-    ├── LockedError          75   another run holds the lock
-    └── InterruptedRunError 130   Ctrl-C, SIGTERM or SIGHUP
+    ├── LockedError          75   another run holds the deployment's lock
+    └── InterruptedRunError 130   interrupted by Ctrl-C, SIGTERM or SIGHUP; what was kept is named
 
 `message` is one line of cause, `hint` one line of fix. `code` is a stable kebab-case name for
 programs (`jetson-deploy.error/1`). Errors are rendered once, in `cli/`.

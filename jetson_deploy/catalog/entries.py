@@ -213,7 +213,7 @@ class ImageRepository(Entry, frozen=True, kw_only=True):
     repository: str
     """As written after `docker pull`, e.g. `dustynv/ollama`, `ghcr.io/nvidia-ai-iot/ollama`."""
     rank: Positive
-    """Order in which repositories are tried; lowest first (DESIGN decision 5)."""
+    """Order in which repositories are tried; lowest first (ARCHITECTURE decision 5)."""
     architecture: str = "arm64"
     jetson_jetpack: bool = False
     """Needs the line's JETSON_JETPACK in its environment."""

@@ -1,7 +1,7 @@
 """Our containers among the facts: which one is the deployment, and what an interrupted run left behind.
 
 Names carry the state: `jd-<name>-<revision>` is committed, `…-candidate` is not proven yet. Labels carry
-the identity (DESIGN decision 9).
+the identity (ARCHITECTURE decision 9).
 """
 
 from __future__ import annotations

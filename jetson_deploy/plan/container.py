@@ -21,7 +21,7 @@ IDENTITY = (
 )
 """Labels that the spec's hash covers."""
 LEAST_OLLAMA = "0.5.13"
-"""The first that reads OLLAMA_CONTEXT_LENGTH (notes: Ollama); an older one would serve 2048 tokens whatever is set."""
+"""The first that reads OLLAMA_CONTEXT_LENGTH (docs/ollama-behaviour.md); an older one always serves 2048 tokens."""
 STORE_IN_CONTAINER = "/models"
 MANIFESTS_IN_CONTAINER = f"{STORE_IN_CONTAINER}/manifests"
 HOME_IN_CONTAINER = "/home/ollama"
@@ -103,7 +103,7 @@ def _stamped(spec: ContainerSpec) -> ContainerSpec:
 def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:
     return ContainerSpec(
         image=image.reference,
-        # The images' own CMD exits without a TTY or hides a dead server (DESIGN decision 1).
+        # The images' own CMD exits without a TTY or hides a dead server (ARCHITECTURE decision 1).
         entrypoint=("ollama",),
         command=("serve",),
         environment=_environment(wanted, image, model, line),

@@ -25,7 +25,7 @@ from jetson_deploy.units import compared, size_text
 DEFAULT_FAMILY = "deepseek-r1"
 CONTEXT_STEP = 1024
 LAST_ESTIMATING_OLLAMA = (0, 12, 3)
-"""Newer servers measure instead of estimating (notes: Ollama 0.12.4 onwards)."""
+"""Newer servers measure instead of estimating (docs/ollama-behaviour.md)."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

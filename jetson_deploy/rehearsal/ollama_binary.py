@@ -1,7 +1,7 @@
 """The real Ollama for the stand-in image: found, or built once with Go and kept.
 
 `go install` of 0.9.5 gives a working CPU server in about 2.5 minutes on two cores; from 0.11.5 to 0.24 the
-module lacks headers, from 0.30 the runner is another binary (recorded: contract, `install`).
+module lacks headers, from 0.30 the runner is another binary (docs/ollama-behaviour.md: `install`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     <store>/.jetson-deploy/                 ours: lock, verified.json, tmp/, partial/, kept/, pinned/, dropped/
 
 Ollama deletes what it does not know in `blobs/`, and lists or chokes on what it does not know in
-`manifests/` (recorded: contract/README), so nothing unfinished is ever written there.
+`manifests/` (docs/ollama-behaviour.md), so nothing unfinished is ever written there.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Asking:
         """Start one unless one is under way; what became of it, after a short wait.
 
         `context`: what a client had the model loaded for, where that is not the deployment's own. Asking without it
-        would load the model anew, and the client's next request once more (recorded: contract, num_ctx).
+        would load the model anew, and the client's next request once more (docs/ollama-behaviour.md: h3).
         """
         one = self._one
         if one is None:

@@ -1,7 +1,7 @@
 """What of a store is right: every blob of every manifest hashed, and everything else in it called by its name.
 
 Changes nothing. Ollama serves a model with a flipped byte without a word
-(contract/README): only hashing finds it.
+(docs/ollama-behaviour.md): only hashing finds it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+"""The catalog as it is shipped: overlays of this machine and of this user are left out."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from jetson_deploy.catalog.alert_rules import AlertRule
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.load import load_alerts, load_catalog
+
+NONE = Path("/nonexistent")
+
+
+@functools.cache
+def shipped_catalog() -> Catalog:
+    return load_catalog(system_dir=NONE, user_dir=NONE)
+
+
+@functools.cache
+def shipped_alerts() -> dict[str, AlertRule]:
+    return load_alerts(system_dir=NONE, user_dir=NONE)
