@@ -24,7 +24,7 @@ def command(**options: Any) -> None:
 
     It gets a new number, is proven by its own gates, and replaces the current one only then. `history` lists them.
     """
-    from jetson_deploy.cli.plan import render_plan
+    from jetson_deploy.cli.plan_text import plan_text
     from jetson_deploy.cli.up import summary
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
@@ -55,7 +55,8 @@ def command(**options: Any) -> None:
             if shared.as_json or shared.as_events:
                 print_for_programs(plan, as_events=shared.as_events, simulated=settings.rehearsal)
             else:
-                answer(render_plan(plan, verbose=shared.verbose))
+                following = "nothing was changed; the same command without --plan carries it out"
+                answer(plan_text(plan, verbose=shared.verbose, following=following))
             return
         outcome = roll_back(run, options["revision"])
     text = summary(msgspec.to_builtins(outcome))

@@ -120,7 +120,7 @@ def test_the_plan_as_text_shows_each_value_with_its_place(root: Path) -> None:
         "model: 7b\ncontext: 2048\nmirrors: [http://127.0.0.1:5000]\nlimit_rate: 5M\n"
         "watch: {roll_back: false, memory_guard_bytes: 300M}\n"
     )
-    shown = run("plan", "-f", "board.yaml", "--refuse-cpu", "--root", str(root), cwd=root.parent)
+    shown = run("plan", "-v", "-f", "board.yaml", "--refuse-cpu", "--root", str(root), cwd=root.parent)
     assert shown.returncode == 0, shown.stderr
     asked = dict(
         line.split(maxsplit=1) for line in shown.stdout.partition("asked for:\n")[2].split("\n\n")[0].splitlines()
