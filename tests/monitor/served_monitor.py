@@ -167,7 +167,7 @@ FALLBACK = Firing(
     severity="critical",
     title="the model runs on the CPU",
     cause="A request is being answered, the GPU is at 2 % and the CPU at 96 % since 30 s.",
-    fix="jetson-deploy doctor names the reason; most often: sudo systemctl restart docker",
+    fix="jetson-deploy logs shows the reason; most often: sudo systemctl restart docker",
     since=BEGAN + 4,
 )
 

@@ -150,7 +150,7 @@ def _hook_failed(doing: str, match: re.Match[str]) -> JetsonDeployError:
     return PreflightError(
         f"{doing}: NVIDIA's container hook failed: {match.group('text').strip(' :,')}",
         hint="reinstall nvidia-container-toolkit and the nvidia-l4t packages of this JetPack; "
-        "`jetson-deploy doctor` tells which",
+        "`jetson-deploy detect` shows which JetPack",
         code="nvidia-hook-failed",
     )
 
@@ -190,7 +190,7 @@ def _container_missing(doing: str, match: re.Match[str]) -> JetsonDeployError:
 def _wrong_architecture(doing: str, match: re.Match[str]) -> JetsonDeployError:
     return PreflightError(
         f"{doing}: the image was built for another processor ({match.group(0)})",
-        hint="choose an image for this host: `jetson-deploy image list`",
+        hint="name another image with --image-policy REF; `jetson-deploy plan -v` lists the candidates",
         code="image-wrong-architecture",
     )
 

@@ -180,5 +180,7 @@ def _problem(error: Exception, timeout: float) -> str:
 
 def _away(why: str) -> EngineAwayError:
     return EngineAwayError(
-        f"the Docker Engine: {why}", hint="systemctl status docker; jetson-deploy doctor", code="engine-away"
+        f"the Docker Engine: {why}",
+        hint="`systemctl status docker` shows its state; most often this helps: sudo systemctl restart docker",
+        code="engine-away",
     )

@@ -40,7 +40,7 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
         PreflightError,
         "image-wrong-architecture",
         "the image does not exist for this processor",
-        "choose an image for this host: `jetson-deploy image list`",
+        "name another image with --image-policy REF; `jetson-deploy plan -v` lists the candidates",
     ),
     (
         r"toomanyrequests|pull rate limit|429 too many requests",
@@ -55,7 +55,7 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
         NetworkError,
         "image-not-found",
         "the registry does not have the image",
-        "check the reference; `jetson-deploy image list` shows the known ones",
+        "check the reference; `jetson-deploy plan -v` lists the known images",
     ),
     (
         r"unauthorized|authentication required|access denied|denied:|403 forbidden|no basic auth",
