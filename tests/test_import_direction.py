@@ -162,3 +162,46 @@ def makes_an_address(node: ast.AST) -> bool:
         return False
     text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
     return "127.0.0.1:{}" in text or "localhost:{}" in text
+
+
+RECORD = PACKAGE / "deployment" / "record.py"
+
+
+def test_only_the_record_knows_the_keys_of_labels() -> None:
+    named = {
+        path
+        for path in MODULES
+        for node in nodes(path)
+        if isinstance(node, ast.Constant) and "io.jetson-deploy" in str(node.value)
+    }
+    assert named == {RECORD}
+
+
+def test_only_the_record_looks_into_the_labels_of_a_container() -> None:
+    looking = {str(path.relative_to(PACKAGE)) for path in MODULES if path != RECORD and any(map(looks_up, nodes(path)))}
+    assert not looking, "deployment/record.py reads labels"
+
+
+def looks_up(node: ast.AST) -> bool:
+    """`x.labels[…]`, `x.labels.get(…)`, `… in x.labels`, and the same of a variable or parameter `labels`."""
+    if isinstance(node, ast.Subscript):
+        return are_labels(node.value)
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("get", "pop", "setdefault") and are_labels(node.value)
+    return isinstance(node, ast.Compare) and any(
+        isinstance(way, ast.In | ast.NotIn) and are_labels(one)
+        for way, one in zip(node.ops, node.comparators, strict=True)
+    )
+
+
+def are_labels(node: ast.AST) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id == "labels"
+    return isinstance(node, ast.Attribute) and node.attr == "labels"
+
+
+@pytest.mark.parametrize(
+    "text", ["c.labels['a']", "c.labels.get('a')", "labels['a']", "'a' in spec.labels", "labels.pop(key)"]
+)
+def test_a_look_into_labels_is_recognised(text: str) -> None:
+    assert any(map(looks_up, ast.walk(ast.parse(text))))

@@ -16,7 +16,7 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
-    from jetson_deploy.deployment.instance import Serving
+    from jetson_deploy.deployment.instance import Instance
     from jetson_deploy.server.ollama.client import OllamaClient
     from jetson_deploy.server.ollama.replies import ChatPiece, Message
 
@@ -37,8 +37,8 @@ def command(**options: Any) -> None:
     recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
     tell_deployment(serving, shared)
-    client = OllamaClient(local_endpoint(serving.port).url, timeout=CHAT_TIMEOUT_SECONDS)
-    talk = Talk(client, serving.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
+    client = OllamaClient(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
+    talk = Talk(client, serving.record.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
     programs = shared.as_json or shared.as_events
     if not prompt and not programs and sys.stdin.isatty():
@@ -137,7 +137,7 @@ def _converse(talk: Talk) -> None:
         talk.turn(prompt)
 
 
-def _for_programs(talk: Talk, prompt: str, serving: Serving, as_events: bool) -> None:
+def _for_programs(talk: Talk, prompt: str, serving: Instance, as_events: bool) -> None:
     from jetson_deploy.server.ollama.replies import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
@@ -158,7 +158,7 @@ def _for_programs(talk: Talk, prompt: str, serving: Serving, as_events: bool) ->
             "answer": text,
             "tokens": stats.tokens if stats else None,
             "tokens_per_second": stats.tokens_per_second if stats else None,
-            "accept_cpu": serving.accept_cpu,
+            "accept_cpu": serving.record.accept_cpu,
         },
-        serving.simulated,
+        serving.record.simulated,
     )

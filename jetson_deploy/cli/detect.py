@@ -127,8 +127,8 @@ def _deployments(facts: HostFacts) -> list[str]:
 
     found = [find_serving(facts.engine, name) for name in deployment_names(facts.engine)]
     return [
-        f"{s.container} {s.state}: {s.model} at {local_endpoint(s.port).url}"
-        + (", CPU accepted (--accept-cpu)" if s.accept_cpu else "")
+        f"{s.container} {s.state}: {s.record.model} at {local_endpoint(s.record.port).url}"
+        + (", CPU accepted (--accept-cpu)" if s.record.accept_cpu else "")
         for s in found
         if s is not None
     ]

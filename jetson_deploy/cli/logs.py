@@ -38,8 +38,12 @@ def command(**options: Any) -> None:
     runtime = open_runtime(shared.settings)
     if as_document:
         lines = runtime.logs(serving.container, tail=tail).splitlines()
-        document = {"schema": "jetson-deploy.logs/1", "container": serving.container, "accept_cpu": serving.accept_cpu}
-        print_document({**document, "lines": lines}, serving.simulated)
+        document = {
+            "schema": "jetson-deploy.logs/1",
+            "container": serving.container,
+            "accept_cpu": serving.record.accept_cpu,
+        }
+        print_document({**document, "lines": lines}, serving.record.simulated)
         return
     text: Iterable[str] = (runtime.logs(serving.container, tail=tail),)
     if follow:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jetson_deploy.cli.render import paint, table
-from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import AnyStep, Collect, Plan, Remember, Settle, StageImage, StageModel
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.units import compared, size_text
 
 NOT_ADDED = {
@@ -81,15 +81,16 @@ def _reasons(plan: Plan) -> list[tuple[str, str]]:
 
 def _asked(plan: Plan, beside: Mapping[str, object]) -> str:
     """What each wish came to, and where it was said."""
+    record = Record.read(plan.spec.labels)
     values: dict[str, Any] = {
         "name": plan.deployment,
         "model": plan.model.name,
         "context": plan.model.context_tokens,
         "parallel": plan.model.parallel,
         "kv_cache_type": plan.model.kv_cache_type,
-        "image_policy": plan.spec.labels.get(LABEL + "image-policy"),
+        "image_policy": record.image_policy,
         "store": plan.store,
-        "port": plan.spec.labels.get(LABEL + "port"),
+        "port": record.port,
         "accept_cpu": plan.accept_cpu,
         "min_gpu_share": plan.gates.min_gpu_share,
         "min_tokens_per_second": plan.gates.floor_tokens_per_second,

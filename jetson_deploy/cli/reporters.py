@@ -17,7 +17,7 @@ from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import Everyday
-    from jetson_deploy.deployment.instance import Serving
+    from jetson_deploy.deployment.instance import Instance
 
 PLAIN_PROGRESS_SECONDS = 5.0
 
@@ -50,15 +50,15 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
             quietly(close)
 
 
-def tell_deployment(serving: Serving, shared: Everyday) -> None:
+def tell_deployment(serving: Instance, shared: Everyday) -> None:
     """What is simulated, and that the CPU was accepted: on stderr, where the answer on stdout is the server's."""
     from jetson_deploy.deployment.instance import CPU_ACCEPTED
 
     if shared.quiet:
         return
-    if serving.simulated:
-        say(f"simulated: {serving.simulated}")
-    if serving.accept_cpu:
+    if serving.record.simulated:
+        say(f"simulated: {serving.record.simulated}")
+    if serving.record.accept_cpu:
         say(f"note: {CPU_ACCEPTED}")
 
 

@@ -59,7 +59,7 @@ def take_down(
         runtime = open_runtime(settings)
         state = StateDirectory(settings.state_dir, deployment)
         serving = find_serving(facts.engine, deployment)
-        cpu = serving is not None and serving.accept_cpu
+        cpu = serving is not None and serving.record.accept_cpu
         if cpu:
             report(Note(level="info", text=CPU_ACCEPTED))
         # What serves goes last: whenever this run dies, it serves on, or nothing is left.
@@ -72,7 +72,7 @@ def take_down(
         if purge:
             purged = purge_brought(runtime, facts, state, found, report)
         elif found:
-            _remember(state, serving.revision if serving else None, report)
+            _remember(state, serving.record.revision if serving else None, report)
     return Removed(
         deployment=deployment,
         result="done" if found or purged.anything else "no-changes",

@@ -18,7 +18,7 @@ from jetson_deploy.deployment.findings import (
     record_findings,
 )
 from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
-from jetson_deploy.deployment.instance import Serving, revision_of
+from jetson_deploy.deployment.instance import Instance, revision_of
 from jetson_deploy.deployment.record import described
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import Revision, State
@@ -61,7 +61,7 @@ def find_drift(
     settings: Settings,
     catalog: Catalog,
     deployment: str,
-    serving: Serving,
+    serving: Instance,
     state: State | None,
     *,
     deep: bool = False,
@@ -71,7 +71,7 @@ def find_drift(
     A container that was made again with the very same content is not told from the one that was proven.
     """
     would = _would(facts, settings, catalog, deployment, state)
-    revision = state.revision(serving.revision) if state else None
+    revision = state.revision(serving.record.revision) if state else None
     gaps: list[str] = []
     findings = (
         *_container(facts, settings, serving, revision, would, gaps),
@@ -100,7 +100,7 @@ def _would(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: s
 def _container(
     facts: HostFacts,
     settings: Settings,
-    serving: Serving,
+    serving: Instance,
     revision: Revision | None,
     would: UpWould,
     gaps: list[str],
@@ -117,7 +117,7 @@ def _container(
         yield from container_findings(since_birth(container_drift(spec, actual), born_with), would)
     yield from record_findings(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
-        tag = image_id(settings.docker_host, serving.image.partition("@")[0])
+        tag = image_id(settings.docker_host, serving.record.image.partition("@")[0])
         yield from image_findings(facts.engine, serving, actual.image_id, tag, would)
 
 

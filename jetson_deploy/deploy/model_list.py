@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deployment.instance import Serving, find_serving
+from jetson_deploy.deployment.instance import Instance, find_serving
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.memory import memory_facts
@@ -78,7 +78,7 @@ def _budget(root: Path, settings: Settings, catalog: Catalog, deployment: str) -
     return budget_for(catalog, available, _serving(root, settings, deployment)) if available is not None else None
 
 
-def _serving(root: Path, settings: Settings, deployment: str) -> Serving | None:
+def _serving(root: Path, settings: Settings, deployment: str) -> Instance | None:
     """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
     if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
         return None

@@ -11,8 +11,9 @@ from jetson_deploy.deploy.recover import recovered_first
 from jetson_deploy.deploy.run.change import Change, change
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deploy.up import Run, asked
-from jetson_deploy.deployment.instance import find_serving, number_label
+from jetson_deploy.deployment.instance import find_serving
 from jetson_deploy.deployment.plan import Plan
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
@@ -93,4 +94,4 @@ def _with_port(settings: Settings, revision: Revision) -> Settings:
     """The revision's own port is the one that must be free."""
     if revision.spec is None:
         return settings
-    return msgspec.structs.replace(settings, port=number_label(revision.spec.labels, "port"))
+    return msgspec.structs.replace(settings, port=Record.read(revision.spec.labels).port)

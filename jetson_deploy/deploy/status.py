@@ -13,7 +13,7 @@ from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.actual import as_actual
 from jetson_deploy.deployment.findings import Finding
-from jetson_deploy.deployment.instance import Serving, find_previous, find_serving, leftovers, ours, revision_of
+from jetson_deploy.deployment.instance import Instance, find_previous, find_serving, leftovers, ours, revision_of
 from jetson_deploy.deployment.recovery import unfinished
 from jetson_deploy.deployment.revisions import Line, Revision, State
 from jetson_deploy.endpoint import local_endpoint
@@ -93,7 +93,7 @@ def read_status(
     notes += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
     proof = Prover(binding.serving_target(open_runtime(settings), serving, share), QUICK_TOKENS).prove(report)
-    mine = state.revision(serving.revision) if state else None
+    mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = inspected(settings.docker_host, serving.container)
     policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
@@ -102,13 +102,13 @@ def read_status(
         deployment=deployment,
         healthy=proof.failed is None,
         container=serving.container,
-        revision=serving.revision,
-        endpoint=local_endpoint(serving.port).url,
-        image=serving.image,
-        model=serving.model,
-        context_tokens=serving.context_tokens,
-        accept_cpu=serving.accept_cpu,
-        simulated=serving.simulated,
+        revision=serving.record.revision,
+        endpoint=local_endpoint(serving.record.port).url,
+        image=serving.record.image,
+        model=serving.record.model,
+        context_tokens=serving.record.context_tokens,
+        accept_cpu=serving.record.accept_cpu,
+        simulated=serving.record.simulated,
         gpu_share=proof.gpu_share,
         tokens_per_second_proven=mine.tokens_per_second if mine else None,
         proven_at=(mine.at or None) if mine else None,
@@ -139,10 +139,10 @@ def _load(settings: Settings, deployment: str, notes: list[str]) -> State | None
         return None
 
 
-def _another(serving: Serving, state: State | None) -> list[str]:
+def _another(serving: Instance, state: State | None) -> list[str]:
     """The container of the current revision was removed by somebody: what is left is not what was deployed last."""
     current = state.revision(state.current) if state else None
-    if current is None or current.number == serving.revision:
+    if current is None or current.number == serving.record.revision:
         return []
     return [f"revision {current.number} was deployed, and its container {current.container} is gone; {_again(current)}"]
 
@@ -151,7 +151,7 @@ def _again(current: Revision) -> str:
     return f"jetson-deploy rollback {current.number} --force deploys it again as it was"
 
 
-def _previous(facts: HostFacts, deployment: str, serving: Serving, state: State | None) -> Previous | None:
+def _previous(facts: HostFacts, deployment: str, serving: Instance, state: State | None) -> Previous | None:
     container = find_previous(facts.engine, deployment, serving)
     if container is not None:
         return Previous(revision=revision_of(container), container=container.name, kept=True)
@@ -170,7 +170,7 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
     return f"a run died: {what}: sudo jetson-deploy recover"
 
 
-def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Serving:
+def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Instance:
     """What serves on this machine under that name, by its labels; nothing is asked of the server.
 
     Raises UsageError for a captured root, PreflightError (the engine), UnhealthyError `nothing-deployed`.
@@ -181,7 +181,7 @@ def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment
     return require_serving(facts, deployment)
 
 
-def require_serving(facts: HostFacts, deployment: str, state: State | None = None) -> Serving:
+def require_serving(facts: HostFacts, deployment: str, state: State | None = None) -> Instance:
     """The deployment, or UnhealthyError `nothing-deployed`; with the record it tells what was."""
     serving = find_serving(facts.engine, deployment)
     if serving is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.deployment.findings import NOTHING, Finding, UpWould
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, StageModel
 from jetson_deploy.store.hashing import hash_file
 from jetson_deploy.store.identity import VerifiedBlobs
@@ -20,20 +20,20 @@ _NEVER_HASHED = "not on record as hashed"
 _REPAIR = f"{NOTHING}: jetson-deploy model verify --repair"
 
 
-def store_findings(serving: Serving, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Finding]:
+def store_findings(serving: Instance, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Finding]:
     """`gaps` gets what could not be looked at. `deep`: the files are hashed."""
-    if serving.manifest_digest is None or not serving.store:
+    if serving.record.manifest_digest is None or not serving.record.store:
         gaps.append("the model's files: the container does not say which they are")
         return
-    paths = StorePaths(Path(serving.store))
+    paths = StorePaths(Path(serving.record.store))
     try:
-        kept = pinned_tree(paths, serving.manifest_digest)
+        kept = pinned_tree(paths, serving.record.manifest_digest)
     except OSError as error:
         gaps.append(f"the model's files: {error.strerror}: {paths.root}")
         return
     blobs = {blob.file_name: blob for one in kept if one.manifest is not None for blob in one.manifest.blobs}
     if not blobs:
-        yield _no_manifest(serving.manifest_digest, kept, would)
+        yield _no_manifest(serving.record.manifest_digest, kept, would)
         return
     verified = VerifiedBlobs(paths)
     for _, blob in sorted(blobs.items()):

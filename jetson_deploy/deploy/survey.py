@@ -22,7 +22,7 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     host = Host(root)
     engine = engine_now(settings) if live else recorded_engine(host)
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
-    port = settings.port or (serving.port if serving else None) or OLLAMA_PORT
+    port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
     facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live)
     if not live or facts.store is None:

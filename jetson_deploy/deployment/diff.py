@@ -7,21 +7,13 @@ from typing import Any
 import msgspec
 
 from jetson_deploy.deployment.drift import NOT_SET
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import NOT_ASKED_FOR
 from jetson_deploy.deployment.revisions import Revision
 
 _FIELDS = (
     *("image", "image_id", "image_digest", "model", "model_digest", "store", "context_tokens"),
     *("accept_cpu", "simulated", "spec", "gates", "host"),
 )
-_NO_WISH = {
-    LABEL + key
-    for key in (
-        *("revision", "spec-hash", "need-bytes", "free-bytes", "spec", "gates", "schema"),
-        *("name", "image", "model", "model-digest", "context", "accept-cpu", "store", "simulated"),
-    )
-}
-"""Labels that differ between any two revisions, or say again what other fields say."""
 _SAID_BEFORE = ("spec.image",)
 NOT_KNOWN = "not on record"
 
@@ -62,7 +54,7 @@ def _flat(content: dict[str, Any], whole: list[str]) -> dict[str, str]:
 def _into(found: dict[str, str], path: str, value: Any) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            if key not in _NO_WISH:
+            if key not in NOT_ASKED_FOR:
                 _into(found, f"{path}.{key}", item)
     elif path.endswith(".mounts"):
         for mount in value:

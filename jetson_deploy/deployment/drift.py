@@ -8,14 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from jetson_deploy.deployment.actual import ActualContainer
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import own_labels
 from jetson_deploy.spec import ContainerSpec, MountSpec
 
 RESTART = "restart policy"
 COMMITTED = "always"
 NOT_SET = "not set"
-_DESCRIBING = (LABEL + "spec", LABEL + "gates")
-"""Labels that hold the spec itself: they are the truth that is compared with."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ def _pairs(spec: ContainerSpec, actual: ActualContainer) -> Iterator[tuple[str, 
     yield from _mapped("tmpfs", _options(spec.tmpfs), _options(actual.tmpfs))
     yield from _mapped("log option", spec.log_options, _own_log_options(spec, actual))
     yield from _mapped("limit", {}, actual.limits)
-    yield from _mapped("label", _labels(spec.labels), _labels(actual.labels))
+    yield from _mapped("label", own_labels(spec.labels), own_labels(actual.labels))
     yield "capabilities dropped", _capabilities(spec.cap_drop), _capabilities(actual.cap_drop)
     yield "capabilities added", NOT_SET, _capabilities(actual.cap_add)
     yield "privileged", "no", "yes" if actual.privileged else "no"
@@ -111,11 +109,6 @@ def _mounts(mounts: tuple[MountSpec, ...]) -> dict[str, str]:
 
 def _options(tmpfs: Mapping[str, str]) -> dict[str, str]:
     return {target: ",".join(sorted(filter(None, options.split(",")))) for target, options in tmpfs.items()}
-
-
-def _labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """Ours alone: images and other tools bring labels of their own, which change nothing."""
-    return {k: v for k, v in labels.items() if k.startswith(LABEL) and k not in _DESCRIBING}
 
 
 def _listed(words: tuple[str, ...]) -> str:

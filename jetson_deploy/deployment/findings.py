@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.deployment.drift import COMMITTED, RESTART, Difference, policy_only
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, Plan, StageImage, StageModel
 from jetson_deploy.deployment.revisions import Revision
 from jetson_deploy.errors import UsageError
@@ -67,14 +67,14 @@ def container_findings(differences: tuple[Difference, ...], would: UpWould) -> I
 
 
 def record_findings(
-    revision: Revision | None, serving: Serving, image: str | None, would: UpWould
+    revision: Revision | None, serving: Instance, image: str | None, would: UpWould
 ) -> Iterator[Finding]:
     """The container against the record. `image`: id of the one it was made from; None: not known."""
     if revision is None:
         return
     for what, deployed, found in (
         ("image of the container", revision.image_id, image),
-        ("spec hash of the container", revision.spec_hash, serving.spec_hash),
+        ("spec hash of the container", revision.spec_hash, serving.record.spec_hash),
     ):
         if deployed and found and deployed != found:
             yield Finding(
@@ -87,10 +87,10 @@ def record_findings(
 
 
 def image_findings(
-    engine: EngineFacts, serving: Serving, image: str, tag: str | None, would: UpWould
+    engine: EngineFacts, serving: Instance, image: str, tag: str | None, would: UpWould
 ) -> Iterator[Finding]:
     """`image`: id of the one the container was made from; `tag`: of what its tag names now, None: nothing."""
-    reference, doing = serving.image, would.about(StageImage, CreateContainer)
+    reference, doing = serving.record.image, would.about(StageImage, CreateContainer)
     by_digest = "@" in reference
     held = {one.id for one in engine.images}
     if image not in held:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from jetson_deploy.deployment.findings import NOTHING, Finding, UpWould
-from jetson_deploy.deployment.instance import Serving, container_name, find_previous
+from jetson_deploy.deployment.instance import Instance, container_name, find_previous
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, StageImage, StageModel
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.facts import HostFacts
@@ -35,11 +35,11 @@ _POWER = "the proven speed may not hold; sudo nvpmodel sets the mode"
 _ANEW = "jetson-deploy up --force proves it anew"
 
 
-def surrounding_findings(facts: HostFacts, serving: Serving, state: State | None, would: UpWould) -> Iterator[Finding]:
+def surrounding_findings(facts: HostFacts, serving: Instance, state: State | None, would: UpWould) -> Iterator[Finding]:
     """Its port, its name, the container of the revision before, and the tag in the store."""
     yield from _port(facts, serving, would)
     deployment = state.deployment if state else ""
-    name = container_name(deployment, serving.revision)
+    name = container_name(deployment, serving.record.revision)
     if state is not None and serving.container != name:
         yield Finding(
             what="container name",
@@ -62,10 +62,10 @@ def surrounding_findings(facts: HostFacts, serving: Serving, state: State | None
     yield from _tag(facts, serving, would)
 
 
-def _port(facts: HostFacts, serving: Serving, would: UpWould) -> Iterator[Finding]:
+def _port(facts: HostFacts, serving: Instance, would: UpWould) -> Iterator[Finding]:
     """Who listens is known to root alone: without a process nobody is accused."""
     port = facts.port
-    if port is None or not port.listening or port.port != serving.port or port.pid is None:
+    if port is None or not port.listening or port.port != serving.record.port or port.pid is None:
         return
     if port.container_id != serving.container_id:
         where = f"in container {port.container_id[:12]}" if port.container_id else "in no container"
@@ -78,15 +78,15 @@ def _port(facts: HostFacts, serving: Serving, would: UpWould) -> Iterator[Findin
         )
 
 
-def _tag(facts: HostFacts, serving: Serving, would: UpWould) -> Iterator[Finding]:
-    models = facts.store.models if facts.store and facts.store.path == serving.store else None
-    if models is None or serving.manifest_digest is None:
+def _tag(facts: HostFacts, serving: Instance, would: UpWould) -> Iterator[Finding]:
+    models = facts.store.models if facts.store and facts.store.path == serving.record.store else None
+    if models is None or serving.record.manifest_digest is None:
         return
-    digest = next((m.manifest_digest for m in models if m.name == serving.model), "gone")
-    if digest != serving.manifest_digest:
+    digest = next((m.manifest_digest for m in models if m.name == serving.record.model), "gone")
+    if digest != serving.record.manifest_digest:
         yield Finding(
-            what=f"tag {serving.model} in the store",
-            deployed=serving.manifest_digest,
+            what=f"tag {serving.record.model} in the store",
+            deployed=serving.record.manifest_digest,
             found=digest,
             effect="none on what serves: its manifest is pinned",
             up_would=would.about(StageModel, PinModel),

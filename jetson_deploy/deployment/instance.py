@@ -11,10 +11,10 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from jetson_deploy.deployment.record import Record, deployment_of
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import ContainerFacts, EngineFacts
 
-LABEL = "io.jetson-deploy."
 CANDIDATE = "-candidate"
 CPU_ACCEPTED = "a CPU-only server was accepted for this deployment (--accept-cpu)"
 
@@ -32,33 +32,14 @@ class Labelled(Protocol):
 Container = TypeVar("Container", bound=Labelled)
 
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """The committed deployment, read back from its labels."""
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """A container of ours: what was deployed, and its state."""
 
     container: str
     container_id: str
     state: str
     """As of `ContainerFacts`."""
-    revision: int
-    spec_hash: str
-    model: str
-    manifest_digest: str | None
-    image: str
-    store: str
-    port: int
-    context_tokens: int
-    parallel: int
-    kv_cache_type: str
-    accept_cpu: bool
-    image_policy: str
-    need_bytes: int
-    free_bytes_before: int
-    """MemAvailable before it was started."""
-    simulated: str | None
-    asked_gpu_share: float | None = None
-    """Gate that somebody asked for; None: the usual one."""
-    asked_floor: float | None = None
-    """As asked_gpu_share, in tokens per second."""
+    record: Record
 
     @property
     def running(self) -> bool:
@@ -77,10 +58,10 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     def same_model(self, name: str, request: Wanted) -> bool:
         return (
             self.running
-            and self.model == name
-            and self.parallel == request.parallel
-            and self.kv_cache_type == request.kv_cache_type
-            and request.context_tokens in (None, self.context_tokens)
+            and self.record.model == name
+            and self.record.parallel == request.parallel
+            and self.record.kv_cache_type == request.kv_cache_type
+            and request.context_tokens in (None, self.record.context_tokens)
         )
 
 
@@ -92,29 +73,29 @@ def ours(engine: EngineFacts | None, deployment: str) -> list[ContainerFacts]:
     """Containers with our label for this deployment, newest revision first."""
     if engine is None:
         return []
-    mine = [c for c in engine.containers if c.labels.get(LABEL + "name") == deployment]
-    return sorted(mine, key=lambda c: -number_label(c.labels, "revision"))
+    mine = [c for c in engine.containers if deployment_of(c.labels) == deployment]
+    return sorted(mine, key=lambda c: -revision_of(c))
 
 
-def find_serving(engine: EngineFacts | None, deployment: str) -> Serving | None:
+def find_serving(engine: EngineFacts | None, deployment: str) -> Instance | None:
     """The newest committed container of the deployment, or None."""
     container = newest_committed(ours(engine, deployment))
-    return read_serving(container) if container else None
+    return read_instance(container) if container else None
 
 
 def newest_committed(mine: Iterable[Container]) -> Container | None:
     """Among all containers of one deployment: the one that serves, or is to."""
     committed = (one for one in mine if not one.name.endswith(CANDIDATE))
-    return max(committed, key=lambda one: number_label(one.labels, "revision"), default=None)
+    return max(committed, key=revision_of, default=None)
 
 
-def find_previous(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> ContainerFacts | None:
+def find_previous(engine: EngineFacts | None, deployment: str, serving: Instance | None) -> ContainerFacts | None:
     """The stopped container of the revision before: it keeps its image from being pruned, and can be gone back to."""
     committed = [c for c in ours(engine, deployment) if not c.name.endswith(CANDIDATE)]
     return next((c for c in committed if serving is not None and c.id != serving.container_id), None)
 
 
-def leftovers(engine: EngineFacts | None, deployment: str, serving: Serving | None) -> list[ContainerFacts]:
+def leftovers(engine: EngineFacts | None, deployment: str, serving: Instance | None) -> list[ContainerFacts]:
     """Ours, but neither the deployment nor the one before: candidates and old revisions of interrupted runs."""
     previous = find_previous(engine, deployment, serving)
     keep = {serving.container_id if serving else None, previous.id if previous else None}
@@ -123,62 +104,32 @@ def leftovers(engine: EngineFacts | None, deployment: str, serving: Serving | No
 
 def deployment_names(engine: EngineFacts | None) -> list[str]:
     """Every deployment that has a container here."""
-    return sorted(
-        {c.labels[LABEL + "name"] for c in (engine.containers if engine else ()) if LABEL + "name" in c.labels}
-    )
+    named = (deployment_of(container.labels) for container in (engine.containers if engine else ()))
+    return sorted({name for name in named if name is not None})
 
 
 def last_store(engine: EngineFacts | None, deployment: str) -> str | None:
     """Store of what serves, else of what an interrupted run left behind: it holds what was fetched."""
     serving = find_serving(engine, deployment)
-    stores = [serving.store] if serving else [c.labels.get(LABEL + "store", "") for c in ours(engine, deployment)]
+    records = [serving.record] if serving else [Record.read(c.labels) for c in ours(engine, deployment)]
+    stores = (record.store for record in records)
     return next(filter(None, stores), None)
 
 
 def next_revision(engine: EngineFacts | None, deployment: str, last: int = 0) -> int:
     """`last`: the highest number on record; numbers are not used twice."""
-    return 1 + max([last, *(number_label(c.labels, "revision") for c in ours(engine, deployment))])
+    return 1 + max([last, *(revision_of(c) for c in ours(engine, deployment))])
 
 
-def revision_of(container: ContainerFacts) -> int:
-    return number_label(container.labels, "revision")
+def revision_of(container: Labelled) -> int:
+    return Record.read(container.labels).revision
 
 
-def read_serving(container: ContainerFacts) -> Serving:
+def read_instance(container: ContainerFacts) -> Instance:
     """A container of ours, by its labels."""
-    labels = container.labels
-    return Serving(
+    return Instance(
         container=container.name,
         container_id=container.id,
         state=container.state,
-        revision=number_label(labels, "revision"),
-        spec_hash=labels.get(LABEL + "spec-hash", ""),
-        model=labels.get(LABEL + "model", ""),
-        manifest_digest=labels.get(LABEL + "model-digest") or None,
-        image=labels.get(LABEL + "image", container.image),
-        store=labels.get(LABEL + "store", ""),
-        port=number_label(labels, "port"),
-        context_tokens=number_label(labels, "context"),
-        parallel=number_label(labels, "parallel"),
-        kv_cache_type=labels.get(LABEL + "kv-cache-type", "f16"),
-        accept_cpu=labels.get(LABEL + "accept-cpu") == "true",
-        image_policy=labels.get(LABEL + "image-policy", "dustynv"),
-        need_bytes=number_label(labels, "need-bytes"),
-        free_bytes_before=number_label(labels, "free-bytes"),
-        simulated=labels.get(LABEL + "simulated") or None,
-        asked_gpu_share=_fraction(labels, "asked-gpu-share"),
-        asked_floor=_fraction(labels, "asked-floor"),
+        record=Record.read(container.labels, container.image),
     )
-
-
-def number_label(labels: dict[str, str], key: str) -> int:
-    text = labels.get(LABEL + key, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-
-
-def _fraction(labels: dict[str, str], key: str) -> float | None:
-    try:
-        value = float(labels.get(LABEL + key, ""))
-    except ValueError:
-        return None
-    return value if 0 <= value < float("inf") else None

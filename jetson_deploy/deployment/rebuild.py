@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL, read_serving, revision_of
-from jetson_deploy.deployment.record import described
+from jetson_deploy.deployment.instance import CANDIDATE, read_instance, revision_of
+from jetson_deploy.deployment.record import deployment_of, described
 from jetson_deploy.deployment.revisions import KEPT_REVISIONS, Actor, Line, Revision, State
 from jetson_deploy.facts import ContainerFacts
 
@@ -18,7 +18,7 @@ def rebuilt(deployment: str, containers: Sequence[ContainerFacts], by: Actor | N
 
     Current is the newest committed one, previous the one before: as `plan/serving.py` finds what serves.
     """
-    mine = [c for c in containers if c.labels.get(LABEL + "name") == deployment]
+    mine = [c for c in containers if deployment_of(c.labels) == deployment]
     numbers = [revision_of(c) for c in mine]
     committed = {revision_of(c): c for c in mine if not c.name.endswith(CANDIDATE) and revision_of(c) > 0}
     newest = sorted(committed, reverse=True)[:KEPT_REVISIONS]
@@ -35,23 +35,23 @@ def rebuilt(deployment: str, containers: Sequence[ContainerFacts], by: Actor | N
 
 def _revision(container: ContainerFacts) -> Revision:
     spec, gates = described(container.labels)
-    serving = read_serving(container)
+    serving = read_instance(container)
     return Revision(
-        number=serving.revision,
+        number=serving.record.revision,
         container=container.name,
         outcome="proven",  # only a proven one is renamed from candidate
-        image=serving.image,
+        image=serving.record.image,
         image_id=None,
-        image_digest=serving.image.partition("@")[2] or None,
-        model=serving.model,
-        model_digest=serving.manifest_digest,
-        store=serving.store,
+        image_digest=serving.record.image.partition("@")[2] or None,
+        model=serving.record.model,
+        model_digest=serving.record.manifest_digest,
+        store=serving.record.store,
         spec=spec,
-        spec_hash=serving.spec_hash,
+        spec_hash=serving.record.spec_hash,
         gates=gates,
-        context_tokens=serving.context_tokens,
-        accept_cpu=serving.accept_cpu,
-        simulated=serving.simulated,
+        context_tokens=serving.record.context_tokens,
+        accept_cpu=serving.record.accept_cpu,
+        simulated=serving.record.simulated,
         at="",
     )
 

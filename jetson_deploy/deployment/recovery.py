@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from jetson_deploy.deployment.instance import CANDIDATE, ours, read_serving, revision_of
+from jetson_deploy.deployment.instance import CANDIDATE, ours, read_instance, revision_of
 from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,
@@ -135,13 +135,13 @@ def _serves_again(old: ContainerFacts, min_gpu_share: float) -> list[AnyStep]:
 def gates_of(container: ContainerFacts, min_gpu_share: float) -> Gates:
     """Those that it was proven by, by its labels."""
     _, gates = described(container.labels)
-    serving = read_serving(container)
+    serving = read_instance(container)
     return gates or Gates(
         min_gpu_share=min_gpu_share,
-        accept_cpu=serving.accept_cpu,
+        accept_cpu=serving.record.accept_cpu,
         floor_tokens_per_second=None,
         expect_version=None,
-        expect_manifest_digest=serving.manifest_digest,
+        expect_manifest_digest=serving.record.manifest_digest,
     )
 
 

@@ -8,7 +8,7 @@ from jetson_deploy.deployment.request import Request, Wanted
 from jetson_deploy.settings import OLLAMA_PORT
 
 if TYPE_CHECKING:
-    from jetson_deploy.deployment.instance import Serving
+    from jetson_deploy.deployment.instance import Instance
 
 
 def _first(asked: int | None, deployed: int | None, default: int) -> int:
@@ -20,23 +20,24 @@ def _gate(asked: float | None, deployed: float | None) -> float | None:
     return deployed if asked is None else asked
 
 
-def settle(request: Request, serving: Serving | None) -> Wanted:
+def settle(request: Request, serving: Instance | None) -> Wanted:
     """Flag, else what is deployed, else the default."""
+    deployed = serving.record if serving else None
     return Wanted(
         name=request.name,
         model=request.model,
         context_tokens=request.context_tokens,
-        kv_cache_type=request.kv_cache_type or (serving.kv_cache_type if serving else "f16"),
-        parallel=_first(request.parallel, serving.parallel if serving and serving.parallel else None, 1),
-        image_policy=request.image_policy or (serving.image_policy if serving else "dustynv"),
-        accept_cpu=(serving.accept_cpu if serving else False) if request.accept_cpu is None else request.accept_cpu,
-        port=_first(request.port, serving.port if serving and serving.port else None, OLLAMA_PORT),
+        kv_cache_type=request.kv_cache_type or (deployed.kv_cache_type if deployed else "f16"),
+        parallel=_first(request.parallel, (deployed.parallel or None) if deployed else None, 1),
+        image_policy=request.image_policy or (deployed.image_policy if deployed else "dustynv"),
+        accept_cpu=(deployed.accept_cpu if deployed else False) if request.accept_cpu is None else request.accept_cpu,
+        port=_first(request.port, (deployed.port or None) if deployed else None, OLLAMA_PORT),
         registry=request.registry,
         image_registry=request.image_registry,
         simulated=request.simulated,
         force=request.force,
         stability_seconds=request.stability_seconds,
-        min_gpu_share=_gate(request.min_gpu_share, serving.asked_gpu_share if serving else None),
-        min_tokens_per_second=_gate(request.min_tokens_per_second, serving.asked_floor if serving else None),
+        min_gpu_share=_gate(request.min_gpu_share, deployed.asked_gpu_share if deployed else None),
+        min_tokens_per_second=_gate(request.min_tokens_per_second, deployed.asked_floor if deployed else None),
         sources=request.sources,
     )

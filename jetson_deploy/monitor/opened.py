@@ -11,7 +11,8 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_alerts
-from jetson_deploy.deployment.instance import LABEL, newest_committed
+from jetson_deploy.deployment.instance import newest_committed
+from jetson_deploy.deployment.record import Record, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.alerts.judge import Judge
@@ -117,12 +118,12 @@ def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
     places = {"root": LIVE_ROOT, "engine": _ENGINE_DIRECTORY}
     engine = _engine(settings, FIRST_SECONDS) if wishes.model else None
     try:
-        found = engine.labelled(LABEL + "name", wishes.deployment) if engine else []
+        found = engine.labelled(*label_of(wishes.deployment)) if engine else []
     except JetsonDeployError:
         found = []
     serves = newest_committed(found)
-    labels = (one.labels.get(LABEL + "store") for one in (serves, *found) if one is not None)
-    store = next(filter(None, labels), None)
+    stores = (Record.read(one.labels).store for one in (serves, *found) if one is not None)
+    store = next(filter(None, stores), None)
     return {**places, **({"store": Path(store)} if store else {})}
 
 

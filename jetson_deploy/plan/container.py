@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 import msgspec
 
 from jetson_deploy import __version__
 from jetson_deploy.catalog.entries import L4tLine
-from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from jetson_deploy.deployment.record import Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
-IDENTITY = (
-    *("name", "image", "image-policy", "model", "model-digest", "context", "parallel", "kv-cache-type"),
-    *("accept-cpu", "store", "port", "simulated"),
-)
-"""Labels that the spec's hash covers."""
 LEAST_OLLAMA = "0.5.13"
 """The first that reads OLLAMA_CONTEXT_LENGTH (docs/ollama-behaviour.md); an older one always serves 2048 tokens."""
 STORE_IN_CONTAINER = "/models"
@@ -39,47 +31,34 @@ def container_spec(
     free: int,
 ) -> ContainerSpec:
     """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves."""
-    bare = _bare(wanted, image, model, store, line)
-    labels = {
-        "name": wanted.name,
-        "image": image.reference,
-        "image-policy": wanted.image_policy,
-        "model": model.name,
-        "model-digest": model.manifest_digest or "",
-        "context": str(model.context_tokens),
-        "parallel": str(model.parallel),
-        "kv-cache-type": model.kv_cache_type,
-        "accept-cpu": "true" if wanted.accept_cpu else "false",
-        "store": store,
-        "port": str(wanted.port),
-        "simulated": wanted.simulated or "",
-        "asked-gpu-share": _shown(wanted.min_gpu_share),
-        "asked-floor": _shown(wanted.min_tokens_per_second),
-        "schema": "1",
-        "spec-hash": "",
-        "revision": str(revision),
-        "need-bytes": str(model.need_bytes),
-        "free-bytes": str(free),
-        "version": __version__,
-    }
-    return _stamped(msgspec.structs.replace(bare, labels={LABEL + key: value for key, value in labels.items()}))
-
-
-def _shown(asked: float | None) -> str:
-    """Empty: nobody asked for another gate than the usual one."""
-    return "" if asked is None else repr(float(asked))
+    record = Record(
+        name=wanted.name,
+        image=image.reference,
+        image_policy=wanted.image_policy,
+        model=model.name,
+        manifest_digest=model.manifest_digest,
+        context_tokens=model.context_tokens,
+        parallel=model.parallel,
+        kv_cache_type=model.kv_cache_type,
+        accept_cpu=wanted.accept_cpu,
+        store=store,
+        port=wanted.port,
+        simulated=wanted.simulated,
+        asked_gpu_share=wanted.min_gpu_share,
+        asked_floor=wanted.min_tokens_per_second,
+        revision=revision,
+        need_bytes=model.need_bytes,
+        free_bytes_before=free,
+        version=__version__,
+    )
+    return stamped(_bare(wanted, image, model, store, line), record)
 
 
 def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
     """The same spec with an image reference and a manifest digest that were not known when it was made."""
-    labels = {**spec.labels, LABEL + "image": image, LABEL + "model-digest": model_digest}
-    mounts = _mounts(spec.labels[LABEL + "store"], model_digest or None)
-    return _stamped(msgspec.structs.replace(spec, image=image, mounts=mounts, labels=labels))
-
-
-def renumbered(spec: ContainerSpec, revision: int) -> ContainerSpec:
-    """The same spec for another revision."""
-    return msgspec.structs.replace(spec, labels={**spec.labels, LABEL + "revision": str(revision)})
+    digest = model_digest or None
+    record = msgspec.structs.replace(Record.read(spec.labels), image=image, manifest_digest=digest)
+    return stamped(msgspec.structs.replace(spec, image=image, mounts=_mounts(record.store, digest)), record)
 
 
 def _mounts(store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
@@ -90,14 +69,6 @@ def _mounts(store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return (whole,)
     pinned = MountSpec(source=f"{store}/{PINNED}/{manifest_digest}", target=MANIFESTS_IN_CONTAINER, read_only=True)
     return (whole, pinned)
-
-
-def _stamped(spec: ContainerSpec) -> ContainerSpec:
-    """With its `spec-hash`. Equal hashes: the same deployment; revision, version and memory readings do not count."""
-    identity = {key: spec.labels[LABEL + key] for key in IDENTITY}
-    content: Any = [msgspec.to_builtins(msgspec.structs.replace(spec, labels={})), identity]
-    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
-    return msgspec.structs.replace(spec, labels={**spec.labels, LABEL + "spec-hash": digest})
 
 
 def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:

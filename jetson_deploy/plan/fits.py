@@ -9,7 +9,7 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelSize
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
@@ -54,7 +54,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     according_to: Account | None = None
 
 
-def budget_for(catalog: Catalog, available_bytes: int, serving: Serving | None) -> Budget:
+def budget_for(catalog: Catalog, available_bytes: int, serving: Instance | None) -> Budget:
     """The memory as if nothing of ours ran, with the settings that `up` would take."""
     free = free_without_ours(available_bytes, serving)
     return Budget(limits=catalog.limits, free_bytes=free, request=settle(Request(), None))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deployment.instance import LABEL, Serving, container_name, find_serving, next_revision
+from jetson_deploy.deployment.instance import Instance, container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import CreateContainer, ImageChoice, ModelChoice, Plan
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.request import Request, Wanted
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.deployment.settle import settle
@@ -46,7 +47,7 @@ def check_not_failed_before(plan: Plan, state: State | None) -> None:
     """A spec whose proof failed would fail again, at the price of another interruption. Raises UnhealthyError."""
     if not any(isinstance(step, CreateContainer) for step in plan.steps):
         return
-    same = [r for r in state.revisions if r.spec_hash == plan.spec.labels[LABEL + "spec-hash"]] if state else []
+    same = [r for r in state.revisions if r.spec_hash == Record.read(plan.spec.labels).spec_hash] if state else []
     if same and same[-1].outcome == "failed":
         raise UnhealthyError(
             f"this very deployment was tried before, as revision {same[-1].number}, and failed: {same[-1].reason}",
@@ -60,7 +61,7 @@ def _plan(
     facts: HostFacts,
     wanted: Wanted,
     catalog: Catalog,
-    serving: Serving | None,
+    serving: Instance | None,
     model: ModelChoice,
     image: ImageChoice,
     revision: int,
@@ -71,7 +72,7 @@ def _plan(
         wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
     )
     gates = gates_of(wanted, catalog, model, image)
-    same = serving is not None and serving.sound and serving.spec_hash == spec.labels[LABEL + "spec-hash"]
+    same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
     if same and preflight.pin_lost(facts, model):
         same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)

@@ -10,7 +10,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import Constant, ModelFamily, ModelSize
 from jetson_deploy.catalog.version import parse_version
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice, RejectedModel
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
@@ -71,7 +71,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose_model(
-    catalog: Catalog, facts: HostFacts, request: Wanted, serving: Serving | None
+    catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None
 ) -> tuple[ModelChoice, ImageChoice]:
     """The model, and the image that can serve it.
 
@@ -87,7 +87,7 @@ def choose_model(
 
 
 def _largest(
-    catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Serving | None
+    catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Instance | None
 ) -> tuple[ModelChoice, ImageChoice]:
     candidates = sorted((kv for kv in family.sizes.items() if kv[1].automatic), key=lambda kv: -kv[1].parameters)
     if not candidates:
@@ -153,7 +153,7 @@ def _named(
     request: Wanted,
     family: ModelFamily,
     tag: str,
-    serving: Serving | None,
+    serving: Instance | None,
     reason: str,
 ) -> tuple[ModelChoice, ImageChoice]:
     size = family.sizes[tag]
@@ -162,7 +162,7 @@ def _named(
     budget = _budget(catalog, facts, request, serving)
     if serving is not None and serving.same_model(name, request):
         # It serves: the memory question has been answered by the board itself.
-        return _choice(catalog, facts, budget, family, tag, serving.context_tokens, image, reason, []), image
+        return _choice(catalog, facts, budget, family, tag, serving.record.context_tokens, image, reason, []), image
     context = _fitting_context(budget, size, image)
     if isinstance(context, str):
         raise ResourceError(
@@ -219,7 +219,7 @@ def _context_limit(budget: Budget, size: ModelSize, image: ImageChoice) -> int:
     return low * CONTEXT_STEP
 
 
-def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Serving | None) -> Budget:
+def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None) -> Budget:
     free = facts.memory.available_bytes
     if free is None:
         raise PreflightError(
@@ -230,11 +230,11 @@ def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Servin
     return Budget(limits=catalog.limits, free_bytes=free_without_ours(free, serving), request=request)
 
 
-def free_without_ours(free: int, serving: Serving | None) -> int:
+def free_without_ours(free: int, serving: Instance | None) -> int:
     """Bytes that would be free if the deployment did not run."""
     if serving is None or not serving.occupies:
         return free
-    return max(free, min(free + serving.need_bytes, serving.free_bytes_before))
+    return max(free, min(free + serving.record.need_bytes, serving.record.free_bytes_before))
 
 
 def _wanted_context(budget: Budget) -> int:
@@ -257,9 +257,9 @@ def _reason(budget: Budget, context: int, rejected: list[RejectedModel]) -> str:
     return text
 
 
-def _kept(catalog: Catalog, serving: Serving) -> tuple[ModelFamily, str] | None:
+def _kept(catalog: Catalog, serving: Instance) -> tuple[ModelFamily, str] | None:
     """What serves, or None when the catalog no longer knows it."""
-    name, _, tag = serving.model.partition(":")
+    name, _, tag = serving.record.model.partition(":")
     family = catalog.models.get(name)
     return (family, tag) if family is not None and tag in family.sizes else None
 

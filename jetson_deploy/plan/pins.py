@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import (
     AnyStep,
     CreateContainer,
@@ -22,19 +22,19 @@ from jetson_deploy.spec import ContainerSpec
 
 
 def pinned_before(
-    facts: HostFacts, serving: Serving | None, model: ModelChoice, image: ImageChoice
+    facts: HostFacts, serving: Instance | None, model: ModelChoice, image: ImageChoice
 ) -> tuple[ModelChoice, ImageChoice]:
     """With the digests of what is deployed, or lies in the store, where the catalog has none."""
     if model.manifest_digest is None and (known := _deployed(serving, model.name) or _stored(facts, model.name)):
         model = msgspec.structs.replace(model, manifest_digest=known)
-    name, _, digest = serving.image.partition("@") if serving else ("", "", "")
+    name, _, digest = serving.record.image.partition("@") if serving else ("", "", "")
     if image.digest is None and digest and name == image.reference and serving is not None:
-        image = msgspec.structs.replace(image, reference=serving.image, digest=digest)
+        image = msgspec.structs.replace(image, reference=serving.record.image, digest=digest)
     return model, image
 
 
-def _deployed(serving: Serving | None, name: str) -> str | None:
-    return serving.manifest_digest if serving is not None and serving.model == name else None
+def _deployed(serving: Instance | None, name: str) -> str | None:
+    return serving.record.manifest_digest if serving is not None and serving.record.model == name else None
 
 
 def _stored(facts: HostFacts, name: str) -> str | None:

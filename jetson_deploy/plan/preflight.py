@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.entries import Constant
-from jetson_deploy.deployment.instance import LABEL, Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts, ModelFacts
@@ -68,7 +69,7 @@ def check_names(facts: HostFacts, wanted: Wanted, name: str) -> None:
             )
 
 
-def check_port(facts: HostFacts, wanted: Wanted, serving: Serving | None) -> None:
+def check_port(facts: HostFacts, wanted: Wanted, serving: Instance | None) -> None:
     """Refuse a port that somebody else holds; they are never touched."""
     port = facts.port
     if port is None or not port.listening:
@@ -77,7 +78,7 @@ def check_port(facts: HostFacts, wanted: Wanted, serving: Serving | None) -> Non
     if port.container_id in mine:
         return
     # Without root the listener's process cannot be read: then our own running container explains it.
-    if port.pid is None and serving is not None and serving.running and serving.port == port.port:
+    if port.pid is None and serving is not None and serving.running and serving.record.port == port.port:
         return
     other = _deployment_of(facts, port.container_id)
     who = f"deployment {other!r}" if other else port.process or "another process"
@@ -92,7 +93,7 @@ def check_port(facts: HostFacts, wanted: Wanted, serving: Serving | None) -> Non
 
 def _deployment_of(facts: HostFacts, container_id: str | None) -> str | None:
     found = (c for c in (facts.engine.containers if facts.engine else ()) if c.id == container_id)
-    return next((c.labels.get(LABEL + "name") for c in found), None)
+    return next((deployment_of(c.labels) for c in found), None)
 
 
 def check_disks(facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant]) -> None:
@@ -179,7 +180,7 @@ def _disk_of(disks: tuple[DiskFacts, ...], path: str | None) -> DiskFacts | None
 
 
 def _is_ours(container: ContainerFacts, wanted: Wanted) -> bool:
-    return container.labels.get(LABEL + "name") == wanted.name
+    return deployment_of(container.labels) == wanted.name
 
 
 def engine_warnings(engine: EngineFacts | None) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.entries import Constant
-from jetson_deploy.deployment.instance import LABEL, container_name, find_serving, next_revision, number_label
+from jetson_deploy.deployment.instance import container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Plan
+from jetson_deploy.deployment.record import Record, renumbered
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.deployment.settle import settle
@@ -14,7 +15,6 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
-from jetson_deploy.plan.container import renumbered
 from jetson_deploy.plan.steps import cutover_steps, leftover_steps, staging_steps
 from jetson_deploy.spec import ContainerSpec
 
@@ -63,7 +63,7 @@ def revive(
     if revision.spec is None:
         raise _spec_lost(revision)
     spec = renumbered(revision.spec, number)
-    port = number_label(spec.labels, "port")
+    port = Record.read(spec.labels).port
     wanted = settle(_as_it_was(request, revision, port), serving)
     image, model = _image(revision), _model(revision, spec)
     preflight.check_jetson(facts)
@@ -74,7 +74,9 @@ def revive(
     gates = _gates(revision, request, limits)
     steps = [*leftover_steps(facts, request.name, serving), *staging_steps(facts, model, image, request.registry)]
     # The same command again, after a run that died behind its commit point, must not bring the same once more.
-    same = serving is not None and serving.running and serving.spec_hash == revision.spec_hash and not request.force
+    same = (
+        serving is not None and serving.running and serving.record.spec_hash == revision.spec_hash and not request.force
+    )
     if not same:
         steps += cutover_steps(request.name, serving, spec, gates, number)
     return Plan(
@@ -128,7 +130,7 @@ def _image(revision: Revision) -> ImageChoice:
 
 
 def _model(revision: Revision, spec: ContainerSpec) -> ModelChoice:
-    need = number_label(spec.labels, "need-bytes")
+    record = Record.read(spec.labels)
     return ModelChoice(
         name=revision.model,
         reason=f"that of revision {revision.number}",
@@ -136,10 +138,10 @@ def _model(revision: Revision, spec: ContainerSpec) -> ModelChoice:
         download_bytes=0,
         context_tokens=revision.context_tokens,
         context_limit_tokens=revision.context_tokens,
-        parallel=number_label(spec.labels, "parallel"),
-        kv_cache_type=spec.labels.get(LABEL + "kv-cache-type", "f16"),
-        need_bytes=need,
-        available_bytes=number_label(spec.labels, "free-bytes"),
+        parallel=record.parallel,
+        kv_cache_type=record.kv_cache_type,
+        need_bytes=record.need_bytes,
+        available_bytes=record.free_bytes_before,
         terms={},
         predicted_tokens_per_second=None,
         rejected=(),

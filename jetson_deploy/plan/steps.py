@@ -7,7 +7,7 @@ that the engine starts by itself, from then on the new one; both were proven whe
 
 from __future__ import annotations
 
-from jetson_deploy.deployment.instance import CANDIDATE, Serving, container_name, leftovers
+from jetson_deploy.deployment.instance import CANDIDATE, Instance, container_name, leftovers
 from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,
@@ -36,8 +36,8 @@ from jetson_deploy.spec import ContainerSpec
 def steps_from(
     facts: HostFacts,
     wanted: Wanted,
-    same: Serving | None,
-    serving: Serving | None,
+    same: Instance | None,
+    serving: Instance | None,
     model: ModelChoice,
     image: ImageChoice,
     spec: ContainerSpec,
@@ -55,14 +55,14 @@ def steps_from(
     return (*steps, *cutover_steps(wanted.name, serving, spec, gates, revision))
 
 
-def leftover_steps(facts: HostFacts, deployment: str, serving: Serving | None) -> list[AnyStep]:
+def leftover_steps(facts: HostFacts, deployment: str, serving: Instance | None) -> list[AnyStep]:
     return [
         RemoveContainer(container=c.name, why="left behind by an interrupted run")
         for c in leftovers(facts.engine, deployment, serving)
     ]
 
 
-def start_again_steps(same: Serving, gates: Gates) -> list[AnyStep]:
+def start_again_steps(same: Instance, gates: Gates) -> list[AnyStep]:
     """The deployment is there and as wanted, it only does not run."""
     return [
         StartContainer(container=same.container),
@@ -73,7 +73,7 @@ def start_again_steps(same: Serving, gates: Gates) -> list[AnyStep]:
 
 
 def cutover_steps(
-    deployment: str, serving: Serving | None, spec: ContainerSpec, gates: Gates, revision: int
+    deployment: str, serving: Instance | None, spec: ContainerSpec, gates: Gates, revision: int
 ) -> list[AnyStep]:
     """Create beside what serves, swap, prove, commit, collect."""
     final = container_name(deployment, revision)

@@ -183,10 +183,11 @@ def _error_line(text: str) -> str:
 
 
 def _our_containers(session: Session) -> list[str]:
+    from jetson_deploy.deployment.record import deployment_of
     from jetson_deploy.runtime.docker.answers import ask
 
     containers = ask(session.engine.host).containers or []
-    return [str(c.get("Names")) for c in containers if "io.jetson-deploy.name" in (c.get("Labels") or {})]
+    return [str(c.get("Names")) for c in containers if deployment_of(c.get("Labels") or {}) is not None]
 
 
 def fault_lines() -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import Record, deployment_of
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.state.directory import StateDirectory
@@ -56,14 +56,16 @@ def needs_of(containers: Iterable[Labelled], state_dir: Path) -> Needs:
 
 def labelled(labels: Mapping[str, str]) -> Need | None:
     """None: not a container of ours."""
-    if LABEL + "name" not in labels:
+    deployment = deployment_of(labels)
+    if deployment is None:
         return None
+    record = Record.read(labels)
     return Need(
-        deployment=labels[LABEL + "name"],
-        image=labels.get(LABEL + "image", ""),
-        model=labels.get(LABEL + "model", ""),
-        store=labels.get(LABEL + "store", ""),
-        digest=labels.get(LABEL + "model-digest") or None,
+        deployment=deployment,
+        image=record.image,
+        model=record.model,
+        store=record.store,
+        digest=record.manifest_digest,
     )
 
 

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from jetson_deploy.deployment.instance import LABEL, number_label
+from jetson_deploy.deployment.instance import revision_of
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.docker.http_client import PlainEngine
@@ -58,7 +59,7 @@ class WatchHands:
         return self._do("unpaused", f"{found.name} goes on: {why}", found, lambda: self._engine.unpause(found.id))
 
     def unload(self, found: ContainerState, why: str) -> bool:
-        model = found.labels.get(LABEL + "model", "")
+        model = Record.read(found.labels).model
         text = f"{model} unloaded: {why}"
         self._unloaded()
         return self._do("unloaded", text, found, lambda: unload(endpoint_of(found), model, UNLOAD_SECONDS))
@@ -108,7 +109,7 @@ class WatchHands:
             with self._held():
                 deed()
                 self._report(Healed(action=result, text=text))
-                self._scribe.line(result, text, number_label(found.labels, "revision"))
+                self._scribe.line(result, text, revision_of(found))
                 self._scribe.flush()
         except LockedError as error:
             self._report(Note(level="info", text=f"not now: {error.message}"))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from jetson_deploy.deployment.instance import number_label
+from jetson_deploy.deployment.instance import revision_of
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.events import Healed, Noticed, Reporter
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
@@ -61,7 +62,7 @@ class MemoryGuard:
         if self.stopped_it and found.state == "running" and seen.at > self._guard.since:
             self._guard = Guard(times=self._guard.times)  # somebody started it
         now, memory = self._clock(), read_memory(self._root)
-        need = number_label(found.labels, "need-bytes")
+        need = Record.read(found.labels).need_bytes
         limits = msgspec.structs.replace(self._limits, back=self._limits.back + need)
         loaded = seen.server.loaded if seen.server and seen.at > self._guard.since else None
         before = self._guard
@@ -84,7 +85,7 @@ class MemoryGuard:
         if action == "give-up":
             text = f"memory runs short again and again, the model stays out for now: {why}"
         result = "needs-attention" if action == "give-up" else "loaded"
-        self._scribe.line(result, text, number_label(found.labels, "revision"))
+        self._scribe.line(result, text, revision_of(found))
         self._report(Healed(action=result, text=text))
         return True
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL, newest_committed, number_label
-from jetson_deploy.deployment.record import described
+from jetson_deploy.deployment.instance import CANDIDATE, newest_committed
+from jetson_deploy.deployment.record import Record, described, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
@@ -56,7 +56,7 @@ class Looker:
         """`ask`: with a generate, which loads a model that is not loaded."""
         at, place = self._clock(), self._place
         try:
-            listed = self._engine.labelled(LABEL + "name", place.deployment)
+            listed = self._engine.labelled(*label_of(place.deployment))
             mine = newest_committed(listed)
             found = self._engine.inspect(mine.id) if mine else None
         except EngineAwayError as error:
@@ -129,7 +129,7 @@ class Looker:
         except JetsonDeployError as error:
             return ServerSeen(answers=False, problem=error.message)
         before = gate.model in running
-        own = number_label(found.labels, "context")
+        own = Record.read(found.labels).context_tokens
         loaded = (running[gate.model].context_length if before else None) or context_of(self._counted[1])
         foreign = loaded if before and loaded not in (None, own) else None
         asked = self._asked(endpoint, gate.model, work, foreign) if ask else None
@@ -160,13 +160,13 @@ class Looker:
 
 
 def endpoint_of(found: ContainerState) -> HttpClient:
-    return HttpClient(local_endpoint(number_label(found.labels, "port")).url, ANSWER_SECONDS)
+    return HttpClient(local_endpoint(Record.read(found.labels).port).url, ANSWER_SECONDS)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:
-    _, gates = described(found.labels)
+    record, (_, gates) = Record.read(found.labels), described(found.labels)
     return Gate(
-        model=found.labels.get(LABEL + "model", ""),
+        model=record.model,
         min_gpu_share=gates.min_gpu_share if gates else default_share,
-        accept_cpu=found.labels.get(LABEL + "accept-cpu") == "true",
+        accept_cpu=record.accept_cpu,
     )

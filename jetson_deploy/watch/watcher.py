@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from jetson_deploy.catalog.entries import Issue
-from jetson_deploy.deployment.instance import number_label
+from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.runtime.docker.http_client import PlainEngine
 from jetson_deploy.runtime.port import ContainerState
@@ -138,7 +138,7 @@ class Watcher:
 
     def _notice_stopped(self, found: ContainerState, text: str) -> None:
         hint = f"docker start {found.name}, or jetson-deploy up"
-        self._parts.scribe.line("noticed", text, number_label(found.labels, "revision"))
+        self._parts.scribe.line("noticed", text, revision_of(found))
         self._parts.report(Noticed(fault="stopped", text=text, hint=hint))
         self._parts.notifier.status(text)
         self._parts.hands.flush()
@@ -180,18 +180,18 @@ class Watcher:
         cause = cause_of(parts.engine, found, parts.issues(), accept_cpu=accept_cpu)
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else "jetson-deploy logs"
-        parts.scribe.line("noticed", text, number_label(found.labels, "revision"))
+        parts.scribe.line("noticed", text, revision_of(found))
         parts.report(Noticed(fault=fault.kind, text=text, hint=hint, cause=cause.id if cause else None))
 
     def _give_up(self, text: str, found: ContainerState) -> None:
-        self._parts.scribe.line("needs-attention", text, number_label(found.labels, "revision"))
+        self._parts.scribe.line("needs-attention", text, revision_of(found))
         self._parts.report(Healed(action="needs-attention", text=text))
         self._parts.scribe.attention(None, text)
         self._attention = text
 
     def _recovered(self, found: ContainerState) -> None:
         text = f"{found.name} serves again"
-        self._parts.scribe.line("recovered", text, number_label(found.labels, "revision"))
+        self._parts.scribe.line("recovered", text, revision_of(found))
         self._parts.report(Healed(action="recovered", text=text))
         if self._attention is not None:
             self._parts.scribe.attention(self._attention, None)
@@ -204,7 +204,7 @@ class Watcher:
             if self._first_in_window(cause.id):
                 text = f"the log shows: {cause.title} ({cause.evidence[:200]})"
                 self._parts.report(Noticed(fault="log", text=text, hint=cause.hint, cause=cause.id))
-                self._parts.scribe.line("noticed", text, number_label(found.labels, "revision"))
+                self._parts.scribe.line("noticed", text, revision_of(found))
 
     def _can_roll_back(self) -> bool:
         """Not from one that we rolled back to: also after the watcher itself was restarted."""

@@ -14,7 +14,7 @@ from engine_socket import RecordedEngine, engine_socket
 from states import intent, line, revision
 
 from jetson_deploy.cli.main import main
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock

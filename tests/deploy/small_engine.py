@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from jetson_deploy.deploy.run.execute import Hands
-from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import Gates, Plan
 from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import Actor, Revision
 from jetson_deploy.events import Reporter, Verdict, silent
 from jetson_deploy.facts import ContainerFacts

@@ -10,7 +10,8 @@ from states import full_state, revision
 
 from jetson_deploy.deployment.findings import Finding, UpWould, image_findings, record_findings
 from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
-from jetson_deploy.deployment.instance import LABEL, Serving, read_serving
+from jetson_deploy.deployment.instance import Instance, read_instance
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import HostMark
 from jetson_deploy.facts import (
     BoardFacts,
@@ -30,11 +31,11 @@ REFERENCE = f"a/b:1@sha256:{DIGEST}"
 REFUSED = UpWould(plan=None, refusal="no")
 
 
-def serving(**labels: str) -> Serving:
+def serving(**labels: str) -> Instance:
     given = {"name": "default", "revision": "2", "port": "11434", "image": REFERENCE, "model": "m:1"}
     given |= {"model-digest": DIGEST, "store": "/store", "spec-hash": "0123456789abcdef", **labels}
     own = {LABEL + key: value for key, value in given.items()}
-    return read_serving(ContainerFacts(id=ID, name="jd-default-2", state="running", image="a/b", labels=own))
+    return read_instance(ContainerFacts(id=ID, name="jd-default-2", state="running", image="a/b", labels=own))
 
 
 def facts(**fields: Any) -> HostFacts:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jetson_deploy.deployment.instance import LABEL, newest_committed
+from jetson_deploy.deployment.instance import newest_committed
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.runtime.docker.http_client import Listed
 
 CASES = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from states import DIGEST, GATES
 
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL
+from jetson_deploy.deployment.instance import CANDIDATE
 from jetson_deploy.deployment.rebuild import rebuilt
-from jetson_deploy.deployment.record import self_describing
+from jetson_deploy.deployment.record import LABEL, self_describing
 from jetson_deploy.deployment.revisions import KEPT_REVISIONS, Actor, State
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.spec import ContainerSpec, HealthCheck

@@ -17,12 +17,12 @@ import pytest
 from jetson_deploy import __version__
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.survey import survey
-from jetson_deploy.deployment.instance import read_serving
+from jetson_deploy.deployment.instance import read_instance
 from jetson_deploy.deployment.plan import Gates, Plan
-from jetson_deploy.deployment.record import described, self_describing
+from jetson_deploy.deployment.record import Record, deployment_of, described, label_of, renumbered, self_describing
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.facts import ContainerFacts
-from jetson_deploy.plan.container import renumbered, repinned
+from jetson_deploy.plan.container import repinned
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.settings import Settings
 
@@ -55,8 +55,8 @@ def plan_of(case: str) -> Plan:
 def typed(labels: dict[str, str]) -> dict[str, Any]:
     """What is read from a container of these labels, without what the engine says of it."""
     found = ContainerFacts(id="1", name="jd-default-1", state="running", image="sha256:0", labels=labels)
-    fields: dict[str, Any] = msgspec.to_builtins(read_serving(found))
-    return {key: value for key, value in fields.items() if key not in ("container", "container_id", "state")}
+    fields: dict[str, Any] = msgspec.to_builtins(read_instance(found).record)
+    return {key: value for key, value in fields.items() if key not in ("name", "schema", "version")}
 
 
 @pytest.mark.parametrize("case", MADE)
@@ -74,6 +74,17 @@ def test_the_spec_and_the_gates_among_the_labels_are_the_same_bytes(case: str) -
 def test_what_the_labels_say_is_read_with_its_types(case: str) -> None:
     document = made(case)
     assert typed(document["labels"] | document["describing"]) == document["read"]
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_a_record_that_was_read_is_written_as_it_was(case: str) -> None:
+    document = made(case)
+    record = Record.read(document["labels"] | document["describing"])
+    assert list(record.labels().items()) == list(document["labels"].items())
+    assert (record.schema, record.version) == ("1", __version__)
+    assert record.name == deployment_of(document["labels"]) == document["request"].get("name", "default")
+    key, name = label_of(record.name)
+    assert document["labels"][key] == name
 
 
 @pytest.mark.parametrize("case", MADE)
@@ -101,6 +112,7 @@ def test_another_number_changes_nothing_else_of_labels_that_are_incomplete_too()
 def test_missing_and_damaged_labels_are_read_as_before(what: str) -> None:
     case = read_json("odd.json")[what]
     assert typed(case["labels"]) == case["read"]
+    assert deployment_of(case["labels"]) == case["labels"].get("io.jetson-deploy.name")
 
 
 @pytest.mark.parametrize("label", ["spec", "gates"])

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import states
 
-from jetson_deploy.deployment.instance import LABEL
 from jetson_deploy.deployment.plan import AnyStep
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.recovery import recovery
 from jetson_deploy.deployment.revisions import Intent
 from jetson_deploy.facts import ContainerFacts

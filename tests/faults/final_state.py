@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from fault_bed import Bed
 
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL
+from jetson_deploy.deployment.instance import CANDIDATE
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.state.directory import StateDirectory
 
 DEPLOYMENT = "default"

@@ -14,7 +14,7 @@ from private_engine import PrivateEngine, busybox_tar
 from registry_server import Model
 
 from jetson_deploy.deploy.run.prune import collect_deployment
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Event, Note
 from jetson_deploy.names import parse_model_name

@@ -10,7 +10,7 @@ from busybox_engine import spec
 from filled_store import SEVEN, model_of, put
 from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_images_left
 
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.docker import containers
 from jetson_deploy.state.directory import BroughtModel

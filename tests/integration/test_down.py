@@ -11,7 +11,7 @@ from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_i
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.down import Removed, take_down
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import StepStarted
 from jetson_deploy.names import parse_model_name

@@ -6,7 +6,8 @@ import pytest
 
 from jetson_deploy.catalog.entries import ModelSize
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.deployment.instance import Serving
+from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.fits import Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
 
@@ -65,25 +66,30 @@ def test_a_short_trained_model_is_asked_at_its_own_context() -> None:
 
 
 def test_what_our_own_server_occupies_is_there_for_another_model() -> None:
-    serving = Serving(
+    serving = Instance(
         container="jd-default-1",
         container_id="1",
         state="running",
-        revision=1,
-        spec_hash="",
-        model="deepseek-r1:7b",
-        manifest_digest=None,
-        image="i",
-        store="/s",
-        port=11434,
-        context_tokens=4096,
-        parallel=1,
-        kv_cache_type="f16",
-        accept_cpu=False,
-        image_policy="dustynv",
-        need_bytes=5 * GIB,
-        free_bytes_before=7 * GIB,
-        simulated=None,
+        record=Record(
+            name="default",
+            revision=1,
+            model="deepseek-r1:7b",
+            manifest_digest=None,
+            image="i",
+            store="/s",
+            port=11434,
+            context_tokens=4096,
+            parallel=1,
+            kv_cache_type="f16",
+            accept_cpu=False,
+            image_policy="dustynv",
+            need_bytes=5 * GIB,
+            free_bytes_before=7 * GIB,
+            simulated=None,
+            asked_gpu_share=None,
+            asked_floor=None,
+            version="0.1.0",
+        ),
     )
     assert budget_for(CATALOG, 1 * GIB, serving).free_bytes == 6 * GIB
     assert budget_for(CATALOG, 4 * GIB, serving).free_bytes == 7 * GIB

@@ -9,7 +9,7 @@ import pytest
 import states
 
 from jetson_deploy.deploy.run.prune import others_at_work, unneeded_digests
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import Intent, Revision, State
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.state.directory import StateDirectory

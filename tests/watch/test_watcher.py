@@ -15,7 +15,7 @@ from states import full_state
 from watched_looks import CONTAINER
 
 import jetson_deploy.watch
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, Listed, PlainEngine
 from jetson_deploy.runtime.port import ContainerState

@@ -14,10 +14,10 @@ from jetson_deploy.deploy.run.prune import collect_deployment
 from jetson_deploy.deploy.run.stability import settle
 from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover, Target
 from jetson_deploy.deployment.drift import RESTART, as_born
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL, Serving, read_serving
+from jetson_deploy.deployment.instance import CANDIDATE, Instance, read_instance, revision_of
 from jetson_deploy.deployment.plan import Gates, PinModel, Speed
 from jetson_deploy.deployment.proof import Proof
-from jetson_deploy.deployment.record import self_describing
+from jetson_deploy.deployment.record import deployment_of, label_of, self_describing
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import InternalError, UnhealthyError
 from jetson_deploy.events import Reporter, Verdict
@@ -98,7 +98,7 @@ def bind(to: Binding) -> Hands:
 def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     """The deployment's containers, with their restart policies."""
     found = []
-    for id_ in runtime.labelled(LABEL + "name", deployment):
+    for id_ in runtime.labelled(*label_of(deployment)):
         state = runtime.inspect(id_)
         if state is not None:
             found.append(_as_facts(state))
@@ -136,7 +136,7 @@ def _keep_evidence(to: Binding, what: str, container: str) -> Path:
         "server.log": to.runtime.logs(container, tail=LOG_LINES),
         "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
     }
-    revision = read_serving(_as_facts(found)).revision
+    revision = revision_of(_as_facts(found))
     kept = to.state.keep_evidence(revision, what, files)
     if what == "server":
         to.journal.evidence = str(kept)
@@ -146,38 +146,38 @@ def _keep_evidence(to: Binding, what: str, container: str) -> Path:
 def _remove_ours(runtime: Runtime, deployment: str, container: str) -> None:
     """Whoever took the name in the meantime is not touched."""
     found = runtime.inspect(container)
-    if found is not None and found.labels.get(LABEL + "name") == deployment:
+    if found is not None and deployment_of(found.labels) == deployment:
         runtime.remove(found.id, force=True)
 
 
 def target_of(runtime: Runtime, container: str, gates: Gates, predicted: Speed | None) -> Target:
     """The questions that `gates` demand of a container of ours; port and model are in its labels."""
-    serving = read_serving(_as_facts(inspect(runtime, container)))
+    serving = read_instance(_as_facts(inspect(runtime, container)))
     return _target(runtime, serving, gates, predicted)
 
 
-def serving_target(runtime: Runtime, serving: Serving, min_gpu_share: float) -> Target:
+def serving_target(runtime: Runtime, serving: Instance, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
-    asked = serving.asked_gpu_share
+    asked = serving.record.asked_gpu_share
     gates = Gates(
         min_gpu_share=min_gpu_share if asked is None else asked,
-        accept_cpu=serving.accept_cpu,
+        accept_cpu=serving.record.accept_cpu,
         floor_tokens_per_second=None,
         expect_version=None,
-        expect_manifest_digest=serving.manifest_digest,
+        expect_manifest_digest=serving.record.manifest_digest,
     )
     return _target(runtime, serving, gates, None)
 
 
-def _target(runtime: Runtime, serving: Serving, gates: Gates, predicted: Speed | None) -> Target:
+def _target(runtime: Runtime, serving: Instance, gates: Gates, predicted: Speed | None) -> Target:
     name = serving.container
     return Target(
-        client=OllamaClient(local_endpoint(serving.port).url, timeout=ANSWER_SECONDS),
+        client=OllamaClient(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
         container=name,
-        model=serving.model,
+        model=serving.record.model,
         gates=gates,
         predicted=predicted,
-        port=serving.port,
+        port=serving.record.port,
         inspect=lambda: inspect(runtime, name),
         read_log=lambda: read_server_log(runtime.logs(name, tail=LOG_LINES)),
     )

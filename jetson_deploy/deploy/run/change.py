@@ -11,9 +11,10 @@ from jetson_deploy.deploy.run.cutover import cut_over
 from jetson_deploy.deploy.run.execute import carry_out
 from jetson_deploy.deploy.run.stage import stage
 from jetson_deploy.deploy.run.step_hooks import Border
-from jetson_deploy.deployment.instance import LABEL, Serving
+from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, Plan, RemoveContainer, StageImage, StageModel
 from jetson_deploy.deployment.proof import Proof
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.revisions import Actor, HostMark, Revision
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
@@ -43,7 +44,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What the history says of it; empty: the model serves."""
     plan: Plan
     facts: HostFacts
-    serving: Serving | None
+    serving: Instance | None
     settings: Settings
     report: Reporter
     force: bool = False
@@ -113,9 +114,9 @@ def _draft(plan: Plan, image: PulledImage, by: Actor, facts: HostFacts) -> Revis
     """The revision as it will be recorded; None when the plan brings none."""
     if not any(isinstance(step, CreateContainer) for step in plan.steps):
         return None
-    labels = plan.spec.labels
+    record = Record.read(plan.spec.labels)
     return Revision(
-        number=int(labels[LABEL + "revision"]),
+        number=record.revision,
         container=plan.container,
         outcome="proven",
         image=plan.image.reference,
@@ -125,11 +126,11 @@ def _draft(plan: Plan, image: PulledImage, by: Actor, facts: HostFacts) -> Revis
         model_digest=plan.model.manifest_digest,
         store=plan.store,
         spec=plan.spec,
-        spec_hash=labels[LABEL + "spec-hash"],
+        spec_hash=record.spec_hash,
         gates=plan.gates,
         context_tokens=plan.model.context_tokens,
         accept_cpu=plan.accept_cpu,
-        simulated=labels[LABEL + "simulated"] or None,
+        simulated=record.simulated,
         at="",
         by=by,
         host=HostMark(

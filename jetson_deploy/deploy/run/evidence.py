@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from jetson_deploy.deploy.run.execute import Hands
-from jetson_deploy.deployment.instance import CANDIDATE, LABEL
+from jetson_deploy.deployment.instance import CANDIDATE
 from jetson_deploy.deployment.plan import Plan
+from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.errors import JetsonDeployError
 
 SAID_BY_THE_CHECK = ("cpu-fallback",)
@@ -16,7 +17,7 @@ LOGS_VERB = "jetson-deploy logs"
 def explained(plan: Plan, hands: Hands, error: JetsonDeployError) -> JetsonDeployError:
     """The same error, with the likely cause from the container's log in its message and hint."""
     try:
-        names = {c.name for c in hands.look() if c.labels.get(LABEL + "name") == plan.deployment}
+        names = {c.name for c in hands.look() if deployment_of(c.labels) == plan.deployment}
         container = next((n for n in (plan.container + CANDIDATE, plan.container) if n in names), None)
         if container is None:
             return error  # there is no container that could say anything

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jetson_deploy.deploy.run.stage import reported
-from jetson_deploy.deployment.instance import LABEL
+from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
@@ -84,7 +84,7 @@ class _Collection:
     def _without_old_ones(self) -> list[ListedContainer] | None:
         """Those that are left; None when none of those to keep is there: then nothing is certain."""
         found = self._runtime.list_containers()
-        mine = [one for one in found if one.labels.get(LABEL + "name") == self._deployment]
+        mine = [one for one in found if deployment_of(one.labels) == self._deployment]
         if not any(one.name in self._keep for one in mine):
             return None
         old = {one.id for one in mine if one.name not in self._keep and self._removed(one)}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.deployment.instance import LABEL, newest_committed, number_label
+from jetson_deploy.deployment.instance import newest_committed
+from jetson_deploy.deployment.record import Record, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.monitor.model_parts import Container, Deployment
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine, Usage
@@ -25,16 +26,16 @@ def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None
 
     What it uses stays as it was `before`, until `measured` asks.
     """
-    mine = newest_committed(engine.labelled(LABEL + "name", name))
+    mine = newest_committed(engine.labelled(*label_of(name)))
     found = engine.inspect(mine.id) if mine else None
     if found is None:
         return None
-    running = found.state in ("running", "paused")
+    record, running = Record.read(found.labels), found.state in ("running", "paused")
     return Deployed(
         container_id=found.id,
         running=found.state == "running",
-        endpoint=local_endpoint(number_label(found.labels, "port") or OLLAMA_PORT).url,
-        deployment=_promised(found, name),
+        endpoint=local_endpoint(record.port or OLLAMA_PORT).url,
+        deployment=_promised(record, name),
         container=_container(
             found, before.container if running and before and before.container_id == found.id else None
         ),
@@ -61,15 +62,14 @@ def _usage(engine: PlainEngine, container: str) -> Usage | None:
         return None
 
 
-def _promised(found: ContainerState, name: str) -> Deployment:
-    labels = found.labels
+def _promised(record: Record, name: str) -> Deployment:
     return Deployment(
         name=name,
-        model=labels.get(LABEL + "model") or None,
-        accept_cpu=labels.get(LABEL + "accept-cpu") == "true",
-        simulated=labels.get(LABEL + "simulated") or None,
-        context_tokens=number_label(labels, "context") or None,
-        parallel=number_label(labels, "parallel") or None,
+        model=record.model or None,
+        accept_cpu=record.accept_cpu,
+        simulated=record.simulated,
+        context_tokens=record.context_tokens or None,
+        parallel=record.parallel or None,
     )
 
 
