@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
@@ -25,7 +25,7 @@ CHAT_TIMEOUT_SECONDS = 900.0
 
 @click.command("chat")
 @click.argument("prompt", required=False)
-@everyday
+@acting
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
 def command(**options: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import checked_store, everyday, read_everyday
+from jetson_deploy.cli.options import checked_store, read_everyday, reading
 from jetson_deploy.cli.render import answer, print_for_programs, table
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
@@ -14,7 +14,7 @@ from jetson_deploy.units import size_text
 
 
 @click.command("detect")
-@everyday
+@reading
 @click.option("--store", metavar="DIR", help="Model store on the host.")
 def command(**options: Any) -> None:
     """Facts of this host, or of a captured root. Unknown stays unknown; a PC is a fact, not an error."""

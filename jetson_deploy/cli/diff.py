@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jetson_deploy.cli.notes import tell_notes
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import WIDTH, short_digests
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command("diff")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="[B]", default="current")
-@everyday
+@acting
 def command(**options: Any) -> None:
     """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""
     from jetson_deploy.deploy.history import compare

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday, waiting
+from jetson_deploy.cli.options import acting, read_everyday, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -14,7 +14,7 @@ from jetson_deploy.units import size_text
 
 
 @click.command("down")
-@everyday
+@acting
 @click.option("--purge", is_flag=True, help="Also what is on record, and images and models where we brought them.")
 @waiting
 def command(**options: Any) -> None:

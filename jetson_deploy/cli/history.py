@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jetson_deploy.cli.notes import tell_notes
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrapped
 
@@ -21,7 +21,7 @@ _BELOW = " " * 5
 
 
 @click.command("history")
-@everyday
+@acting
 @click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Last actions to show.")
 def command(**options: Any) -> None:
     """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import event_line, print_document, print_event
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
@@ -19,7 +19,7 @@ from jetson_deploy.events import Finished, LogLine
 
 
 @click.command("logs")
-@everyday
+@acting
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
 def command(**options: Any) -> None:

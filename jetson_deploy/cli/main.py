@@ -127,7 +127,8 @@ def _option_hint(error: click.ClickException) -> str:
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "jetson-deploy"
     command = f"{path} --help"
     if isinstance(error, click.NoSuchOption):
-        known = [o for p in error.ctx.command.params for o in p.opts] if error.ctx else []
+        params = error.ctx.command.params if error.ctx else []
+        known = [o for p in params if not getattr(p, "hidden", False) for o in p.opts]
         near = nearest(error.option_name, known, cutoff=0.6)
         if near:
             return f"did you mean {near[0]}? {command} lists the options"

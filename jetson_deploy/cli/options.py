@@ -45,6 +45,33 @@ def everyday(command: Command) -> Command:
     return command
 
 
+def reading(command: Command) -> Command:
+    """The shared options of what only reads a host, this one or a captured one."""
+    return not_offered("--yes")(everyday(command))
+
+
+def acting(command: Command) -> Command:
+    """Those of what is for this machine alone: a captured root is refused, except inside a rehearsal."""
+    return not_offered("--root", "--yes")(everyday(command))
+
+
+def not_offered(*names: str, hidden: bool = True) -> Callable[[Command], Command]:
+    """These stay understood, to be refused in words of their own, and do not stand in `--help`."""
+
+    def mark(command: Command) -> Command:
+        for parameter in getattr(command, "__click_params__", ()):
+            if isinstance(parameter, click.Option) and set(names) & set(parameter.opts):
+                parameter.hidden = hidden
+        return command
+
+    return mark
+
+
+def offered(*names: str) -> Callable[[Command], Command]:
+    """Against the set that a command took: these work here."""
+    return not_offered(*names, hidden=False)
+
+
 _EVERYDAY = [
     click.option("--name", default="default", show_default=True, help="Deployment."),
     click.option(
@@ -125,6 +152,7 @@ _WISHES = [
         help="What is wanted, as jetson-deploy.yaml; `plan --example` prints one. - is standard input.",
     ),
     click.argument("model", required=False),
+    click.option("--model", "model_option", metavar="MODEL", help="The same as the argument MODEL."),
     click.option("--context", "context_tokens", type=int, metavar="TOKENS", help="Context size; never reduced."),
     click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
     click.option("--kv-cache-type", metavar="TYPE", help="f16, q8_0 or q4_0."),
@@ -167,8 +195,17 @@ def checked_store(text: str) -> Path:
     return Path(text).absolute()
 
 
+def _one_model(argument: str | None, option: str | None) -> str | None:
+    from jetson_deploy.errors import UsageError
+
+    if argument is not None and option is not None and argument != option:
+        raise UsageError(f"MODEL is {argument!r} and --model is {option!r}", hint="name the model once", code="usage")
+    return option if argument is None else argument
+
+
 def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
+    options["model"] = _one_model(options.get("model"), options.pop("model_option", None))
     wish = {key: shared.layers.wish(key, options.pop(option, None)) for key, option in _WISHED.items()}
     store = checked_store(wish["store"]) if wish["store"] is not None else None
     request = Request(

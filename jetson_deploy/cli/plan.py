@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday, read_wishes, wishes
+from jetson_deploy.cli.options import read_everyday, read_wishes, reading, wishes
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, print_for_programs, say
 from jetson_deploy.deployment.plan import Plan
@@ -27,7 +27,7 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.command("plan")
 @wishes
-@everyday
+@reading
 @click.option(
     "--example",
     is_flag=True,

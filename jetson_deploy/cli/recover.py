@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday, waiting
+from jetson_deploy.cli.options import acting, read_everyday, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("recover")
-@everyday
+@acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
 def command(**options: Any) -> None:

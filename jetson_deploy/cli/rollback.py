@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import everyday, read_everyday, waiting
+from jetson_deploy.cli.options import acting, read_everyday, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -15,7 +15,7 @@ from jetson_deploy.events import Finished
 
 @click.command("rollback")
 @click.argument("revision", required=False, type=click.IntRange(min=1))
-@everyday
+@acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
 @click.option("--force", is_flag=True, help="Also one that failed, or the one that is deployed.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, print_document, print_event, table
 from jetson_deploy.cli.reporters import chosen_reporter, recover_first
 from jetson_deploy.cli.terse import short_digests, when
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@everyday
+@acting
 @click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when what serves does.")
 @click.option("--deep", is_flag=True, help="As --drift, and hash the model's files.")
 def command(**options: Any) -> int:

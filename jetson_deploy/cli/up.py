@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import Everyday, everyday, read_everyday, read_wishes, waiting, wishes
+from jetson_deploy.cli.options import Everyday, acting, read_everyday, read_wishes, waiting, wishes
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import PreflightError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("up")
 @wishes
-@everyday
+@acting
 @waiting
 @click.option("--force", is_flag=True, help="Replace it even when nothing differs; try again what failed before.")
 def command(**options: Any) -> None:

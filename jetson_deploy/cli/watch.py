@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import Everyday, everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, acting, not_offered, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.deployment.watch_options import WatchWishes
@@ -21,7 +21,8 @@ _BASE = WatchWishes()
 
 
 @click.command("watch")
-@everyday
+@not_offered("--json")
+@acting
 @click.option(
     "--interval",
     "interval_seconds",

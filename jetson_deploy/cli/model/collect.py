@@ -8,12 +8,14 @@ import click
 
 from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.options import offered
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.upkeep.collect import MIN_AGE_SECONDS, Collected
 from jetson_deploy.units import size_text
 
 
 @click.command("collect")
+@offered("--yes")
 @store_options
 @click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")
 @click.option(

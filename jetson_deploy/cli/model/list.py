@@ -8,6 +8,7 @@ import click
 
 from jetson_deploy.cli.model.answers import columns, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.options import offered
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _HEAD = ("NAME", "DIGEST", "SIZE", "STATE", "FAMILY", "PARAMETERS", "QUANTIZATIO
 
 
 @click.command("list")
+@offered("--root")
 @store_options
 def command(**options: Any) -> int:
     """What is in the store: size, digest, kind, and whether it fits the memory of this board and why.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from jetson_deploy.cli.options import Everyday, checked_store, everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, acting, checked_store, read_everyday
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ _STORE = click.option(
 
 def store_options(command: Command) -> Command:
     """--store and the everyday options."""
-    return _STORE(everyday(command))
+    return _STORE(acting(command))
 
 
 def read_store_options(options: dict[str, Any]) -> tuple[Everyday, Path]:

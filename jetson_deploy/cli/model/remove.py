@@ -8,6 +8,7 @@ import click
 
 from jetson_deploy.cli.model.answers import advise, shows_first, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.options import offered
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.upkeep.remove import RemovedModel
@@ -15,6 +16,7 @@ from jetson_deploy.units import size_text
 
 
 @click.command("remove")
+@offered("--yes")
 @click.argument("model", metavar="NAME")
 @store_options
 @click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")

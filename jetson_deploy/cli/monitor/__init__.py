@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from jetson_deploy.cli.monitor.options import monitored
+from jetson_deploy.cli.options import not_offered
 from jetson_deploy.cli.verbs import Verbs, WrongUsage
 
 VERBS = {
@@ -22,6 +23,7 @@ VERBS = {
 
 
 @click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
+@not_offered("--events")
 @monitored
 @click.option("--once", is_flag=True, help="One sample, then end.")
 @click.option(

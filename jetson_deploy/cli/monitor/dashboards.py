@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.monitor.options import thresholded
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class DashboardsDocument(
 
 @click.command("dashboards")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@everyday
+@acting
 @click.option("--host", "hosts", multiple=True, metavar="HOST[:PORT]", help="A board to be asked; repeatable.")
 @click.option(
     "--hosts",

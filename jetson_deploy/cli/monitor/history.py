@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import Everyday, everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, acting, read_everyday
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.terse import aligned, when, wrapped
 from jetson_deploy.errors import UsageError
@@ -31,7 +31,7 @@ _RECORDER_WORDS = {
 
 
 @click.command("history")
-@everyday
+@acting
 @click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
 @click.option("--series", "wanted", multiple=True, metavar="KEY", help="Repeatable; * and ? stand for any signs.")
 @click.option("--from", "since", metavar="TIME", help="RFC 3339, or so long ago: 90s, 30m, 2h, 7d.")

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.monitor.options import monitored, served
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -29,6 +29,7 @@ class InstallDocument(
 
 
 @click.command("install")
+@not_offered("--root")
 @monitored
 @served
 @click.option(

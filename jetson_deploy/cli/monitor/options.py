@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jetson_deploy.cli.options import Everyday, everyday
+from jetson_deploy.cli.options import Everyday, reading
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.monitor import Listener, Monitor
@@ -58,7 +58,7 @@ def monitored(command: Command) -> Command:
     """The everyday options, --period --endpoint --no-model --threshold; `opened` takes them."""
     for decorate in reversed(_MONITORED):
         command = decorate(command)
-    return everyday(command)
+    return reading(command)
 
 
 def opened(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.options import everyday, read_everyday
+from jetson_deploy.cli.options import acting, read_everyday
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.errors import PreflightError, ResourceError, UsageError
 
@@ -20,7 +20,7 @@ _KINDS = (".png", ".html", ".htm")
 
 
 @click.command("plot")
-@everyday
+@acting
 @click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
 @click.option(
     "--series",

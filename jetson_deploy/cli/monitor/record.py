@@ -10,7 +10,7 @@ import click
 
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
 from jetson_deploy.cli.monitor.options import alerting, monitored, opened
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -21,6 +21,7 @@ _PERIOD = 5.0
 
 
 @click.command("record")
+@not_offered("--json")
 @monitored
 @click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
 @click.option(

@@ -10,7 +10,7 @@ import click
 
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
 from jetson_deploy.cli.monitor.options import alerting, monitored, opened, served
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -27,6 +27,7 @@ _ENDED = "monitor ended: nothing is served any more"
 
 
 @click.command("serve")
+@not_offered("--json")
 @monitored
 @served
 @click.option("--record", "recording", is_flag=True, help="Record into the history too, in this process.")

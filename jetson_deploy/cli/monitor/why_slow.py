@@ -10,7 +10,7 @@ import click
 
 from jetson_deploy.cli.monitor.options import monitored, opened
 from jetson_deploy.cli.monitor.screen.lines import clean, wrapped
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
 from jetson_deploy.cli.render import answer, print_document, say
 from jetson_deploy.cli.terse import WIDTH
 from jetson_deploy.errors import UnhealthyError, UsageError
@@ -29,6 +29,7 @@ _TITLES = {"holds-back": "holds it back", "fine": "does not", "unseen": "cannot 
 
 
 @click.command("why-slow")
+@not_offered("--events")
 @monitored
 @click.option(
     "--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, metavar="SECONDS", help="Watch so long."
