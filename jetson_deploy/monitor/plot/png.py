@@ -1,9 +1,10 @@
-"""A figure → PNG, by matplotlib, which is an extra: `pip install 'jetson-deploy[plot]'`."""
+"""A figure → PNG, by matplotlib, which is an extra."""
 
 from __future__ import annotations
 
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -35,7 +36,7 @@ def png_bytes(figure: Figure, *, dark: bool = False) -> bytes:
     except ImportError as error:
         raise PreflightError(
             "a PNG is drawn by matplotlib, which is not installed",
-            hint="pip install 'jetson-deploy[plot]', or --out FILE.html, which needs nothing",
+            hint=f"{sys.executable} -m pip install matplotlib, or --out FILE.html, which needs nothing",
             code="no-matplotlib",
         ) from error
     colours = _DARK if dark else _LIGHT

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,7 +29,9 @@ def _jtop(interval: float) -> Any:
 def open_jetson_stats() -> Source:
     """Raises SourceError when the package is not installed; all else may come later and is told by `read`."""
     if importlib.util.find_spec("jtop") is None:
-        raise SourceError("the Python package jetson-stats is not installed: pip install 'jetson-deploy[jtop]'")
+        raise SourceError(
+            f"the Python package jetson-stats is not installed: {sys.executable} -m pip install jetson-stats"
+        )
     source = FollowedSource("jetson-stats", JtopFeed(_jtop))
     source.start()
     return source
