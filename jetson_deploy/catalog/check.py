@@ -136,6 +136,9 @@ def limits(parts: Sequence[Part], values: Mapping[str, Constant]) -> None:
 def issue(parts: Sequence[Part], value: Issue) -> None:
     if all(part.built_in for part in parts):
         return  # a test compiles those; 250 patterns take longer than all the rest
+    ranked = any("rank" in part.data for part in parts if not part.built_in)
+    if ranked and not value.symptoms:  # the built-in rank alone may stay: an empty list silences an issue
+        refuse(parts, ("rank",), "without symptoms it is never found in a log", hint="give symptoms, or no rank")
     for index, pattern in enumerate(value.symptoms):
         problem = _pattern_problem(pattern)
         if problem:

@@ -248,6 +248,15 @@ class Advisory(Entry, frozen=True, kw_only=True):
     severity: Severity = "medium"
 
 
+Explains = Literal["gpu-unused", "cpu-serves", "gpu-lost", "memory-lost"]
+"""gpu-unused: the server runs, on the CPU; cpu-serves: the same, and it is no fault where the CPU was accepted;
+gpu-lost: a log line of a running server says that the GPU, or memory for it, is lost; memory-lost: as gpu-lost, and
+a server on the CPU is hit by it too."""
+
+OOM_KILLED = "oom-killer"
+"""The issue of a container that the kernel killed for memory: the runtime reports that, no log line needs to."""
+
+
 class Issue(Entry, frozen=True, kw_only=True):
     """A known field issue: how its log looks, and what to do."""
 
@@ -257,6 +266,10 @@ class Issue(Entry, frozen=True, kw_only=True):
     severity: Literal["block", "degrade", "warn"]
     symptoms: tuple[str, ...]
     """Python regular expressions, matched ignoring case."""
+    rank: Annotated[int, Meta(ge=1, le=999)] | None = None
+    """Among the causes of one failure the lowest is believed first; None counts as 500."""
+    explains: tuple[Explains, ...] = ()
+    """What it is a cause of. With gpu-unused it is believed only when no issue without gpu-unused fits."""
     advice: str = ""
     """One line for a user of this tool; without it the first of `fix` is shown."""
     fix: tuple[str, ...]

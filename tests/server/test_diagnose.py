@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 from pathlib import Path
 
@@ -10,10 +11,22 @@ import pytest
 import yaml
 
 from jetson_deploy.catalog.entries import Issue
+from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.server.ollama.diagnose import likely_cause
 
 ISSUES = Path(__file__).parents[2] / "profiles" / "issues"
 LOGS = Path(__file__).parents[1] / "data" / "server-logs"
+OLLAMA = Path(__file__).parents[2] / "jetson_deploy" / "server" / "ollama"
+MINE = """\
+id: gpu-eaten-by-a-goat
+title: The goat took the GPU
+phase: serve
+severity: degrade
+symptoms: [goat at the PCIe slot]
+fix: [close the door]
+source: [me]
+confidence: reported
+"""
 
 
 @functools.cache
@@ -111,3 +124,36 @@ def test_every_symptom_of_the_catalog_is_a_valid_pattern() -> None:
         id_: msgspec.structs.replace(issue, phase="start", severity="block") for id_, issue in issues().items()
     }
     assert likely_cause("a log of no special kind", exit_code=None, oom_killed=False, issues=everything) is None
+
+
+@pytest.mark.parametrize(
+    ("keys", "log", "expected"),
+    [
+        ("rank: 15\n", "goat at the PCIe slot\nexec ollama failed: No such file or directory", "gpu-eaten-by-a-goat"),
+        ("rank: 15\n", "goat at the PCIe slot\nexec format error", "wrong-arch"),
+        ("explains: [gpu-unused]\n", cpu_log("goat at the PCIe slot"), "gpu-eaten-by-a-goat"),
+        ("explains: [gpu-unused]\n", "goat at the PCIe slot\nexec format error", "wrong-arch"),
+        ("rank: 999\nexplains: [gpu-unused]\n", cpu_log("goat at the PCIe slot"), "cpu-fallback"),
+        ("", "goat at the PCIe slot", None),
+    ],
+)
+def test_an_issue_of_the_users_is_believed_by_its_rank_without_a_change_of_code(
+    keys: str, log: str, expected: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "profiles" / "issues").mkdir(parents=True)
+    (tmp_path / "profiles" / "issues" / "gpu-eaten-by-a-goat.yaml").write_text(MINE + keys)
+    absent = tmp_path / "absent"
+    everything = load_issues([tmp_path], system_dir=absent, user_dir=absent)
+    found = likely_cause(log, exit_code=None, oom_killed=False, issues=everything)
+    assert (found.id if found else None) == expected
+
+
+def test_no_code_that_reads_the_servers_log_names_an_issue() -> None:
+    for path in [*OLLAMA.glob("*.py"), OLLAMA.parents[1] / "watch" / "cause.py"]:
+        told = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        assert not told & issues().keys(), path.name
+
+
+def test_two_causes_of_one_kind_never_share_a_rank() -> None:
+    ranks = [("gpu-unused" in issue.explains, issue.rank) for issue in issues().values() if issue.rank is not None]
+    assert len(ranks) == len(set(ranks)) == 25

@@ -1,53 +1,18 @@
 """Why a deployment does not work, from its container's end and its log.
 
-The knowledge is the catalog's (`Issue.symptoms`); here is only the order in which causes are believed.
+The knowledge is the catalog's: `Issue.symptoms`, and by `Issue.rank` and `Issue.explains` the order of belief.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from jetson_deploy.catalog.entries import Issue
+from jetson_deploy.catalog.entries import OOM_KILLED, Issue
 
-_OOM = "oom-killer"
-
-_FIRST = (
-    "wrong-arch",
-    "image-without-ollama",
-    "port-in-use",
-    "keypair-unwritable",
-    "csv-libs-missing",
-    "image-l4t-major-mismatch",
-    "image-cuda-newer-than-driver",
-    "unknown-model-arch",
-    "blob-corrupt",
-    "manifest-corrupt",
-    "disk-full",
-    "nvmap-36-4-7",
-    _OOM,
-    "load-mode-dio-oom",
-    "host-ollama-gpu-segfault",
-    "slow-sd",
-)
-"""What ends a server or a load, most certain first: an OOM kill comes late because exit code 137 is also
-that of a plain `docker kill`."""
-
-_GPU_UNUSED = (
-    "nonroot-gpu",
-    "jp7-orin-cpu",
-    "cpu-fallback-jetpack-env",
-    "upstream-glibc",
-    "gpu-lost-daemon-reload",
-    "jp4-nano-no-gpu",
-    "cpu-fallback-llm-library",
-    "nvmap-fragmentation",
-    "cpu-fallback",
-)
-"""The server runs, on the CPU: believed only when nothing above explains it; the general one last."""
-
+_UNRANKED = 500
 _PHASES = ("preflight", "start", "serve")
 
 
@@ -67,23 +32,26 @@ def likely_cause(log: str, *, exit_code: int | None, oom_killed: bool, issues: M
     `issues` by id. `exit_code` and `oom_killed` as the engine reports them.
     """
     if oom_killed:
-        return _cause(_OOM, issues.get(_OOM), "the engine reports that the kernel killed it (OOMKilled)")
+        return _cause(OOM_KILLED, issues.get(OOM_KILLED), "the engine reports that the kernel killed it (OOMKilled)")
     text = log if exit_code is None else f"{log}\nexit code {exit_code}"
-    for id_ in _in_order(issues):
-        evidence = _evidence(text, issues[id_])
+    for issue in believed_order(issues.values()):
+        evidence = _evidence(text, issue)
         if evidence is not None:
-            return _cause(id_, issues[id_], evidence)
+            return _cause(issue.id, issue, evidence)
     return None
 
 
-def _in_order(issues: Mapping[str, Issue]) -> Iterator[str]:
-    known = (*_FIRST, *_GPU_UNUSED)
-    rest = sorted(
-        id_
-        for id_, issue in issues.items()
-        if id_ not in known and issue.phase in _PHASES and issue.severity == "block"
+def believed_order(issues: Iterable[Issue]) -> list[Issue]:
+    """The issues that can be a cause, most certain first; that the CPU serves is believed when nothing else fits."""
+    return sorted(
+        filter(_can_be_a_cause, issues),
+        key=lambda issue: ("gpu-unused" in issue.explains, issue.rank or _UNRANKED, issue.id),
     )
-    return (id_ for id_ in (*_FIRST, *rest, *_GPU_UNUSED) if id_ in issues)
+
+
+def _can_be_a_cause(issue: Issue) -> bool:
+    ranked = issue.rank is not None or bool(issue.explains)
+    return ranked or (issue.phase in _PHASES and issue.severity == "block")
 
 
 def _evidence(text: str, issue: Issue) -> str | None:
