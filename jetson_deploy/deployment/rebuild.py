@@ -16,7 +16,7 @@ from jetson_deploy.facts import ContainerFacts
 def rebuilt(deployment: str, containers: Sequence[ContainerFacts], by: Actor | None = None) -> State:
     """`containers`: any; those of other deployments are passed over. A candidate only counts its number.
 
-    Current is the newest committed one, previous the one before: as `plan/serving.py` finds what serves.
+    Current is the newest committed one, previous the one before: as `find_serving` finds what serves.
     """
     mine = [c for c in containers if deployment_of(c.labels) == deployment]
     numbers = [revision_of(c) for c in mine]

@@ -1,0 +1,78 @@
+"""A container that version 0.1.0 deployed is what serves for this one: it is kept, replaced and gone back to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deploy.survey import survey
+from jetson_deploy.deployment.instance import find_serving
+from jetson_deploy.deployment.plan import CreateContainer, Plan
+from jetson_deploy.deployment.rebuild import rebuilt
+from jetson_deploy.deployment.request import Request
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.recorded import recorded_engine
+from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts
+from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.rollback import choose_revision, revive
+from jetson_deploy.settings import Settings
+
+TESTS = Path(__file__).parent.parent
+MADE = sorted((TESTS / "deployment" / "labels" / "made").glob("*.json"))
+CATALOG = load_catalog()
+ENGINE = recorded_engine(Host(TESTS / "hosts" / "orin-nano-8gb-jp6.2" / "root")) or EngineFacts(reachable=False)
+"""Not every board was captured with its engine's answers."""
+
+
+def facts_with(document: dict[str, Any], name: str) -> HostFacts:
+    """Of the board that the labels were made for, with the container that carries them."""
+    facts = survey(TESTS / "hosts" / document["host"] / "root", Settings(), CATALOG, store=None, deployment=name)
+    labels = document["labels"] | document["describing"]
+    container = ContainerFacts(
+        id="1", name=f"jd-{name}-1", state="running", image="sha256:0", labels=labels, restart_policy="always"
+    )
+    return msgspec.structs.replace(facts, engine=msgspec.structs.replace(ENGINE, containers=(container,)))
+
+
+def document_of(case: Path) -> tuple[dict[str, Any], Request]:
+    document: dict[str, Any] = json.loads(case.read_text(encoding="utf-8"))
+    return document, msgspec.convert(document["request"], Request)
+
+
+def created(plan: Plan) -> list[str]:
+    return [step.container for step in plan.steps if isinstance(step, CreateContainer)]
+
+
+@pytest.mark.parametrize("case", MADE, ids=lambda p: p.stem)
+def test_the_same_request_again_keeps_the_container(case: Path) -> None:
+    document, request = document_of(case)
+    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    assert (created(plan), plan.container) == ([], f"jd-{request.name}-1")
+
+
+@pytest.mark.parametrize("case", MADE, ids=lambda p: p.stem)
+def test_what_its_labels_hold_is_kept_where_nothing_is_asked_for(case: Path) -> None:
+    document, request = document_of(case)
+    facts = facts_with(document, request.name)
+    # Sizes and simulations are not kept: the model is chosen anew, and a rehearsal says itself what is not real.
+    again = Request(name=request.name, model=request.model, context_tokens=request.context_tokens)
+    plan = make_plan(facts, msgspec.structs.replace(again, simulated=request.simulated), CATALOG)
+    assert (created(plan), plan.container) == ([], f"jd-{request.name}-1")
+
+
+@pytest.mark.parametrize("case", MADE, ids=lambda p: p.stem)
+def test_it_is_gone_back_to_with_its_spec_under_a_new_number(case: Path) -> None:
+    document, request = document_of(case)
+    facts = facts_with(document, request.name)
+    assert facts.engine is not None and find_serving(facts.engine, request.name) is not None
+    state = rebuilt(request.name, facts.engine.containers)
+    revision = choose_revision(state, 1, request.name, force=False)
+    plan = revive(facts, msgspec.structs.replace(request, force=True), state, revision, CATALOG.limits)
+    assert created(plan) == [f"jd-{request.name}-2-candidate"]
+    changed = {key for key, text in plan.spec.labels.items() if document["labels"][key] != text}
+    assert (changed, plan.spec.labels.keys()) == ({"io.jetson-deploy.revision"}, document["labels"].keys())
