@@ -177,7 +177,9 @@ class Show:
         else:
             self._summary(code)
             if kept is not None:
-                say(f"\nit goes on running: try  {kept.jd} chat")
+                say("\nit goes on running; next:")
+                for verb in ("status", "chat", "monitor"):
+                    say(f"  {kept.jd} {verb}")
                 say(f"end it with  jetson-deploy rehearse --stop {kept.id}")
         return code
 

@@ -216,7 +216,9 @@ def up(machine: Machine, checkout: Path, **variables: str) -> str:
     machine.has("sudo")
     done = machine.runs(str(checkout / "scripts/up"), "7b", **variables)
     assert done.returncode == 0, done.stderr
-    (call,) = machine.calls("sudo")
+    link, call = machine.calls("sudo")
+    assert link.endswith("/scripts/link")
+    assert [line.rpartition(" ")[2] for line in done.stderr.splitlines()[-3:]] == ["status", "chat", "monitor"]
     return call
 
 
@@ -241,3 +243,22 @@ def test_settings_and_proxies_pass_through_sudo_by_name_and_their_values_are_not
 
 def test_without_settings_sudo_is_asked_for_nothing_special(machine: Machine, checkout: Path) -> None:
     assert up(machine, checkout) == f"sudo {checkout}/.venv/bin/jetson-deploy up 7b"
+
+
+def test_up_goes_on_where_the_link_is_refused_and_keeps_the_exit_code_of_the_tool(
+    machine: Machine, checkout: Path
+) -> None:
+    on_a_jetson(machine)
+    machine.has("id", "echo 1000")
+    machine.has("sudo", 'echo "sudo $*" >> "$LOG"; case "$*" in */link) exit 3 ;; *) exit 7 ;; esac')
+    done = machine.runs(str(checkout / "scripts/up"))
+    assert (done.returncode, len(machine.calls("sudo"))) == (7, 2)
+    assert "next:" not in done.stderr
+
+
+def test_uninstall_removes_the_link_and_does_nothing_else(machine: Machine, checkout: Path) -> None:
+    on_a_jetson(machine)
+    machine.has("id", "echo 1000")
+    machine.has("sudo")
+    assert machine.runs(str(checkout / "scripts/up"), "--uninstall").returncode == 0
+    assert machine.calls() == ["sudo scripts/link --remove"]
