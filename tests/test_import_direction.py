@@ -205,3 +205,17 @@ def are_labels(node: ast.AST) -> bool:
 )
 def test_a_look_into_labels_is_recognised(text: str) -> None:
     assert any(map(looks_up, ast.walk(ast.parse(text))))
+
+
+DOORS = sorted(path for path in MODULES if path.name == "__init__.py")
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda p: str(p.parent.relative_to(PACKAGE.parent)))
+def test_a_packages_door_says_what_it_is_for_and_names_only_files_that_are_there(door: Path) -> None:
+    text = ast.get_docstring(ast.parse(door.read_text(encoding="utf-8")))
+    assert text
+    for line in text.splitlines():
+        names, gap, _ = line.strip().partition("  ") if line.startswith("    ") else ("", "", "")
+        named = [name.strip() for name in names.split(",")] if gap else []
+        missing = [name for name in named if name.endswith((".py", "/")) and not (door.parent / name).exists()]
+        assert not missing, f"{door.relative_to(PACKAGE)} names {missing}"

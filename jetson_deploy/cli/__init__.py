@@ -1,1 +1,11 @@
-"""One module per verb: arguments → one call → rendering. The only package that prints."""
+"""One module per verb: arguments → one call → rendering. The only package that prints.
+
+    main.py, verbs.py              the group; errors become text and an exit code; a verb is imported when it runs
+    options.py, layers.py          shared options; flag before environment before file
+    render.py, plan_text.py, terse.py, event_line.py  text for people, documents for programs
+    reporters.py, bars.py          events while a verb runs: lines, bars or NDJSON
+    streams.py                     streams that are closed, full or no longer read
+    model/, monitor/               the verbs of `model` and of `monitor`
+
+stdout is the answer, stderr the narration.
+"""

@@ -1,0 +1,11 @@
+"""What a deployment is, as data, for whatever plans, runs, watches or shows one. It changes nothing on the host.
+
+record.py                  what was deployed, as container labels: the only place that knows their keys
+instance.py                our containers among the facts: the one that serves, the one before, leftovers
+request.py, settle.py      what the user asked for, and the gaps filled; watch_options.py: the same for `watch`
+plan.py                    decisions and steps, as `plan --json` prints them
+revisions.py, diff.py      what is on record, and two revisions field by field
+proof.py                   what the checks of a server found
+recovery.py, rebuild.py    what an unfinished cutover needs; the record, read back from containers
+actual.py, drift.py, findings.py, host_drift.py  what a container really has, and what differs from the record
+"""

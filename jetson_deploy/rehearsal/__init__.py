@@ -3,4 +3,12 @@
 Only the board (a captured root) and the weights are not real. The product's own command line is run as a
 subprocess inside a network namespace made for the rehearsal; nothing in the product knows about it except
 the words of JETSON_DEPLOY_REHEARSAL, which every verb prints.
+
+    session.py                          one rehearsal from start to end
+    board.py, overlay.py                which board; what differs, as a catalog overlay
+    namespace.py, engine.py, registry.py, processes.py  its network, Docker Engine, registry and daemons
+    image.py, ollama_binary.py, push.py  the stand-in image
+    model.py, weights.py                the stand-in model
+    faults.py                           the faults it can show
+    cache.py                            what is built or fetched once
 """

@@ -1,0 +1,8 @@
+"""How a server is run: the port to a container runtime, and its implementations.
+
+    port.py      `Runtime`: what may be asked of one, and the answers
+    opened.py    which one runs the deployments of this host
+    docker/      the Docker Engine
+
+Containers carry raw labels here; `deployment/record.py` knows what they mean.
+"""

@@ -1,0 +1,1 @@
+"""What answers the requests: one folder per server. `ollama/` is the first."""

@@ -1,0 +1,10 @@
+"""The Ollama server: its API, its log, and the causes of its failures.
+
+    client.py, http.py        ask it
+    replies.py, refusals.py   its answers as data, its refusals as our errors
+    log.py                    what its log says of GPU, offloading and address
+    diagnose.py               which known issue explains a failure
+    think.py                  `<think>` apart from the answer
+
+No issue is named in code: symptoms and rank stand in `profiles/issues/`.
+"""
