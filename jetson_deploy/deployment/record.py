@@ -64,7 +64,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes_before: int
     """MemAvailable before it was started."""
     version: str
-    """Of the jetson-deploy that made it."""
+    """Version of this tool that made it."""
 
     @staticmethod
     def read(labels: Mapping[str, str], image: str = "") -> Record:
