@@ -35,6 +35,7 @@ VERBS = {
     "chat": "Talk to the model",
     "model": "The model store: fetch, verify, list, move, share, clean",
     "rehearse": "The whole flow on a simulated board, with real parts",
+    "completion": "Print the completion script of a shell",
 }
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

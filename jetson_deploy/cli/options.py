@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.layers import Layers
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.names import check_deployment_name, check_registry_address
@@ -151,11 +152,17 @@ _WISHES = [
         metavar="FILE",
         help="What is wanted, as jetson-deploy.yaml; `plan --example` prints one. - is standard input.",
     ),
-    click.argument("model", required=False),
-    click.option("--model", "model_option", metavar="MODEL", help="The same as the argument MODEL."),
+    click.argument("model", required=False, shell_complete=candidates.sizes),
+    click.option(
+        "--model",
+        "model_option",
+        metavar="MODEL",
+        shell_complete=candidates.sizes,
+        help="The same as the argument MODEL.",
+    ),
     click.option("--context", "context_tokens", type=int, metavar="TOKENS", help="Context size; never reduced."),
     click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
-    click.option("--kv-cache-type", metavar="TYPE", help="f16, q8_0 or q4_0."),
+    click.option("--kv-cache-type", metavar="TYPE", shell_complete=candidates.kv_types, help="f16, q8_0 or q4_0."),
     click.option("--image-policy", metavar="POLICY", help="dustynv, secure, or an image reference."),
     click.option("--store", metavar="DIR", help="Model store on the host."),
     click.option(

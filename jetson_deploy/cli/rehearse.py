@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.render import answer, print_document, print_event, say, table
 from jetson_deploy.cli.reporters import PlainReporter
 from jetson_deploy.cli.streams import unfailing
@@ -30,10 +31,16 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @click.command("rehearse")
-@click.argument("board", required=False)
+@click.argument("board", required=False, shell_complete=candidates.boards)
 @click.option("--model", metavar="MODEL", help="Instead of the one that the plan picks.")
 @click.option("--keep", is_flag=True, help="Leave it running to play with.")
-@click.option("--fault", "fault_name", metavar="NAME", help="Break one thing; exit 0 when it was handled as promised.")
+@click.option(
+    "--fault",
+    "fault_name",
+    metavar="NAME",
+    shell_complete=candidates.faults,
+    help="Break one thing; exit 0 when it was handled as promised.",
+)
 @click.option("--list", "list_only", is_flag=True, help="The boards and faults there are.")
 @click.option("--stop", "stop_id", metavar="ID", help="End a kept rehearsal (`all`: every one).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -1,0 +1,35 @@
+"""What a shell offers for an option or argument: names from the catalog and from the rehearsals."""
+
+from __future__ import annotations
+
+import click
+
+
+def sizes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from jetson_deploy.catalog.load import load_catalog
+    from jetson_deploy.settings import Settings
+
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    return _starting(incomplete, [tag for family in catalog.models.values() for tag in family.sizes])
+
+
+def kv_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from jetson_deploy.plan.memory import KV_TYPES
+
+    return _starting(incomplete, list(KV_TYPES))
+
+
+def boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from jetson_deploy.rehearsal.board import board_roots
+
+    return _starting(incomplete, sorted(board_roots()))
+
+
+def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from jetson_deploy.rehearsal.faults import fault_lines
+
+    return _starting(incomplete, [name for name, _ in fault_lines()])
+
+
+def _starting(incomplete: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
