@@ -6,8 +6,8 @@ import os
 import signal
 from collections.abc import Generator
 
-import hypothesis
 import pytest
+from drawn import choose_profile
 
 pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
 
@@ -18,10 +18,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Under CI the same examples every time: a change is judged by what it changes. Everybody else draws new ones.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI") == "true":
-    hypothesis.settings.load_profile("ci")
+def pytest_configure(config: pytest.Config) -> None:
+    choose_profile(full=bool(config.getoption("--full")))
 
 
 @pytest.hookimpl(wrapper=True)

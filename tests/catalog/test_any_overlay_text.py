@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from drawn import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,14 +80,14 @@ def test_any_bytes_in_an_overlay_file_load_or_are_a_catalog_error(file: str, con
     outcome(file, content)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.text(max_size=200))
 @pytest.mark.fault("F24")
 def test_any_text_is_read_or_is_a_catalog_error(text: str) -> None:
     parsed(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(st.text(alphabet="{}[]:,-?&*!|>'\"%@`# \n\ta1~.", max_size=80))
 @pytest.mark.fault("F24")
 def test_any_yaml_punctuation_is_read_or_is_a_catalog_error(text: str) -> None:

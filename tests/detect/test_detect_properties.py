@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from drawn import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def detected(files: dict[str, bytes]) -> HostFacts:
         return detect_host(host, CATALOG, engine=recorded_engine(host), store=None, port=11434, live=False)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(RELEASE)
 @pytest.mark.fault("F24")
 def test_any_release_file_gives_the_numbers_that_it_holds_or_none(content: bytes) -> None:
@@ -81,7 +82,7 @@ def test_a_cut_release_line_is_whole_or_nothing(length: int) -> None:
     assert parse_release_line(LINE[:length]) in (None, "36.4.3")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(MEMINFO)
 @pytest.mark.fault("F24")
 def test_any_meminfo_gives_figures_that_it_holds_or_none(lines: list[tuple[str, str, str]]) -> None:
@@ -94,7 +95,7 @@ def test_any_meminfo_gives_figures_that_it_holds_or_none(lines: list[tuple[str, 
         assert memory.available_bytes <= memory.total_bytes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(st.lists(st.lists(FIELD, max_size=6).map(" ".join), max_size=6))
 @pytest.mark.fault("F24")
 def test_any_mounts_give_disks_without_invented_space(lines: list[str]) -> None:
@@ -102,7 +103,7 @@ def test_any_mounts_give_disks_without_invented_space(lines: list[str]) -> None:
     assert all(d.total_bytes is None and d.free_bytes is None for d in facts.disks)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(COMPATIBLE, st.text(max_size=20), st.text(max_size=60))
 @pytest.mark.fault("F24")
 def test_any_device_tree_gives_a_board_of_its_own_chip_or_none(names: list[str], model: str, spec: str) -> None:
@@ -118,7 +119,7 @@ def test_any_device_tree_gives_a_board_of_its_own_chip_or_none(names: list[str],
         assert CATALOG.boards[facts.board.id].soc == facts.board.soc
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(JSON, JSON, st.binary(max_size=60))
 @pytest.mark.fault("F24")
 def test_any_recording_is_used_or_noted(engine: object, disks: object, packages: bytes) -> None:

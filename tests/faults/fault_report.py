@@ -80,7 +80,7 @@ _TALLY = pytest.StashKey[Tally]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "the fault report")
-    group.addoption("--full", action="store_true", help="every kill point, 200 seeds, 500 cycles")
+    group.addoption("--full", action="store_true", help="every kill point, 200 seeds, 500 cycles, new fuzzed inputs")
     group.addoption("--fault-report", action="store_true", help="every fault must have been proven by this run")
 
 

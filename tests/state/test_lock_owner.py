@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from drawn import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +54,7 @@ def test_parts_that_are_not_known_or_make_no_sense_are_left_out(tmp_path: Path) 
 
 @pytest.mark.fault("F24")
 @given(content=st.binary(max_size=200) | st.text(max_size=50).map(str.encode) | st.just(b"[" * 5000))
-@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_the_file_holds_nobody_is_named_who_is_not_known(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     with (tmp_path / "file").open("rb") as file:

@@ -31,7 +31,9 @@ _CONTENTS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20, deadline=None
+)
 @given(st.lists(st.tuples(st.lists(_PARTS, min_size=1, max_size=6), _CONTENTS), max_size=4))
 def test_whatever_lies_under_manifests_no_blob_of_a_good_model_is_lost(
     tmp_path_factory: pytest.TempPathFactory, files: list[tuple[list[str], bytes]]

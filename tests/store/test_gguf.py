@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from drawn import examples
 from gguf_files import GgufFile, small_gguf, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +162,8 @@ def test_what_is_no_readable_file_is_told(tmp_path: Path) -> None:
             read_gguf(tmp_path / name)
 
 
-@settings(max_examples=300, deadline=1000)
+@pytest.mark.fault("F24")
+@settings(max_examples=examples(300))
 @given(changes=st.dictionaries(st.integers(4, 1200), st.binary(min_size=1, max_size=9), max_size=4), cut=st.integers(0))
 def test_whatever_bytes_change_nothing_but_a_refusal_comes_of_it(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[int, bytes], cut: int

@@ -107,7 +107,7 @@ def test_a_store_that_is_none_holds_nothing(kind: str, tmp_path: Path) -> None:
     assert read_models(store) == ()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_as_a_manifest_are_read_without_a_traceback(tmp_path: Path, raw: bytes) -> None:
     directory = tmp_path / LIBRARY / "m"
@@ -116,7 +116,9 @@ def test_any_bytes_as_a_manifest_are_read_without_a_traceback(tmp_path: Path, ra
     assert read_models(tmp_path) == ()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40, deadline=None
+)
 @given(st.binary(max_size=300) | st.sampled_from([b'"sha256:../../../../outside"', b'{"schemaVersion":2}']))
 def test_any_served_manifest_leaves_everything_outside_the_store_alone(
     fetch: Fetch, registry: RegistryServer, store: Path, tmp_path: Path, raw: bytes
