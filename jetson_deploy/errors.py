@@ -1,7 +1,7 @@
 """What can go wrong, and the exit code a user's script sees.
 
     JetsonDeployError
-    ├── UnhealthyError        1   the answer is no: a check failed, nothing else was serving
+    ├── UnhealthyError        1   check failed (unhealthy, drift, alert firing), nothing else was serving
     ├── UsageError            2   flags, configuration
     │   └── CatalogError      2   profiles/ or containers/: file, key, nearest name
     ├── PreflightError        3   the host is not ready: what is missing, and the fix
@@ -11,7 +11,7 @@
     ├── RolledBackError       7   rolled back: the new revision failed its gates, the old one serves
     ├── NeedsAttentionError   8   needs attention: rolling back failed too
     ├── InternalError        70   our bug
-    ├── LockedError          75   another run holds the deployment's lock
+    ├── LockedError          75   the deployment is locked by another run
     └── InterruptedRunError 130   interrupted by Ctrl-C, SIGTERM or SIGHUP; what was kept is named
 
 `message` is one line of cause, `hint` one line of fix. `code` is a stable kebab-case name for

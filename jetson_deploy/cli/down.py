@@ -15,7 +15,7 @@ from jetson_deploy.units import size_text
 
 @click.command("down")
 @acting
-@click.option("--purge", is_flag=True, help="Also what is on record, and images and models where we brought them.")
+@click.option("--purge", is_flag=True, help="Also delete state, and images and models that this tool downloaded.")
 @waiting
 def command(**options: Any) -> None:
     """Remove the deployment's containers, and nothing that is not ours.

@@ -20,30 +20,30 @@ from jetson_deploy.cli.verbs import Verbs, WrongUsage, nearest
 from jetson_deploy.errors import JetsonDeployError
 
 VERBS = {
-    "detect": "Facts of this host, or of a captured root",
-    "plan": "What `up` would do, with the reason of every choice",
-    "up": "Do it, prove it, or undo it",
-    "status": "What serves now, and how well",
-    "logs": "The server's log",
-    "rollback": "An earlier revision again",
-    "history": "Revisions, and what was done to them",
-    "diff": "What differs between two revisions",
-    "recover": "Finish or undo what a run left unfinished",
-    "watch": "Notice and heal a server that fails",
-    "monitor": "What board and model do: live, recorded, exported, with alerts",
-    "down": "Remove what is ours",
-    "chat": "Talk to the model",
-    "model": "The model store: fetch, verify, list, move, share, clean",
-    "rehearse": "The whole flow on a simulated board, with real parts",
+    "detect": "Show the facts of this host, or of a captured root",
+    "plan": "Show what `up` would do, with the reason for every choice",
+    "up": "Deploy the model, verify it, roll back on failure",
+    "status": "Show the running deployment and its health",
+    "logs": "Show the server's log",
+    "rollback": "Redeploy an earlier revision",
+    "history": "List revisions and the actions on them",
+    "diff": "Show the differences between two revisions",
+    "recover": "Complete or revert an interrupted run",
+    "watch": "Supervise the server: detect faults, restart, roll back",
+    "monitor": "Watch board and model: live, recorded, exported, with alerts",
+    "down": "Stop and remove the deployment",
+    "chat": "Chat with the model",
+    "model": "The model store: fetch, verify, list, move, share, prune",
+    "rehearse": "Run the whole flow on a simulated board, with real parts",
     "completion": "Print the completion script of a shell",
 }
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 EXIT_CODES = """\b
-Exit codes: 0 done, healthy or nothing to do; 1 the answer is no; 2 usage, configuration or catalog;
-3 host not ready; 4 network; 5 digest mismatch; 6 disk or memory; 7 rolled back, the old one serves;
-8 needs attention; 70 our bug; 75 locked by another run; 130 interrupted."""
+Exit codes: 0 done, healthy or nothing to do; 1 check failed (unhealthy, drift, alert firing);
+2 usage, configuration or catalog; 3 host not ready; 4 network; 5 digest mismatch; 6 disk or memory;
+7 rolled back, the old one serves; 8 needs attention; 70 our bug; 75 locked by another run; 130 interrupted."""
 
 
 @click.command(

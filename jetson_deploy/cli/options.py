@@ -74,7 +74,7 @@ def offered(*names: str) -> Callable[[Command], Command]:
 
 
 _EVERYDAY = [
-    click.option("--name", default="default", show_default=True, help="Deployment."),
+    click.option("--name", default="default", show_default=True, help="Name of the deployment."),
     click.option(
         "--root",
         type=click.Path(path_type=Path),
@@ -84,9 +84,9 @@ _EVERYDAY = [
     ),
     click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
     click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`."),
-    click.option("-q", "--quiet", is_flag=True, help="Errors only."),
-    click.option("-v", "--verbose", is_flag=True, help="Every candidate and every detail."),
-    click.option("--yes", is_flag=True, help="Do it: on a terminal some verbs only show first."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Show every candidate and every detail."),
+    click.option("--yes", is_flag=True, help="Skip the confirmation."),
     click.option(
         "--catalog",
         "catalog_dirs",
@@ -150,7 +150,7 @@ _WISHES = [
         "deployment_file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="What is wanted, as jetson-deploy.yaml; `plan --example` prints one. - is standard input.",
+        help="Deployment file (`-` for stdin); `plan --example` prints one.",
     ),
     click.argument("model", required=False, shell_complete=candidates.sizes),
     click.option(
@@ -173,7 +173,7 @@ _WISHES = [
         "--accept-cpu/--refuse-cpu",
         "accept_cpu",
         default=None,
-        help="Serve on the CPU when the GPU is not used. Recorded and shown by every verb.",
+        help="Serve on the CPU when the GPU is not used. Recorded, and shown by every command.",
     ),
 ]
 
@@ -239,5 +239,5 @@ def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Pat
 
 def waiting(command: Command) -> Command:
     """--wait, passed on as `wait`."""
-    text = "Wait while another run holds the deployment, instead of exit 75."
+    text = "Wait while the deployment is locked by another run, instead of exit 75."
     return click.option("--wait", is_flag=True, help=text)(command)

@@ -12,7 +12,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.units import compared, size_text
 
 NOT_ADDED = {
-    "reserve": "left to the system, taken off before",
+    "reserve": "reserved for the system",
     "ollama_estimate": "the server's own estimate, for comparison",
 }
 """Terms that are no part of the sum."""

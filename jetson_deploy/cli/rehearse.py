@@ -32,20 +32,20 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.command("rehearse")
 @click.argument("board", required=False, shell_complete=candidates.boards)
-@click.option("--model", metavar="MODEL", help="Instead of the one that the plan picks.")
-@click.option("--keep", is_flag=True, help="Leave it running to play with.")
+@click.option("--model", metavar="MODEL", help="Model to deploy; default: the one that the plan picks.")
+@click.option("--keep", is_flag=True, help="Keep it running.")
 @click.option(
     "--fault",
     "fault_name",
     metavar="NAME",
     shell_complete=candidates.faults,
-    help="Break one thing; exit 0 when it was handled as promised.",
+    help="Inject one fault; exit 0 when it was handled as promised.",
 )
-@click.option("--list", "list_only", is_flag=True, help="The boards and faults there are.")
-@click.option("--stop", "stop_id", metavar="ID", help="End a kept rehearsal (`all`: every one).")
+@click.option("--list", "list_only", is_flag=True, help="List the boards and faults.")
+@click.option("--stop", "stop_id", metavar="ID", help="Stop a running rehearsal (`all`: every one).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`.")
-@click.option("-v", "--verbose", is_flag=True, help="Every detail.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every detail.")
 def command(**options: Any) -> int:
     """Run detect, plan, up, status, chat and down on a captured BOARD, with real parts started for it.
 

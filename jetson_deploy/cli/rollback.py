@@ -18,7 +18,7 @@ from jetson_deploy.events import Finished
 @acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
-@click.option("--force", is_flag=True, help="Also one that failed, or the one that is deployed.")
+@click.option("--force", is_flag=True, help="Allow a revision that failed, or the deployed one.")
 def command(**options: Any) -> None:
     """Deploy REVISION again, as it was, with its image, model manifest and settings; without it the one before.
 

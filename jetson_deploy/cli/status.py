@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when what serves does.")
 @click.option("--deep", is_flag=True, help="As --drift, and hash the model's files.")
 def command(**options: Any) -> int:
-    """What serves now, asked of the engine and the server with a real generate. Exit 1 when it is not healthy.
+    """Show the running deployment and its health, with a real generation. Exit 1 when it is not healthy.
 
     What an earlier run left unfinished is finished or undone first. --drift compares the container with its own
     labels, then host, image and store with the record; one that was made again with the very same content is not told

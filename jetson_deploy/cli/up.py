@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @wishes
 @acting
 @waiting
-@click.option("--force", is_flag=True, help="Replace it even when nothing differs; try again what failed before.")
+@click.option("--force", is_flag=True, help="Redeploy even when nothing differs; retry a revision that failed.")
 def command(**options: Any) -> None:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 

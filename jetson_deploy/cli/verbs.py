@@ -20,12 +20,14 @@ class Verbs(click.Group):
     """Lists the verbs without importing them, and suggests the nearest name.
 
     `verbs`: name → one line of help. The verb `x` is `command` in the module `package.x`; a verb that is a word
-    of Python (`import`) is in `package.x_`, and a dash stands for an underscore.
+    of Python (`import`) is in `package.x_`, and a dash stands for an underscore. `old`: former name → name, hidden.
     """
 
-    def __init__(self, *args: Any, verbs: dict[str, str], package: str, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, verbs: dict[str, str], package: str, old: dict[str, str] | None = None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
-        self._verbs, self._package = verbs, package
+        self._verbs, self._package, self._old = verbs, package, old or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._verbs)
@@ -46,6 +48,10 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] in self._old:
+            new = self._old[args[0]]
+            click.echo(f"note: `{ctx.command_path} {args[0]}` is now `{ctx.command_path} {new}`", err=True)
+            args = [new, *args[1:]]
         if args and args[0] not in self._verbs and not args[0].startswith("-"):
             near = nearest(args[0], list(self._verbs), cutoff=0.5)
             hint = f"did you mean `{near[0]}`?" if near else f"{ctx.command_path} --help lists the commands"

@@ -30,7 +30,7 @@ _BASE = WatchWishes()
     default=_BASE.interval_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="Between two looks.",
+    help="Interval between two checks.",
 )
 @click.option(
     "--generate-every",
@@ -39,7 +39,7 @@ _BASE = WatchWishes()
     default=_BASE.generate_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="Between two real tokens, asked for while the server is idle; 0: never.",
+    help="Interval between two test generations while the server is idle; 0: never.",
 )
 @click.option(
     "--memory-guard",
@@ -56,16 +56,16 @@ _BASE = WatchWishes()
     default=_BASE.window_seconds,
     show_default=True,
     metavar="SECONDS",
-    help="In which the restarts are counted.",
+    help="Time window for --max-restarts.",
 )
 @click.option(
     "--roll-back/--no-roll-back",
     "roll_back",
     default=_BASE.roll_back,
-    help="To the previous revision, once, when restarting does not help.",
+    help="Roll back once if restarting does not help.",
 )
-@click.option("--install", is_flag=True, help="As systemd services, started now and at boot, with these options.")
-@click.option("--uninstall", is_flag=True, help="Take them away again.")
+@click.option("--install", is_flag=True, help="Install systemd services with these options, started now and at boot.")
+@click.option("--uninstall", is_flag=True, help="Remove the systemd services.")
 @click.option(
     "--units",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -74,15 +74,17 @@ _BASE = WatchWishes()
 )
 @click.option("--only-roll-back", is_flag=True, hidden=True)
 def command(**options: Any) -> None:
-    """Notice within a minute that the server is dead, wedged, off the GPU or short of memory; name the cause; heal.
+    """Detect within a minute that the server is dead, wedged, off the GPU or short of memory; name the cause; restart.
 
-    It restarts within a limit, then rolls back once, then only looks on and says that somebody is needed. What was
-    stopped on purpose (docker stop, down) is left alone. Every deed is an event and a line of `history`.
+    It restarts within a limit, then rolls back once, then only observes and reports that it needs attention. A server
+    stopped on purpose (docker stop, down) is not restarted. Every action is an event and a line of `history`.
     """
     shared = read_everyday(options)
     if shared.as_json:
         raise UsageError(
-            "watch has no one answer for --json", hint="--events gives one JSON line for each thing", code="usage"
+            "watch streams: use --events instead of --json",
+            hint="--events prints one JSON line for each event",
+            code="usage",
         )
     wishes = WatchWishes(enabled=True, **{f: options[f] for f in WatchWishes.__struct_fields__ if f in options})
     with chosen_reporter(shared) as report:

@@ -113,7 +113,7 @@ def _models(
         with reported(report, "remove-model", f"{what} from {store}"):
             gone = let_go(Path(store), pins=pins, kept=kept, models=names, report=report, lock_seconds=30.0)
         if gone.waiting:
-            report(Note(level="info", text=f"blobs in {store} stay for now: {gone.waiting}"))
+            report(Note(level="info", text=f"keeping blobs in {store}: {gone.waiting}"))
         short = {name.short for name in names}
         models += [name for name in gone.manifests if name in short]
         manifests += [name for name in gone.manifests if name not in short]

@@ -166,8 +166,8 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
         return f"a run is under way{found.told}"
     if not unfinished(facts.engine, state, deployment):
         return None
-    what = f"`{state.intent.verb}` of {state.intent.at}" if state and state.intent else "an earlier run"
-    return f"a run died: {what}: sudo jetson-deploy recover"
+    what = f"`{state.intent.verb}` started at {state.intent.at}" if state and state.intent else "an earlier run"
+    return f"interrupted run: {what}. Run: sudo jetson-deploy recover"
 
 
 def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Instance:

@@ -323,7 +323,7 @@ def _smaller(budget: Budget, family: ModelFamily, size: ModelSize, image: ImageC
 def _none_fits(rejected: list[RejectedModel], budget: Budget) -> JetsonDeployError:
     smallest = min(rejected, key=lambda r: r.need_bytes)
     return ResourceError(
-        f"no DeepSeek-R1 size can be served: {smallest.name} {smallest.reason}",
+        f"no DeepSeek-R1 size fits this device: {smallest.name} {smallest.reason}",
         hint="free memory: stop the desktop (systemctl isolate multi-user.target) and other containers; "
         f"{size_text(smallest.need_bytes)} and a reserve of "
         f"{size_text(int(budget.limits['host_reserve_bytes'].value))} are needed",

@@ -20,7 +20,7 @@ ENGINE_HINTS = {
 
 
 STORE_HINT = "put the model on another disk with --store DIR"
-IMAGE_HINT = "remove images that nobody needs (docker image prune -a), or move Docker's data-root to another disk"
+IMAGE_HINT = "remove unused images (docker image prune -a), or move Docker's data-root to another disk"
 
 
 def check_jetson(facts: HostFacts) -> None:

@@ -63,14 +63,14 @@ class Journal:
         try:
             change(proof)
         except (ResourceError, PreflightError) as error:
-            self._report(Note(level="warning", text=f"the record of it is lost: {error.message}"))
+            self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
 
     def born_with(self, differences: tuple[str, ...]) -> None:
         """What the engine made otherwise than the spec says."""
         if self._draft is not None:
             self._draft = msgspec.structs.replace(self._draft, born_with=differences)
         for one in differences:
-            self._report(Note(level="warning", text=f"the engine made it otherwise than it was told: {one}"))
+            self._report(Note(level="warning", text=f"Docker created the container with different settings: {one}"))
 
     def failed_by(self, cause: JetsonDeployError, judged: Proof | None) -> None:
         """Before undoing. `judged`: the failed proof; None: no check failed, a deed did."""
@@ -87,7 +87,7 @@ class Journal:
         try:
             self._state.change(ended)
         except JetsonDeployError as error:
-            self._report(Note(level="warning", text=f"the record of it is lost: {error.message}"))
+            self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
         return NeedsAttentionError(text, hint=hint, code="needs-attention", details=cause.details)
 
     def line(self, result: str, text: str, revision: int | None = None) -> Line:

@@ -132,7 +132,7 @@ def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Call
             continue
         if not wait:
             raise LockedError(
-                f"another run holds this deployment{found.told}",
+                f"deployment is locked by another run{found.told}",
                 hint="wait for it to end, or run with --wait; the lock frees itself when that process is gone",
                 code="locked",
             )

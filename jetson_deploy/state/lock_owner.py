@@ -32,7 +32,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def told(self) -> str:
-        """To follow `another run holds this deployment`."""
+        """To follow `deployment is locked by another run`."""
         if self.pid is None:
             return " (which one is not known)"
         verb = f"`{self.verb}`" if self.verb else "a run"

@@ -106,8 +106,8 @@ def check_case(paths: StorePaths, name: ModelName) -> None:
             return
         if part not in os.listdir(directory):  # noqa: PTH208 - names, not paths
             raise PreflightError(
-                f"the store {paths.root} has {name.short} under a name in other letters, and its filesystem "
-                "takes both for one",
+                f"the store {paths.root} has a model whose name differs from {name.short} only in case; "
+                "the filesystem is case-insensitive",
                 hint="use the spelling that jetson-deploy model list shows, or a store on ext4",
                 code="store-folds-case",
             )

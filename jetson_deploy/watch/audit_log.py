@@ -69,7 +69,7 @@ class Scribe:
             self._complained = False
         except JetsonDeployError as error:
             if not self._complained:
-                self._report(Note(level="warning", text=f"the record of it is lost: {error.message}"))
+                self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
             self._complained = True
 
     def _wait(self, change: Callable[[State], State]) -> None:

@@ -74,7 +74,7 @@ def _of_container(seen: Seen) -> Fault | None:
     code = "" if found.exit_code is None else f", exit code {found.exit_code}"
     if found.state in ("exited", "created", "dead"):
         if found.oom_killed:
-            return Fault(kind="oom-killed", text=f"the kernel killed the server for its memory{code}", cure="restart")
+            return Fault(kind="oom-killed", text=f"the server was OOM-killed{code}", cure="restart")
         return Fault(
             kind="start-failed",
             text=f"the container cannot start: {found.error or found.state}",
@@ -86,10 +86,10 @@ def _of_container(seen: Seen) -> Fault | None:
     if seen.new_restarts or found.state == "restarting":
         times = f", restarted {found.restart_count} times by Docker"
         if seen.oom_kills or found.oom_killed:
-            return Fault(kind="oom-killed", text=f"the OOM killer ended the server{code}{times}", cure="none", looks=1)
+            return Fault(kind="oom-killed", text=f"the server was OOM-killed{code}{times}", cure="none", looks=1)
         if found.state == "restarting":
-            return Fault(kind="crash-loop", text=f"the server ends again and again{code}{times}", cure="wait", looks=1)
-        return Fault(kind="crashed", text=f"the server had died{times}", cure="none", looks=1)
+            return Fault(kind="crash-loop", text=f"the server is crash-looping{code}{times}", cure="wait", looks=1)
+        return Fault(kind="crashed", text=f"the server exited unexpectedly{times}", cure="none", looks=1)
     return None
 
 

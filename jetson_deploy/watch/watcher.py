@@ -130,7 +130,7 @@ class Watcher:
         if self._purpose_looks and not self._parts.guard.stopped_it:
             if self._purpose_looks == 2:  # at the first the engine may just be starting it
                 code = "" if found.exit_code is None else f" (exit code {found.exit_code})"
-                self._notice_stopped(found, f"{found.name} was stopped by somebody{code}, and is left alone")
+                self._notice_stopped(found, f"{found.name} was stopped manually{code}; not restarting")
             return False
         if self._purpose_looks == 0:
             self._said = ""

@@ -1,4 +1,4 @@
-"""`model collect | remove | list | adopt`, as a person and as a program use them."""
+"""`model prune | remove | list | adopt`, as a person and as a program use them."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def write_record(state: Path, store: Path, digest: str | None, deployment: str =
     (state / deployment / "state.json").write_text(json.dumps(record))
 
 
-def test_collect_removes_what_nobody_needs(run: Run, store: Path, model: Model) -> None:
+def test_prune_removes_what_no_model_needs(run: Run, store: Path, model: Model) -> None:
     stray = stray_blob(store)
-    assert "younger than 3600 s" in run("collect").out
-    said = run("collect", "--min-age", "0", "--json")
+    assert "younger than 3600 s" in run("prune").out
+    said = run("prune", "--min-age", "0", "--json")
     assert said.code == 0
     assert said.document["result"] == "done"
     assert [item["path"] for item in said.document["removed"]] == [f"blobs/{stray.name}"]
@@ -72,7 +72,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("verb", [("collect", "--min-age", "0"), ("remove", NAME)])
+@pytest.mark.parametrize("verb", [("prune", "--min-age", "0"), ("remove", NAME)])
 def test_on_a_terminal_it_is_shown_first_and_done_with_yes(
     verb: tuple[str, ...], store: Path, state: Path, model: Model
 ) -> None:
@@ -88,17 +88,17 @@ def test_on_a_terminal_it_is_shown_first_and_done_with_yes(
     assert len(content_of(store)) < len(before)
 
 
-def test_collect_keeps_the_revision_of_every_deployment(run: Run, store: Path, state: Path, model: Model) -> None:
+def test_prune_keeps_the_revision_of_every_deployment(run: Run, store: Path, state: Path, model: Model) -> None:
     kept = store / ".jetson-deploy/kept" / model.digest
     kept.parent.mkdir(parents=True)
     (store / "manifests" / SEVEN).replace(kept)
     write_record(state, store, model.digest)
-    assert run("collect", "--min-age", "0").out.endswith(f"nothing to remove in {store}\n")
+    assert run("prune", "--min-age", "0").out.endswith(f"nothing to remove in {store}\n")
     (state / "kitchen/state.json").unlink()
-    assert run("collect", "--min-age", "0", "--json").document["freed_bytes"] == model.size + len(model.manifest)
+    assert run("prune", "--min-age", "0", "--json").document["freed_bytes"] == model.size + len(model.manifest)
 
 
-@pytest.mark.parametrize("verb", [("collect", "--min-age", "0"), ("remove", NAME)])
+@pytest.mark.parametrize("verb", [("prune", "--min-age", "0"), ("remove", NAME)])
 def test_nothing_goes_while_a_deployments_record_cannot_be_read(
     verb: tuple[str, ...], run: Run, store: Path, state: Path, model: Model
 ) -> None:

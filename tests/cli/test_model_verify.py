@@ -91,7 +91,7 @@ def test_a_model_is_found_by_its_size_alone_and_in_any_case(run: Run, model: Mod
     assert run("verify", "7b").code == run("verify", "DeepSeek-R1:7B").code == 0
 
 
-@pytest.mark.parametrize("verb", ["verify", "collect", "adopt"])
+@pytest.mark.parametrize("verb", ["verify", "prune", "adopt"])
 def test_a_store_that_is_not_there_is_exit_3(verb: str, run: Run) -> None:
     said = run(verb)
     assert said.code == 3

@@ -125,7 +125,7 @@ def test_a_run_that_died_and_cannot_be_undone_stays_named(there: Deployed, recor
     finally:
         subprocess.run(["umount", path], check=True)
     assert code == 0
-    assert "a run died: `up` of 2026-01-02" in status["unfinished"]
+    assert "interrupted run: `up` started at 2026-01-02" in status["unfinished"]
     assert "sudo jetson-deploy recover" in status["unfinished"]
 
 

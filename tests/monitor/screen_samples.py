@@ -307,7 +307,7 @@ ALERTS = (
         severity="critical",
         title="disk nearly full",
         cause="/ has 3 GiB left.",
-        fix="jetson-deploy model collect.",
+        fix="jetson-deploy model prune.",
         since=NOON,
         silenced=True,
     ),

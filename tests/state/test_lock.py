@@ -75,7 +75,9 @@ def shared() -> Iterator[Path]:
 def test_a_second_run_is_told_who_holds_it_and_gets_it_at_once_when_the_holder_is_killed(tmp_path: Path) -> None:
     with started(tmp_path, SSH_CONNECTION="10.0.0.5 51234 10.0.0.9 22") as (process, said):
         assert said == "held"
-        expected = rf"another run holds this deployment: `up` by {ME} from 10\.0\.0\.5 \(pid {process.pid}\), for \d+ s"
+        expected = (
+            rf"deployment is locked by another run: `up` by {ME} from 10\.0\.0\.5 \(pid {process.pid}\), for \d+ s"
+        )
         assert re.fullmatch(expected, refusal(tmp_path))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -91,7 +93,7 @@ def test_of_runs_that_start_together_one_holds_it_and_every_other_is_told(tmp_pa
         said = {run.pid: next_line(run) for run in runs}
         holding = [pid for pid, text in said.items() if text == "held"]
         assert len(holding) == 1
-        told = f"75 another run holds this deployment: `up` by {ME} (pid {holding[0]})"
+        told = f"75 deployment is locked by another run: `up` by {ME} (pid {holding[0]})"
         assert all(text.startswith(told) for pid, text in said.items() if pid != holding[0])
 
 
@@ -119,11 +121,11 @@ def test_a_lock_of_another_user_is_respected_and_taken_when_it_is_free(shared: P
     with started(shared) as (process, _):
         assert (shared / NAME).stat().st_mode & 0o777 == 0o666
         with started(shared, uid=other) as (_, said):
-            assert said.startswith(f"75 another run holds this deployment: `up` by {ME} (pid {process.pid})")
+            assert said.startswith(f"75 deployment is locked by another run: `up` by {ME} (pid {process.pid})")
     (shared / NAME).chmod(0o444)
     with started(shared, uid=other) as (_, said):
         assert said == "held"
-        assert refusal(shared) == "another run holds this deployment (which one is not known)"
+        assert refusal(shared) == "deployment is locked by another run (which one is not known)"
     (shared / NAME).unlink()
     with started(shared, uid=other) as (process, said):
         assert said == "held"

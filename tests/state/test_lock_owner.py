@@ -64,7 +64,7 @@ def test_whatever_the_file_holds_nobody_is_named_who_is_not_known(tmp_path: Path
 @pytest.mark.parametrize("content", [b"", b"1234\n", b"\xff\x00{", b"[" * 5000])
 def test_a_file_that_tells_nothing_is_a_lock_all_the_same(tmp_path: Path, content: bytes) -> None:
     message, found, seconds = told_while_held(tmp_path, content)
-    assert (message, found) == ("another run holds this deployment (which one is not known)", Holder())
+    assert (message, found) == ("deployment is locked by another run (which one is not known)", Holder())
     assert seconds < 2
     with deployment_lock(tmp_path, "default"):
         assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()

@@ -7,18 +7,21 @@ import click
 from jetson_deploy.cli.verbs import Verbs
 
 VERBS = {
-    "list": "What is here, and whether it fits this board",
-    "fetch": "Bring a model from a registry, resumable, every byte hashed",
-    "verify": "Hash what is here; --repair fetches only what is wrong",
-    "adopt": "Take over a store that Ollama filled, without copying",
-    "remove": "Take one model out",
-    "collect": "Remove what no model needs",
-    "export": "One model into one tar file",
-    "import": "A model from such a file, or from a GGUF",
-    "serve": "This store as a read-only registry for the neighbours",
+    "list": "List the models, and whether they fit this board",
+    "fetch": "Download a model from a registry, resumable, every byte hashed",
+    "verify": "Hash the store; --repair downloads only what is corrupt",
+    "adopt": "Adopt a store that Ollama filled, without copying",
+    "remove": "Remove one model",
+    "prune": "Remove files that no model needs",
+    "export": "Write one model to a tar file",
+    "import": "Read a model from such a file, or from a GGUF",
+    "serve": "Serve this store as a read-only registry for other boards",
 }
 
+OLD = {"collect": "prune"}
+"""Former names, good for one more release."""
 
-@click.command("model", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.model")
+
+@click.command("model", cls=Verbs, verbs=VERBS, old=OLD, package="jetson_deploy.cli.model")
 def command() -> None:
     """The model store: works alone, without a Jetson or an engine, for any model name."""

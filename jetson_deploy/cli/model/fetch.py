@@ -31,22 +31,24 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
 @click.command("fetch")
 @click.argument("model", metavar="NAME")
 @store_options
-@click.option("--registry", metavar="URL", help="Where it comes from (Ollama's or an OCI registry's protocol).")
+@click.option("--registry", metavar="URL", help="Registry to download from (Ollama or OCI protocol).")
 @click.option(
     "--mirror",
     "mirrors",
     multiple=True,
     metavar="URL",
-    help="Asked before the registry, e.g. a neighbour's `model serve`; repeatable; left at the first doubt.",
+    help="Mirror to try first, e.g. another board's `model serve`; dropped on the first error; repeatable.",
 )
-@click.option("--limit-rate", "rate", metavar="RATE", help="Bytes a second over all connections: 500K, 2.5M.")
+@click.option(
+    "--limit-rate", "rate", metavar="RATE", help="Limit over all connections in bytes per second: 500K, 2.5M."
+)
 @click.option(
     "--credentials",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Logins for registries, in the shape of Docker's config.json.",
 )
-@click.option("--accept-new-digest", is_flag=True, help="Take a tag that was moved away from what is on record.")
+@click.option("--accept-new-digest", is_flag=True, help="Accept a tag whose digest has changed.")
 def command(**options: Any) -> None:
     """Bring the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
 

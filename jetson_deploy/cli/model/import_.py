@@ -44,7 +44,7 @@ class ImportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
     metavar="FILE",
     help="For a GGUF: YAML with template, system, parameters (as in Ollama's Modelfile), license.",
 )
-@click.option("--accept-new-digest", is_flag=True, help="Take a model whose digest is not the one on record.")
+@click.option("--accept-new-digest", is_flag=True, help="Accept a model whose digest has changed.")
 def command(**options: Any) -> None:
     """A model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
 

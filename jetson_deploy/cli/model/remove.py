@@ -19,7 +19,9 @@ from jetson_deploy.units import size_text
 @offered("--yes")
 @click.argument("model", metavar="NAME")
 @store_options
-@click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would be removed; the default on a terminal without --yes."
+)
 def command(**options: Any) -> int:
     """Take the model NAME out of the store, with the blobs that no other model needs.
 

@@ -42,16 +42,23 @@ class ServeDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
 
 @click.command("serve")
 @store_options
-@click.option("--listen", required=True, metavar="HOST:PORT", help="Where; port 0 takes a free one and says which.")
+@click.option(
+    "--listen", required=True, metavar="HOST:PORT", help="Address to listen on; port 0 picks a free one and prints it."
+)
 @click.option(
     "--connections",
     type=click.IntRange(1, 1000),
     default=64,
     show_default=True,
     metavar="N",
-    help="At the same time; one `ollama pull` uses up to 16, so that four may come at once.",
+    help="Simultaneous connections; one `ollama pull` uses up to 16.",
 )
-@click.option("--limit-rate", default="0", metavar="RATE", help="Bytes a second over all: 500K, 10M; 0 is no limit.")
+@click.option(
+    "--limit-rate",
+    default="0",
+    metavar="RATE",
+    help="Limit over all transfers in bytes per second: 500K, 10M; 0: no limit.",
+)
 def command(**options: Any) -> None:
     """This store as a read-only registry for the neighbours, until Ctrl-C. No login, no TLS.
 

@@ -46,12 +46,12 @@ class VerifyDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.command("verify")
 @click.argument("model", metavar="[NAME]", required=False)
 @store_options
-@click.option("--repair", "wants_repair", is_flag=True, help="Fetch what is missing or wrong, and nothing else.")
-@click.option("--registry", metavar="URL", help="Where a repair fetches from.")
+@click.option("--repair", "wants_repair", is_flag=True, help="Download what is missing or corrupt, and nothing else.")
+@click.option("--registry", metavar="URL", help="Registry that --repair downloads from.")
 def command(**options: Any) -> int:
     """Hash every blob of every model, or of NAME, and say what is missing, short, altered, or needed by no model.
 
-    Exit 0 when every model is whole; what nobody needs is named and harms nobody.
+    Exit 0 when every model is whole; unneeded files are listed and harmless.
     """
     from jetson_deploy.cli.model.names import stored_name
     from jetson_deploy.interrupts import stop_on_interruption
@@ -165,6 +165,6 @@ def _hint(document: VerifyDocument, shared: Everyday) -> None:
         store = document.store
         advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", shared)
     elif document.counts["unreferenced"] or document.counts["unfinished"]:
-        advise(f"jetson-deploy model collect --store {document.store} takes away what nobody needs", shared)
+        advise(f"jetson-deploy model prune --store {document.store} removes unneeded files", shared)
     if document.not_recorded:
         advise(f"the result is not on record: {document.not_recorded}", shared, "note")

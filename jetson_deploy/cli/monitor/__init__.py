@@ -16,7 +16,7 @@ VERBS = {
     "history": "What was recorded: a summary, CSV or JSON lines",
     "plot": "Chosen series over a window, as PNG or one HTML file",
     "why-slow": "What holds the model back now, with the evidence and the command that changes it",
-    "alerts": "When it worries: the rules, what fires, silences, a test of the sinks",
+    "alerts": "List alert rules, silence them, test sinks",
     "dashboards": "Grafana dashboard, Prometheus rules and a compose file for a fleet",
     "install": "Recorder and exporter as one systemd service; --uninstall takes it away",
 }
@@ -25,13 +25,13 @@ VERBS = {
 @click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
 @not_offered("--events")
 @monitored
-@click.option("--once", is_flag=True, help="One sample, then end.")
+@click.option("--once", is_flag=True, help="Print one sample and exit.")
 @click.option(
     "--check",
     is_flag=True,
     help="With --once: exit 1 when a warning or a critical alert fires, 3 when the board cannot be read.",
 )
-@click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is told to end.")
+@click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is interrupted.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> int:
     """What the board and the model do, live: no root, no service, nothing to install.

@@ -37,7 +37,7 @@ class InstallDocument(
     "alerts",
     multiple=True,
     metavar="SINK",
-    help="Who is told when an alert begins or ends; repeatable. Everybody here can read it: slack:@FILE hides the URL.",
+    help="Sink for alerts; repeatable. Every local user can read it: slack:@FILE hides the URL.",
 )
 @click.option("--tap", metavar="HOST:PORT", help="Also pass requests through to the server here, and count tokens.")
 @click.option("--uninstall", is_flag=True, help="Stop the service and take it away; what was recorded stays.")

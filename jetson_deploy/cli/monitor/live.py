@@ -64,7 +64,7 @@ def _refuse(shared: Everyday, *, once: bool, check: bool, jsonl: bool) -> None:
         other = "--once" if once else "--check" if check else "--json"
         problem, hint = f"--jsonl and {other} do not go together", "--once --json for one sample, --jsonl for a stream"
     elif shared.as_json and not once:
-        problem, hint = "--json needs --once: a live view has no one answer", "--once --json, or --jsonl for a stream"
+        problem, hint = "--json needs --once: the live view streams", "--once --json, or --jsonl for a stream"
     elif check and not once:
         problem, hint = "--check needs --once", "jetson-deploy monitor --once --check"
     if problem:

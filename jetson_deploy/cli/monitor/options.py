@@ -19,7 +19,7 @@ thresholded = click.option(
     "thresholds",
     multiple=True,
     metavar="ALERT=VALUE",
-    help="Another limit for an alert; repeatable. `monitor alerts` lists them.",
+    help="Override the limit of an alert; repeatable. `monitor alerts` lists them.",
 )
 _MONITORED = [
     click.option(
@@ -50,7 +50,7 @@ alerting = click.option(
     "alerts",
     multiple=True,
     metavar="SINK",
-    help="Who is told when an alert begins or ends; repeatable. `monitor alerts --help` lists the sinks.",
+    help="Sink notified when an alert begins or ends; repeatable. `monitor alerts --help` lists the sinks.",
 )
 
 

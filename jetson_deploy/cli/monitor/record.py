@@ -40,7 +40,7 @@ def command(**options: Any) -> None:
     shared = read_everyday(options)
     if shared.as_json:
         raise UsageError(
-            "record has no one answer for --json", hint="`monitor history --json` tells what was recorded", code="usage"
+            "record streams: it has no --json", hint="`monitor history --json` shows what was recorded", code="usage"
         )
     with chosen_reporter(shared) as report:
         text = _record(shared, report, options)

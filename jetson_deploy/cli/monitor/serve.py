@@ -57,7 +57,7 @@ def command(**options: Any) -> None:
     shared = read_everyday(options)
     if shared.as_json:
         raise UsageError(
-            "serve has no one answer for --json", hint="`monitor --once --json` prints one sample", code="usage"
+            "serve streams: it has no --json", hint="`monitor --once --json` prints one sample", code="usage"
         )
     if options["db"] and not options["recording"]:
         raise UsageError("--db names a history, and nothing is recorded", hint="add --record", code="usage")

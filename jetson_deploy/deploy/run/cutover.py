@@ -83,7 +83,7 @@ def _after(
     except JetsonDeployError as error:
         return _undo_failed(cause, error, found, hands, journal, border, undoing, progress)
     if found.kind == "finish" or (progress.committed and found.kind != "undo"):
-        border.report(Note(level="warning", text=f"{cause.message}; the commit was finished all the same"))
+        border.report(Note(level="warning", text=f"{cause.message}; the new revision is committed"))
         return progress.proof
     if found.kind != "undo":  # nothing had been done yet: the history tells all the same
         hands.remember(Remember(what="undone", container=found.serves or ""), progress.proof)

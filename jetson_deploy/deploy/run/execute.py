@@ -116,21 +116,21 @@ def told(step: AnyStep) -> tuple[str, str]:
     if isinstance(step, Remember):
         return verb, _REMEMBERED[step.what]
     if isinstance(step, Collect):
-        return verb, "what nobody needs any more"
+        return verb, "prune unused images and models"
     extra = {
         SetRestart: lambda: f" {fields['policy']}",
         RenameContainer: lambda: f" to {fields['name']}",
-        Settle: lambda: f" is watched for {fields['seconds']:g} s",
+        Settle: lambda: f": observe for {fields['seconds']:g} s",
     }.get(type(step), lambda: "")()
     why = f": {fields['why']}" if fields.get("why") else ""
     return verb, f"{what}{extra}{why}"
 
 
 _REMEMBERED = {
-    "intent": "what is going to be done",
-    "proof": "that it was proven",
-    "revision": "what serves",
-    "undone": "that it was undone",
+    "intent": "record intent",
+    "proof": "record the proof",
+    "revision": "record the revision",
+    "undone": "record that it was undone",
 }
 
 

@@ -69,12 +69,12 @@ class _Collection:
                 return
             others = others_at_work(lock_dir, self._deployment) if lock_dir else []
             if others:
-                text = f"{others[0]} is being changed: images and models that nobody needs go after the next commit"
+                text = f"{others[0]} is being changed: unused images and models are pruned after the next commit"
                 self._report(Note(level="info", text=text))
                 return
             needs, on_record = needs_of(containers, self._root), self._state.load()
         except JetsonDeployError as error:
-            self._warn("what nobody needs any more stays", error)
+            self._warn("unused images and models were not pruned", error)
             return
         self._images(needs, {container.image_id for container in containers})
         stores = self._stores(needs, on_record)
@@ -137,13 +137,13 @@ class _Collection:
             going = [parse_model_name(model.name) for model in models]
             gone = let_go(Path(store), pins=pins, kept=kept, models=going, report=self._report)
         except JetsonDeployError as error:
-            self._warn(f"what nobody needs in the store {store} stays", error)
+            self._warn(f"unused models in the store {store} were not pruned", error)
             return
         if gone.manifests:
             what = ", ".join(gone.manifests)
             self._report(Note(level="info", text=f"removed from {store}: {what}; {gone.freed_bytes} bytes freed"))
         if gone.waiting:
-            self._report(Note(level="info", text=f"blobs in {store} stay for now: {gone.waiting}"))
+            self._report(Note(level="info", text=f"keeping blobs in {store}: {gone.waiting}"))
         for model in models:
             self._forget(model)
 
@@ -154,9 +154,7 @@ class _Collection:
             if not same_directory(model.store, store) or needs.model(model.name, model.store):
                 continue
             if _moved(model, on_record):
-                self._report(
-                    Note(level="info", text=f"model {model.name} stays: its tag was moved since we brought it")
-                )
+                self._report(Note(level="info", text=f"keeping model {model.name}: tag changed since download"))
                 self._forget(model)
             else:
                 found.append(model)

@@ -184,7 +184,9 @@ def _wait(
                 stops["model"].set()
             elif pending and not told and not interrupted():
                 told = True
-                report(Note(level="warning", text=f"the model failed: {error}; the image goes on, Ctrl-C stops it"))
+                report(
+                    Note(level="warning", text=f"model download failed: {error}; image pull continues, Ctrl-C stops it")
+                )
 
 
 def _raise_first(futures: list[Future[PulledImage | FetchResult]]) -> None:

@@ -158,7 +158,7 @@ def _hook_failed(doing: str, match: re.Match[str]) -> JetsonDeployError:
 def _name_taken(doing: str, match: re.Match[str]) -> JetsonDeployError:
     return PreflightError(
         f"{doing}: the container name {match.group('name')} is in use",
-        hint=f"if nobody needs it: docker rm {match.group('name')}; or choose another --name",
+        hint=f"if it is not needed: docker rm {match.group('name')}; or choose another --name",
         code="container-name-taken",
     )
 

@@ -107,7 +107,7 @@ def stalled(reference: str, seconds: float) -> NetworkError:
 
 def silent_engine(reference: str, seconds: float) -> PreflightError:
     return PreflightError(
-        f"pulling {reference}: the engine verified or unpacked for {seconds:g} s without a word",
+        f"pulling {reference}: no progress from Docker for {seconds:g} s (verifying or extracting)",
         hint="the disk of Docker's data root may be failing: see `dmesg` and `journalctl -u docker -n 50`",
         code="engine-hung",
     )

@@ -39,7 +39,7 @@ class WrongContent(Exception):  # noqa: N818 - same
 
 def corrupt(name: ModelName, what: str, registry: str, tries: int, why: str) -> IntegrityError:
     return IntegrityError(
-        f"{what} of {name.short} came wrong from {registry} in {tries} tries: {why}",
+        f"{what} of {name.short} from {registry}: digest mismatch after {tries} attempts: {why}",
         hint="nothing of it was kept; if it stays, the registry, a mirror or a proxy on the way is at fault",
         code="blob-corrupt" if what.startswith("blob") else "manifest-corrupt",
     )
@@ -126,7 +126,7 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
 
 def stalled(registry: str, seconds: float) -> NetworkError:
     return NetworkError(
-        f"next to nothing arrived from {registry} for {seconds:g} s",
+        f"transfer from {registry} stalled for {seconds:g} s",
         hint=f"{_REACH}; JETSON_DEPLOY_STALL_SECONDS sets the patience",
         code="registry-stalled",
     )

@@ -26,6 +26,7 @@ from jetson_deploy.store.transfer.pace import Pace
 from jetson_deploy.store.transfer.part import Part, remove_leftovers, reserved_bytes
 from jetson_deploy.store.transfer.source import Source, Sources
 from jetson_deploy.store.transfer.transfer import Transfer
+from jetson_deploy.units import size_text
 
 
 class FetchResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +177,7 @@ class _Bringing:
             raise
         resumed = sum(end - start for part in parts for start, end in part.here())
         if resumed:
-            self._report(Note(level="info", text=f"going on: {resumed} bytes are here from an earlier run"))
+            self._report(Note(level="info", text=f"resuming: {size_text(resumed)} already downloaded"))
         self._meter.advance(resumed)
         return parts
 

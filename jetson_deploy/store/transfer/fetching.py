@@ -108,7 +108,7 @@ class Fetcher:
     def _drop(self, mirror: Source, blob: Blob, trouble: Exception) -> None:
         lacks_it = isinstance(trouble, NetworkError) and trouble.code == "blob-not-found-in-registry"
         if self._work.sources.drop(mirror, blob if lacks_it else None):
-            self._report(Note(level="warning", text=f"mirror {mirror.address} is left: {trouble}"))
+            self._report(Note(level="warning", text=f"dropping mirror {mirror.address}: {trouble}"))
 
     def _wrong(self, task: Task, why: str) -> None:
         job = task.job

@@ -108,7 +108,7 @@ class _Removal:
         try:
             return {blob.file_name for blob in parse_manifest(self._raw or b"", self._name.short).blobs}
         except JetsonDeployError:
-            self._notes.append("its manifest cannot be read: its blobs stay, and model collect finds them")
+            self._notes.append("its manifest cannot be read: its blobs stay, and model prune finds them")
             return set()
 
     def _sort(self, file: BlobFile, needed: str | None, holder: Holder | None) -> None:

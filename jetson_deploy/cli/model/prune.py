@@ -1,4 +1,4 @@
-"""`model collect`: remove what no model needs."""
+"""`model prune`: remove what no model needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from jetson_deploy.store.upkeep.collect import MIN_AGE_SECONDS, Collected
 from jetson_deploy.units import size_text
 
 
-@click.command("collect")
+@click.command("prune")
 @offered("--yes")
 @store_options
-@click.option("--dry-run", is_flag=True, help="Only show; on a terminal that is so without --yes.")
+@click.option(
+    "--dry-run", is_flag=True, help="Only show what would be removed; the default on a terminal without --yes."
+)
 @click.option(
     "--min-age",
     "min_age_seconds",
@@ -25,7 +27,7 @@ from jetson_deploy.units import size_text
     default=MIN_AGE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="What was written since then stays: somebody may be bringing it.",
+    help="Keep files newer than SECONDS: a download may still be running.",
 )
 def command(**options: Any) -> int:
     """Remove blobs that no model, no deployment's earlier revision and no running process needs, and old downloads.
@@ -50,7 +52,7 @@ def command(**options: Any) -> int:
         )
     tell(collected, shared, lambda: _text(collected), code=0, result=collected.result)
     if collected.result == "dry-run" and collected.removed:
-        advise(f"jetson-deploy model collect --store {store} --yes removes them", shared)
+        advise(f"jetson-deploy model prune --store {store} --yes removes them", shared)
     return 0
 
 
