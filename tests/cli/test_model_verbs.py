@@ -51,6 +51,15 @@ def test_prune_removes_what_no_model_needs(run: Run, store: Path, model: Model) 
     assert not stray.exists()
 
 
+def test_the_old_name_collect_prunes_and_says_the_new_one_once(run: Run, store: Path, model: Model) -> None:
+    stray = stray_blob(store)
+    said = run("collect", "--min-age", "0", "--json")
+    assert (said.code, said.document["result"], stray.exists()) == (0, "done", False)
+    assert said.err.count("is now") == 1
+    assert "model prune`" in said.err
+    assert "collect" not in run("--help").out
+
+
 def on_a_terminal(*arguments: str, state: Path) -> tuple[int, str]:
     """The command with a terminal as its standard output and error; what a person sees."""
     ours, its = pty.openpty()
