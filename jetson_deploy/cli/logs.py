@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import select
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -48,10 +51,34 @@ def command(**options: Any) -> None:
     text: Iterable[str] = (runtime.logs(serving.container, tail=tail),)
     if follow:
         text = _decoded(runtime.follow_logs(serving.container, tail=tail))
-    with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
+    with _followed() if follow else contextlib.nullcontext():
         _show(text, as_events=shared.as_events)
     if shared.as_events:
         print_event(Finished(exit_code=0, result="done"))
+
+
+@contextlib.contextmanager
+def _followed() -> Iterator[None]:
+    """Ends in order with Ctrl-C, and when its reader goes away: a quiet server writes no line that would tell us."""
+    over = threading.Event()
+    threading.Thread(target=_interrupt_without_reader, args=(threading.get_ident(), over), daemon=True).start()
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def _interrupt_without_reader(thread: int, over: threading.Event) -> None:
+    """poll(2) tells POLLERR of a pipe whose last reader is gone; of a file or a terminal that is there, nothing."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+        gone = poll.poll()
+    except (OSError, ValueError):  # a standard output without a descriptor
+        return
+    if gone and not over.is_set():
+        signal.pthread_kill(thread, signal.SIGINT)
 
 
 def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
