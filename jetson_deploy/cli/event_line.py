@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from jetson_deploy.cli.render import paint
-from jetson_deploy.events import Event, Finished, Note, StepFinished, StepStarted, Verdict
+from jetson_deploy.events import Event, Note, StepFinished, StepStarted, Verdict
 
 
 def line_of(event: Event) -> str | None:
@@ -18,8 +18,6 @@ def line_of(event: Event) -> str | None:
         return f"{paint(event.level + ':', 'yellow', sys.stderr)} {event.text}"
     if isinstance(event, Verdict):
         return f"  {_mark(event)} {event.check}: {event.observed}" + _expected(event)
-    if isinstance(event, Finished):
-        return None
     return None
 
 
