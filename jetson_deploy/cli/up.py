@@ -68,8 +68,7 @@ def _install_watch(shared: Everyday, request: Request, report: Reporter) -> None
     try:
         install(request.name, request.watch, overlays, report)
     except PreflightError as error:
-        error.message = f"it serves, but nobody watches it: {error.message}"
-        raise
+        raise error.with_context(message=f"it serves, but nobody watches it: {error.message}") from error
 
 
 def summary(outcome: dict[str, Any]) -> str:

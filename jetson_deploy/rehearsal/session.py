@@ -16,7 +16,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deployment.plan import Plan
-from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError
+from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError, error_class
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import check_image_reference, shown
 from jetson_deploy.rehearsal.board import rehearsal_blobs
@@ -308,6 +308,4 @@ def _refusal(document: str, code: int) -> JetsonDeployError:
         answer = msgspec.json.decode(document, type=_ErrorAnswer)
     except msgspec.MsgspecError:
         return PreflightError(f"plan ended with {code} and said nothing", hint="run plan by hand", code="plan-failed")
-    error = JetsonDeployError(answer.message, hint=answer.hint, code=answer.code)
-    error.exit_code = answer.exit_code
-    return error
+    return error_class(answer.exit_code)(answer.message, hint=answer.hint, code=answer.code)

@@ -110,12 +110,15 @@ def _undo_failed(
     what = f"undoing failed too: {error.message}"
     if undoing.judged and found.serves is not None:
         what = f"{found.serves} was started again but {error.message}"
-        try:
-            kept = hands.keep_evidence("old", found.serves)
-            cause.details = (*cause.details, f"evidence of the old one kept in {kept}")
-        except JetsonDeployError as lost:
-            cause.details = (*cause.details, f"evidence of the old one could not be kept: {lost.message}")
+        cause = cause.with_context(details=(_old_evidence(hands, found.serves),))
     raise journal.stuck(cause, what, error.hint)
+
+
+def _old_evidence(hands: Hands, container: str) -> str:
+    try:
+        return f"evidence of the old one kept in {hands.keep_evidence('old', container)}"
+    except JetsonDeployError as lost:
+        return f"evidence of the old one could not be kept: {lost.message}"
 
 
 def _stopped_again(plan: Plan, hands: Hands, cause: JetsonDeployError) -> JetsonDeployError:
@@ -125,20 +128,16 @@ def _stopped_again(plan: Plan, hands: Hands, cause: JetsonDeployError) -> Jetson
     except JetsonDeployError as error:
         what = f"{cause.message}; undoing failed too: {error.message}"
         return NeedsAttentionError(what, hint=error.hint, code="needs-attention", details=cause.details)
-    cause.message += "; stopped again"
-    return cause
+    return cause.with_context(message=f"{cause.message}; stopped again")
 
 
 def _told(cause: JetsonDeployError, found: Recovery, was_stopped: bool, border: Border) -> JetsonDeployError:
     if found.serves is None:
-        cause.message += "; undone, nothing of ours runs"
-        return cause
+        return cause.with_context(message=f"{cause.message}; undone, nothing of ours runs")
     if not was_stopped:
-        cause.message += f"; undone, {found.serves} was not touched"
-        return cause
+        return cause.with_context(message=f"{cause.message}; undone, {found.serves} was not touched")
     border.report(Note(level="info", text=f"{found.serves} serves again"))
     if isinstance(cause, InterruptedRunError):
-        cause.message += f"; {found.serves} serves"
-        return cause
+        return cause.with_context(message=f"{cause.message}; {found.serves} serves")
     text = f"{cause.message}; rolled back, {found.serves} serves"
     return RolledBackError(text, hint=cause.hint, code=cause.code, details=cause.details)

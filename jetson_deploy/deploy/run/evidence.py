@@ -15,7 +15,7 @@ LOGS_VERB = "jetson-deploy logs"
 
 
 def explained(plan: Plan, hands: Hands, error: JetsonDeployError) -> JetsonDeployError:
-    """The same error, with the likely cause from the container's log in its message and hint."""
+    """The error, with the likely cause from the container's log in its message and hint."""
     try:
         names = {c.name for c in hands.look() if deployment_of(c.labels) == plan.deployment}
         container = next((n for n in (plan.container + CANDIDATE, plan.container) if n in names), None)
@@ -24,22 +24,23 @@ def explained(plan: Plan, hands: Hands, error: JetsonDeployError) -> JetsonDeplo
         cause, log = hands.explain(container)
     except Exception:  # a cause that cannot be found must not keep the cutover from being undone
         return error
-    if log:
-        _keep(container, log, hands, error)
-    elif LOGS_VERB in error.hint:
-        error.hint = f"it logged nothing; try it: docker run --rm --entrypoint ollama {plan.spec.image} --version"
-    if cause is not None and cause.id not in SAID_BY_THE_CHECK:
-        error.message += f"; likely cause: {cause.title}"
-        error.hint = cause.hint
-        error.details = (*error.details, f"log line: {cause.evidence}")
-    return error
+    hint, details = _kept(container, log, hands, error.hint) if log else (_silent(plan, error.hint), ())
+    if cause is None or cause.id in SAID_BY_THE_CHECK:
+        return error.with_context(hint=hint, details=details)
+    message = f"{error.message}; likely cause: {cause.title}"
+    return error.with_context(message=message, hint=cause.hint, details=(*details, f"log line: {cause.evidence}"))
 
 
-def _keep(container: str, log: str, hands: Hands, error: JetsonDeployError) -> None:
+def _silent(plan: Plan, hint: str) -> str:
+    if LOGS_VERB not in hint:
+        return hint
+    return f"it logged nothing; try it: docker run --rm --entrypoint ollama {plan.spec.image} --version"
+
+
+def _kept(container: str, log: str, hands: Hands, hint: str) -> tuple[str, tuple[str, ...]]:
+    """The hint, which then names the file, and the details that tell where the log is."""
     try:
         kept = hands.keep_evidence("server", container)
     except JetsonDeployError as lost:
-        error.details = (*error.details, f"its log could not be kept: {lost.message}", *log.splitlines()[-5:])
-        return
-    error.details = (*error.details, f"evidence kept in {kept}")
-    error.hint = error.hint.replace(LOGS_VERB, f"{kept}/server.log")
+        return hint, (f"its log could not be kept: {lost.message}", *log.splitlines()[-5:])
+    return hint.replace(LOGS_VERB, f"{kept}/server.log"), (f"evidence kept in {kept}",)
