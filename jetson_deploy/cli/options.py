@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +38,15 @@ class Everyday(msgspec.Struct, frozen=True, kw_only=True):
 
     def catalog(self) -> Catalog:
         return load_catalog(self.settings.catalog_dirs)
+
+
+class DeployFlags(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line of `plan` or `up` says of the deployment."""
+
+    file: Path | None
+    """That of `-f`."""
+    said: dict[str, Any]
+    """Key of the deployment file → value. A flag that was not given is not there."""
 
 
 def everyday(command: Command) -> Command:
@@ -98,13 +108,13 @@ _EVERYDAY = [
 ]
 
 
-def read_everyday(options: dict[str, Any]) -> Everyday:
-    """Take the shared options out of a verb's keyword arguments."""
+def read_everyday(options: dict[str, Any], wanted: DeployFlags | None = None) -> Everyday:
+    """Take the shared options out of a verb's keyword arguments. `wanted`: of a verb that `wishes` decorates."""
     settings = Settings.from_environment()
-    layers = Layers(options.pop("deployment_file", None))
+    layers = Layers(wanted.file if wanted else None)
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     settings = msgspec.structs.replace(settings, catalog_dirs=dirs)
-    settings = layers.settings(settings, {key: options.pop(key, None) for key in ("port", "registry")})
+    settings = layers.settings(settings, wanted.said if wanted else {"registry": options.pop("registry", None)})
     settings = msgspec.structs.replace(settings, registry=check_registry_address(settings.registry))
     root = options.pop("root")
     _check_root(root)
@@ -136,11 +146,19 @@ def _check_root(root: Path) -> None:
         )
 
 
-def wishes(command: Command) -> Command:
-    """The options of `plan` and `up`: what is wanted of the deployment."""
+def wishes(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of `plan` and `up`: what is wanted of the deployment; passed on as one `wanted: DeployFlags`."""
+
+    def gathered(**given: Any) -> None:
+        given["model"] = _one_model(given["model"], given.pop("model_option"))
+        flags = {key: given.pop(option) for key, option in _WISHED.items()}
+        said = {key: value for key, value in flags.items() if value is not None}
+        command(wanted=DeployFlags(file=given.pop("deployment_file"), said=said), **given)
+
+    decorated: Callable[..., None] = update_wrapper(gathered, command)
     for decorate in reversed(_WISHES):
-        command = decorate(command)
-    return command
+        decorated = decorate(decorated)
+    return decorated
 
 
 _WISHES = [
@@ -186,10 +204,14 @@ _WISHED = {
     "image_policy": "image_policy",
     "store": "store",
     "accept_cpu": "accept_cpu",
-    "min_gpu_share": "",
-    "min_tokens_per_second": "",
+    "port": "port",
+    "registry": "registry",
 }
 """Key of the deployment file → option of the command line, where there is one."""
+_ASKED = (
+    *("model", "context", "parallel", "kv_cache_type", "image_policy", "store", "accept_cpu"),
+    *("min_gpu_share", "min_tokens_per_second"),
+)
 
 
 def checked_store(text: str) -> Path:
@@ -210,10 +232,9 @@ def _one_model(argument: str | None, option: str | None) -> str | None:
     return option if argument is None else argument
 
 
-def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Path | None]:
+def read_wishes(wanted: DeployFlags, shared: Everyday, *, force: bool = False) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
-    options["model"] = _one_model(options.get("model"), options.pop("model_option", None))
-    wish = {key: shared.layers.wish(key, options.pop(option, None)) for key, option in _WISHED.items()}
+    wish = {key: shared.layers.wish(key, wanted.said.get(key)) for key in _ASKED}
     store = checked_store(wish["store"]) if wish["store"] is not None else None
     request = Request(
         name=shared.name,
@@ -229,7 +250,7 @@ def read_wishes(options: dict[str, Any], shared: Everyday) -> tuple[Request, Pat
         registry=shared.settings.registry,
         image_registry=shared.settings.image_registry,
         simulated=shared.settings.rehearsal,
-        force=bool(options.pop("force", False)),
+        force=force,
         stability_seconds=shared.settings.stability_seconds,
         watch=shared.layers.watch(),
         sources=dict(shared.layers.sources),

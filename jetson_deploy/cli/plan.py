@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import read_everyday, read_wishes, reading, wishes
+from jetson_deploy.cli.options import DeployFlags, read_everyday, read_wishes, reading, wishes
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, print_for_programs, say
 from jetson_deploy.deployment.plan import Plan
@@ -37,7 +37,7 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Print a jetson-deploy.yaml to start from.",
 )
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
-def command(**options: Any) -> None:
+def command(wanted: DeployFlags, save: Path | None, **options: Any) -> None:
     """What `up` would do, with the reason of every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
@@ -49,9 +49,8 @@ def command(**options: Any) -> None:
     from jetson_deploy.settings import acts_here
     from jetson_deploy.state.directory import StateDirectory
 
-    shared = read_everyday(options)
-    save = options.pop("save")
-    request, store = read_wishes(options, shared)
+    shared = read_everyday(options, wanted)
+    request, store = read_wishes(wanted, shared)
     catalog = shared.catalog()
     facts = survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name)
     live = acts_here(shared.root, shared.settings)
@@ -60,7 +59,7 @@ def command(**options: Any) -> None:
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     plan = make_plan(facts, request, catalog, state)
     if save is not None:
-        _save(plan, Path(save))
+        _save(plan, save)
     if shared.as_json or shared.as_events:
         print_for_programs(plan, as_events=shared.as_events, simulated=shared.settings.rehearsal)
         return

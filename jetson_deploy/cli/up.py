@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import Everyday, acting, read_everyday, read_wishes, waiting, wishes
+from jetson_deploy.cli.options import DeployFlags, Everyday, acting, read_everyday, read_wishes, waiting, wishes
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import PreflightError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--force", is_flag=True, help="Redeploy even when nothing differs; retry a revision that failed.")
-def command(**options: Any) -> None:
+def command(wanted: DeployFlags, wait: bool, force: bool, **options: Any) -> None:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
@@ -31,9 +31,8 @@ def command(**options: Any) -> None:
     from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deploy.up import Run, bring_up
 
-    shared = read_everyday(options)
-    wait = options.pop("wait")
-    request, store = read_wishes(options, shared)
+    shared = read_everyday(options, wanted)
+    request, store = read_wishes(wanted, shared, force=force)
     with chosen_reporter(shared) as report:
         outcome: Outcome = bring_up(
             Run(
