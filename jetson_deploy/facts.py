@@ -133,9 +133,9 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     """Why this path: given, or which disk was preferred and why."""
     models: tuple[ModelFacts, ...] | None = None
-    """None: nobody looked (a captured root does not hold the store)."""
+    """None: not inspected (a captured root does not hold the store)."""
     pinned: tuple[ModelFacts, ...] | None = None
-    """Models whose manifests are kept for deployments, apart from their tags. None: nobody looked."""
+    """Models whose manifests are kept for deployments, apart from their tags. None: not inspected."""
 
 
 class ClockFacts(msgspec.Struct, frozen=True, kw_only=True):

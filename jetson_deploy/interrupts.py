@@ -27,8 +27,8 @@ def shielded() -> Iterator[None]:
 def noticed() -> Iterator[Callable[[], bool]]:
     """Inside the block the interruptions raise nothing; what is yielded tells whether one came.
 
-    An exception could come between the start of a thread and the moment when somebody knows of it: that thread
-    would then work on, unwatched, after the answer was given.
+    An exception could come between the start of a thread and the moment when it is recorded: that thread
+    would then go on, unknown, after the answer was given.
     """
     came: list[int] = []
     with _handled(lambda seen, _frame: came.append(seen)):

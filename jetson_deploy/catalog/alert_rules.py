@@ -36,7 +36,7 @@ class AlertRule(Entry, frozen=True, kw_only=True):
     clear: float | None = None
     """The signal must come back to this before it may end; None: to the limit itself."""
     hold_seconds: Seconds
-    """So long must it hold, without a break, before somebody is told."""
+    """The condition must hold so long, without a break, before the alert fires."""
     clear_seconds: Seconds = 30.0
     """So long must it be fine before it ends: one message where a value flaps."""
     cause: str
@@ -44,8 +44,8 @@ class AlertRule(Entry, frozen=True, kw_only=True):
     fix: str
     """A sentence with the command where there is one; the same places."""
     hidden_by: tuple[str, ...] = ()
-    """Rules that tell the same trouble better: while one of them is told for the same subject, or for all, or while
-    this one is for all, this one is not."""
+    """Rules that describe the same fault better: this rule is suppressed while one of them fires for the same subject
+    or for all subjects, or while this rule is itself for all subjects."""
 
     @property
     def limit(self) -> float:

@@ -1,4 +1,4 @@
-"""Plain data → a typed entry; a failure is told with file, key path and the nearest valid name.
+"""Plain data → a typed entry; an error names the file, the key path and the nearest valid name.
 
 msgspec converts a whole file at once (fast) and names a map's key only as `[...]`; the key is searched for
 when it is needed, after a failure.

@@ -116,7 +116,7 @@ def example_text() -> str:
 
 
 def _check(part: Part, wishes: DeploymentFile) -> None:
-    """Names are checked here, so that a wrong one is told with its line."""
+    """Names are checked here, so that an error names the line of a wrong one."""
     if wishes.expose not in (None, "loopback"):
         _not_built(part, wishes)
     if wishes.store is not None and not (wishes.store.startswith("/") and wishes.store.isprintable()):

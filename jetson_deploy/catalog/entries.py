@@ -33,7 +33,7 @@ ManifestDigest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Payload = Literal["jetpack5", "jetpack6", "cuda_v13"]
 """Directories of GPU code in Ollama's Linux arm64 builds (ollama/ollama Dockerfile)."""
 Confidence = Literal["verified", "reported", "inferred"]
-"""verified: read in a primary record; reported: somebody says so; inferred: deduced, see `note`."""
+"""verified: read in a primary record; reported: a third party says so; inferred: deduced, see `note`."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -274,7 +274,7 @@ class Issue(Entry, frozen=True, kw_only=True):
     """One line for a user of this tool; without it the first of `fix` is shown."""
     fix: tuple[str, ...]
     autofix: Literal["safe", "consent", "manual"] = "manual"
-    """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: told."""
+    """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: printed only."""
     affects: dict[str, str] = {}
     """What it is limited to: l4t, docker, images … → words. For people."""
 

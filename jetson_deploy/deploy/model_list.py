@@ -21,8 +21,8 @@ from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest, find_manifests, missing_bytes
 from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.maintenance.describe import Description, describe
 from jetson_deploy.store.manifest import Manifest, manifest_digest
-from jetson_deploy.store.upkeep.describe import Description, describe
 
 State = Literal["verified", "not verified", "incomplete"]
 

@@ -93,7 +93,7 @@ def _models(
     state: StateDirectory, others: Needs, before: list[Need], report: Reporter
 ) -> tuple[tuple[str, ...], tuple[str, ...], int]:
     """Models and manifests that went, and the bytes that became free in the stores."""
-    from jetson_deploy.store.upkeep.let_go import let_go
+    from jetson_deploy.store.maintenance.release import release
 
     going: list[BroughtModel] = []
     for model in state.brought().models:
@@ -111,7 +111,7 @@ def _models(
             continue
         what = ", ".join(name.short for name in names) or "pinned manifests"
         with reported(report, "remove-model", f"{what} from {store}"):
-            gone = let_go(Path(store), pins=pins, kept=kept, models=names, report=report, lock_seconds=30.0)
+            gone = release(Path(store), pins=pins, kept=kept, models=names, report=report, lock_seconds=30.0)
         if gone.waiting:
             report(Note(level="info", text=f"keeping blobs in {store}: {gone.waiting}"))
         short = {name.short for name in names}

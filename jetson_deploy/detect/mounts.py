@@ -41,14 +41,14 @@ def _disk(
     medium, removable = medium_of(host, device, filesystem)
     # A network filesystem whose server is gone blocks statvfs for ever.
     space = host.space(mount) if live and medium != "network" else None
-    told = recorded.get(mount, RecordedSpace())
+    captured = recorded.get(mount, RecordedSpace())
     return DiskFacts(
         mount=mount,
         device=device,
         filesystem=filesystem,
         medium=medium,
-        total_bytes=space[0] if space else told.total_bytes,
-        free_bytes=space[1] if space else told.free_bytes,
+        total_bytes=space[0] if space else captured.total_bytes,
+        free_bytes=space[1] if space else captured.free_bytes,
         read_only="ro" in options,
         removable=removable,
     )

@@ -30,7 +30,7 @@ def _login_name() -> str:
 
 
 def _source(env: Mapping[str, str], proc: Path) -> str | None:
-    """Address of the SSH client; None: not over SSH, or it cannot be told."""
+    """Address of the SSH client; None: not over SSH, or unknown."""
     for name in ("SSH_CONNECTION", "SSH_CLIENT"):
         if address := _address(env.get(name, "")):
             return address
@@ -53,7 +53,7 @@ def _of_parents(proc: Path) -> Iterator[str]:
 
 
 def _address(text: str) -> str | None:
-    """The first word of SSH_CONNECTION, when it is an address: anybody may set the variable to anything."""
+    """The first word of SSH_CONNECTION, when it is an address: any user may set the variable to anything."""
     import ipaddress
 
     try:

@@ -73,7 +73,7 @@ class Journal:
             self._report(Note(level="warning", text=f"Docker created the container with different settings: {one}"))
 
     def failed_by(self, cause: JetsonDeployError, judged: Proof | None) -> None:
-        """Before undoing. `judged`: the failed proof; None: no check failed, a deed did."""
+        """Before undoing. `judged`: the failed proof; None: an action failed, no check did."""
         self._cause, self._judged = cause, judged
 
     def stuck(self, cause: JetsonDeployError, what: str, hint: str, *, again: bool = False) -> NeedsAttentionError:

@@ -1,4 +1,4 @@
-"""Who holds a lock, as the lock file tells it: written by the holder, believed only while that process lives."""
+"""Who holds a lock, as the lock file records it: written by the holder, valid only while that process lives."""
 
 from __future__ import annotations
 
@@ -102,5 +102,5 @@ def _start_of(pid: int) -> int | None:
 
 
 def _plain(text: str | None) -> str | None:
-    """Anybody may write the file: nothing that moves a terminal's cursor is shown."""
+    """Any user may write the file: nothing that moves a terminal's cursor is shown."""
     return text[:_MOST_TEXT] if text and text.isprintable() else None

@@ -1,7 +1,7 @@
 """The model store: a directory in Ollama's layout, how models come into it, stay right, and go on to others.
 
 `fetch` brings a model from its registry; `remote/` asks registries, `transfer/` moves and hashes the bytes, `bundle/`
-and `gguf/` bring them from files and back, `serve/` gives them to neighbours, `upkeep/` looks after what is here.
+and `gguf/` import and export files, `serve/` serves them to other hosts, `maintenance/` verifies, lists and prunes.
 
 Where each promise is kept (a test holds the names):
 
@@ -14,8 +14,8 @@ Where each promise is kept (a test holds the names):
 - hashed right behind the bytes that arrive, from the page cache: transfer.hasher:Hasher._digest
 - the manifest comes last, and its names are safe: place:place_manifest
 - blobs that were here are made safe before a manifest names them: place:make_durable
-- a wrong hash costs the part that can be told to be wrong: transfer.hasher:Hasher._wrong
-- a mirror is left at the first doubt: transfer.fetching:Fetcher._drop
+- a wrong hash costs the part that is known to be wrong: transfer.hasher:Hasher._wrong
+- a mirror is dropped at the first doubt: transfer.fetching:Fetcher._drop
 - connections are opened while they pay: transfer.pace:Climb.sample
 - a registry without ranges is read on one connection: transfer.work:Work._next
 - a signed address that ran out is asked for again: remote.registry:Registry._blob
@@ -23,10 +23,10 @@ Where each promise is kept (a test holds the names):
 - the password goes to its own host alone: remote.login:Login._may_see
 - a tag that moved is refused: fetch:_Manifests.find
 - one writer per store: lock:store_lock
-- nothing is removed that somebody needs: upkeep.unneeded:find_unneeded
+- nothing is removed that a model, a revision, a process or a download needs: maintenance.unneeded:find_unneeded
 - a pinned manifest appears whole, and is mended in the directory that is mounted: pinned:pin_manifest
-- what a pin needs is needed: upkeep.unneeded:pinned_blobs
-- a manifest is off the disk only when its blobs are: upkeep.let_go:let_go
+- what a pin needs is needed: maintenance.unneeded:pinned_blobs
+- a manifest is off the disk only when its blobs are: maintenance.release:release
 - a bundle is refused before anything of it is believed: bundle.bundle:read_bundle
 - a server sends only blobs that a manifest here names: serve.served:ServedStore.open_blob
 """

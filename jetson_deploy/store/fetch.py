@@ -16,17 +16,17 @@ from pathlib import Path
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName, check_registry_address, shown
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.interrupt import Ending
 from jetson_deploy.store.kept import manifest_here
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.place import check_name
+from jetson_deploy.store.remote.errors import PassingError, WrongContent
 from jetson_deploy.store.remote.login import read_login
 from jetson_deploy.store.remote.registry import Registry, registry_of
 from jetson_deploy.store.remote.retry import Retry
-from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent
 from jetson_deploy.store.transfer.bring import FetchResult, bring_model
 from jetson_deploy.store.transfer.pace import Pace
 
@@ -55,8 +55,8 @@ def fetch_model(
     """Fetch what is missing of `name` and put its manifest in place.
 
     `expected_digest` pins the manifest (64 hex digits); None takes what the registry has. With the pinned
-    manifest and all blobs here, nobody is asked. `mirrors` (URLs) are asked before the registry, for blobs and for a
-    pinned manifest. `credentials`: see `login`. Another run on the same store is waited for, `lock_seconds` at most.
+    manifest and all blobs here, no registry is asked. `mirrors` (URLs) are asked before the registry, for blobs and
+    for a pinned manifest. `credentials`: see `login`. Waits `lock_seconds` at most for another run on the same store.
     Setting `stop` ends the call within a moment; what arrived is on record.
 
     Raises NetworkError, IntegrityError (model-tag-moved, blob-corrupt, manifest-damaged), ResourceError
@@ -80,7 +80,7 @@ def fetch_model(
                 paths, name, raw, registries, report=report, stop=ending, pace=pace, sleep=sleep, clock=clock
             )
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def _pinned(digest: str | None) -> str | None:
@@ -128,7 +128,7 @@ class _Manifests:
 
     def _from_mirrors(self, pinned: str) -> bytes | None:
         for mirror in self._registries[:-1]:
-            with contextlib.suppress(PassingTrouble, WrongContent, JetsonDeployError):
+            with contextlib.suppress(PassingError, WrongContent, JetsonDeployError):
                 raw = mirror.manifest()
                 if manifest_digest(raw) == pinned:
                     return raw

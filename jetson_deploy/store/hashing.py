@@ -29,7 +29,7 @@ class Hashed(msgspec.Struct, frozen=True, kw_only=True):
     identity: Identity | None = None
     """From before the first byte was read."""
     changed: bool = False
-    """Somebody wrote to it meanwhile: what was read is no file that ever was."""
+    """Another process wrote to it meanwhile: what was read is no file that ever was."""
     problem: str | None = None
 
 

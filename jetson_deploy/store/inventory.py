@@ -76,7 +76,7 @@ def read_models(store: Path) -> tuple[ModelFacts, ...]:
     """Every model whose manifest can be read, by name; a store that does not exist holds none.
 
     `complete` says that every blob is there and is the file that was hashed and found right. A blob that was
-    put there or changed by somebody else is not missing, but has yet to be hashed.
+    put there or changed by another program is not missing, but has yet to be hashed.
     """
     paths = StorePaths(store)
     verified = VerifiedBlobs(paths)
@@ -85,7 +85,7 @@ def read_models(store: Path) -> tuple[ModelFacts, ...]:
 
 
 def find_manifests(paths: StorePaths) -> tuple[FoundManifest, ...]:
-    """Everything at a manifest's depth, whether it can be used or not. Files at another depth are nobody's."""
+    """Everything at a manifest's depth, whether it can be used or not. Files at another depth belong to no model."""
     return tuple(_found(paths, parts, problem) for parts, problem in walk(paths.manifests, 4))
 
 
@@ -123,7 +123,7 @@ def read_small(path: Path, most: int) -> bytes | str:
     except FileNotFoundError:
         return "a symlink to nowhere" if path.is_symlink() else "absent"
     except OSError as error:
-        # ENXIO: nobody listens at a socket, or there is no such device.
+        # ENXIO: no process listens at a socket, or there is no such device.
         return what_it_is(path) or error.strerror or "unreadable"
     try:
         status = os.fstat(descriptor)
@@ -139,7 +139,7 @@ def read_small(path: Path, most: int) -> bytes | str:
 
 
 def what_it_is(path: Path) -> str | None:
-    """In words what stands there instead of a regular file; None: a regular file, or nothing to be told about."""
+    """In words what stands there instead of a regular file; None: a regular file, or nothing at all."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

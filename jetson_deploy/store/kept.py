@@ -42,7 +42,7 @@ def kept_manifests(paths: StorePaths) -> tuple[KeptManifest, ...]:
 
 
 def pinned_manifests(paths: StorePaths) -> tuple[KeptManifest, ...]:
-    """Those that deployments see, of all trees; a tree without any is told as a damaged one. Raises as above."""
+    """Those that deployments see, of all trees; a tree without any is reported as a damaged one. Raises as above."""
     return tuple(found for digest in digests_in(paths.pinned) for found in pinned_tree(paths, digest))
 
 

@@ -22,7 +22,7 @@ import msgspec
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.manifest import Blob
 
 DIRECTORY_MODE = 0o755
@@ -70,7 +70,7 @@ class StorePaths(msgspec.Struct, frozen=True):
 
     @property
     def dropped(self) -> Path:
-        """Manifests that nobody needs any more, until the blobs are removed that only they needed."""
+        """Manifests that are no longer needed, until the blobs are removed that only they needed."""
         return self.own / "dropped"
 
     @property
@@ -111,7 +111,7 @@ def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths
             make_directories(directory, like=paths.root)
         _probe(paths)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
     return paths
 
 
@@ -206,7 +206,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_parents(path: Path, root: Path) -> None:
-    """Make the names safe that lead to `path`, also those above the store that somebody else may have made.
+    """Make the names safe that lead to `path`, also those above the store that another program may have made.
 
     A run that was killed between making a name and its fsync leaves names that a power cut takes back.
     """

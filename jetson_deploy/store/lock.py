@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.layout import FILE_MODE, StorePaths, remove_whatever, set_mode_and_owner
 
@@ -28,7 +28,7 @@ def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         set_mode_and_owner(descriptor, paths.root)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
     try:
         _take(descriptor, paths, wait_seconds, report, stop)
         _remove_leftovers(paths)
@@ -63,7 +63,7 @@ def _locked(descriptor: int, paths: StorePaths) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
     return True
 
 
@@ -73,4 +73,4 @@ def _remove_leftovers(paths: StorePaths) -> None:
         for leftover in paths.temporary.iterdir():
             remove_whatever(leftover)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error

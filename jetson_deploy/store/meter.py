@@ -1,4 +1,4 @@
-"""Progress of one model in bytes, told often enough for a person and seldom enough for a log."""
+"""Progress of one model in bytes, reported often enough for a person and seldom enough for a log."""
 
 from __future__ import annotations
 

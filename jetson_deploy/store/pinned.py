@@ -15,7 +15,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter, silent
 from jetson_deploy.facts import ModelFacts
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import missing_bytes
 from jetson_deploy.store.kept import KeptManifest, digests_in, manifest_here, pinned_manifests, pinned_tree
@@ -60,7 +60,7 @@ def pin_manifest(
             _pin(paths, name, digest)
             _make_safe(paths, name, digest)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def pinned_digests(store: Path) -> tuple[str, ...]:

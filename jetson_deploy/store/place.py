@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import is_full
+from jetson_deploy.store.disk_errors import is_full
 from jetson_deploy.store.inventory import read_manifest
 from jetson_deploy.store.layout import (
     StorePaths,

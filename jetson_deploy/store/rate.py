@@ -40,7 +40,7 @@ class RateLimit:
 
     @property
     def slice_bytes(self) -> int:
-        """How much to take at a time, so that nobody waits long: 1 byte to 1 MiB."""
+        """How much to take at a time, so that no connection waits long: 1 byte to 1 MiB."""
         if self._rate is None:
             return MOST_SLICE_BYTES
         return max(1, min(int(self._rate * SLICE_SECONDS), MOST_SLICE_BYTES))

@@ -15,9 +15,9 @@ from real_ollama import MODEL, RealOllama, started
 
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.server.ollama.client import OllamaClient
+from jetson_deploy.store.maintenance.remove import remove_model
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.pinned import pin_manifest
-from jetson_deploy.store.upkeep.remove import remove_model
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

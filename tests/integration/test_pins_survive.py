@@ -34,14 +34,14 @@ from pathlib import Path
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.pinned import pin_manifest
-from jetson_deploy.store.upkeep.let_go import let_go
+from jetson_deploy.store.maintenance.release import release
 
 store, verb, digest = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 try:
     if verb == "pin":
         pin_manifest(store, parse_model_name("deepseek-r1:7b"), digest)
     else:
-        let_go(store, pins=[digest])
+        release(store, pins=[digest])
 except JetsonDeployError as error:
     print(error.code)
     sys.exit(error.exit_code)

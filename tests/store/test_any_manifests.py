@@ -17,8 +17,8 @@ from registry_server import blob_file, small_model
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import silent
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.upkeep.collect import collect
-from jetson_deploy.store.upkeep.verify import verify_store
+from jetson_deploy.store.maintenance.collect import collect
+from jetson_deploy.store.maintenance.verify import verify_store
 
 GOOD = small_model(2_000)
 _PARTS = st.sampled_from(["registry.ollama.ai", "library", "m", "latest", "..", "x y", "\x1b[2J", "\udce4", "a" * 90])

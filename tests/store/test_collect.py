@@ -17,8 +17,8 @@ from jetson_deploy.errors import IntegrityError, LockedError, PreflightError
 from jetson_deploy.events import silent
 from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.upkeep.collect import Collected, collect
-from jetson_deploy.store.upkeep.in_use import file_id, find_holders
+from jetson_deploy.store.maintenance.collect import Collected, collect
+from jetson_deploy.store.maintenance.in_use import file_id, find_holders
 
 
 @pytest.fixture

@@ -267,8 +267,7 @@ def test_a_proxy_of_the_environment_is_used(registry: RegistryServer, store: Pat
 
 
 def test_listing_a_store_does_not_load_the_http_library() -> None:
-    script = (
-        "import sys, jetson_deploy.store.inventory, jetson_deploy.store.upkeep.remove; print('requests' in sys.modules)"
-    )
+    modules = "jetson_deploy.store.inventory, jetson_deploy.store.maintenance.remove"
+    script = f"import sys, {modules}; print('requests' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False"

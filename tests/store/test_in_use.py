@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from holder import holding
 
-from jetson_deploy.store.upkeep.in_use import FileId, file_id, find_holders
+from jetson_deploy.store.maintenance.in_use import FileId, file_id, find_holders
 
 
 @pytest.fixture

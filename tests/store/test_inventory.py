@@ -17,7 +17,7 @@ from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.fetch import FetchResult
 from jetson_deploy.store.inventory import read_models
 from jetson_deploy.store.layout import make_directories
-from jetson_deploy.store.upkeep.remove import remove_model
+from jetson_deploy.store.maintenance.remove import remove_model
 
 Fetch = Callable[..., FetchResult]
 LIBRARY = "manifests/registry.ollama.ai/library"

@@ -11,7 +11,7 @@ import pytest
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.layout import StorePaths, prepare_store, remove_empty_parents
 
 
@@ -98,7 +98,7 @@ def test_a_relative_store_is_made_absolute(tmp_path: Path) -> None:
 )
 def test_every_failure_of_the_disk_has_its_own_words(number: str, code: str, exit_code: int, tmp_path: Path) -> None:
     value = getattr(errno, number)
-    error = store_trouble(OSError(value, os.strerror(value)), tmp_path)
+    error = store_error(OSError(value, os.strerror(value)), tmp_path)
     assert (error.code, error.exit_code) == (code, exit_code)
     assert str(tmp_path) in error.message
     assert error.hint

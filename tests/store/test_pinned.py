@@ -18,9 +18,9 @@ from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.store.fetch import FetchResult
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.maintenance.record import record
+from jetson_deploy.store.maintenance.verify import verify_store
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests, pinned_models
-from jetson_deploy.store.upkeep.record import record
-from jetson_deploy.store.upkeep.verify import verify_store
 
 NAME = parse_model_name("deepseek-r1:7b")
 LATEST = parse_model_name("deepseek-r1")

@@ -17,7 +17,7 @@ from jetson_deploy.events import silent
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.inventory import find_manifests
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.upkeep.remove import remove_model, take_out
+from jetson_deploy.store.maintenance.remove import remove_model, take_out
 
 NAME = parse_model_name("deepseek-r1:7b")
 
@@ -60,8 +60,8 @@ import os, sys, threading
 from pathlib import Path
 from jetson_deploy.events import silent
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.store.upkeep.collect import collect
-from jetson_deploy.store.upkeep.remove import remove_model
+from jetson_deploy.store.maintenance.collect import collect
+from jetson_deploy.store.maintenance.remove import remove_model
 
 store, verb, moment = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 seen = 0

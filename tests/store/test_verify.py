@@ -19,9 +19,9 @@ from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import read_models
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.upkeep.findings import Verification
-from jetson_deploy.store.upkeep.record import record, record_if_possible
-from jetson_deploy.store.upkeep.verify import verify_store
+from jetson_deploy.store.maintenance.findings import Verification
+from jetson_deploy.store.maintenance.record import record, record_if_possible
+from jetson_deploy.store.maintenance.verify import verify_store
 
 NAME = "deepseek-r1:7b"
 

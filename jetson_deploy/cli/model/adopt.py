@@ -10,7 +10,7 @@ import msgspec
 from jetson_deploy.cli.model.answers import advise, columns, count, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.store.upkeep.findings import Finding, VerifiedModel
+from jetson_deploy.store.maintenance.findings import Finding, VerifiedModel
 from jetson_deploy.units import size_text
 
 
@@ -35,7 +35,7 @@ def command(**options: Any) -> int:
     Nothing is copied, moved or changed. The second time only what changed since is hashed again.
     """
     from jetson_deploy.interrupts import stop_on_interruption
-    from jetson_deploy.store.upkeep.adopt import adopt_store
+    from jetson_deploy.store.maintenance.adopt import adopt_store
 
     shared, store = read_store_options(options)
     with chosen_reporter(shared) as report, stop_on_interruption() as stop:

@@ -10,7 +10,7 @@ from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.options import offered
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.store.upkeep.collect import MIN_AGE_SECONDS, Collected
+from jetson_deploy.store.maintenance.collect import MIN_AGE_SECONDS, Collected
 from jetson_deploy.units import size_text
 
 
@@ -36,7 +36,7 @@ def command(**options: Any) -> int:
     """
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.state.records import wanted_manifests
-    from jetson_deploy.store.upkeep.collect import collect
+    from jetson_deploy.store.maintenance.collect import collect
 
     shared, store = read_store_options(options)
     dry_run = shows_first(shared, options["dry_run"])

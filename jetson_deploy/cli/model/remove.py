@@ -11,7 +11,7 @@ from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.options import offered
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.upkeep.remove import RemovedModel
+from jetson_deploy.store.maintenance.remove import RemovedModel
 from jetson_deploy.units import size_text
 
 
@@ -30,8 +30,8 @@ def command(**options: Any) -> int:
     from jetson_deploy.cli.model.names import stored_name
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.state.records import check_not_deployed
-    from jetson_deploy.store.upkeep.presence import check_has_manifests
-    from jetson_deploy.store.upkeep.remove import take_out
+    from jetson_deploy.store.maintenance.presence import check_has_manifests
+    from jetson_deploy.store.maintenance.remove import take_out
 
     shared, store = read_store_options(options)
     check_has_manifests(StorePaths(store))

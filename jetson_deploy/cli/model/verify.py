@@ -12,8 +12,8 @@ from jetson_deploy.cli.model.answers import advise, count, tell
 from jetson_deploy.cli.model.options import read_store_options, store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.upkeep.findings import KINDS, Finding, Verification, VerifiedModel
-from jetson_deploy.store.upkeep.repair import NotRepaired, Repair, repair
+from jetson_deploy.store.maintenance.findings import KINDS, Finding, Verification, VerifiedModel
+from jetson_deploy.store.maintenance.repair import NotRepaired, Repair, repair
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def command(**options: Any) -> int:
     """
     from jetson_deploy.cli.model.names import stored_name
     from jetson_deploy.interrupts import stop_on_interruption
-    from jetson_deploy.store.upkeep.presence import check_is_store
-    from jetson_deploy.store.upkeep.record import record_if_possible
-    from jetson_deploy.store.upkeep.verify import verify_store
+    from jetson_deploy.store.maintenance.presence import check_is_store
+    from jetson_deploy.store.maintenance.record import record_if_possible
+    from jetson_deploy.store.maintenance.verify import verify_store
 
     shared, store = read_store_options(options)
     paths = StorePaths(store)

@@ -120,7 +120,7 @@ def _write(path: Path, data: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):  # read-only, or below a file: unlink fails in its own way
             part.unlink()
-        from jetson_deploy.store.disk_trouble import is_full
+        from jetson_deploy.store.disk_errors import is_full
 
         kind = ResourceError if is_full(error) else PreflightError
         raise kind(

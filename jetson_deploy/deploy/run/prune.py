@@ -129,13 +129,13 @@ class _Collection:
         return different_directories(named)
 
     def _manifests(self, store: str, needs: Needs, on_record: State | None) -> None:
-        from jetson_deploy.store.upkeep.let_go import let_go
+        from jetson_deploy.store.maintenance.release import release
 
         try:
             pins, kept = unneeded_digests(Path(store), needs)
             models = self._unneeded_models(store, needs, on_record)
             going = [parse_model_name(model.name) for model in models]
-            gone = let_go(Path(store), pins=pins, kept=kept, models=going, report=self._report)
+            gone = release(Path(store), pins=pins, kept=kept, models=going, report=self._report)
         except JetsonDeployError as error:
             self._warn(f"unused models in the store {store} were not pruned", error)
             return

@@ -17,7 +17,7 @@ from jetson_deploy.monitor.dashboards import compose
 from jetson_deploy.monitor.dashboards.grafana import dashboard
 from jetson_deploy.monitor.dashboards.rules import rules_text
 from jetson_deploy.monitor.dashboards.targets import HERE, discovery
-from jetson_deploy.store.disk_trouble import is_full
+from jetson_deploy.store.disk_errors import is_full
 from jetson_deploy.store.whole_file import read_bounded, replace_whole
 
 TARGETS = "prometheus/targets.json"

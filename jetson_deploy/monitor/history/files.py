@@ -142,7 +142,7 @@ def disk_words(error: Exception) -> str:
     return text
 
 
-def reading_trouble(path: Path, error: Exception) -> JetsonDeployError:
+def reading_error(path: Path, error: Exception) -> JetsonDeployError:
     if is_damage(error):
         return UnhealthyError(
             f"{path} is damaged: {error}",

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError
-from jetson_deploy.monitor.history.files import reading_trouble
+from jetson_deploy.monitor.history.files import reading_error
 from jetson_deploy.monitor.history.reader import History
 from jetson_deploy.monitor.history.schema import APPLICATION, VERSION
 
@@ -64,7 +64,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         except JetsonDeployError:
             connection.close()
             raise
-    raise reading_trouble(path, trouble or sqlite3.OperationalError("it cannot be opened")) from trouble
+    raise reading_error(path, trouble or sqlite3.OperationalError("it cannot be opened")) from trouble
 
 
 def _holds_something(path: Path) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from jetson_deploy.monitor.history.batch import HistoryEvent
 from jetson_deploy.monitor.history.clock import MINUTE
 from jetson_deploy.monitor.history.coding import unpack_minute, unpack_rows
-from jetson_deploy.monitor.history.files import reading_trouble
+from jetson_deploy.monitor.history.files import reading_error
 from jetson_deploy.monitor.history.rollup import Minute, Rollup, Stat
 from jetson_deploy.monitor.history.schema import layout_keys
 
@@ -210,7 +210,7 @@ class History:
         try:
             yield
         except (sqlite3.Error, ValueError) as error:
-            raise reading_trouble(self.path, error) from error
+            raise reading_error(self.path, error) from error
 
 
 def _widened(one: SeriesSpan, first: int, last: int, count: int, *, is_raw: bool) -> SeriesSpan:

@@ -192,7 +192,7 @@ def _entry(index: Index, wanted: ModelName | None) -> Entry:
 
 
 def _name_of(entry: Entry) -> ModelName | None:
-    """None for a tag alone, which is what some tools write (`7b`): of which model nobody knows."""
+    """None for a tag alone, which is what some tools write (`7b`): it does not name the model."""
     try:
         return parse_model_name(entry.ref_name or "") if ":" in (entry.ref_name or "") else None
     except JetsonDeployError:

@@ -63,7 +63,7 @@ class FileSource:
         if not piece:
             raise IntegrityError(
                 f"{self._path} was cut while it was read",
-                hint="let nobody write to it, and run the same command again to go on",
+                hint="make sure that no process writes to it, and run the same command again to resume",
                 code="file-cut",
             )
         return piece

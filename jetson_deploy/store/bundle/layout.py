@@ -70,8 +70,8 @@ def padding(size: int) -> int:
 
 
 def member_header(name: str, size: int) -> bytes:
-    """The same for the same name and size at any time, by anybody: no clock, no owner."""
-    import tarfile  # for this verb alone
+    """The same for the same name and size at any time, by any user: no clock, no owner."""
+    import tarfile  # for this command alone
 
     info = tarfile.TarInfo(name)
     info.size = size

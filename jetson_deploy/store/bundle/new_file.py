@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.errors import JetsonDeployError, LockedError, PreflightError, ResourceError, UsageError
-from jetson_deploy.store.disk_trouble import free_bytes, is_full
+from jetson_deploy.store.disk_errors import free_bytes, is_full
 from jetson_deploy.store.layout import sync_directory
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)

@@ -8,7 +8,7 @@ from pathlib import Path
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.fetch import LOCK_SECONDS
 from jetson_deploy.store.layout import prepare_store
 from jetson_deploy.store.lock import store_lock
@@ -54,7 +54,7 @@ def take_in(
             check_name(paths, name)
             return bring_model(paths, name, raw, [source], report=report, stop=stop, pace=pace, sleep=_not_at_all)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def _not_at_all(seconds: float) -> None:

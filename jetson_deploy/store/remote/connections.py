@@ -1,6 +1,6 @@
 """A requests session whose sockets can be cut from another thread.
 
-A read that waits for a silent registry cannot be told to stop; shutting its socket down ends it at once,
+A read that waits for a silent registry cannot be interrupted; shutting its socket down ends it at once,
 so that Ctrl-C does not wait for the stall timeout.
 """
 

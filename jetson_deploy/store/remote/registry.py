@@ -19,12 +19,12 @@ from jetson_deploy.errors import NetworkError
 from jetson_deploy.names import ModelName, check_registry_address
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.manifest import MANIFEST_BYTES, MANIFEST_MEDIA, Blob, manifest_digest
-from jetson_deploy.store.remote import trouble
+from jetson_deploy.store.remote import errors
 from jetson_deploy.store.remote.connections import CutOnStop, OpenSockets, new_session
+from jetson_deploy.store.remote.errors import PassingError, WrongContent
 from jetson_deploy.store.remote.gather import gathered
 from jetson_deploy.store.remote.login import Login
 from jetson_deploy.store.remote.trickle import Trickle
-from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent
 from jetson_deploy.store.transfer.chunksums import Chunksum, parse_chunksums
 from jetson_deploy.store.transfer.source import RangesRefused
 
@@ -82,10 +82,10 @@ class Registry:
         self._sockets.cut()
 
     def manifest(self) -> bytes:
-        """The manifest as served. Raises NetworkError, PassingTrouble, WrongContent."""
+        """The manifest as served. Raises NetworkError, PassingError, WrongContent."""
         url = self._url(f"manifests/{self.name.tag}")
         with self._ask(url, {"Accept": _ACCEPT}) as response:
-            self._check(response, trouble.no_such_model)
+            self._check(response, errors.no_such_model)
             self._refuse_downgrade(response)
             raw = b"".join(self._pieces(response, MANIFEST_BYTES))
             promised = response.headers.get("Docker-Content-Digest", "")
@@ -114,7 +114,7 @@ class Registry:
                 if response.status_code != requests.codes.ok:
                     return ()
                 text = b"".join(self._pieces(response, MANIFEST_BYTES)).decode("ascii", errors="replace")
-        except (PassingTrouble, WrongContent, NetworkError):
+        except (PassingError, WrongContent, NetworkError):
             return ()
         return parse_chunksums(text, blob.size)
 
@@ -125,12 +125,12 @@ class Registry:
         if direct is not None:
             with self._ask(direct, headers) as response:
                 if response.status_code not in _EXPIRED:
-                    self._check(response, trouble.no_such_blob)
+                    self._check(response, errors.no_such_blob)
                     yield response
                     return
             self._direct.pop(blob.digest, None)
         with self._ask(self._url(f"blobs/{blob.digest}"), headers) as response:
-            self._check(response, trouble.no_such_blob)
+            self._check(response, errors.no_such_blob)
             if response.history:
                 self._direct[blob.digest] = response.url
             yield response
@@ -177,7 +177,7 @@ class Registry:
                 raise self._login.refused()
             return b"".join(self._pieces(response, MANIFEST_BYTES))
 
-    def _check(self, response: requests.Response, missing: trouble.Missing) -> None:
+    def _check(self, response: requests.Response, missing: errors.Missing) -> None:
         status = response.status_code
         if status == 401 and not response.history:
             raise self._login.refused()
@@ -186,7 +186,7 @@ class Registry:
             return
         if status != requests.codes.ok:
             redirected = bool(response.history) or not response.url.startswith(self.address + "/")
-            raise trouble.refusal(self.name, self.address, response, redirected, missing)
+            raise errors.refusal(self.name, self.address, response, redirected, missing)
 
     def _pieces(self, response: requests.Response, most: int) -> Iterator[bytes]:
         """The body as sent, never decoded. Raises WrongContent when it is longer than `most`."""
@@ -205,7 +205,7 @@ class Registry:
             started = time.monotonic()
             piece = response.raw.read1(most, decode_content=False)
             if watch.is_too_slow(len(piece), time.monotonic() - started):
-                raise PassingTrouble(trouble.stalled(self.address, self._stall_seconds))
+                raise PassingError(errors.stalled(self.address, self._stall_seconds))
             return piece or b""
 
     @contextlib.contextmanager
@@ -216,7 +216,7 @@ class Registry:
             yield
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             check_stop(self._stop)
-            raise trouble.of_exception(self.address, error, self._stall_seconds) from error
+            raise errors.of_exception(self.address, error, self._stall_seconds) from error
 
     def _refuse_downgrade(self, response: requests.Response) -> None:
         """Blobs have a hash to hold them to; an unpinned manifest has only TLS."""

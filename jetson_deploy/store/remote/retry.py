@@ -11,7 +11,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store.interrupt import check_stop
-from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent, corrupt
+from jetson_deploy.store.remote.errors import PassingError, WrongContent, corrupt
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ class Retry:
             most, wait = TRIES, None
             try:
                 return attempt()
-            except PassingTrouble as trouble:
-                error: JetsonDeployError = trouble.error
-                wait = trouble.retry_after
+            except PassingError as failure:
+                error: JetsonDeployError = failure.error
+                wait = failure.retry_after
             except WrongContent as wrong:
                 error, most = corrupt(self._name, what, self._address, tried, str(wrong)), WRONG_TRIES
             if tried >= most:

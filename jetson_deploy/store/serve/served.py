@@ -16,8 +16,8 @@ from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.names import OLLAMA_REGISTRY, ModelName, parse_model_name
 from jetson_deploy.store.inventory import find_manifests, missing_bytes, read_manifest
 from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.maintenance.presence import check_is_store
 from jetson_deploy.store.manifest import Blob, Manifest, manifest_digest, parse_manifest
-from jetson_deploy.store.upkeep.presence import check_is_store
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)

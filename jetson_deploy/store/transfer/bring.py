@@ -13,7 +13,7 @@ import msgspec
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store import blobs
-from jetson_deploy.store.disk_trouble import disk_full, free_bytes, is_full
+from jetson_deploy.store.disk_errors import disk_full, free_bytes, is_full
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.interrupt import Ending, check_stop
 from jetson_deploy.store.inventory import read_manifest

@@ -3,7 +3,7 @@
     GET /v2/<namespace>/<model>/chunksums/<digest>
     sha256:<64 hex> <first>-<last>          one line per chunk, both bytes included
 
-Nobody vouches for these hashes. They only say what to fetch again first; the hash of the whole decides.
+No signature covers these hashes. They only say what to fetch again first; the hash of the whole decides.
 """
 
 from __future__ import annotations

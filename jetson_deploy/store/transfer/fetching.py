@@ -16,8 +16,8 @@ from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.rate import RateLimit
+from jetson_deploy.store.remote.errors import PassingError, WrongContent, corrupt
 from jetson_deploy.store.remote.retry import TRIES, WRONG_TRIES, pause_seconds
-from jetson_deploy.store.remote.trouble import PassingTrouble, WrongContent, corrupt
 from jetson_deploy.store.transfer.pace import Pace
 from jetson_deploy.store.transfer.source import RangesRefused, Source
 from jetson_deploy.store.transfer.work import Task, Work
@@ -58,8 +58,8 @@ class Fetcher:
                 pass  # the next claim is for the whole blob
             except InterruptedRunError:
                 raise
-            except (PassingTrouble, WrongContent, JetsonDeployError) as trouble:
-                self._failed(task, source, trouble)
+            except (PassingError, WrongContent, JetsonDeployError) as failure:
+                self._failed(task, source, failure)
             finally:
                 self._work.release(task)
 
@@ -76,7 +76,7 @@ class Fetcher:
                 at += len(piece)
                 self._count(len(piece))
         if at < task.end and at == task.start:
-            raise PassingTrouble(_ended_early(source, blob))
+            raise PassingError(_ended_early(source, blob))
 
     def _count(self, count: int) -> None:
         with self._work.changed:
@@ -95,20 +95,20 @@ class Fetcher:
             with self._work.changed:
                 self._work.changed.wait(_POLL_SECONDS)
 
-    def _failed(self, task: Task, source: Source, trouble: Exception) -> None:
+    def _failed(self, task: Task, source: Source, failure: Exception) -> None:
         if source is not self._work.sources.origin:
-            self._drop(source, task.job.blob, trouble)
-        elif isinstance(trouble, WrongContent):
-            self._wrong(task, str(trouble))
-        elif isinstance(trouble, PassingTrouble):
-            self._passing(task, trouble)
+            self._drop(source, task.job.blob, failure)
+        elif isinstance(failure, WrongContent):
+            self._wrong(task, str(failure))
+        elif isinstance(failure, PassingError):
+            self._passing(task, failure)
         else:
-            raise trouble
+            raise failure
 
-    def _drop(self, mirror: Source, blob: Blob, trouble: Exception) -> None:
-        lacks_it = isinstance(trouble, NetworkError) and trouble.code == "blob-not-found-in-registry"
+    def _drop(self, mirror: Source, blob: Blob, failure: Exception) -> None:
+        lacks_it = isinstance(failure, NetworkError) and failure.code == "blob-not-found-in-registry"
         if self._work.sources.drop(mirror, blob if lacks_it else None):
-            self._report(Note(level="warning", text=f"dropping mirror {mirror.address}: {trouble}"))
+            self._report(Note(level="warning", text=f"dropping mirror {mirror.address}: {failure}"))
 
     def _wrong(self, task: Task, why: str) -> None:
         job = task.job
@@ -120,19 +120,19 @@ class Fetcher:
             raise error
         self._pause(f"{error.message}; trying again ({wrong + 1} of {WRONG_TRIES})", pause_seconds(wrong, None))
 
-    def _passing(self, task: Task, trouble: PassingTrouble) -> None:
+    def _passing(self, task: Task, failure: PassingError) -> None:
         with self._work.changed:
             if task.episode != self._work.episode:
-                return  # another connection has told of the same outage
+                return  # another connection has reported the same outage
             self._work.episode += 1
             gained = self.received - self._received_at_failure >= GAINED_BYTES
             self._tries = 1 if gained else self._tries + 1
             self._received_at_failure = self.received
             tries = self._tries
         if tries >= TRIES:
-            raise trouble.error
-        text = f"{trouble.error.message}; trying again ({tries + 1} of {TRIES})"
-        self._pause(text, pause_seconds(tries, trouble.retry_after))
+            raise failure.error
+        text = f"{failure.error.message}; trying again ({tries + 1} of {TRIES})"
+        self._pause(text, pause_seconds(tries, failure.retry_after))
 
     def _pause(self, text: str, seconds: float) -> None:
         """For all connections."""

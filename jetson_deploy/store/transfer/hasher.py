@@ -1,6 +1,6 @@
 """Every blob is hashed right behind the bytes that arrive, while the page cache holds them; then it gets its name.
 
-What an earlier run left is read from the disk once. A wrong hash costs only the part that can be told to be wrong.
+What an earlier run left is read from the disk once. A wrong hash costs only the part that is known to be wrong.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.names import ModelName
 from jetson_deploy.store.manifest import Blob
+from jetson_deploy.store.remote.errors import corrupt
 from jetson_deploy.store.remote.retry import WRONG_TRIES
-from jetson_deploy.store.remote.trouble import corrupt
 from jetson_deploy.store.transfer.chunksums import KnowsChunks, wrong_ranges
 from jetson_deploy.store.transfer.ranges import Range
 from jetson_deploy.store.transfer.work import Job, Work

@@ -30,7 +30,7 @@ class Source(Protocol):
     def stream(self, blob: Blob, start: int, end: int) -> AbstractContextManager[Iterator[bytes]]:
         """The bytes [start, end) of the blob in pieces of any size; the hash is not compared here.
 
-        May end early (a cut); must never give more than was asked for. Raises PassingTrouble (another try may
+        May end early (a cut); must never give more than was asked for. Raises PassingError (another try may
         help), WrongContent (the bytes or their number cannot be the promised ones), RangesRefused,
         JetsonDeployError.
         """

@@ -56,7 +56,7 @@ class Work:
         return self.error is not None or all(job.finished for job in self.jobs)
 
     def fail(self, error: BaseException) -> None:
-        """The first error is the one that is told; every thread ends."""
+        """The first error is the one that is reported; every thread ends."""
         with self.changed:
             self.error = self.error or error
             self.changed.notify_all()

@@ -1,4 +1,4 @@
-"""What of a store nobody needs: no model, no kept revision, no running process, and no download that may go on.
+"""Files of a store that no model, no kept revision, no running process and no unfinished download needs.
 
 Reads only. Where it cannot be known whether something is needed, it is needed.
 """
@@ -16,8 +16,8 @@ from jetson_deploy.errors import IntegrityError
 from jetson_deploy.store.inventory import BlobFile, FoundManifest, blob_files, find_manifests, printable
 from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manifests
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
-from jetson_deploy.store.upkeep.surplus import Unfinished, unfinished_downloads
+from jetson_deploy.store.maintenance.in_use import Holder, file_id, find_holders
+from jetson_deploy.store.maintenance.surplus import Unfinished, unfinished_downloads
 
 _FIRST_MODELS = 1_672_531_200.0
 """2023-01-01: a file from before was written while the clock was wrong, as on boards without a battery."""

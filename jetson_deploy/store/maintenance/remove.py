@@ -1,4 +1,4 @@
-"""Take one model out of the store: the manifest first, then the blobs that nobody else needs."""
+"""Take one model out of the store: the manifest first, then the blobs that no other model needs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Reporter, silent
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.inventory import BlobFile, blob_files, find_manifests, read_manifest
 from jetson_deploy.store.layout import StorePaths, make_directories, remove_empty_parents, sync_directory
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.maintenance.collect import remove_blobs
+from jetson_deploy.store.maintenance.in_use import Holder, file_id, find_holders
+from jetson_deploy.store.maintenance.unneeded import Item, Victim, kept_blobs, needed_blobs, pinned_blobs
 from jetson_deploy.store.manifest import manifest_digest, parse_manifest
-from jetson_deploy.store.upkeep.collect import remove_blobs
-from jetson_deploy.store.upkeep.in_use import Holder, file_id, find_holders
-from jetson_deploy.store.upkeep.unneeded import Item, Victim, kept_blobs, needed_blobs, pinned_blobs
 
 LOCK_SECONDS = 30.0
 _SHARED = "another model or a kept revision needs it"
@@ -60,7 +60,7 @@ def take_out(
     report: Reporter,
     stop: threading.Event,
 ) -> RemovedModel:
-    """As `remove_model`, told in full. The manifest is there.
+    """As `remove_model`, with every argument. The manifest is there.
 
     Raises UnhealthyError `model-in-use` when a running process holds a blob that only this model needs.
     """
@@ -74,7 +74,7 @@ def take_out(
             removal.carry_out()
             return removal.result("done")
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 class _Removal:
@@ -134,7 +134,7 @@ class _Removal:
         return self
 
     def carry_out(self) -> None:
-        """A kill at any moment leaves at worst blobs that nobody needs. Raises OSError."""
+        """A kill at any moment leaves at worst blobs that no model needs. Raises OSError."""
         path = self._paths.manifest(self._name)
         path.unlink(missing_ok=True)
         sync_directory(path.parent)

@@ -1,4 +1,4 @@
-"""Is there a store at all? What is asked of a directory that is none must not be answered with `all right`."""
+"""Whether the directory is a store at all: a command on any other directory must not end with `all right`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kind of model it is, from its config blob and the header of its file. Unknown is None; nothing is guessed."""
+"""Describe a model by its config blob and the header of its file. Unknown is None; nothing is guessed."""
 
 from __future__ import annotations
 

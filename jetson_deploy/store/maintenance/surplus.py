@@ -1,4 +1,4 @@
-"""What a store holds beside its models: downloads that never ended."""
+"""Unfinished downloads in a store."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def unfinished_downloads(paths: StorePaths) -> tuple[Unfinished, ...]:
 
 
 def _unfinished(digest: str, files: list[Path]) -> Unfinished | None:
-    """None: it was finished or removed meanwhile, or somebody put something else there."""
+    """None: it was finished, removed or replaced meanwhile."""
     try:
         states = [path.lstat() for path in files]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Remove what nobody needs, so that a kill or a power cut at any moment leaves every model as it was."""
+"""Prune the store so that a kill or a power cut at any moment leaves every model as it was."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.events import Reporter
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.layout import StorePaths, make_directories, sync_directory
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.upkeep.presence import check_has_manifests
-from jetson_deploy.store.upkeep.unneeded import Item, Unneeded, Victim, find_unneeded
+from jetson_deploy.store.maintenance.presence import check_has_manifests
+from jetson_deploy.store.maintenance.unneeded import Item, Unneeded, Victim, find_unneeded
 
 LOCK_SECONDS = 5.0
 MIN_AGE_SECONDS = 3600
-"""Blobs of a model that somebody else is bringing at this moment are here before its manifest."""
+"""Blobs of a model that another process is fetching at this moment are here before its manifest."""
 
 
 class Collected(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.collect/1"):
@@ -49,7 +49,7 @@ def collect(
 ) -> Collected:
     """`kept`: digests (64 hex digits) of the manifests that deployments may go back to; None: of all that are kept.
 
-    Raises IntegrityError `manifest-damaged` when any manifest cannot be read: then nobody knows what is needed.
+    Raises IntegrityError `manifest-damaged` when any manifest cannot be read: what is needed is then unknown.
     Raises PreflightError (the store), LockedError.
     """
     paths = StorePaths(store.absolute())
@@ -63,7 +63,7 @@ def collect(
             _remove(paths, unneeded)
             return _result(paths, unneeded, dry_run=False)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def _remove(paths: StorePaths, unneeded: Unneeded) -> None:

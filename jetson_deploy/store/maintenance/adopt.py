@@ -1,4 +1,4 @@
-"""Take over a store that native Ollama filled: what is right is put on record; nothing is copied or changed."""
+"""Adopt a store that native Ollama filled: blobs found right are recorded; nothing is copied or changed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.layout import StorePaths, prepare_store, set_mode_and_owner
-from jetson_deploy.store.upkeep.findings import Verification
-from jetson_deploy.store.upkeep.presence import check_is_store
-from jetson_deploy.store.upkeep.record import record
-from jetson_deploy.store.upkeep.verify import verify_store
+from jetson_deploy.store.maintenance.findings import Verification
+from jetson_deploy.store.maintenance.presence import check_is_store
+from jetson_deploy.store.maintenance.record import record
+from jetson_deploy.store.maintenance.verify import verify_store
 
 LOCK_SECONDS = 30.0
 
@@ -34,7 +34,7 @@ def adopt_store(store: Path, *, report: Reporter, stop: threading.Event) -> Veri
     try:
         _give_to_owner(paths)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
     return verification
 
 

@@ -1,4 +1,4 @@
-"""What of a store is right: every blob of every manifest hashed, and everything else in it called by its name.
+"""Verify a store: hash every blob of every manifest, and list every other file in it.
 
 Changes nothing. Ollama serves a model with a flipped byte without a word
 (docs/ollama-behaviour.md): only hashing finds it.
@@ -20,11 +20,11 @@ from jetson_deploy.store.identity import Identity, identity_of
 from jetson_deploy.store.inventory import FoundManifest, blob_files, find_manifests, printable, what_it_is
 from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manifests
 from jetson_deploy.store.layout import StorePaths, size_on_disk
+from jetson_deploy.store.maintenance.findings import KINDS, Finding, Kind, Verification, VerifiedModel
+from jetson_deploy.store.maintenance.presence import check_is_store
+from jetson_deploy.store.maintenance.surplus import unfinished_downloads
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.upkeep.findings import KINDS, Finding, Kind, Verification, VerifiedModel
-from jetson_deploy.store.upkeep.presence import check_is_store
-from jetson_deploy.store.upkeep.surplus import unfinished_downloads
 
 _NOTHING = ("absent", "a symlink to nowhere")
 
@@ -93,7 +93,7 @@ def _not_listed(error: OSError, paths: StorePaths) -> PreflightError:
 
 
 class _Check:
-    """One look: what can be told at once, what hashing tells, and the rest."""
+    """One verification: findings of the file system at once, findings of hashing, and the rest."""
 
     def __init__(self, paths: StorePaths, manifests: tuple[FoundManifest, ...], known: Mapping[str, Identity]) -> None:
         self._paths, self._manifests, self._known = paths, manifests, known
@@ -104,7 +104,7 @@ class _Check:
         self._hashed_bytes = self._known_bytes = 0
 
     def look(self) -> None:
-        """What can be told without reading a blob."""
+        """The findings that need no blob to be read."""
         for name, wanted in self._wanted.items():
             path = self._paths.blobs / name
             size = size_on_disk(path)
@@ -155,7 +155,7 @@ class _Check:
             return
         self._hashed_bytes += hashed.identity.size
         if hashed.changed:
-            self._blame(name, "altered", "somebody wrote to it while it was read", digest)
+            self._blame(name, "altered", "another process wrote to it while it was read", digest)
         elif f"sha256:{hashed.sha256}" != digest:
             self._blame(name, "altered", f"sha256:{hashed.sha256}", digest)
         else:

@@ -1,4 +1,4 @@
-"""Let go of manifests, and of the blobs that only they needed, whatever their age.
+"""Release manifests, and of the blobs that only they needed, whatever their age.
 
 A manifest is first moved aside, and is off the disk only when its blobs are: a run that is killed in between leaves
 a list of what it was about to remove, and the next one goes on there.
@@ -17,7 +17,7 @@ import msgspec
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Reporter, silent
 from jetson_deploy.names import ModelName
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.inventory import blob_files, find_manifests, read_manifest, read_small
 from jetson_deploy.store.kept import names_in
 from jetson_deploy.store.layout import (
@@ -28,13 +28,13 @@ from jetson_deploy.store.layout import (
     sync_directory,
 )
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.maintenance.collect import LOCK_SECONDS, MIN_AGE_SECONDS, remove_blobs
+from jetson_deploy.store.maintenance.in_use import file_id, find_holders
+from jetson_deploy.store.maintenance.unneeded import Item, Victim, kept_blobs, needed_blobs, pinned_blobs, running_pull
 from jetson_deploy.store.manifest import MANIFEST_BYTES, manifest_digest, parse_manifest
-from jetson_deploy.store.upkeep.collect import LOCK_SECONDS, MIN_AGE_SECONDS, remove_blobs
-from jetson_deploy.store.upkeep.in_use import file_id, find_holders
-from jetson_deploy.store.upkeep.unneeded import Item, Victim, kept_blobs, needed_blobs, pinned_blobs, running_pull
 
 
-class LetGo(msgspec.Struct, frozen=True, kw_only=True):
+class Released(msgspec.Struct, frozen=True, kw_only=True):
     manifests: tuple[str, ...] = ()
     """`pinned/<digest>`, `kept/<digest>` and names of models, as far as they were there."""
     freed_bytes: int = 0
@@ -42,7 +42,7 @@ class LetGo(msgspec.Struct, frozen=True, kw_only=True):
     """Why blobs stay for the next time."""
 
 
-def let_go(
+def release(
     store: Path,
     *,
     pins: Collection[str] = (),
@@ -50,7 +50,7 @@ def let_go(
     models: Sequence[ModelName] = (),
     report: Reporter = silent,
     lock_seconds: float = LOCK_SECONDS,
-) -> LetGo:
+) -> Released:
     """Remove pinned trees and kept manifests by their digests (64 hex digits), and tags; go on with what was begun.
 
     Blobs stay that another manifest or a running process needs. Raises IntegrityError `manifest-damaged` when a
@@ -59,7 +59,7 @@ def let_go(
     paths = StorePaths(store.absolute())
     try:
         if not _anything_to_do(paths, pins, kept, models):
-            return LetGo()
+            return Released()
         for directory in (paths.temporary, paths.dropped):
             make_directories(directory, like=paths.root)
         with store_lock(paths, wait_seconds=lock_seconds, report=report, stop=threading.Event()):
@@ -69,9 +69,9 @@ def let_go(
                 *(name.short for name in models if _drop_tag(paths, name)),
             ]
             freed, waiting = _remove_blobs(paths)
-            return LetGo(manifests=tuple(gone), freed_bytes=freed, waiting=waiting)
+            return Released(manifests=tuple(gone), freed_bytes=freed, waiting=waiting)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def _anything_to_do(

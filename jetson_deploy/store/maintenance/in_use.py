@@ -1,4 +1,4 @@
-"""Which running processes need a file: they have it open or mapped, by whatever name, or were started for it.
+"""The running processes that need a file: they have it open or mapped, by whatever name, or were started for it.
 
 A bind mount keeps device and inode, so containers are seen too. A runner of Ollama that has read its weights into
 memory holds no file any more, but its command line names the blob (0.9.5: `runner --model …/sha256-… --no-mmap`).

@@ -1,4 +1,4 @@
-"""Fetch again what a verification found wrong, and nothing else."""
+"""Fetch the blobs again that a verification found wrong, and no others."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jetson_deploy.names import ModelName
 from jetson_deploy.store.identity import Identity, VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest
 from jetson_deploy.store.layout import StorePaths
+from jetson_deploy.store.maintenance.findings import Verification
+from jetson_deploy.store.maintenance.record import record
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.pinned import pin_manifest
-from jetson_deploy.store.upkeep.findings import Verification
-from jetson_deploy.store.upkeep.record import record
 
 LOCK_SECONDS = 30.0
 _ANEW = "jetson-deploy up --force deploys what the tag means now, with --name for another deployment than `default`"
@@ -53,7 +53,7 @@ def repair(
     damaged, the one that `pin` knows. Raises LockedError, PreflightError, ResourceError, InterruptedRunError:
     with these no model can be repaired.
     """
-    # A fetch believes the record: what was found wrong must not stand in it any more.
+    # A fetch uses the record: a blob found wrong must not stand in it any more.
     record(paths, verification, wait_seconds=LOCK_SECONDS, stop=stop)
     repaired: list[str] = []
     failed: list[NotRepaired] = []

@@ -20,12 +20,12 @@ from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.inventory import find_manifests
 from jetson_deploy.store.layout import StorePaths, prepare_store
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.maintenance.collect import collect
+from jetson_deploy.store.maintenance.release import Released, release
+from jetson_deploy.store.maintenance.remove import take_out
+from jetson_deploy.store.maintenance.repair import repair
+from jetson_deploy.store.maintenance.verify import verify_store
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
-from jetson_deploy.store.upkeep.collect import collect
-from jetson_deploy.store.upkeep.let_go import LetGo, let_go
-from jetson_deploy.store.upkeep.remove import take_out
-from jetson_deploy.store.upkeep.repair import repair
-from jetson_deploy.store.upkeep.verify import verify_store
 
 NAME = parse_model_name("deepseek-r1:7b")
 SHARED, FIRST, SECOND = b"shared by all", b"first", b"second"
@@ -113,16 +113,16 @@ def test_a_damaged_pin_is_told_and_mended_from_the_store_alone(store: Path, mode
 
 
 def test_a_pin_goes_with_the_blobs_that_only_it_needed(store: Path, model: Model) -> None:
-    gone = let_go(store, pins=[model.digest, "0" * 64])
-    assert gone == LetGo(manifests=(f"pinned/{model.digest}",), freed_bytes=len(FIRST))
+    gone = release(store, pins=[model.digest, "0" * 64])
+    assert gone == Released(manifests=(f"pinned/{model.digest}",), freed_bytes=len(FIRST))
     assert (contents(store), pinned_digests(store)) == ({SHARED, SECOND}, ())
-    assert let_go(store, pins=[model.digest]) == LetGo()
+    assert release(store, pins=[model.digest]) == Released()
     assert (own(store, "dropped"), own(store, "tmp")) == ([], [])
 
 
 def test_a_damaged_pin_can_be_let_go(store: Path, model: Model) -> None:
     (store / ".jetson-deploy/pinned" / model.digest / SEVEN).write_text("text")
-    assert let_go(store, pins=[model.digest]).manifests == (f"pinned/{model.digest}",)
+    assert release(store, pins=[model.digest]).manifests == (f"pinned/{model.digest}",)
     assert (contents(store), pinned_digests(store)) == ({SHARED, FIRST, SECOND}, ())
 
 
@@ -130,26 +130,26 @@ def test_a_kept_manifest_and_a_tag_go_likewise(store: Path) -> None:
     model = put(store, model_of(SHARED, FIRST))
     kept_manifest(store, model)
     put(store, model_of(SHARED, SECOND))
-    assert let_go(store, kept=[model.digest]).freed_bytes == len(FIRST)
-    assert let_go(store, models=[NAME]) == LetGo(manifests=(NAME.short,), freed_bytes=len(SHARED + SECOND))
+    assert release(store, kept=[model.digest]).freed_bytes == len(FIRST)
+    assert release(store, models=[NAME]) == Released(manifests=(NAME.short,), freed_bytes=len(SHARED + SECOND))
     assert (contents(store), list((store / "manifests").iterdir())) == (set(), [])
 
 
 def test_blobs_that_a_process_holds_go_when_it_has_ended(store: Path, model: Model) -> None:
     with holding("open", blob_file(store, model_of(FIRST).largest)) as pid:
-        gone = let_go(store, pins=[model.digest])
+        gone = release(store, pins=[model.digest])
         assert (gone.freed_bytes, pinned_digests(store)) == (0, ())
         assert f"(pid {pid})" in str(gone.waiting)
-    assert let_go(store).freed_bytes == len(FIRST)
+    assert release(store).freed_bytes == len(FIRST)
     assert contents(store) == {SHARED, SECOND}
 
 
 def test_while_a_pull_of_ollama_runs_the_blobs_wait(store: Path, model: Model) -> None:
     partial = store / "blobs" / f"sha256-{'e' * 64}-partial"
     partial.touch()
-    assert "pull of Ollama" in str(let_go(store, pins=[model.digest]).waiting)
+    assert "pull of Ollama" in str(release(store, pins=[model.digest]).waiting)
     os.utime(partial, (time.time() - 86_400,) * 2)
-    assert let_go(store).freed_bytes == len(FIRST)
+    assert release(store).freed_bytes == len(FIRST)
 
 
 def test_while_a_manifest_cannot_be_read_the_blobs_wait(store: Path, model: Model) -> None:
@@ -157,31 +157,31 @@ def test_while_a_manifest_cannot_be_read_the_blobs_wait(store: Path, model: Mode
     other.parent.mkdir()
     other.write_text("text")
     with pytest.raises(IntegrityError):
-        let_go(store, pins=[model.digest])
+        release(store, pins=[model.digest])
     assert contents(store) == {SHARED, FIRST, SECOND}
     other.unlink()
-    assert let_go(store).freed_bytes == len(FIRST)
+    assert release(store).freed_bytes == len(FIRST)
 
 
 def test_what_is_pinned_again_meanwhile_keeps_its_blobs(store: Path, model: Model) -> None:
     with holding("open", blob_file(store, model_of(FIRST).largest)):
-        let_go(store, pins=[model.digest])
+        release(store, pins=[model.digest])
     put(store, model)
     pin_manifest(store, NAME, model.digest)
-    assert let_go(store).freed_bytes == 0
+    assert release(store).freed_bytes == 0
     assert contents(store) >= {SHARED, FIRST}
 
 
 def test_a_store_that_another_run_writes_is_left_to_it(store: Path, model: Model) -> None:
     held = store_lock(prepare_store(store), wait_seconds=0, report=silent, stop=threading.Event())
     with held, pytest.raises(LockedError):
-        let_go(store, pins=[model.digest], lock_seconds=0)
+        release(store, pins=[model.digest], lock_seconds=0)
     assert pinned_digests(store) == (model.digest,)
 
 
 def test_nothing_is_written_where_there_is_nothing_to_do(store: Path) -> None:
     put(store, small_model())
-    assert let_go(store, pins=["0" * 64], models=[parse_model_name("other:1")]) == LetGo()
+    assert release(store, pins=["0" * 64], models=[parse_model_name("other:1")]) == Released()
     assert not (store / ".jetson-deploy").exists()
 
 
@@ -190,7 +190,7 @@ import os, sys
 from pathlib import Path
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.store.pinned import pin_manifest
-from jetson_deploy.store.upkeep.let_go import let_go
+from jetson_deploy.store.maintenance.release import release
 
 store, verb, digest, moment = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 seen = 0
@@ -207,7 +207,7 @@ sys.addaudithook(hook)
 if verb == "pin":
     pin_manifest(store, name, digest)
 else:
-    let_go(store, pins=[digest], kept=[digest], models=[name])
+    release(store, pins=[digest], kept=[digest], models=[name])
 """
 
 
@@ -228,7 +228,7 @@ def test_killed_at_any_change_a_pin_is_whole_or_not_there_and_the_rerun_complete
             pin_manifest(store, NAME, model.digest)
         assert pinned_digests(store) == (model.digest,)
         if code == 9:
-            let_go(store, pins=[model.digest])
+            release(store, pins=[model.digest])
     assert (code, moment > 4) == (0, True)
 
 
@@ -244,7 +244,7 @@ def test_killed_at_any_change_the_next_run_lets_go_of_the_rest(store: Path) -> N
         code = run_killed(store, "let go", model.digest, moment)
         if pinned_digests(store) or find_manifests(StorePaths(store))[0].name == NAME:
             assert contents(store) == {SHARED, FIRST, SECOND}
-        let_go(store, pins=[model.digest], kept=[model.digest], models=[NAME])
+        release(store, pins=[model.digest], kept=[model.digest], models=[NAME])
         assert contents(store) == {SHARED, SECOND}, moment
         assert (own(store, "dropped"), own(store, "pinned"), own(store, "kept")) == ([], [], [])
     assert (code, moment > 6) == (0, True)

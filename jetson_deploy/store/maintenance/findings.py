@@ -1,4 +1,4 @@
-"""What a look at a store finds: one thing that is wrong, or that nobody needs, as data."""
+"""Findings about a store, as data: one thing that is wrong, or that is not needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def harmless(self) -> bool:
-        """No model is worse for it."""
+        """It harms no model."""
         return self.kind in HARMLESS
 
 
@@ -54,7 +54,7 @@ class VerifiedModel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at a store, or at one model in it."""
+    """One verification of a store, or of one model in it."""
 
     manifests: tuple[FoundManifest, ...]
     models: tuple[VerifiedModel, ...]

@@ -1,4 +1,4 @@
-"""What a failed file operation in the store means, in words: which error, which exit code, which fix."""
+"""A failed file operation in the store: its error, exit code and fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
-def store_trouble(error: OSError, store: Path) -> JetsonDeployError:
+def store_error(error: OSError, store: Path) -> JetsonDeployError:
     """The error for a failed file operation in the store."""
     where = error.filename or store
     if is_full(error):

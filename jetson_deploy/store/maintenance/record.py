@@ -1,4 +1,4 @@
-"""What a verification found, on record: nobody hashes the right blobs again, and nobody believes the wrong ones."""
+"""The record of verifications: blobs found right are not hashed again, blobs found wrong are not used."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import silent
-from jetson_deploy.store.disk_trouble import store_trouble
+from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.layout import StorePaths, make_directories
 from jetson_deploy.store.lock import store_lock
-from jetson_deploy.store.upkeep.findings import Verification
+from jetson_deploy.store.maintenance.findings import Verification
 
 
 def record(paths: StorePaths, verification: Verification, *, wait_seconds: float, stop: threading.Event) -> None:
@@ -20,7 +20,7 @@ def record(paths: StorePaths, verification: Verification, *, wait_seconds: float
         with store_lock(paths, wait_seconds=wait_seconds, report=silent, stop=stop):
             VerifiedBlobs(paths).settle(verification.right, verification.wrong)
     except OSError as error:
-        raise store_trouble(error, paths.root) from error
+        raise store_error(error, paths.root) from error
 
 
 def record_if_possible(paths: StorePaths, verification: Verification) -> str | None:

@@ -1,4 +1,4 @@
-"""What a registry's refusals and cut connections mean: worth another try, or an error for the user."""
+"""Errors of a registry: an HTTP refusal or a cut connection becomes a retry or an error for the user."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Missing: TypeAlias = Callable[[ModelName, str], NetworkError]
 """The error for a 404: what is missing at which registry."""
 
 
-class PassingTrouble(Exception):  # noqa: N818 - not an error yet: the next try may do
-    """Another try may help. `error` is what the user reads when the last one fails.
+class PassingError(Exception):
+    """A retry may succeed. `error` is raised when the last retry fails.
 
-    `retry_after`: seconds that the registry asked to wait (RFC 9110, 10.2.3); None: it asked nothing.
+    `retry_after`: seconds that the registry asked to wait (RFC 9110, 10.2.3); None: no header.
     """
 
     def __init__(self, error: NetworkError, retry_after: float | None = None) -> None:
@@ -33,8 +33,8 @@ class PassingTrouble(Exception):  # noqa: N818 - not an error yet: the next try 
         self.retry_after = retry_after
 
 
-class WrongContent(Exception):  # noqa: N818 - same
-    """The bytes are not the promised ones; another try may help."""
+class WrongContent(Exception):  # noqa: N818 - not an error yet: the next try may succeed
+    """The bytes do not match the digest; a retry may succeed."""
 
 
 def corrupt(name: ModelName, what: str, registry: str, tries: int, why: str) -> IntegrityError:
@@ -63,7 +63,7 @@ def no_such_blob(name: ModelName, registry: str) -> NetworkError:
 
 def refusal(
     name: ModelName, registry: str, response: requests.Response, redirected: bool, missing: Missing
-) -> PassingTrouble | JetsonDeployError:
+) -> PassingError | JetsonDeployError:
     """The exception for an HTTP status that is not the wanted one."""
     status = response.status_code
     if status == 404:
@@ -81,7 +81,7 @@ def refusal(
     )
     # Behind a redirect: a signed address that has expired; the registry gives a fresh one.
     again = status in _WORTH_A_RETRY or (redirected and status in (400, 401, 403, 410))
-    return PassingTrouble(error, _seconds(response.headers.get("Retry-After"))) if again else error
+    return PassingError(error, _seconds(response.headers.get("Retry-After"))) if again else error
 
 
 def _seconds(text: str | None) -> float | None:
@@ -96,7 +96,7 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-def of_exception(registry: str, error: Exception, stall_seconds: float) -> PassingTrouble | JetsonDeployError:
+def of_exception(registry: str, error: Exception, stall_seconds: float) -> PassingError | JetsonDeployError:
     """The exception for what the HTTP library raised."""
     if isinstance(error, requests.exceptions.SSLError):
         return NetworkError(
@@ -105,7 +105,7 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
             code="registry-untrusted",
         )
     if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
-        return PassingTrouble(stalled(registry, stall_seconds))
+        return PassingError(stalled(registry, stall_seconds))
     # Not errors of the way there: a redirect to ftp://, to nowhere, or in circles.
     if isinstance(error, (requests.TooManyRedirects, ValueError)):
         return NetworkError(
@@ -114,8 +114,8 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
             code="registry-redirect",
         )
     if isinstance(error, requests.ConnectionError):
-        return PassingTrouble(_unreachable(registry, error))
-    return PassingTrouble(
+        return PassingError(_unreachable(registry, error))
+    return PassingError(
         NetworkError(
             f"the connection to {registry} was cut: {_cause(error)}",
             hint="run the same command again to go on; what arrived is kept",

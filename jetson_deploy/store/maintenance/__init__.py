@@ -1,0 +1,1 @@
+"""Maintenance of the store over the years: verify it, list it, prune it."""
