@@ -1,7 +1,7 @@
 """Pure: facts + request + catalog → plan. No I/O, no clock, no imports that do either (a test holds that).
 
 make.py, rollback.py          a plan for a request; a plan from a revision on record
-preflight.py                  is the host ready: refusals before anything is changed
+preflight.py                  is the host ready: findings before anything is changed; staged.py: what is here already
 model.py, memory.py, speed.py  which model, what memory it needs, how fast it will be; fits.py: does a stored one fit
 image.py, pins.py             which image, which digests
 container.py                  what the container is given

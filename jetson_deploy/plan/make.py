@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
+
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.finding import Finding, blocking, refused
 from jetson_deploy.deployment.instance import Instance, container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import CreateContainer, ImageChoice, ModelChoice, Plan
 from jetson_deploy.deployment.record import Record
@@ -10,7 +15,7 @@ from jetson_deploy.deployment.request import Request, Wanted
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.endpoint import local_endpoint
-from jetson_deploy.errors import PreflightError, UnhealthyError
+from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
@@ -19,40 +24,65 @@ from jetson_deploy.plan.model import check_wanted, choose_model
 from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
+from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 
 
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    findings: tuple[Finding, ...]
+    """All that were found, in the order in which `up` meets them."""
+    plan: Plan | None = None
+    """None: a finding blocks."""
+
+    def accepted(self) -> Plan:
+        """Raises the error of the first blocking finding: nothing has been changed by then."""
+        if self.plan is None:
+            raise blocking(self.findings)[0].error()
+        return self.plan
+
+
 def make_plan(facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None) -> Plan:
-    """Decide everything. Raises the first refusal, with numbers: nothing has been changed by then.
+    """Decide everything. Raises the first refusal, with numbers.
 
     `state`: what is on record of the deployment; None: nothing.
     """
+    return draft_plan(facts, request, catalog, state).accepted()
+
+
+def draft_plan(facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None) -> Draft:
+    """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
     check_wanted(catalog, wanted)
-    preflight.check_jetson(facts)
-    model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving))
-    preflight.check_engine(facts)
+    if other := tuple(preflight.jetson_findings(facts)):
+        return Draft(findings=other)
     revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
-    preflight.check_names(facts, wanted, container_name(wanted.name, revision))
-    preflight.check_port(facts, wanted, serving)
-    preflight.check_disks(facts, image, model, catalog.limits)
-    plan = _plan(facts, wanted, catalog, serving, model, image, revision)
-    if not wanted.force:
-        check_not_failed_before(plan, state)
-    return plan
+    host = tuple(preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving))
+    try:
+        model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving))
+    except JetsonDeployError as refusal:  # the host is judged all the same: what it lacks is to be told in one go
+        return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
+    found = (*host, *preflight.choice_findings(facts, image, model, catalog.limits), *preflight.store_findings(facts))
+    if blocking(found) or facts.store is None:
+        return Draft(findings=found)
+    plan = _plan(facts, wanted, catalog, serving, model, image, revision, facts.store.path)
+    found += () if wanted.force else tuple(failed_before(plan, state))
+    return Draft(findings=found, plan=None if blocking(found) else plan)
 
 
-def check_not_failed_before(plan: Plan, state: State | None) -> None:
-    """A spec whose proof failed would fail again, at the price of another interruption. Raises UnhealthyError."""
+def failed_before(plan: Plan, state: State | None) -> Iterator[Finding]:
+    """A spec whose proof failed would fail again, at the price of another interruption."""
     if not any(isinstance(step, CreateContainer) for step in plan.steps):
         return
     same = [r for r in state.revisions if r.spec_hash == Record.read(plan.spec.labels).spec_hash] if state else []
     if same and same[-1].outcome == "failed":
-        raise UnhealthyError(
-            f"this very deployment was tried before, as revision {same[-1].number}, and failed: {same[-1].reason}",
-            hint="remove the cause, then try it again with --force; or ask for something else",
-            code="failed-before",
+        yield Finding(
+            id="failed-before",
+            severity="block",
+            evidence=f"this very deployment was tried before, as revision {same[-1].number}, and failed",
+            cause=same[-1].reason,
+            fix="remove the cause, then try it again with --force; or ask for something else",
+            exit_code=UnhealthyError.exit_code,
             details=(f"evidence in {same[-1].evidence}",) if same[-1].evidence else (),
         )
 
@@ -65,15 +95,15 @@ def _plan(
     model: ModelChoice,
     image: ImageChoice,
     revision: int,
+    store: str,
 ) -> Plan:
-    store = _store(facts)
     free = model.available_bytes + model.terms["reserve"]
     spec = container_spec(
         wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
     )
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
-    if same and preflight.pin_lost(facts, model):
+    if same and pin_lost(facts, model):
         same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
@@ -94,13 +124,3 @@ def _plan(
         steps=steps,
         sources=sources(wanted, serving, model, store),
     )
-
-
-def _store(facts: HostFacts) -> str:
-    if facts.store is None:
-        raise PreflightError(
-            "no disk of this host is known to take the model store",
-            hint="name a directory with --store DIR",
-            code="store-unknown",
-        )
-    return facts.store.path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.entries import Constant
+from jetson_deploy.deployment.finding import raise_first
 from jetson_deploy.deployment.instance import container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Plan
 from jetson_deploy.deployment.record import Record, renumbered
@@ -66,11 +67,9 @@ def revive(
     port = Record.read(spec.labels).port
     wanted = settle(_as_it_was(request, revision, port), serving)
     image, model = _image(revision), _model(revision, spec)
-    preflight.check_jetson(facts)
-    preflight.check_engine(facts)
-    preflight.check_names(facts, wanted, container_name(request.name, number))
-    preflight.check_port(facts, wanted, serving)
-    preflight.check_disks(facts, image, model, limits)
+    raise_first(preflight.jetson_findings(facts))
+    raise_first(preflight.host_findings(facts, wanted, container_name(request.name, number), serving))
+    raise_first(preflight.choice_findings(facts, image, model, limits))
     gates = _gates(revision, request, limits)
     steps = [*leftover_steps(facts, request.name, serving), *staging_steps(facts, model, image, request.registry)]
     # The same command again, after a run that died behind its commit point, must not bring the same once more.

@@ -29,7 +29,7 @@ from jetson_deploy.deployment.plan import (
 )
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.preflight import image_staged, model_pinned, model_staged
+from jetson_deploy.plan.staged import image_staged, model_pinned, model_staged
 from jetson_deploy.spec import ContainerSpec
 
 

@@ -11,6 +11,7 @@ from jetson_deploy.deploy.run.cutover import cut_over
 from jetson_deploy.deploy.run.execute import carry_out
 from jetson_deploy.deploy.run.stage import stage
 from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deployment.finding import raise_first
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, Plan, RemoveContainer, StageImage, StageModel
 from jetson_deploy.deployment.proof import Proof
@@ -19,7 +20,7 @@ from jetson_deploy.deployment.revisions import Actor, HostMark, Revision
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.make import check_not_failed_before
+from jetson_deploy.plan.make import failed_before
 from jetson_deploy.plan.pins import pinned_by_staging
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
@@ -62,7 +63,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     image = _staged_image(runtime, plan)
     plan = pinned_by_staging(plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
-        check_not_failed_before(plan, state.load())
+        raise_first(failed_before(plan, state.load()))
     by = actor(wanted.by or wanted.verb)
     journal = Journal(
         state,
