@@ -44,6 +44,12 @@ def test_the_installed_wheel_plans_with_its_own_catalog(installed: Path) -> None
     assert json.loads(shown.stdout)["image"]["reference"].startswith("dustynv/ollama:")
 
 
+def test_the_installed_wheel_plans_for_a_board_that_nobody_has_here(installed: Path) -> None:
+    shown = run(installed, "plan", "--json", "--board", "orin-nx-16gb")
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["board"] == "orin-nx-16gb"
+
+
 def test_it_is_the_wheel_that_ran_and_not_the_checkout(installed: Path) -> None:
     where = subprocess.run(
         [sys.executable, "-c", "import jetson_deploy; print(jetson_deploy.__file__)"],

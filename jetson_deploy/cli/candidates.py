@@ -25,6 +25,13 @@ def boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     return _starting(incomplete, sorted(board_roots()))
 
 
+def catalog_boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from jetson_deploy.catalog.load import load_catalog
+    from jetson_deploy.settings import Settings
+
+    return _starting(incomplete, sorted(load_catalog(Settings.from_environment().catalog_dirs).boards))
+
+
 def faults(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from jetson_deploy.rehearsal.faults import fault_lines
 

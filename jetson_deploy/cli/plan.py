@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
+from click.core import ParameterSource
 
-from jetson_deploy.cli.options import DeployFlags, read_everyday, read_wishes, reading, wishes
+from jetson_deploy.cli import candidates
+from jetson_deploy.cli.options import DeployFlags, Everyday, read_everyday, read_wishes, reading, wishes
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, print_for_programs, say
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
 
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+    from jetson_deploy.facts import HostFacts
+
 CARRIED_OUT = "nothing was changed; jetson-deploy up with the same options deploys this"
+ONLY_LOOKED_AT = "only looked at: on the board itself, jetson-deploy up deploys this"
+FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up chooses by what it finds"
 
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -36,14 +45,19 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=_example,
     help="Print a jetson-deploy.yaml to start from.",
 )
+@click.option(
+    "--board",
+    metavar="ID",
+    shell_complete=candidates.catalog_boards,
+    help="Plan for a board of the catalog instead of a host; `rehearse --list` names them.",
+)
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
-def command(wanted: DeployFlags, save: Path | None, **options: Any) -> None:
+def command(wanted: DeployFlags, board: str | None, save: Path | None, **options: Any) -> None:
     """What `up` would do, with the reason of every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     """
-    from jetson_deploy.deploy.survey import survey
     from jetson_deploy.deployment.recovery import unfinished
     from jetson_deploy.plan.make import make_plan
     from jetson_deploy.settings import acts_here
@@ -52,12 +66,13 @@ def command(wanted: DeployFlags, save: Path | None, **options: Any) -> None:
     shared = read_everyday(options, wanted)
     request, store = read_wishes(wanted, shared)
     catalog = shared.catalog()
-    facts = survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name)
-    live = acts_here(shared.root, shared.settings)
+    facts, assumed = _looked_at(shared, catalog, store, board)
+    live = board is None and acts_here(shared.root, shared.settings)
     state = StateDirectory(shared.settings.state_dir, shared.name).load() if live else None
     if live and unfinished(facts.engine, state, shared.name):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     plan = make_plan(facts, request, catalog, state)
+    plan = msgspec.structs.replace(plan, assumptions=(*assumed, *plan.assumptions))
     if save is not None:
         _save(plan, save)
     if shared.as_json or shared.as_events:
@@ -65,13 +80,32 @@ def command(wanted: DeployFlags, save: Path | None, **options: Any) -> None:
         return
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")
-    following = CARRIED_OUT if live else "only looked at: on the board itself, jetson-deploy up deploys this"
+    following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
     answer(plan_text(plan, verbose=shared.verbose, following=following, beside=_beside(request, shared.settings)))
 
 
-def _save(plan: Plan, path: Path) -> None:
-    import msgspec
+def _looked_at(
+    shared: Everyday, catalog: Catalog, store: Path | None, board: str | None
+) -> tuple[HostFacts, tuple[str, ...]]:
+    """The facts to plan for, and what of them was made up. Raises UsageError for a board and a host at once."""
+    if board is None:
+        from jetson_deploy.deploy.survey import survey
 
+        return survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name), ()
+    from jetson_deploy.detect.assumed_host import assumed_host
+    from jetson_deploy.errors import UsageError
+
+    if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
+        raise UsageError(
+            "--board and --root exclude each other",
+            hint="--root DIR for a captured host, --board ID for a board of the catalog",
+            code="usage",
+        )
+    host = assumed_host(catalog, board, store=str(store) if store else None)
+    return host.facts, host.assumptions
+
+
+def _save(plan: Plan, path: Path) -> None:
     from jetson_deploy.errors import UsageError
 
     try:

@@ -214,16 +214,21 @@ def _named(up: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list(as_json: bool) -> int:
+    from jetson_deploy.catalog.load import load_catalog
     from jetson_deploy.rehearsal.board import board_roots
     from jetson_deploy.rehearsal.faults import fault_lines
     from jetson_deploy.rehearsal.session import kept_sessions
+    from jetson_deploy.settings import Settings
 
     boards, running = sorted(board_roots()), [k.id for k in kept_sessions()]
     if as_json:
         faults = dict(fault_lines())
         print_document({"schema": "jetson-deploy.rehearsals/1", "boards": boards, "faults": faults, "running": running})
         return 0
-    answer("boards:\n" + "\n".join(f"  {name}" for name in boards))
+    answer("boards to rehearse on (captured):\n" + "\n".join(f"  {name}" for name in boards))
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    known = [(board.id, board.name) for board in catalog.boards.values()]
+    answer("boards to plan for (jetson-deploy plan --board ID):\n" + table(known, "  "))
     answer("faults:\n" + table(fault_lines(), "  "))
     answer(f"running: {', '.join(running) or 'none'}")
     return 0

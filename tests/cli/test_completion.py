@@ -31,6 +31,7 @@ def test_the_script_of_a_shell_asks_the_tool(shell: str) -> None:
         (("up", "1"), {"1.5b", "14b"}),
         (("plan", "--kv-cache-type", "q"), {"q8_0", "q4_0"}),
         (("rehearse", "agx-orin-32gb-jp6"), {"agx-orin-32gb-jp6.0"}),
+        (("plan", "--board", "orin-nx"), {"orin-nx-16gb", "orin-nx-8gb"}),
         (("rehearse", "--fault", "d"), {"disk-full"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
