@@ -1,4 +1,4 @@
-"""Bytes of memory, disks and files as text: one unit and one rounding wherever a person reads them."""
+"""Bytes of memory, disks and files as text: one unit and one rounding wherever a person reads them. Servers' times."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def compared(one: int, other: int) -> tuple[str, str]:
     if texts[0] != texts[1] or one == other:
         return texts
     return f"{one / (1 << 20):.1f} MiB", f"{other / (1 << 20):.1f} MiB"
+
+
+def seconds(nanoseconds: int | None) -> float | None:
+    """Of a duration as Ollama writes it; 0 stands for unknown."""
+    return nanoseconds / 1_000_000_000 if nanoseconds else None

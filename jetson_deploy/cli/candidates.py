@@ -14,9 +14,9 @@ def sizes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
 
 
 def kv_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from jetson_deploy.plan.memory import KV_TYPES
+    from jetson_deploy.server.opened import open_server
 
-    return _starting(incomplete, list(KV_TYPES))
+    return _starting(incomplete, list(open_server().kv_cache_types))
 
 
 def boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -17,8 +17,7 @@ from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
-    from jetson_deploy.server.ollama.client import OllamaClient
-    from jetson_deploy.server.ollama.replies import ChatPiece, Message
+    from jetson_deploy.server.port import ChatPiece, Message, ServerClient
 
 CHAT_TIMEOUT_SECONDS = 900.0
 
@@ -31,13 +30,13 @@ CHAT_TIMEOUT_SECONDS = 900.0
 def command(**options: Any) -> None:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.server.ollama.client import OllamaClient
+    from jetson_deploy.server.opened import open_server
 
     shared = read_everyday(options)
     recover_first(shared)
     serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
     tell_deployment(serving, shared)
-    client = OllamaClient(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
+    client = open_server().client(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
     talk = Talk(client, serving.record.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
     prompt = options["prompt"]
     programs = shared.as_json or shared.as_events
@@ -52,24 +51,24 @@ def command(**options: Any) -> None:
 class Talk:
     """One conversation: keeps the answers, not the thinking (DeepSeek's advice for R1)."""
 
-    def __init__(self, client: OllamaClient, model: str, max_tokens: int | None, *, hide_thinking: bool) -> None:
+    def __init__(self, client: ServerClient, model: str, max_tokens: int | None, *, hide_thinking: bool) -> None:
         self._client, self._model, self._max_tokens, self._hide = client, model, max_tokens, hide_thinking
         self._messages: list[Message] = []
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
-        from jetson_deploy.server.ollama.replies import Message
+        from jetson_deploy.server.port import Message
 
         self._messages.append(Message(role="user", content=prompt))
         return self._client.chat(self._model, list(self._messages), think=True, max_tokens=self._max_tokens)
 
     def remember(self, text: str) -> None:
-        from jetson_deploy.server.ollama.replies import Message
+        from jetson_deploy.server.port import Message
 
         self._messages.append(Message(role="assistant", content=text))
 
     def turn(self, prompt: str) -> None:
         """Stream one answer. Ctrl-C ends the answer and is not an error."""
-        from jetson_deploy.server.ollama.replies import Answer, Done, Thinking
+        from jetson_deploy.server.port import Answer, Done, Thinking
 
         shown, thinking, stats = "", False, None
         try:
@@ -138,7 +137,7 @@ def _converse(talk: Talk) -> None:
 
 
 def _for_programs(talk: Talk, prompt: str, serving: Instance, as_events: bool) -> None:
-    from jetson_deploy.server.ollama.replies import Answer, Done, Thinking
+    from jetson_deploy.server.port import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
     for piece in talk.pieces(prompt):

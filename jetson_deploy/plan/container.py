@@ -1,4 +1,4 @@
-"""What the container is given. Every value that is not obvious names its reason."""
+"""What the container is given, whatever serves in it. Every value that is not obvious names its reason."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
-from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
-
-LEAST_OLLAMA = "0.5.13"
-"""The first that reads OLLAMA_CONTEXT_LENGTH (docs/ollama-behaviour.md); an older one always serves 2048 tokens."""
-STORE_IN_CONTAINER = "/models"
-MANIFESTS_IN_CONTAINER = f"{STORE_IN_CONTAINER}/manifests"
-HOME_IN_CONTAINER = "/home/ollama"
-PINNED = ".jetson-deploy/pinned"
-"""Below the store (store/layout.py `StorePaths.pinned`): one tree of manifests for each digest."""
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Workload
+from jetson_deploy.spec import ContainerSpec
 
 
 def container_spec(
@@ -58,29 +52,29 @@ def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpe
     """The same spec with an image reference and a manifest digest that were not known when it was made."""
     digest = model_digest or None
     record = msgspec.structs.replace(Record.read(spec.labels), image=image, manifest_digest=digest)
-    return stamped(msgspec.structs.replace(spec, image=image, mounts=_mounts(record.store, digest)), record)
-
-
-def _mounts(store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
-    """The store, and over its manifests the one that was pinned: a tag that is moved, fetched anew or removed in
-    the store changes nothing for what serves, and two revisions of one tag stay apart."""
-    whole = MountSpec(source=store, target=STORE_IN_CONTAINER, read_only=True)
-    if manifest_digest is None:
-        return (whole,)
-    pinned = MountSpec(source=f"{store}/{PINNED}/{manifest_digest}", target=MANIFESTS_IN_CONTAINER, read_only=True)
-    return (whole, pinned)
+    mounts = open_server().mounts(record.store, digest)
+    return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record)
 
 
 def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:
+    setup = open_server().set_up(
+        Workload(
+            endpoint=local_endpoint(wanted.port),
+            store=store,
+            manifest_digest=model.manifest_digest,
+            context_tokens=model.context_tokens,
+            parallel=model.parallel,
+            kv_cache_type=model.kv_cache_type,
+        )
+    )
     return ContainerSpec(
         image=image.reference,
-        # The images' own CMD exits without a TTY or hides a dead server (ARCHITECTURE decision 1).
-        entrypoint=("ollama",),
-        command=("serve",),
-        environment=_environment(wanted, image, model, line),
-        mounts=_mounts(store, model.manifest_digest),
-        # The server needs a writable HOME for its key; some images link /root/.ollama to a missing mount.
-        tmpfs={HOME_IN_CONTAINER: "rw,nosuid,nodev,size=64m,mode=0700"},
+        entrypoint=setup.entrypoint,
+        command=setup.command,
+        environment=_environment(setup.home, setup.environment, image, line),
+        mounts=setup.mounts,
+        # No image's HOME can be relied on to be writable.
+        tmpfs={setup.home: "rw,nosuid,nodev,size=64m,mode=0700"},
         # --gpus is refused by the csv mode of Jetson's container toolkit.
         runtime="nvidia",
         # Published ports need iptable_raw on Docker 28, which JetPack 6 kernels lack (moby#49557).
@@ -95,39 +89,21 @@ def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, li
         oom_score_adj=500,
         log_driver="local",
         log_options={"max-size": "10m", "max-file": "5"},
-        health=HealthCheck(
-            command=("ollama", "list"),
-            interval_seconds=60,
-            timeout_seconds=20,
-            start_period_seconds=120,
-            retries=3,
-        ),
+        health=setup.health,
         stop_seconds=30,
         labels={},
     )
 
 
-def _environment(wanted: Wanted, image: ImageChoice, model: ModelChoice, line: L4tLine | None) -> dict[str, str]:
+def _environment(home: str, of_server: dict[str, str], image: ImageChoice, line: L4tLine | None) -> dict[str, str]:
+    """In this order: a container's label `spec` keeps it."""
     environment = {
-        "HOME": HOME_IN_CONTAINER,
+        "HOME": home,
         "NVIDIA_VISIBLE_DEVICES": "all",
         # Not `graphics`: its symlink hook fails with container toolkit 1.17.x (nvidia-container-toolkit#795).
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
-        "OLLAMA_HOST": local_endpoint(wanted.port).address,
-        "OLLAMA_MODELS": STORE_IN_CONTAINER,
-        "OLLAMA_NOPRUNE": "1",
-        # Server defaults follow VRAM: 262144 tokens on a 64 GB board since 0.15.5.
-        "OLLAMA_CONTEXT_LENGTH": str(model.context_tokens),
-        "OLLAMA_NUM_PARALLEL": str(model.parallel),
-        "OLLAMA_MAX_LOADED_MODELS": "1",
-        "OLLAMA_KEEP_ALIVE": "-1",
-        "OLLAMA_FLASH_ATTENTION": "1",
-        # Weights are read from eMMC or SD at well under 100 MB/s on some boards.
-        "OLLAMA_LOAD_TIMEOUT": "15m",
-        "OLLAMA_NO_CLOUD": "1",
+        **of_server,
     }
-    if model.kv_cache_type != "f16":
-        environment["OLLAMA_KV_CACHE_TYPE"] = model.kv_cache_type
     if image.jetson_jetpack and line is not None and line.jetson_jetpack:
         environment["JETSON_JETPACK"] = line.jetson_jetpack
     return environment

@@ -16,16 +16,15 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import JetsonDeployError, PreflightError, ResourceError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
-from jetson_deploy.plan.container import LEAST_OLLAMA
 from jetson_deploy.plan.image import choose_image
-from jetson_deploy.plan.memory import KV_TYPES, Footprint, footprint, need_terms, ollama_estimate
+from jetson_deploy.plan.memory import Footprint, footprint, need_terms
 from jetson_deploy.plan.speed import predict, roofline
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Server
 from jetson_deploy.units import compared, size_text
 
 DEFAULT_FAMILY = "deepseek-r1"
 CONTEXT_STEP = 1024
-LAST_ESTIMATING_OLLAMA = (0, 12, 3)
-"""Newer servers measure instead of estimating (docs/ollama-behaviour.md)."""
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +34,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int
     """MemAvailable, as if nothing of ours ran."""
     request: Wanted
+    server: Server = msgspec.field(default_factory=open_server)
 
     @property
     def available_bytes(self) -> int:
@@ -58,16 +58,19 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         if estimate is not None and estimate > self.free_bytes:
             estimated, free = compared(estimate, self.free_bytes)
             return (
-                f"Ollama's own estimate at a context of {context} is {estimated}, {free} are free: "
+                f"{self.server.title}'s own estimate at a context of {context} is {estimated}, {free} are free: "
                 "it would keep layers on the CPU"
             )
         return None
 
     def _estimate(self, size: ModelSize, context: int, image: ImageChoice | None) -> int | None:
-        version = image.ollama_version if image else None
-        if version is not None and parse_version(version) > LAST_ESTIMATING_OLLAMA:
+        if not self.server.estimates(image.ollama_version if image else None):
             return None
-        return ollama_estimate(size, context, self.request.parallel, self.request.kv_cache_type, self.limits)
+        return self.own_estimate(size, context)
+
+    def own_estimate(self, size: ModelSize, context: int) -> int | None:
+        request = self.request
+        return self.server.own_estimate(size, context, request.parallel, request.kv_cache_type, self.limits)
 
 
 def choose_model(
@@ -129,7 +132,7 @@ def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) ->
 
 def _least_ollama(size: ModelSize) -> str:
     """What the model needs, and what heeds the settings that the container is given."""
-    return max(size.min_ollama, LEAST_OLLAMA, key=parse_version)
+    return max(size.min_ollama, open_server().least_version, key=parse_version)
 
 
 def _fitting_context(budget: Budget, size: ModelSize, image: ImageChoice) -> int | str:
@@ -188,9 +191,9 @@ def _choice(
     terms = budget.terms(size, context)
     need = sum(terms.values())
     terms["reserve"] = int(budget.limits["host_reserve_bytes"].value)
-    estimate = ollama_estimate(size, context, request.parallel, request.kv_cache_type, budget.limits)
+    estimate = budget.own_estimate(size, context)
     if estimate is not None:
-        terms["ollama_estimate"] = estimate
+        terms[budget.server.estimate_term] = estimate
     return ModelChoice(
         name=f"{family.family}:{tag}",
         reason=reason,
@@ -293,10 +296,11 @@ def check_wanted(catalog: Catalog, request: Wanted) -> None:
     if request.model is not None:
         family, tag = _find(catalog, request.model)
         longest = family.sizes[tag].context_length
-    if request.kv_cache_type not in KV_TYPES:
+    known = open_server().kv_cache_types
+    if request.kv_cache_type not in known:
         raise UsageError(
             f"KV cache type {request.kv_cache_type!r} is unknown",
-            hint=f"one of {', '.join(KV_TYPES)}",
+            hint=f"one of {', '.join(known)}",
             code="bad-kv-cache-type",
         )
     for name, value, low, high in (

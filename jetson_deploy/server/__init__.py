@@ -1,1 +1,7 @@
-"""What answers the requests: one folder per server. `ollama/` is the first."""
+"""What serves: the port to an LLM server, and its implementations.
+
+port.py            `Server` and `ServerClient`: what may be asked of one, and the answers
+opened.py          which one serves the deployments of this host
+http.py, http_errors.py   JSON over HTTP to a server on this host
+ollama/            the Ollama server
+"""

@@ -65,7 +65,7 @@ class StorePaths(msgspec.Struct, frozen=True):
     def pinned(self) -> Path:
         """Trees of manifests that deployments see instead of `manifests/`: <digest>/<host>/<namespace>/<model>/<tag>.
 
-        plan/container.py mounts them by this very name."""
+        server/ollama/container.py mounts them by this very name."""
         return self.own / "pinned"
 
     @property

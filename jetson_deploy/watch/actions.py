@@ -13,9 +13,8 @@ from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.docker.http_client import PlainEngine
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.lock import deployment_lock
-from jetson_deploy.watch.asking import unload
 from jetson_deploy.watch.audit_log import VERB, Scribe
-from jetson_deploy.watch.probe import endpoint_of
+from jetson_deploy.watch.probe import client_of
 
 STOP_SECONDS = 10
 """For a server that is short of memory; it ends in 0.3 s (measured)."""
@@ -62,7 +61,7 @@ class WatchHands:
         model = Record.read(found.labels).model
         text = f"{model} unloaded: {why}"
         self._unloaded()
-        return self._do("unloaded", text, found, lambda: unload(endpoint_of(found), model, UNLOAD_SECONDS))
+        return self._do("unloaded", text, found, lambda: client_of(found).unload(model, timeout=UNLOAD_SECONDS))
 
     def stop(self, found: ContainerState, why: str) -> bool:
         text = f"{found.name} stopped until memory is back: {why}"

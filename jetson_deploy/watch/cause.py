@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 from jetson_deploy.runtime.port import ContainerState
-from jetson_deploy.server.ollama.diagnose import Cause, believed_order, likely_cause
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Cause
 
 _CAUSE_LINES = 400
 
@@ -21,7 +22,8 @@ def cause_of(
     except EngineAwayError:
         return None
     wanted = {i: issue for i, issue in issues.items() if not (accept_cpu and "cpu-serves" in issue.explains)}
-    return likely_cause(text, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=wanted)
+    known = open_server().causes(text, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=wanted)
+    return next(known, None)
 
 
 def lost_in(lines: tuple[str, ...], issues: Mapping[str, Issue], *, accept_cpu: bool) -> Iterator[Cause]:
@@ -30,8 +32,5 @@ def lost_in(lines: tuple[str, ...], issues: Mapping[str, Issue], *, accept_cpu: 
         return
     text = "\n".join(lines)
     lost = {"memory-lost"} if accept_cpu else {"memory-lost", "gpu-lost"}
-    for issue in believed_order(issues.values()):
-        if lost & {*issue.explains}:
-            cause = likely_cause(text, exit_code=None, oom_killed=False, issues={issue.id: issue})
-            if cause is not None:
-                yield cause
+    wanted = {i: issue for i, issue in issues.items() if lost & {*issue.explains}}
+    yield from open_server().causes(text, exit_code=None, oom_killed=False, issues=wanted)

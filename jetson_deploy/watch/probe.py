@@ -14,8 +14,8 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
 from jetson_deploy.runtime.port import ContainerState
-from jetson_deploy.server.ollama.http import HttpClient
-from jetson_deploy.server.ollama.replies import PsReply
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import ServerClient
 from jetson_deploy.state.lock import holder
 from jetson_deploy.watch.asking import Asking
 from jetson_deploy.watch.judge import BUSY_CORES, Gate
@@ -122,20 +122,20 @@ class Looker:
         return work_between(before, counted, at - since)
 
     def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerSeen:
-        endpoint, gate = endpoint_of(found), gate_of(found, self._place.default_share)
+        server, gate = client_of(found), gate_of(found, self._place.default_share)
         try:
-            endpoint.get_text("/")
-            running = {m.name: m for m in endpoint.get("/api/ps", PsReply).running()}
+            server.check_reachable()
+            running = {m.name: m for m in server.running()}
         except JetsonDeployError as error:
             return ServerSeen(answers=False, problem=error.message)
         before = gate.model in running
         own = Record.read(found.labels).context_tokens
         loaded = (running[gate.model].context_length if before else None) or context_of(self._counted[1])
         foreign = loaded if before and loaded not in (None, own) else None
-        asked = self._asked(endpoint, gate.model, work, foreign) if ask else None
+        asked = self._asked(server, gate.model, work, foreign) if ask else None
         if asked is not None and asked.state == "done" and not before:
             try:
-                running = {m.name: m for m in endpoint.get("/api/ps", PsReply).running()}
+                running = {m.name: m for m in server.running()}
             except JetsonDeployError as error:
                 return ServerSeen(answers=False, problem=error.message)
         model = running.get(gate.model)
@@ -148,19 +148,19 @@ class Looker:
             asked=asked,
         )
 
-    def _asked(self, endpoint: HttpClient, model: str, work: Work, context: int | None) -> Asked:
+    def _asked(self, server: ServerClient, model: str, work: Work, context: int | None) -> Asked:
         """A real token only where nobody is being answered: it costs the server its one cached prompt."""
         every = self._place.generate_seconds
         idle = work.cores is not None and work.cores < BUSY_CORES
         token = bool(every) and idle and self._clock() - self._token_at >= every
-        asked = self.asking.ask(endpoint, model, token=token, context=context)
+        asked = self.asking.ask(server, model, token=token, context=context)
         if asked.kind == "token":
             self._token_at = self._clock()
         return asked
 
 
-def endpoint_of(found: ContainerState) -> HttpClient:
-    return HttpClient(local_endpoint(Record.read(found.labels).port).url, ANSWER_SECONDS)
+def client_of(found: ContainerState) -> ServerClient:
+    return open_server().client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jetson_deploy.runtime.port import ContainerState
-from jetson_deploy.server.ollama.log import ServerLog
-from jetson_deploy.server.ollama.replies import Generation, ListedModel, RunningModel
+from jetson_deploy.server.port import Generation, ListedModel, RunningModel, ServerLog
 
 DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
 ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
@@ -14,6 +13,8 @@ ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
 
 class RecordedServer:
     """A server that gives one fixed answer to each question."""
+
+    title = "Ollama"
 
     def __init__(self, **changes: Any) -> None:
         self.answers: dict[str, Any] = {

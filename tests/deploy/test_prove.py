@@ -12,8 +12,7 @@ from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
-from jetson_deploy.server.ollama.log import ServerLog
-from jetson_deploy.server.ollama.replies import ListedModel
+from jetson_deploy.server.port import ListedModel, ServerLog
 
 
 def prove(

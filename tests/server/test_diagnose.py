@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,18 @@ import yaml
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
-from jetson_deploy.server.ollama.diagnose import likely_cause
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Cause
 
 ISSUES = Path(__file__).parents[2] / "profiles" / "issues"
 LOGS = Path(__file__).parents[1] / "data" / "server-logs"
 OLLAMA = Path(__file__).parents[2] / "jetson_deploy" / "server" / "ollama"
+
+
+def likely_cause(log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]) -> Cause | None:
+    return next(open_server().causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues), None)
+
+
 MINE = """\
 id: gpu-eaten-by-a-goat
 title: The goat took the GPU

@@ -6,7 +6,7 @@ import threading
 import time
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.server.ollama.client import OllamaClient
+from jetson_deploy.server.opened import open_server
 
 TOKENS = 32
 _PROMPT = "Count from one to one hundred in words."
@@ -16,14 +16,14 @@ class Asking:
     """Loads the model, then asks again and again, ~32 tokens each time, until `close`."""
 
     def __init__(self, endpoint: str, model: str) -> None:
-        self._client, self._model = OllamaClient(endpoint), model
+        self._client, self._model = open_server().client(endpoint), model
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
         self._tokens, self._seconds = 0, 0.0
         self.error: JetsonDeployError | None = None
 
     def load(self) -> None:
-        """Minutes, from a slow disk. Raises as OllamaClient.generate."""
+        """Minutes, from a slow disk. Raises as ServerClient.generate."""
         self._client.generate(self._model, _PROMPT, max_tokens=1)
 
     def start(self) -> None:

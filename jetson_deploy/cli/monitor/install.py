@@ -89,7 +89,7 @@ def _wishes(shared: Everyday, options: dict[str, Any]) -> ServiceWishes:
     from jetson_deploy.monitor.alerts.judge import Judge
     from jetson_deploy.monitor.alerts.sinks import parse_sink
     from jetson_deploy.monitor.install import ServiceWishes
-    from jetson_deploy.monitor.llm.ollama_server import check_endpoint
+    from jetson_deploy.monitor.llm.server_look import check_endpoint
     from jetson_deploy.monitor.llm.tap import check_loopback
     from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
 

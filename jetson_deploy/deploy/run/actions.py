@@ -24,9 +24,8 @@ from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.ollama.client import OllamaClient
-from jetson_deploy.server.ollama.diagnose import Cause, likely_cause
-from jetson_deploy.server.ollama.log import read_server_log
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Cause
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
@@ -121,7 +120,8 @@ def explain(runtime: Runtime, container: str, overlays: Sequence[Path]) -> tuple
     found = inspect(runtime, container)
     log = runtime.logs(container, tail=LOG_LINES)
     issues = load_issues(overlays)
-    return likely_cause(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues), log
+    known = open_server().causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
+    return next(known, None), log
 
 
 def _pin(step: PinModel) -> None:
@@ -172,14 +172,14 @@ def serving_target(runtime: Runtime, serving: Instance, min_gpu_share: float) ->
 def _target(runtime: Runtime, serving: Instance, gates: Gates, predicted: Speed | None) -> Target:
     name = serving.container
     return Target(
-        client=OllamaClient(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
+        client=open_server().client(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
         container=name,
         model=serving.record.model,
         gates=gates,
         predicted=predicted,
         port=serving.record.port,
         inspect=lambda: inspect(runtime, name),
-        read_log=lambda: read_server_log(runtime.logs(name, tail=LOG_LINES)),
+        read_log=lambda: open_server().read_log(runtime.logs(name, tail=LOG_LINES)),
     )
 
 

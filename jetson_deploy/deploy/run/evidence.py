@@ -34,7 +34,8 @@ def explained(plan: Plan, hands: Hands, error: JetsonDeployError) -> JetsonDeplo
 def _silent(plan: Plan, hint: str) -> str:
     if LOGS_VERB not in hint:
         return hint
-    return f"it logged nothing; try it: docker run --rm --entrypoint ollama {plan.spec.image} --version"
+    program, image = plan.spec.entrypoint[0], plan.spec.image
+    return f"it logged nothing; try it: docker run --rm --entrypoint {program} {image} --version"
 
 
 def _kept(container: str, log: str, hands: Hands, hint: str) -> tuple[str, tuple[str, ...]]:

@@ -35,7 +35,7 @@ from jetson_deploy.interrupts import noticed
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.ollama.diagnose import Cause
+    from jetson_deploy.server.port import Cause
 
 NOTHING_ASKED = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
 

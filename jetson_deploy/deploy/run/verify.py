@@ -18,9 +18,7 @@ from jetson_deploy.facts import PortFacts
 
 if TYPE_CHECKING:
     from jetson_deploy.runtime.port import ContainerState
-    from jetson_deploy.server.ollama.client import OllamaClient
-    from jetson_deploy.server.ollama.log import ServerLog
-    from jetson_deploy.server.ollama.replies import Generation, RunningModel
+    from jetson_deploy.server.port import Generation, RunningModel, ServerClient, ServerLog
 
 UP_SECONDS = 30.0
 ANSWER_SECONDS = 60.0
@@ -38,7 +36,7 @@ POLL_SECONDS = 0.05
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The server under question, and how to ask it. The callables let tests pass recorded answers."""
 
-    client: OllamaClient
+    client: ServerClient
     container: str
     model: str
     gates: Gates
@@ -156,7 +154,7 @@ class Prover:
             return None, version
         if version != expected:
             raise Failed(
-                f"Ollama {version}",
+                f"{self._target.client.title} {version}",
                 "the image does not hold what the catalog says, or another server answers",
             )
         return True, version

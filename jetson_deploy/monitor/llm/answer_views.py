@@ -15,7 +15,7 @@ import msgspec
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.server.ollama.replies import seconds
+from jetson_deploy.units import seconds
 
 _MOST_LINE = 4 << 10
 _HEAD, _TAIL = 1 << 10, 2 << 10

@@ -9,11 +9,12 @@ import msgspec
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.llm.ledger import Ledger
-from jetson_deploy.server.ollama.http import HttpClient
+from jetson_deploy.server.http import Dialect, HttpClient
 
 _ANSWER_SECONDS = 1.0
 _PASSING = ("server-unreachable", "server-timeout", "server-stopped", "server-busy")
 """Not a refusal: llama-server is busy (503) while it loads."""
+_DIALECT = Dialect(title="llama-server", refusal_of=lambda _text: None)
 _METRIC = re.compile(r"^llamacpp:(\w+) ([0-9.eE+-]+)$", re.MULTILINE)
 
 
@@ -69,7 +70,7 @@ class LlamaServer:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self._endpoint = HttpClient(local_endpoint(port).url, _ANSWER_SECONDS)
+        self._endpoint = HttpClient(local_endpoint(port).url, _ANSWER_SECONDS, _DIALECT)
         self._has_metrics = self._has_slots = True
 
     def look(self) -> LlamaSeen | None:

@@ -9,9 +9,9 @@ import msgspec
 from jetson_deploy.monitor.llm.deployed import Deployed
 from jetson_deploy.monitor.llm.ledger import Answered, Counts, FirstTokens
 from jetson_deploy.monitor.llm.llama_server import LlamaSeen
-from jetson_deploy.monitor.llm.ollama_server import ServerSeen
+from jetson_deploy.monitor.llm.server_look import ServerSeen
 from jetson_deploy.monitor.model_parts import Llm, Model, Server
-from jetson_deploy.server.ollama.replies import RunningModel
+from jetson_deploy.server.port import RunningModel
 
 TokensFrom: TypeAlias = Literal["log", "llama-server", "tap"] | None
 

@@ -13,7 +13,7 @@ from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
 from jetson_deploy.monitor.llm.log_follower import LogFollower
 from jetson_deploy.monitor.llm.log_reader import LogReader
-from jetson_deploy.monitor.llm.ollama_server import ServerLook, ServerSeen, check_endpoint
+from jetson_deploy.monitor.llm.server_look import ServerLook, ServerSeen, check_endpoint
 from jetson_deploy.monitor.llm.state import Known, Tokens, TokensFrom, as_llm
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm

@@ -1,6 +1,8 @@
-"""The Ollama server: its API, its log, and the causes of its failures.
+"""The Ollama server: its container, its memory, its API, its log, and the causes of its failures.
 
-    client.py, http.py        ask it
+    server.py                 the implementation of the port
+    container.py, memory.py   what its container needs; what it reckons a model to take
+    client.py                 ask it
     replies.py, refusals.py   its answers as data, its refusals as our errors
     log.py                    what its log says of GPU, offloading and address
     diagnose.py               which known issue explains a failure

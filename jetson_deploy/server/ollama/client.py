@@ -1,7 +1,7 @@
 """The Ollama server's API, as far as a deployment needs it.
 
-`num_ctx` is never sent: a request with another context restarts the runner (measured), so the context is
-the server's own setting alone.
+`num_ctx` is not sent, but where a client has set it: a request with another context restarts the runner (measured),
+so the context is the server's own setting.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
-from jetson_deploy.server.ollama.http import HttpClient
+from jetson_deploy.server.http import Dialect, HttpClient
 from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
-from jetson_deploy.server.ollama.replies import (
+from jetson_deploy.server.ollama.replies import PsReply, StreamReply, TagsReply, VersionReply
+from jetson_deploy.server.ollama.think import ThinkSplitter
+from jetson_deploy.server.port import (
+    LOAD_TIMEOUT,
     Answer,
     ChatPiece,
     Done,
     Generation,
     ListedModel,
     Message,
-    PsReply,
+    Probed,
     RunningModel,
     Stats,
-    StreamReply,
-    TagsReply,
     Thinking,
-    VersionReply,
 )
-from jetson_deploy.server.ollama.think import ThinkSplitter
 
-LOAD_TIMEOUT = 600.0
-"""Loading 40 GB from a slow disk takes minutes, and a queued request gets no header before its turn."""
-
+TITLE = "Ollama"
 _BANNER = "Ollama is running"
+_DIALECT = Dialect(title=TITLE, refusal_of=said_no)
 
 
 class OllamaClient:
     """`timeout` in seconds is for the short questions; loading and generating have their own."""
 
+    title = TITLE
+
     def __init__(self, base_url: str, *, timeout: float = 10.0) -> None:
-        self._endpoint = HttpClient(base_url, timeout)
+        self._endpoint = HttpClient(base_url, timeout, _DIALECT)
 
     def alive(self) -> bool:
         """True when an Ollama server answers. An open port is not enough: it opens before start-up ends."""
@@ -47,6 +47,9 @@ class OllamaClient:
             return _BANNER in self._endpoint.get_text("/")
         except UnhealthyError:
             return False
+
+    def check_reachable(self) -> None:
+        self._endpoint.get_text("/")
 
     def version(self) -> str:
         """As the server says it; some images say 0.0.0."""
@@ -93,6 +96,23 @@ class OllamaClient:
             yield from self._pieces(model, body if think is None else {**body, "think": think}, timeout)
         except NoThinkingError:  # comes before the first piece: a 400
             yield from self._pieces(model, body, timeout)
+
+    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
+        """The empty prompt only makes the scheduler load the model and ping its runner.
+
+        Asking without the `context` of a client would load the model anew, and the client's next request once more
+        (docs/ollama-behaviour.md: h3).
+        """
+        options: dict[str, Any] = {"num_predict": 1, "temperature": 0} if token else {}
+        if context is not None:
+            options["num_ctx"] = context
+        body = {"model": model, "prompt": "Hi" if token else "", "stream": False, "options": options}
+        reply = self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
+        return Probed(problem=reply.error or "", tokens=reply.eval_count)
+
+    def unload(self, model: str, *, timeout: float) -> None:
+        body = {"model": model, "keep_alive": 0, "stream": False}
+        self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
 
     def _pieces(self, model: str, body: dict[str, Any], timeout: float) -> Iterator[ChatPiece]:
         splitter: ThinkSplitter | None = ThinkSplitter()

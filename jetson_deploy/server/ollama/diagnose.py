@@ -6,39 +6,25 @@ The knowledge is the catalog's: `Issue.symptoms`, and by `Issue.rank` and `Issue
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-
-import msgspec
+from collections.abc import Iterable, Iterator, Mapping
 
 from jetson_deploy.catalog.entries import OOM_KILLED, Issue
+from jetson_deploy.server.port import Cause
 
 _UNRANKED = 500
 _PHASES = ("preflight", "start", "serve")
 
 
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    id: str
-    """Of the catalog's issue."""
-    title: str
-    hint: str
-    """First remedy; the issue holds all."""
-    evidence: str
-    """The log line that shows it, or the state that the engine reported."""
-
-
-def likely_cause(log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]) -> Cause | None:
-    """The most believable cause among the known issues; None when nothing known fits.
-
-    `issues` by id. `exit_code` and `oom_killed` as the engine reports them.
-    """
+def causes(log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]) -> Iterator[Cause]:
+    """The known issues that fit, the most believable first. That the kernel killed it explains all else."""
     if oom_killed:
-        return _cause(OOM_KILLED, issues.get(OOM_KILLED), "the engine reports that the kernel killed it (OOMKilled)")
+        yield _cause(OOM_KILLED, issues.get(OOM_KILLED), "the engine reports that the kernel killed it (OOMKilled)")
+        return
     text = log if exit_code is None else f"{log}\nexit code {exit_code}"
     for issue in believed_order(issues.values()):
         evidence = _evidence(text, issue)
         if evidence is not None:
-            return _cause(issue.id, issue, evidence)
-    return None
+            yield _cause(issue.id, issue, evidence)
 
 
 def believed_order(issues: Iterable[Issue]) -> list[Issue]:

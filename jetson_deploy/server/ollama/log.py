@@ -11,28 +11,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
+from jetson_deploy.server.port import ServerLog
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _FIELD = re.compile(r'(\w[\w.]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
-
-
-class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
-    """None: the log does not say."""
-
-    library: str | None = None
-    """cuda, cpu, or another name as the server writes it, in lower case. Of the last model load where one
-    was logged, else of the start."""
-    offloaded_layers: tuple[int, int] | None = None
-    """(on the GPU, all) of the last load."""
-    gpu_name: str | None = None
-    gpu_total_bytes: int | None = None
-    gpu_available_bytes: int | None = None
-    """Memory that the server saw free at its start."""
-    compute_capability: str | None = None
-    listening: str | None = None
-    """address:port of the last start."""
-    version: str | None = None
 
 
 def read_server_log(text: str) -> ServerLog:

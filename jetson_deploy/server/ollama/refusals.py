@@ -5,14 +5,10 @@ The texts are recorded from 0.6.8, 0.9.5, 0.11.4 and 0.24.0 (tests/data/contract
 
 from __future__ import annotations
 
-import http.client
 import re
 
-import msgspec
-
 from jetson_deploy.errors import JetsonDeployError, ResourceError, UnhealthyError
-
-LOG_HINT = "see `jetson-deploy logs`"
+from jetson_deploy.server.http_errors import LOG_HINT
 
 
 class NoThinkingError(UnhealthyError):
@@ -21,16 +17,6 @@ class NoThinkingError(UnhealthyError):
 
 def _error(code: str, message: str, hint: str) -> UnhealthyError:
     return UnhealthyError(message, hint=hint, code=code)
-
-
-def refusal(base_url: str, status: int, body: bytes) -> JetsonDeployError:
-    """The error for an HTTP status other than 200."""
-    text = _said(body) or f"HTTP {status} {http.client.responses.get(status, '')}".strip()
-    return said_no(text) or _error(
-        "server-busy" if status == http.client.SERVICE_UNAVAILABLE else "server-error",
-        f"the server at {base_url} answers {status}: {text}",
-        "try again in a moment" if status == http.client.SERVICE_UNAVAILABLE else LOG_HINT,
-    )
 
 
 def said_no(text: str) -> JetsonDeployError | None:
@@ -76,33 +62,3 @@ def broken_answer(text: str) -> UnhealthyError:
 def cut_answer() -> UnhealthyError:
     """A stopped server ends its streams without a word."""
     return _error("answer-cut", "the server stopped in the middle of the answer", LOG_HINT)
-
-
-def bad_answer(base_url: str, text: str) -> UnhealthyError:
-    return _error(
-        "server-bad-answer",
-        f"the answer of {base_url} is not Ollama's: {text}",
-        "another program may have the port: `ss -ltnp`",
-    )
-
-
-def unreachable(base_url: str, error: Exception, timeout: float) -> UnhealthyError:
-    """The error for a connection that failed or broke."""
-    if isinstance(error, TimeoutError):
-        return _error("server-timeout", f"no answer from {base_url} within {timeout:g} s", LOG_HINT)
-    if isinstance(error, ConnectionResetError | BrokenPipeError | http.client.IncompleteRead):
-        return _error("server-stopped", f"the server at {base_url} closed the connection", LOG_HINT)
-    if isinstance(error, http.client.HTTPException):
-        return bad_answer(base_url, str(error) or type(error).__name__)
-    return _error(
-        "server-unreachable",
-        f"nothing answers at {base_url}: {error.strerror if isinstance(error, OSError) else error}",
-        "`jetson-deploy status` tells what runs; `jetson-deploy up` starts it",
-    )
-
-
-def _said(body: bytes) -> str:
-    try:
-        return str(msgspec.json.decode(body, type=dict[str, object]).get("error") or "")
-    except msgspec.MsgspecError:
-        return " ".join(body[:300].decode(errors="replace").split())

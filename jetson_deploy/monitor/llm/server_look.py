@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
-from jetson_deploy.server.ollama.http import HttpClient
-from jetson_deploy.server.ollama.replies import PsReply, RunningModel, VersionReply
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import RunningModel
 
 _ANSWER_SECONDS = 5.0
 """/api/ps takes a millisecond on a server that works, whatever it computes (measured)."""
 _DOWN = ("server-unreachable", "server-timeout", "server-stopped", "server-bad-answer")
-_OWN_LOG = (0, 30)
-"""From this version on every model runs in llama-server, whose log tells tokens (ollama commit 9db4bdbad)."""
 
 
 class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +24,7 @@ class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def logs_tokens(self) -> bool:
-        match = re.match(r"v?(\d{1,4})\.(\d{1,4})", self.version or "")
-        return match is not None and (int(match[1]), int(match[2])) >= _OWN_LOG
+        return open_server().logs_tokens(self.version)
 
 
 class ServerLook:
@@ -41,13 +36,13 @@ class ServerLook:
 
     def look(self, endpoint: str, run: str | None) -> ServerSeen:
         """`run` changes when the server was started anew."""
-        server = HttpClient(endpoint, _ANSWER_SECONDS)
+        server = open_server().client(endpoint, timeout=_ANSWER_SECONDS)
         if self._known != (endpoint, run):
             self._known, self._version = (endpoint, run), None
         try:
             if self._version is None:
-                self._version = server.get("/api/version", VersionReply).version
-            models = server.get("/api/ps", PsReply).running()
+                self._version = server.version()
+            models = server.running()
         except JetsonDeployError as error:
             up = error.code not in _DOWN
             self._version = self._version if up else None
@@ -61,7 +56,7 @@ class ServerLook:
 def check_endpoint(text: str) -> None:
     """Raises UsageError `bad-endpoint`."""
     try:
-        HttpClient(text, _ANSWER_SECONDS)
+        open_server().client(text, timeout=_ANSWER_SECONDS)
     except ValueError as error:
         raise UsageError(
             f"{shown(text)} is not an http:// address: {error}",

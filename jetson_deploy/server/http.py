@@ -8,26 +8,34 @@ http.client never looks at the proxy variables, which must not touch loopback.
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from jetson_deploy.errors import UsageError
-from jetson_deploy.server.ollama.refusals import bad_answer, refusal, unreachable
+from jetson_deploy.errors import JetsonDeployError, UsageError
+from jetson_deploy.server.http_errors import bad_answer, refusal, unreachable
 
 T = TypeVar("T")
 
 _LINE_BYTES = 16 * 1024 * 1024
-"""More than any line of Ollama: a foreign server must not fill the memory."""
+"""More than any line of a server of ours: a foreign one must not fill the memory."""
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose answers are expected."""
+
+    title: str
+    refusal_of: Callable[[str], JetsonDeployError | None]
+    """Text of an error → its meaning; None: it has none of its own."""
 
 
 class HttpClient:
     """A base URL to send requests to; every request has its own connection, so threads may share one."""
 
-    def __init__(self, base_url: str, timeout: float) -> None:
+    def __init__(self, base_url: str, timeout: float, dialect: Dialect) -> None:
         parts = urlsplit(base_url)
         if parts.scheme != "http" or not parts.hostname:
             raise UsageError(
@@ -36,7 +44,7 @@ class HttpClient:
                 code="bad-endpoint",
             )
         self.base_url = base_url.rstrip("/")
-        self.timeout = timeout
+        self.timeout, self._dialect = timeout, dialect
         self._host = parts.hostname
         self._port = parts.port or 80
         self._prefix = parts.path.rstrip("/")
@@ -79,10 +87,11 @@ class HttpClient:
             connection.request(method, self._prefix + path, data, headers)
             with connection.getresponse() as response:
                 if response.status != http.client.OK:
-                    raise refusal(self.base_url, response.status, response.read(100_000))
+                    text = response.read(100_000)
+                    raise refusal(self.base_url, response.status, text, self._dialect.refusal_of)
                 yield response
         except (OSError, http.client.HTTPException) as error:
-            raise unreachable(self.base_url, error, timeout) from error
+            raise unreachable(self.base_url, error, timeout, self._dialect.title) from error
         finally:
             connection.close()
 
@@ -90,4 +99,4 @@ class HttpClient:
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.MsgspecError as error:
-            raise bad_answer(self.base_url, str(error)) from error
+            raise bad_answer(self.base_url, str(error), self._dialect.title) from error

@@ -1,0 +1,67 @@
+"""Ollama as the server of a deployment. What asks and reads is imported when it is needed: a plan needs none of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
+from jetson_deploy.server.port import Cause, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.spec import MountSpec
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+
+_LAST_ESTIMATING = (0, 12, 3)
+"""Newer ones measure instead of estimating (docs/ollama-behaviour.md)."""
+_OWN_LOG = (0, 30)
+"""From this version on every model runs in llama-server, whose log tells tokens (ollama commit 9db4bdbad)."""
+
+
+class OllamaServer:
+    """See `server/port.py` for each method."""
+
+    title = "Ollama"
+    least_version = LEAST_VERSION
+    kv_cache_types = ("f16", "q8_0", "q4_0")
+    estimate_term = "ollama_estimate"
+
+    def set_up(self, work: Workload) -> Setup:
+        return set_up(work)
+
+    def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
+        return mounts(store, manifest_digest)
+
+    def own_estimate(
+        self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
+    ) -> int | None:
+        from jetson_deploy.server.ollama.memory import ollama_estimate
+
+        return ollama_estimate(size, context, parallel, kv_cache_type, limits)
+
+    def estimates(self, version: str | None) -> bool:
+        from jetson_deploy.catalog.version import parse_version
+
+        return version is None or parse_version(version) <= _LAST_ESTIMATING
+
+    def logs_tokens(self, version: str | None) -> bool:
+        match = re.match(r"v?(\d{1,4})\.(\d{1,4})", version or "")
+        return match is not None and (int(match[1]), int(match[2])) >= _OWN_LOG
+
+    def client(self, url: str, *, timeout: float = 10.0) -> ServerClient:
+        from jetson_deploy.server.ollama.client import OllamaClient
+
+        return OllamaClient(url, timeout=timeout)
+
+    def read_log(self, text: str) -> ServerLog:
+        from jetson_deploy.server.ollama.log import read_server_log
+
+        return read_server_log(text)
+
+    def causes(
+        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
+    ) -> Iterator[Cause]:
+        from jetson_deploy.server.ollama.diagnose import causes
+
+        return causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues)

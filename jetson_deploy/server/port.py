@@ -1,0 +1,263 @@
+"""What serves: what the tool asks of an LLM server, and the answers. Sizes in bytes, times in seconds.
+
+`Server` is a kind of server: what its container needs, how it counts memory, how its log reads. `ServerClient` is one
+that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, and a line
+in `opened.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import msgspec
+
+from jetson_deploy.endpoint import Endpoint
+from jetson_deploy.spec import HealthCheck, MountSpec
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+
+LOAD_TIMEOUT = 600.0
+"""Loading 40 GB from a slow disk takes minutes, and a queued request gets no header before its turn."""
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server is to serve, and where."""
+
+    endpoint: Endpoint
+    store: str
+    """Directory of the models on the host."""
+    manifest_digest: str | None
+    """Of the one model; None: not known yet."""
+    context_tokens: int
+    """Of one request."""
+    parallel: int
+    kv_cache_type: str
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server's container needs, whatever the host."""
+
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    home: str
+    """A directory that the server may write to; it is in memory, and empty at each start."""
+    environment: dict[str, str]
+    mounts: tuple[MountSpec, ...]
+    health: HealthCheck
+
+
+class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    digest: str
+    """Of the manifest: 64 hex digits, no prefix."""
+    size: int
+    """Sum of what the manifest says, not of what is on disk: being listed proves nothing."""
+
+
+class RunningModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model in memory. Up to Ollama 0.12 both sizes are the server's estimates."""
+
+    name: str
+    digest: str
+    size_bytes: int
+    gpu_bytes: int
+    context_length: int | None
+    """None before Ollama 0.10; 0.11.4 reports it uncut above the trained length."""
+    family: str | None = None
+    quantization: str | None = None
+
+    @property
+    def gpu_share(self) -> float | None:
+        """Part of the model that is in GPU memory, 0 to 1; None when the size is unknown."""
+        return min(1.0, self.gpu_bytes / self.size_bytes) if self.size_bytes > 0 else None
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters of one answer. Thinking counts as tokens."""
+
+    tokens: int
+    prompt_tokens: int | None
+    eval_seconds: float | None
+    load_seconds: float | None
+    total_seconds: float | None
+    done_reason: str
+    """stop, length, load, unload; empty: the server does not say."""
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Decoding speed; None with fewer than two tokens (Ollama 0.24 leaves the time of one token out)."""
+        if self.tokens < 2 or not self.eval_seconds:
+            return None
+        return self.tokens / self.eval_seconds
+
+
+class Generation(Stats, frozen=True, kw_only=True):
+    """A whole answer."""
+
+    text: str
+    thinking: str
+    """Where the server separates it; else it is in `text`."""
+
+
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a probe."""
+
+    problem: str
+    """In the server's words; empty: none."""
+    tokens: int
+
+
+class Thinking(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    stats: Stats
+
+
+Text: TypeAlias = Thinking | Answer
+ChatPiece: TypeAlias = Thinking | Answer | Done
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of a chat; in a request and in an answer."""
+
+    role: str = ""
+    content: str = ""
+    thinking: str | None = None
+
+
+class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What a log says. None: it does not say."""
+
+    library: str | None = None
+    """cuda, cpu, or another name as the server writes it, in lower case. Of the last model load where one
+    was logged, else of the start."""
+    offloaded_layers: tuple[int, int] | None = None
+    """(on the GPU, all) of the last load."""
+    gpu_name: str | None = None
+    gpu_total_bytes: int | None = None
+    gpu_available_bytes: int | None = None
+    """Memory that the server saw free at its start."""
+    compute_capability: str | None = None
+    listening: str | None = None
+    """address:port of the last start."""
+    version: str | None = None
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """A known issue that explains a failure."""
+
+    id: str
+    """Of the catalog's issue."""
+    title: str
+    hint: str
+    """First remedy; the issue holds all."""
+    evidence: str
+    """The log line that shows it, or the state that the engine reported."""
+
+
+class ServerClient(Protocol):
+    """A running server. Every method but `alive` raises JetsonDeployError, and nothing else."""
+
+    @property
+    def title(self) -> str:
+        """The server's name for people."""
+
+    def alive(self) -> bool:
+        """True when a server of this kind answers. An open port is not enough: it may open before start-up ends."""
+
+    def check_reachable(self) -> None:
+        """Raises what is wrong when it does not answer its shortest question."""
+
+    def version(self) -> str:
+        """As the server says it."""
+
+    def models(self) -> tuple[ListedModel, ...]:
+        """What it could serve."""
+
+    def running(self) -> tuple[RunningModel, ...]:
+        """What is in memory now."""
+
+    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = LOAD_TIMEOUT) -> Generation:
+        """A whole answer of at most `max_tokens` (1 or more), without randomness."""
+
+    def chat(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        think: bool | None = None,
+        max_tokens: int | None = None,
+        timeout: float = LOAD_TIMEOUT,
+    ) -> Generator[ChatPiece, None, None]:
+        """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work."""
+
+    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
+        """Have the model loaded and its runner asked, for one token or for none at all.
+
+        `context`: what a client had the model loaded for; None: as the server loads it.
+        """
+
+    def unload(self, model: str, *, timeout: float) -> None:
+        """Take the model out of memory."""
+
+
+class Server(Protocol):
+    """A kind of server. Nothing here asks a running one; `client` does."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+
+    @property
+    def least_version(self) -> str:
+        """The first that heeds all settings of `set_up`."""
+
+    @property
+    def kv_cache_types(self) -> tuple[str, ...]:
+        """The first is its default."""
+
+    @property
+    def estimate_term(self) -> str:
+        """Key of `own_estimate` among the memory terms of a plan."""
+
+    def set_up(self, work: Workload) -> Setup:
+        """What its container needs."""
+
+    def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
+        """Those of `set_up`."""
+
+    def own_estimate(
+        self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
+    ) -> int | None:
+        """Bytes that the server by its own reckoning wants free before it puts every layer on the GPU.
+
+        None: it has no such rule for this model.
+        """
+
+    def estimates(self, version: str | None) -> bool:
+        """Whether that version goes by `own_estimate`; None: a version that is not known."""
+
+    def logs_tokens(self, version: str | None) -> bool:
+        """Whether that version's log tells the tokens of each request."""
+
+    def client(self, url: str, *, timeout: float = 10.0) -> ServerClient:
+        """`timeout` is for the short questions. Raises UsageError `bad-endpoint`, ValueError for an impossible port."""
+
+    def read_log(self, text: str) -> ServerLog:
+        """Of a log, or the end of one; when it holds several starts and loads, the last counts."""
+
+    def causes(
+        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
+    ) -> Iterator[Cause]:
+        """The known issues that the log and the container's end show, the most believable first.
+
+        `issues` by id. `exit_code` and `oom_killed` as the engine reports them.
+        """
