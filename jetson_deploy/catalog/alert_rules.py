@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from jetson_deploy.catalog.convert import refuse
 from jetson_deploy.catalog.entries import Entry
-from jetson_deploy.catalog.layers import Part
+from jetson_deploy.catalog.parts import Part
 from jetson_deploy.catalog.wording import shown, suggestion
 
 Seconds = Annotated[float, Meta(ge=0, le=86400)]

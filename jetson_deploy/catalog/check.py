@@ -17,7 +17,7 @@ from jetson_deploy.catalog.entries import (
     L4tRange,
     ModelFamily,
 )
-from jetson_deploy.catalog.layers import Part
+from jetson_deploy.catalog.parts import Part
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.catalog.wording import shown, suggestion
 

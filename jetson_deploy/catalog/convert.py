@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from jetson_deploy.catalog.layers import Part, blame, merged
+from jetson_deploy.catalog.parts import Part, blame, merged
 from jetson_deploy.catalog.wording import catalog_error, nearest, shown, suggestion
 
 T = TypeVar("T")

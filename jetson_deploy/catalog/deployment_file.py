@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from jetson_deploy.catalog.convert import KeyPath, convert, dotted, refuse
-from jetson_deploy.catalog.layers import Part, blame, built_in_dir
+from jetson_deploy.catalog.layers import built_in_dir
+from jetson_deploy.catalog.parts import Part, blame
 from jetson_deploy.catalog.reader import Lines, read_yaml
 from jetson_deploy.errors import CatalogError, UsageError
 from jetson_deploy.names import (

@@ -1,19 +1,15 @@
-"""Where catalog files lie, and how later layers are laid over earlier ones.
-
-Built-in data, then /etc/jetson-deploy, then the user's configuration directory, then the directories that
-the caller names. Maps are merged key by key, everything else is replaced; every merged entry remembers its
-files, so that an error names the one that holds the wrong key.
+"""Where catalog files lie: built-in data, then /etc/jetson-deploy, then the user's configuration directory, then the
+directories that the caller names.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jetson_deploy.catalog.reader import read_yaml
 from jetson_deploy.catalog.wording import catalog_error, suggestion
 from jetson_deploy.errors import CatalogError
 
@@ -22,16 +18,6 @@ LAYOUT = {
     "profiles": ("boards", "l4t", "models", "issues", "alerts", "limits.yaml"),
     "containers": ("images", "generations.yaml", "advisories.yaml", "not-real.yaml"),
 }
-
-
-class Part(NamedTuple):
-    """What one file says about an entry."""
-
-    path: Path
-    data: Mapping[Any, Any]
-    built_in: bool
-    lines: Mapping[tuple[Any, ...], int] = {}
-    """Line of each key, where they were counted."""
 
 
 class Layer(NamedTuple):
@@ -94,14 +80,14 @@ def _is_overlay(directory: Path) -> bool:
 def _check_layout(directory: Path) -> None:
     """A misspelt file name must not be a silently ignored one."""
     for top, valid in LAYOUT.items():
-        for entry in _listing(directory / top):
+        for entry in listing(directory / top):
             looks_meant = entry.suffix in (".yaml", ".yml") or entry.is_dir()
             if entry.name not in valid and looks_meant and not entry.name.startswith("."):
                 hint = suggestion(entry.name, valid)
                 raise catalog_error(entry, "", "is not read by anything", hint=hint, code="catalog-unknown-file")
 
 
-def _listing(directory: Path) -> list[Path]:
+def listing(directory: Path) -> list[Path]:
     try:
         return sorted(directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -115,64 +101,7 @@ def _unreadable(path: Path, error: OSError) -> CatalogError:
     return catalog_error(path, "", reason, hint="make it readable, or run with sudo", code="catalog-file")
 
 
-def read_directory(layers: Iterable[Layer], where: str) -> dict[str, tuple[Part, ...]]:
-    """File name without `.yaml` → what each layer says, lowest layer first."""
-    entries: dict[str, tuple[Part, ...]] = {}
-    for layer in layers:
-        for path in _listing(layer.directory / where):
-            if path.suffix == ".yml":
-                raise catalog_error(path, "", "is not read", hint="name it *.yaml", code="catalog-unknown-file")
-            if path.suffix == ".yaml" and not path.name.startswith("."):
-                part = Part(path, read_yaml(path), layer.built_in)
-                entries[path.stem] = (*entries.get(path.stem, ()), part)
-    return entries
-
-
 def image_file(repository: str) -> str:
     """Name of an image repository's file: its path with dashes, the registry cut at its first dot or colon."""
     first, _, rest = repository.partition("/")
     return "-".join([re.split(r"[.:]", first)[0], *rest.split("/")] if rest else [first])
-
-
-def read_single(layers: Iterable[Layer], where: str) -> tuple[Part, ...]:
-    """One file per layer, where there is one."""
-    paths = ((layer.directory / where, layer.built_in) for layer in layers)
-    return tuple(Part(path, read_yaml(path), built_in) for path, built_in in paths if os.path.lexists(path))
-
-
-def merged(parts: Sequence[Part]) -> Mapping[Any, Any]:
-    data = parts[0].data
-    for part in parts[1:]:
-        data = _laid_over(data, part.data)
-    return data
-
-
-def _laid_over(base: Mapping[Any, Any], over: Mapping[Any, Any]) -> dict[Any, Any]:
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
-
-
-def blame(parts: Sequence[Part], path: Sequence[Any]) -> Path:
-    """The file that contributed the value at `path`, or the most of the way to it; the last one on a tie.
-
-    With its line, where lines were counted: `FILE:7`.
-    """
-    best, reached = parts[-1], -1
-    for part in reversed(parts):
-        if (reach := _reach(part.data, path)) > reached:
-            best, reached = part, reach
-    line = best.lines.get(tuple(path[:reached]))
-    return Path(f"{best.path}:{line}") if line else best.path
-
-
-def _reach(data: Any, path: Sequence[Any]) -> int:
-    for depth, key in enumerate(path):
-        in_map = isinstance(data, dict) and key in data
-        in_list = isinstance(data, list) and isinstance(key, int) and key < len(data)
-        if not (in_map or in_list):
-            return depth
-        data = data[key]
-    return len(path)

@@ -1,39 +1,21 @@
-"""The catalog's files → a `Catalog`. The only reader of package data."""
+"""The catalog of this host: built-in data with the user's overlays over it.
+
+What reads YAML is imported when there is YAML to read: with no overlay, the compiled form of the built-in data does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-from jetson_deploy.catalog import alert_rules, check
-from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.convert import convert
-from jetson_deploy.catalog.entries import (
-    Advisory,
-    Board,
-    Constant,
-    Generation,
-    ImageRepository,
-    Issue,
-    L4tLine,
-    ModelFamily,
-    NotReal,
-)
-from jetson_deploy.catalog.layers import (
-    SYSTEM_DIR,
-    Layer,
-    Part,
-    all_layers,
-    image_file,
-    merged,
-    read_directory,
-    read_single,
-    user_config_dir,
-)
+from jetson_deploy.catalog.compiled import compiled_catalog, place
+from jetson_deploy.catalog.layers import SYSTEM_DIR, Layer, all_layers, user_config_dir
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.alert_rules import AlertRule
+    from jetson_deploy.catalog.entries import Issue
 
 
 def load_catalog(
@@ -48,24 +30,17 @@ def load_catalog(
     `user_dir` None: found from XDG_CONFIG_HOME and HOME. Raises CatalogError (exit 2).
     """
     layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
-    generations = _map(layers, "containers/generations.yaml", Generation)
 
-    def image_problem(parts: Sequence[Part], value: ImageRepository) -> None:
-        check.image_repository(parts, value, generations)
+    def read() -> Catalog:
+        from jetson_deploy.catalog.read import read_catalog
 
-    boards = _directory(layers, "profiles/boards", Board, lambda b: b.id, check.board)
-    lines = _directory(layers, "profiles/l4t", L4tLine, lambda line: f"r{line.major}", check.l4t_line)
-    images = _directory(layers, "containers/images", ImageRepository, lambda i: image_file(i.repository), image_problem)
-    return Catalog(
-        boards=boards,
-        l4t={line.major: line for line in lines.values()},
-        models=_directory(layers, "profiles/models", ModelFamily, lambda f: f.family, check.model_family),
-        limits=_limits(layers),
-        images={image.repository: image for image in images.values()},
-        generations=generations,
-        advisories=_map(layers, "containers/advisories.yaml", Advisory),
-        not_real=_not_real(layers),
-    )
+        return read_catalog(layers)
+
+    return compiled_catalog(layers[0].directory, place(), read) if _built_in_alone(layers, built_in) else read()
+
+
+def _built_in_alone(layers: Sequence[Layer], named: Path | None) -> bool:
+    return named is None and len(layers) == 1
 
 
 def load_issues(
@@ -76,8 +51,9 @@ def load_issues(
     user_dir: Path | None = None,
 ) -> dict[str, Issue]:
     """The known issues by id; read only when a failure must be explained. Raises CatalogError (exit 2)."""
-    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
-    return _directory(layers, "profiles/issues", Issue, lambda i: i.id, check.issue)
+    from jetson_deploy.catalog.read import read_issues
+
+    return read_issues(all_layers(overlays, built_in, system_dir, user_dir or user_config_dir()))
 
 
 def load_alerts(
@@ -88,57 +64,6 @@ def load_alerts(
     user_dir: Path | None = None,
 ) -> dict[str, AlertRule]:
     """The monitor's rules by id; read by it alone. Raises CatalogError (exit 2)."""
-    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
-    files: dict[str, Sequence[Part]] = {}
+    from jetson_deploy.catalog.read import read_alerts
 
-    def problem(parts: Sequence[Part], value: AlertRule) -> None:
-        alert_rules.alert_rule(parts, value)
-        files[value.id] = parts
-
-    rules = _directory(layers, "profiles/alerts", AlertRule, lambda rule: rule.id, problem)
-    alert_rules.hidden_by(files, rules)
-    return rules
-
-
-def _directory(
-    layers: Iterable[Layer],
-    where: str,
-    wanted: type[T],
-    name_of: Callable[[T], str],
-    problem: Callable[[Sequence[Part], T], None],
-) -> dict[str, T]:
-    entries = read_directory(layers, where)
-    result: dict[str, T] = {}
-    for name, parts in entries.items():
-        value = convert(parts, wanted, known=_neighbours(name, entries))
-        check.file_name(parts, name, name_of(value))
-        problem(parts, value)
-        result[name] = value
-    return result
-
-
-def _neighbours(name: str, entries: Mapping[str, Sequence[Part]]) -> Sequence[str]:
-    return [name, *(other for other in entries if other != name)]
-
-
-def _map(layers: Iterable[Layer], where: str, wanted: type[T]) -> dict[str, T]:
-    parts = read_single(layers, where)
-    mapping: Any = dict[str, wanted]  # type: ignore[valid-type]  # a run-time argument of msgspec.convert
-    result: dict[str, T] = convert(parts, mapping) if parts else {}
-    return result
-
-
-def _limits(layers: Iterable[Layer]) -> dict[str, Constant]:
-    parts = read_single(layers, "profiles/limits.yaml")
-    check.no_new_limits(parts)
-    limits: dict[str, Constant] = convert(parts, dict[str, Constant])
-    check.limits(parts, limits)
-    return limits
-
-
-def _not_real(layers: Iterable[Layer]) -> tuple[NotReal, ...]:
-    parts = read_single(layers, "containers/not-real.yaml")
-    if not parts:
-        return ()
-    data = {k: {**v, "reference": k} if isinstance(v, dict) else v for k, v in merged(parts).items()}
-    return tuple(convert(parts, dict[str, NotReal], data=data).values())
+    return read_alerts(all_layers(overlays, built_in, system_dir, user_dir or user_config_dir()))

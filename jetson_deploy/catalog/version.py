@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from jetson_deploy.catalog.entries import L4tRange
@@ -10,6 +11,7 @@ _VERSION = re.compile(r"\s*v?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){0,5})(?:[-+]
 _PARTS = 3
 
 
+@functools.lru_cache(maxsize=512)  # a plan compares the same few dozen a thousand times
 def parse_version(text: str) -> tuple[int, ...]:
     """`36.4` → (36, 4, 0): at least three numbers, so that tuples compare as versions do.
 

@@ -19,6 +19,7 @@ from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
+    from jetson_deploy.deployment.revisions import State
     from jetson_deploy.facts import HostFacts
 
 CARRIED_OUT = "nothing was changed; jetson-deploy up with the same options deploys this"
@@ -27,9 +28,9 @@ FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up choos
 
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    from jetson_deploy.catalog.deployment_file import example_text
-
     if wanted and not context.resilient_parsing:
+        from jetson_deploy.catalog.deployment_file import example_text
+
         answer(example_text().rstrip("\n"))
         context.exit()
 
@@ -61,14 +62,13 @@ def command(wanted: DeployFlags, board: str | None, save: Path | None, **options
     from jetson_deploy.deployment.recovery import unfinished
     from jetson_deploy.plan.make import make_plan
     from jetson_deploy.settings import acts_here
-    from jetson_deploy.state.directory import StateDirectory
 
     shared = read_everyday(options, wanted)
     request, store = read_wishes(wanted, shared)
     catalog = shared.catalog()
     facts, assumed = _looked_at(shared, catalog, store, board)
     live = board is None and acts_here(shared.root, shared.settings)
-    state = StateDirectory(shared.settings.state_dir, shared.name).load() if live else None
+    state = _state(shared) if live else None
     if live and unfinished(facts.engine, state, shared.name):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     plan = make_plan(facts, request, catalog, state)
@@ -82,6 +82,13 @@ def command(wanted: DeployFlags, board: str | None, save: Path | None, **options
         answer(f"simulated: {shared.settings.rehearsal}")
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
     answer(plan_text(plan, verbose=shared.verbose, following=following, beside=_beside(request, shared.settings)))
+
+
+def _state(shared: Everyday) -> State | None:
+    """Imported for this machine alone: a captured root has no state of ours."""
+    from jetson_deploy.state.directory import StateDirectory
+
+    return StateDirectory(shared.settings.state_dir, shared.name).load()
 
 
 def _looked_at(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import msgspec
@@ -280,6 +279,8 @@ def _find(catalog: Catalog, text: str) -> tuple[ModelFamily, str]:
 
 def _unknown(text: str, part: str, known: list[str]) -> UsageError:
     """`part` of `text` is not among `known`."""
+    import difflib  # for mistakes alone
+
     near = difflib.get_close_matches(part, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? " if near else ""
     return UsageError(

@@ -24,7 +24,6 @@ import msgspec
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Note, Reporter, silent
-from jetson_deploy.state.failure_logs import keep_bundle, remove_bundles
 from jetson_deploy.state.state_file import FoundState, bounded, encode_state, read_state_file
 from jetson_deploy.store.layout import DIRECTORY_MODE
 from jetson_deploy.store.whole_file import replace_whole, temporaries
@@ -113,6 +112,8 @@ class StateDirectory:
 
         Returns their directory.
         """
+        from jetson_deploy.state.failure_logs import keep_bundle  # its patterns take 5 ms, for failures alone
+
         with self._written("evidence"):
             return keep_bundle(self.path / "evidence", revision, what, files)
 
@@ -161,6 +162,8 @@ class StateDirectory:
 
     def remove(self) -> None:
         """Remove what we wrote, and the directory when nothing else is in it."""
+        from jetson_deploy.state.failure_logs import remove_bundles
+
         with self._written("state"):
             remove_bundles(self.path / "evidence")
             named = [self.path / name for name in (BACKUP, SET_ASIDE, STATE, "brought.json")]

@@ -11,8 +11,9 @@ from drawn import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetson_deploy.catalog.layers import Layer, read_directory, read_single
+from jetson_deploy.catalog.layers import Layer
 from jetson_deploy.catalog.load import load_catalog, load_issues
+from jetson_deploy.catalog.parts import read_directory, read_single
 from jetson_deploy.catalog.reader import parse_yaml
 from jetson_deploy.errors import CatalogError
 
