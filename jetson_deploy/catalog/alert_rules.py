@@ -1,4 +1,4 @@
-"""The shape of `profiles/alerts/<id>.yaml`: when the monitor worries, and what it then says.
+"""The shape of `profiles/alerts/<id>.yaml`: when an alert fires, and its message.
 
 A rule compares one signal (jetson_deploy/monitor/signals.py lists them) with a limit. Ratios are 0 to 1, sizes bytes.
 """

@@ -124,7 +124,7 @@ class Cooler(Part, frozen=True, kw_only=True):
 
     @property
     def throttles(self) -> bool:
-        """It takes clocks away when its state is above 0. The hot surface (70 °C) and the fan do not."""
+        """It throttles when its state is above 0. The hot surface (70 °C) and the fan do not."""
         return self.kind.startswith(("cpufreq-", "devfreq-", "thermal-cpufreq", "thermal-devfreq")) or (
             self.kind.endswith("-throttle-alert")
         )

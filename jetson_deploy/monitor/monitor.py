@@ -1,4 +1,4 @@
-"""The loop: sample, judge, keep the last and the recent ones, tell the listeners."""
+"""The loop: sample, judge, keep the last and the recent ones, call the listeners."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
     sample: Sample
     firing: tuple[Firing, ...] = ()
     changes: tuple[Change, ...] = ()
-    """Of this very look."""
+    """Of this very sample."""
 
 
 class Listener(Protocol):
-    """Told after each sample, in the loop's thread: must not wait for anything slow."""
+    """Called after each sample, in the loop's thread: must not wait for anything slow."""
 
-    def hear(self, latest: Latest) -> None: ...
+    def receive(self, latest: Latest) -> None: ...
 
 
 class Samples(Protocol):
@@ -58,14 +58,14 @@ class Monitor:
         self._samples, self._judge, self._listeners = samples, judge, tuple(listeners)
 
     def look(self) -> Latest:
-        """One sample, judged and told."""
+        """Take one sample, judge it, and pass it to the listeners."""
         sample = self._samples.sample()
         changes = self._judge.judge(sample)
         latest = Latest(sample=sample, firing=self._judge.firing, changes=changes)
         self.recent.append(sample)
         self.latest = latest
         for listener in self._listeners:
-            listener.hear(latest)
+            listener.receive(latest)
         return latest
 
     def run(self, stop: threading.Event, *, until: Callable[[Latest], bool] | None = None) -> None:
@@ -88,7 +88,7 @@ POLL_SECONDS = 0.1
 
 
 class Pace:
-    """When to look next: every `period`, without drift, and without catching up after a sleep of the machine."""
+    """When a sample is due: every `period`, without drift, and without catching up after a sleep of the machine."""
 
     def __init__(self, period: float, clock: Callable[[], float] | None = None) -> None:
         self.period, self._clock = period, clock or time.monotonic

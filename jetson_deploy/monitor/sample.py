@@ -88,7 +88,7 @@ class Identity(Part, frozen=True, kw_only=True):
 
 
 class Trouble(Part, frozen=True, kw_only=True):
-    """A source that cannot be used, and why; told once, kept while it lasts."""
+    """A source that cannot be used, and why; reported once, kept while it lasts."""
 
     source: str
     why: str
@@ -105,7 +105,7 @@ class Sample(Part, frozen=True, kw_only=True, tag_field="schema", tag="jetson-de
     energy_joules: float | None = None
     """Since the monitor's start: power over time."""
     sources: dict[str, str] = msgspec.field(default_factory=dict)
-    """Which source gave a field of `board` (`gpus`, `emc.load`, `zones` …); fields that nobody gave are left out."""
+    """Which source gave a field of `board` (`gpus`, `emc.load`, `zones` …); fields without a source are left out."""
     troubles: tuple[Trouble, ...] = ()
     simulated: str | None = None
     """What is not real here, in words; None: everything is."""

@@ -1,4 +1,4 @@
-"""Sources → one `Sample`, in the order of their trust; energy added up; a source's failure told once."""
+"""Sources → one `Sample`, in the order of their trust; energy added up; a source's failure reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a zone is from the temperature at which clocks are taken away."""
+"""How far a zone is from the temperature at which the kernel throttles."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _CLOCKS = ("cpufreq-", "devfreq-", "thermal-cpufreq", "thermal-devfreq")
 
 
 def throttle_trip(zone: Zone) -> float | None:
-    """°C at which this zone takes clocks away, told or assumed; None: the zone has no trips at all."""
-    passive = _told(zone)
+    """°C at which thermal throttling of this zone begins, listed or assumed; None: the zone has no trips at all."""
+    passive = _throttling_trips(zone)
     if passive:
         return min(passive)
     critical = [t.celsius for t in zone.trips if t.kind == "critical"]
@@ -25,8 +25,8 @@ def throttle_trip(zone: Zone) -> float | None:
 
 
 def is_assumed(zone: Zone) -> bool:
-    """The board does not tell at what temperature this zone takes clocks away."""
-    return not _told(zone)
+    """The board does not list the temperature at which thermal throttling of this zone begins."""
+    return not _throttling_trips(zone)
 
 
 def headroom(zone: Zone) -> float | None:
@@ -47,16 +47,16 @@ def warmest(board: Board) -> Zone | None:
 
 
 def throttling(board: Board) -> bool | None:
-    """Heat takes clocks away now; None: there is no cooling device to ask."""
+    """Thermal throttling is active now; None: there is no cooling device to read."""
     states = [cooler.state > 0 for cooler in board.coolers if cooler.throttles]
     return any(states) if states else None
 
 
-def _told(zone: Zone) -> list[float]:
-    return [t.celsius for t in zone.trips if t.kind == "passive" and _takes_clocks(t.bound, t.celsius)]
+def _throttling_trips(zone: Zone) -> list[float]:
+    return [t.celsius for t in zone.trips if t.kind == "passive" and _throttles(t.bound, t.celsius)]
 
 
-def _takes_clocks(bound: tuple[str, ...], celsius: float) -> bool:
+def _throttles(bound: tuple[str, ...], celsius: float) -> bool:
     if bound:
         return any(kind.startswith(_CLOCKS) or kind.endswith("-throttle-alert") for kind in bound)
     return celsius >= HOT_SURFACE

@@ -46,7 +46,7 @@ def recorded(period: float, opened: Callable[[Path], sqlite3.Connection] = conne
         while clock < _SECONDS:
             latest = Latest(sample=Sample(at=_START + clock, monotonic=clock))
             began = time.perf_counter()
-            recorder.hear(latest)
+            recorder.receive(latest)
             spent += time.perf_counter() - began
             count += 1
             clock += period

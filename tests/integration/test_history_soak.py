@@ -37,7 +37,7 @@ def test_a_day_of_samples_leaves_database_and_memory_within_bounds(tmp_path: Pat
     gc.collect()
     while second < _DAY:
         for _ in range(_HALF_MINUTE):
-            recorder.hear(Latest(sample=Sample(at=_START + second, monotonic=float(second))))
+            recorder.receive(Latest(sample=Sample(at=_START + second, monotonic=float(second))))
             second += 1
         assert recorder.flush()
         largest = max(largest, sum(file.stat().st_size for file in tmp_path.iterdir()))

@@ -34,7 +34,7 @@ recorder = Recorder(
 )
 for batch in range(first, first + batches):
     for second in range(batch * 30, batch * 30 + 30):
-        recorder.hear(Latest(sample=Sample(at=1.8e9 + second, monotonic=float(second))))
+        recorder.receive(Latest(sample=Sample(at=1.8e9 + second, monotonic=float(second))))
     recorder.flush()
     print("written" if recorder.paused is None else "paused", batch, flush=True)
     time.sleep(pause)

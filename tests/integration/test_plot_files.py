@@ -36,9 +36,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Figure:
     path = tmp_path_factory.mktemp("plot") / "history.sqlite3"
     with driven(path) as going:
         for turn in range(60):
-            going.hear(6, 5, celsius=50 + turn / 2, watts=6 + turn % 7, model=EVIL, requests=turn)
-        going.hear(1, 5, celsius=99, throttled=True, changes=[change(NOON + 1800, text=EVIL)])
-        going.hear(11, 5, celsius=99, throttled=True)
+            going.receive(6, 5, celsius=50 + turn / 2, watts=6 + turn % 7, model=EVIL, requests=turn)
+        going.receive(1, 5, celsius=99, throttled=True, changes=[change(NOON + 1800, text=EVIL)])
+        going.receive(11, 5, celsius=99, throttled=True)
         going.recorder.flush()
     with open_history(path) as history:
         keys = [TJ, WATTS, f"llm_last_tokens_per_second.{EVIL}.decode", "gpu_load_ratio.17000000.gpu"]
@@ -56,7 +56,7 @@ def test_the_page_draws_its_charts_from_a_file_without_a_network(recorded: Figur
             for chart in range(4):
                 assert seen.driver.execute_script(_COLOURS, chart, colour) > 100, f"chart {chart} shows no line"
             assert seen.complaints() == []
-            assert EVIL in seen.text("h1") and "heat took clocks away" in seen.text("#about")
+            assert EVIL in seen.text("h1") and "thermal throttling" in seen.text("#about")
             assert "thermal-near" in seen.text("#marks")
             assert seen.ask("return document.images.length") == 0, "a name became a part of the page"
             seen.picture(f"plot-{'dark' if dark else 'light'}", 1000)

@@ -84,10 +84,10 @@ class Driven:
         self.said: list[str] = []
         self.recorder = Recorder(path, now=lambda: self.wall, say=self.said.append, **options)
 
-    def hear(self, times: int = 1, period: float = 1.0, made: Callable[..., Latest] = look, **more: Any) -> None:
+    def receive(self, times: int = 1, period: float = 1.0, made: Callable[..., Latest] = look, **more: Any) -> None:
         """`times` samples, the clocks behind each of them."""
         for _ in range(times):
-            self.recorder.hear(made(self.wall, self.monotonic, **more))
+            self.recorder.receive(made(self.wall, self.monotonic, **more))
             self.wall += period
             self.monotonic += period
 

@@ -289,7 +289,7 @@ ALERTS = (
         subject="cpufreq-cpu0",
         severity="critical",
         title="throttled by heat",
-        cause="cpufreq-cpu0 takes clocks away, tj-thermal is at 97.4 °C.",
+        cause="cpufreq-cpu0 throttles, tj-thermal is at 97.4 °C.",
         fix="Clean or speed up the fan: sudo jetson_clocks --fan.",
         since=NOON + 1,
     ),

@@ -157,7 +157,7 @@ NEAR = Firing(
     subject="tj-thermal",
     severity="warning",
     title="close to thermal throttling",
-    cause="tj-thermal is at 91.5 °C, and clocks are taken away at 99 °C.",
+    cause="tj-thermal is at 91.5 °C, and thermal throttling begins at 99 °C.",
     fix="Give it air, or choose a lower power mode: sudo nvpmodel -m 1",
     since=BEGAN,
 )

@@ -155,7 +155,7 @@ def test_a_faulty_overlay_is_refused_with_file_and_remedy(
 
 def test_the_signals_read_the_sample_and_no_clock() -> None:
     package = Path(__file__).parents[2] / "jetson_deploy" / "monitor" / "alerts"
-    pure = ("judge", "standing", "window", "heat_and_fans", "power_and_clocks", "memory_and_disks", "model_side")
+    pure = ("judge", "alert_state", "window", "heat_and_fans", "power_and_clocks", "memory_and_disks", "model_side")
     for name in pure:
         tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -28,9 +28,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """125 samples, 1 s apart; an alert; two requests."""
     path = tmp_path_factory.mktemp("state") / "monitor" / "history.sqlite3"
     with driven(path) as going:
-        going.hear(changes=[change(NOON)])
-        going.hear(64, celsius=50.5, requests=2)
-        going.hear(60, celsius=52.5, watts=None, requests=2)
+        going.receive(changes=[change(NOON)])
+        going.receive(64, celsius=50.5, requests=2)
+        going.receive(60, celsius=52.5, watts=None, requests=2)
     return path
 
 

@@ -28,9 +28,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_every_sample_is_read_again_with_seven_digits_and_unknown_is_not_a_number(path: Path) -> None:
     with driven(path) as going:
-        going.hear(celsius=48.281)
-        going.hear(celsius=None)
-        going.hear(celsius=-1.5, watts=None)
+        going.receive(celsius=48.281)
+        going.receive(celsius=None)
+        going.receive(celsius=-1.5, watts=None)
     found = raw(path, TJ, WATTS, "no-such-series")
     assert [row.at for row in found] == [round(NOON * 1000) + 1000 * n for n in range(3)]
     assert [tuple(v if v is None else float(f"{v:.7g}") for v in row.values) for row in found] == [
@@ -42,23 +42,23 @@ def test_every_sample_is_read_again_with_seven_digits_and_unknown_is_not_a_numbe
 
 def test_half_a_minute_is_committed_at_once_and_not_before(path: Path) -> None:
     with driven(path) as going:
-        going.hear(29)
+        going.receive(29)
         written_early = going.recorder._asked
-        going.hear(1)
+        going.receive(1)
         going.recorder.flush()
         assert (written_early, len(raw(path))) == (0, 30)  # read while it is recorded
 
 
 def test_a_long_period_commits_every_sample(path: Path) -> None:
     with driven(path) as going:
-        going.hear(3, period=60)
+        going.receive(3, period=60)
         assert going.recorder._asked == 2  # the first one cannot know how long the next one takes
 
 
 def test_series_come_and_go(path: Path) -> None:
     with driven(path) as going:
-        going.hear(10, model="qwen3:8b")
-        going.hear(40, model="deepseek-r1:8b")
+        going.receive(10, model="qwen3:8b")
+        going.receive(40, model="deepseek-r1:8b")
     assert [len(raw(path, key)) for key in (MODEL, MODEL.replace("deepseek-r1", "qwen3"), TJ)] == [40, 10, 50]
     with history(path) as found:
         assert {MODEL, TJ, WATTS} <= set(found.keys())
@@ -69,18 +69,18 @@ def test_a_second_recorder_is_refused_and_may_begin_when_the_first_has_ended(pat
         Recorder(path)
     assert refused.value.exit_code == 75
     with driven(path) as going:
-        going.hear()
+        going.receive()
     assert len(raw(path)) == 1
 
 
 @pytest.mark.parametrize("to", [0.0, NOON - 86_400, NOON + 40 * 86_400, 2.6e9], ids=["1970", "back", "on", "2052"])
 def test_a_clock_that_jumps_costs_no_row_and_their_order_stays(path: Path, to: float) -> None:
     with driven(path) as going:
-        going.hear(20, celsius=40)
+        going.receive(20, celsius=40)
         going.wall = to
-        going.hear(20, celsius=41)
+        going.receive(20, celsius=41)
         going.wall = NOON + 40
-        going.hear(20, celsius=42)
+        going.receive(20, celsius=42)
     assert [row.values[0] for row in raw(path)] == [40] * 20 + [41] * 20 + [42] * 20
     assert [name for name, _, _ in events(path, "recorder")] == ["started", "clock-jump", "clock-jump", "ended"]
     assert sum(stat.count for row in minutes(path) for stat in row.stats if stat) == 60
@@ -89,9 +89,9 @@ def test_a_clock_that_jumps_costs_no_row_and_their_order_stays(path: Path, to: f
 @pytest.mark.parametrize("to", [0.0, NOON + 40 * 86_400], ids=["1970", "in-40-days"])
 def test_a_wrong_clock_deletes_nothing_as_long_as_nobody_can_trust_it(path: Path, to: float) -> None:
     with driven(path) as going:
-        going.hear(30)
+        going.receive(30)
         going.wall = to
-        going.hear(30)  # half a minute: a clock that is set by the network soon is right by then
+        going.receive(30)  # half a minute: a clock that is set by the network soon is right by then
     assert len(raw(path)) == 60
 
 
@@ -99,10 +99,10 @@ def test_what_was_recorded_under_a_wrong_clock_goes_with_what_was_recorded_aroun
     with driven(path) as going:
         for clock in (NOON, 0.0, NOON + 60):
             going.wall = clock
-            going.hear(30)
+            going.receive(30)
         going.wall = NOON + 8 * 86_400
-        going.hear(2, period=1)
-        going.hear(3, period=3601)
+        going.receive(2, period=1)
+        going.receive(3, period=3601)
     assert len(raw(path)) == 5
     assert len(minutes(path)) >= 5  # minutes stay for 90 days, those of 1970 too
 
@@ -110,7 +110,7 @@ def test_what_was_recorded_under_a_wrong_clock_goes_with_what_was_recorded_aroun
 def test_minutes_hold_lowest_mean_and_highest_also_before_they_are_in_their_table(path: Path) -> None:
     with driven(path) as going:
         for second in range(60 * 12):
-            going.hear(celsius=second % 60)
+            going.receive(celsius=second % 60)
         going.recorder.flush()
         rows = minutes(path)
         assert [row.at for row in rows] == [round(NOON * 1000) + 60_000 * n for n in range(12)]
@@ -121,13 +121,13 @@ def test_a_recorder_that_begins_again_within_a_minute_loses_and_doubles_none_of_
     for _ in range(4):
         with driven(path, start=NOON, monotonic=5) as going:
             going.wall = NOON + 15 * _
-            going.hear(15, celsius=40 + _)
+            going.receive(15, celsius=40 + _)
     assert minutes(path) and minutes(path)[0].stats == (Stat(40, 41.5, 43, 60),)
 
 
 def test_old_samples_go_and_minutes_stay(path: Path) -> None:
     with driven(path, kept=Kept(raw_days=0.5, minute_days=1.5)) as going:
-        going.hear(2 * 24 * 3, period=1800)
+        going.receive(2 * 24 * 3, period=1800)
     day = 86_400_000
     first, rows = raw(path)[0].at, minutes(path)
     end = round(going.wall * 1000)
@@ -144,7 +144,7 @@ def test_the_files_stay_within_their_bound_and_the_oldest_samples_go_first(path:
     most = LOG_BYTES + (1 << 19)
     with driven(path, kept=Kept(most_bytes=most), read=read) as going:
         for _ in range(5):
-            going.hear(600)
+            going.receive(600)
             going.recorder.flush()
             assert sum(file.stat().st_size for file in path.parent.iterdir()) <= most
     found = raw(path, "power_watts.rail-1")
@@ -154,11 +154,11 @@ def test_the_files_stay_within_their_bound_and_the_oldest_samples_go_first(path:
 
 def test_alerts_counters_and_boots_are_events(path: Path) -> None:
     with driven(path) as going:
-        going.hear(changes=[change(NOON)])
-        going.hear(59, requests=2, over_currents=5)
-        going.hear(30, requests=3, over_currents=5)
+        going.receive(changes=[change(NOON)])
+        going.receive(59, requests=2, over_currents=5)
+        going.receive(30, requests=3, over_currents=5)
     with driven(path, start=NOON + 900) as going:
-        going.hear(boot="boot-2", requests=1, over_currents=7, changes=[change(NOON + 900, "resolved")])
+        going.receive(boot="boot-2", requests=1, over_currents=7, changes=[change(NOON + 900, "resolved")])
     assert events(path, "count") == [
         ("over-current", "oc3", 5.0),
         ("requests", "/api/chat 200", 2.0),
@@ -176,9 +176,9 @@ def test_alerts_counters_and_boots_are_events(path: Path) -> None:
 
 def test_a_recording_of_something_simulated_says_so_in_its_own_window(path: Path) -> None:
     with driven(path) as going:
-        going.hear(30, simulated="the board is read from /captured")
+        going.receive(30, simulated="the board is read from /captured")
     with driven(path, start=NOON + 600) as going:
-        going.hear(30)
+        going.receive(30)
     windows = [Window(), Window(since=round(NOON + 10) * 1000), Window(since=round(NOON + 600) * 1000)]
     with history(path) as found:
         assert [found.simulated(window) is not None for window in windows] == [True, True, False]
@@ -195,11 +195,11 @@ def test_hearing_never_waits_for_the_disk_and_what_is_lost_is_counted(path: Path
 
     opened: list[Path] = []
     with driven(path, opened=slow, read=noise()) as going:
-        going.hear(30)
+        going.receive(30)
         going.recorder.flush()
         path.unlink()  # so that it is opened again, slowly
         began = time.perf_counter()
-        going.hear(MOST_WAITING + 300)
+        going.receive(MOST_WAITING + 300)
         mean = (time.perf_counter() - began) / (MOST_WAITING + 300)
         free.set()
         assert going.recorder.flush()
@@ -213,12 +213,12 @@ def test_hearing_never_waits_for_the_disk_and_what_is_lost_is_counted(path: Path
 
 def test_a_database_that_somebody_took_away_is_made_again(path: Path) -> None:
     with driven(path) as going:
-        going.hear(30)
+        going.receive(30)
         going.recorder.flush()
         for file in path.parent.glob("*.sqlite3*"):
             if not file.name.endswith(".lock"):
                 file.unlink()
-        going.hear(30)
+        going.receive(30)
     assert len(raw(path)) == 30
 
 

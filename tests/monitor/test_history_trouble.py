@@ -37,12 +37,12 @@ def test_a_full_disk_pauses_the_recording_says_so_once_and_loses_nothing_soon(pa
     disk = SmallDisk(60)
     with driven(path, read=noise(), opened=disk) as going:
         for _ in range(40):
-            going.hear(30)
+            going.receive(30)
             going.recorder.flush()
         assert going.recorder.paused == "the disk is full"
         assert [text.split(";")[0] for text in going.said] == ["history: recording pauses: the disk is full"]
         disk.pages = 10_000
-        going.hear(30)
+        going.receive(30)
         going.recorder.flush()
         assert going.said[1:] == [f"history: recording goes on in {path}"]
     assert len(raw(path)) == 41 * 30
@@ -53,10 +53,10 @@ def test_what_a_full_disk_costs_is_counted_and_the_newest_is_kept(path: Path) ->
     disk = SmallDisk(60)
     with driven(path, read=noise(), opened=disk) as going:
         for _ in range(20):
-            going.hear(300)
+            going.receive(300)
             going.recorder.flush()
         disk.pages = 100_000
-        going.hear(30)
+        going.receive(30)
     found = raw(path)
     assert len(found) == 6030 - going.recorder.lost and going.recorder.lost > 0
     assert found[-1].at - found[-MOST_WAITING].at == (MOST_WAITING - 1) * 1000
@@ -66,7 +66,7 @@ def test_what_a_full_disk_costs_is_counted_and_the_newest_is_kept(path: Path) ->
 def test_a_recording_that_ends_while_the_disk_is_full_tells_what_is_lost(path: Path) -> None:
     with driven(path, read=noise(), opened=SmallDisk(60)) as going:
         for _ in range(40):
-            going.hear(30)
+            going.receive(30)
             going.recorder.flush()
     assert going.said[-1] == f"history: {1200 - len(raw(path))} samples are lost: the disk is full"
 
@@ -109,13 +109,13 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begins(
     path: Path, damage: Callable[[Path], None], was_killed: bool
 ) -> None:
     with driven(path, read=noise()) as going:
-        going.hear(600)
+        going.receive(600)
     damage(path)
     if was_killed:
         Path(f"{path}-wal").write_bytes(b"\0" * 50)
     with driven(path, start=NOON + 3600, read=noise()) as going:
         for _ in range(12):
-            going.hear(30)
+            going.receive(30)
             going.recorder.flush()
     (kept,) = path.parent.glob("history.sqlite3.damaged-*Z")
     assert [str(kept) in text and "a new one begins" in text for text in going.said] == [True]
@@ -195,7 +195,7 @@ def test_what_cannot_be_read_is_told_with_a_fix(
 @pytest.mark.parametrize("damage", [_middle, _half], ids=["middle", "half"])
 def test_damage_that_a_reader_meets_is_told(path: Path, damage: Callable[[Path], None]) -> None:
     with driven(path, read=noise()) as going:
-        going.hear(600)
+        going.receive(600)
     damage(path)
     with pytest.raises(UnhealthyError, match="is damaged"):
         raw(path)

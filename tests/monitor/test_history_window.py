@@ -14,7 +14,7 @@ from jetson_deploy.monitor.history.window import (
     parse_span,
     parse_time,
     rfc3339,
-    told,
+    rounded,
 )
 
 NOW = 1_800_000_000.0
@@ -81,5 +81,5 @@ def test_an_unknown_series_is_refused_with_the_nearest_names(wanted: str, near: 
 def test_times_and_values_are_told_as_they_were_kept() -> None:
     assert rfc3339(1_800_000_000_250) == "2027-01-15T08:00:00.250Z"
     assert rfc3339(10**18) == "1000000000000000000"
-    assert [told(48.28099822998047), told(8e9), told(0.5)] == [48.281, 8_000_000_000, 0.5]
+    assert [rounded(48.28099822998047), rounded(8e9), rounded(0.5)] == [48.281, 8_000_000_000, 0.5]
     assert parse_span("1w") == 604_800

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.errors import CatalogError, UsageError
+from jetson_deploy.monitor.alerts.alert_state import UNKNOWN_SECONDS
 from jetson_deploy.monitor.alerts.firing import Change
 from jetson_deploy.monitor.alerts.judge import Judge
-from jetson_deploy.monitor.alerts.standing import UNKNOWN_SECONDS
 from jetson_deploy.monitor.board_parts import Disk, Fan, Memory, Rail
 from jetson_deploy.monitor.sample import Board, Sample
 
@@ -136,7 +136,7 @@ def test_a_firing_alert_that_nobody_can_see_ends_after_a_minute_and_says_so() ->
     assert [one.id for one in judge.firing] == ["low"]
     (ended,) = judge.judge(sample(20 + UNKNOWN_SECONDS, None))
     assert (ended.state, ended.alert.value) == ("resolved", None)
-    assert "cannot be seen any more" in ended.alert.cause
+    assert "still holds is unknown" in ended.alert.cause
 
 
 def test_an_alert_that_becomes_part_of_another_ends_and_names_it() -> None:

@@ -109,9 +109,9 @@ def test_plain_lines_say_what_changes_once(capsys: pytest.CaptureFixture[str]) -
     lines = PlainLines()
     began = Change(at=busy(2).at, state="firing", alert=ALERTS[1])
     ended = Change(at=busy(3).at, state="resolved", alert=ALERTS[1])
-    lines.hear(Latest(sample=bare()))
-    lines.hear(Latest(sample=busy(2), changes=(began,), firing=(ALERTS[1],)))
-    lines.hear(Latest(sample=busy(3), changes=(ended,)))
+    lines.receive(Latest(sample=bare()))
+    lines.receive(Latest(sample=busy(2), changes=(began,), firing=(ALERTS[1],)))
+    lines.receive(Latest(sample=busy(3), changes=(ended,)))
     assert capsys.readouterr().out == (Path(__file__).parent / "plain-lines.txt").read_text(encoding="utf-8")
     assert change_line(began).startswith("12:00:02 CRITICAL: throttled by heat (cpufreq-cpu0): ")
 

@@ -25,13 +25,13 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A minute; ten minutes of nothing; a minute, in which heat throttles for 20 s, after a reboot."""
     path = tmp_path_factory.mktemp("plot") / "history.sqlite3"
     with driven(path) as going:
-        going.hear(60, requests=1, model=EVIL)
-        going.hear(changes=[change(going.wall, text=EVIL)], requests=4, model=EVIL)
+        going.receive(60, requests=1, model=EVIL)
+        going.receive(changes=[change(going.wall, text=EVIL)], requests=4, model=EVIL)
         going.wall += 600
         going.monotonic += 600
-        going.hear(20, requests=4, boot="boot-2")
-        going.hear(20, requests=4, boot="boot-2", throttled=True)
-        going.hear(20, requests=4, boot="boot-2", changes=[])
+        going.receive(20, requests=4, boot="boot-2")
+        going.receive(20, requests=4, boot="boot-2", throttled=True)
+        going.receive(20, requests=4, boot="boot-2", changes=[])
     return path
 
 
@@ -70,7 +70,7 @@ def test_a_long_window_is_drawn_from_minutes_with_their_band(tmp_path: Path) -> 
     path = tmp_path / "history.sqlite3"
     with driven(path) as going:
         for number in range(30):
-            going.hear(20, celsius=50 + number % 2, period=3, throttled=number == 7)
+            going.receive(20, celsius=50 + number % 2, period=3, throttled=number == 7)
     found = drawn(path, TJ, most=100)
     (line,) = found.panels[0].lines
     assert found.step == 60 and len(found.times) == 30

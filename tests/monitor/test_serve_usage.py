@@ -19,7 +19,7 @@ from jetson_deploy.cli.monitor.serve import announcement
 from jetson_deploy.monitor.monitor import Latest
 from jetson_deploy.monitor.serve.listen import DEFAULT_LISTEN
 from jetson_deploy.monitor.serve.server import MonitorServer
-from jetson_deploy.monitor.serve.told import ToldSystemd
+from jetson_deploy.monitor.serve.systemd_status import SystemdStatus
 from jetson_deploy.systemd.notify import Notifier
 
 BOARD = Path(__file__).parent / "boards/nano-r32"
@@ -95,10 +95,10 @@ def test_systemd_is_told_what_fires_and_not_what_is_silenced(tmp_path: Path) -> 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(30)
-        told = ToldSystemd(Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}))
+        told = SystemdStatus(Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")}))
         silenced = msgspec.structs.replace(FALLBACK, silenced=True)
         for firing in ((), (NEAR, silenced)):
-            told.hear(Latest(sample=full_sample(), firing=firing))
+            told.receive(Latest(sample=full_sample(), firing=firing))
         heard = [systemd.recv(4096).decode() for _ in range(5)]
     alive = "WATCHDOG=1"
     assert heard == ["READY=1", alive, "STATUS=no alert fires", alive, "STATUS=firing: thermal-near"]

@@ -64,9 +64,9 @@ def sinks(said: list[str]) -> Iterator[Callable[..., Sinks]]:
 
 def test_a_webhook_gets_the_alert_its_host_and_its_end(receiver: Receiver, sinks: Callable[..., Sinks]) -> None:
     sink = sinks(f"webhook:{receiver.url}")
-    sink.hear(firing(HOT))
-    sink.hear(Latest(sample=SAMPLE, firing=(HOT,)))
-    sink.hear(resolved(HOT))
+    sink.receive(firing(HOT))
+    sink.receive(Latest(sample=SAMPLE, firing=(HOT,)))
+    sink.receive(resolved(HOT))
     first, second = receiver.wait(2)
     assert first == {
         "schema": "jetson-deploy.alert/1",
@@ -81,23 +81,23 @@ def test_a_webhook_gets_the_alert_its_host_and_its_end(receiver: Receiver, sinks
 
 
 def test_slack_gets_its_shape_with_its_signs_escaped(receiver: Receiver, sinks: Callable[..., Sinks]) -> None:
-    sinks(f"slack:{receiver.url}").hear(firing(HOT))
-    text = "[critical] kitchen: heat takes clocks away\ntj is at 99 °C &lt;&amp;&gt; more.\nClean the heat sink."
+    sinks(f"slack:{receiver.url}").receive(firing(HOT))
+    text = "[critical] kitchen: thermal throttling\ntj is at 99 °C &lt;&amp;&gt; more.\nClean the heat sink."
     assert receiver.wait() == [{"text": text}]
 
 
 def test_discord_gets_its_shape_within_its_length(receiver: Receiver, sinks: Callable[..., Sinks]) -> None:
     long = msgspec.structs.replace(HOT, cause="x" * 5000)
-    sinks(f"discord:{receiver.url}").hear(firing(long))
+    sinks(f"discord:{receiver.url}").receive(firing(long))
     (body,) = receiver.wait()
     assert body["allowed_mentions"] == {"parse": []}
-    assert body["content"].startswith("[critical] kitchen: heat takes clocks away\nxxx")
+    assert body["content"].startswith("[critical] kitchen: thermal throttling\nxxx")
     assert len(body["content"]) == 2000
 
 
 def test_a_simulated_board_is_marked_in_every_message(receiver: Receiver, sinks: Callable[..., Sinks]) -> None:
     simulated = msgspec.structs.replace(SAMPLE, simulated="a rehearsal")
-    sinks(f"slack:{receiver.url}").hear(Latest(sample=simulated, firing=(HOT,)))
+    sinks(f"slack:{receiver.url}").receive(Latest(sample=simulated, firing=(HOT,)))
     assert "(simulated)" in receiver.wait()[0]["text"]
 
 
@@ -105,16 +105,16 @@ def test_the_log_gets_one_line_for_each_change_and_information_too(
     said: list[str], sinks: Callable[..., Sinks]
 ) -> None:
     log = sinks("log")
-    log.hear(firing(HOT, NOTE))
-    log.hear(resolved(HOT))
-    starts = ["[critical] kitchen: heat", "[info] kitchen: short", "[resolved] kitchen: heat"]
+    log.receive(firing(HOT, NOTE))
+    log.receive(resolved(HOT))
+    starts = ["[critical] kitchen: thermal", "[info] kitchen: short", "[resolved] kitchen: thermal"]
     assert [line.startswith(start) for line, start in zip(said, starts, strict=True)] == [True] * 3
 
 
 def test_information_is_not_sent(receiver: Receiver, sinks: Callable[..., Sinks]) -> None:
     sink = sinks(f"webhook:{receiver.url}")
-    sink.hear(firing(NOTE))
-    sink.hear(firing(HOT))
+    sink.receive(firing(NOTE))
+    sink.receive(firing(HOT))
     sink.close()
     assert [body["alert"]["id"] for body in receiver.bodies] == ["thermal-throttle"]
 
@@ -122,24 +122,24 @@ def test_information_is_not_sent(receiver: Receiver, sinks: Callable[..., Sinks]
 def test_a_silenced_alert_is_sent_when_its_silence_runs_out(said: list[str], sinks: Callable[..., Sinks]) -> None:
     log = sinks("log")
     quiet = msgspec.structs.replace(HOT, silenced=True)
-    log.hear(firing(quiet))
+    log.receive(firing(quiet))
     assert said == []
-    log.hear(Latest(sample=SAMPLE, firing=(HOT,)))
+    log.receive(Latest(sample=SAMPLE, firing=(HOT,)))
     assert len(said) == 1
 
 
 def test_the_end_of_an_alert_that_was_never_sent_is_not_sent(said: list[str], sinks: Callable[..., Sinks]) -> None:
     log = sinks("log")
     quiet = msgspec.structs.replace(HOT, silenced=True)
-    log.hear(firing(quiet))
-    log.hear(resolved(quiet))
+    log.receive(firing(quiet))
+    log.receive(resolved(quiet))
     assert said == []
 
 
 def test_a_refusal_for_now_is_tried_again(receiver: Receiver, said: list[str], sinks: Callable[..., Sinks]) -> None:
     receiver.codes = [503, 429, 200]
     sink = sinks(f"webhook:{receiver.url}")
-    sink.hear(firing(HOT))
+    sink.receive(firing(HOT))
     receiver.wait(3)
     sink.close()
     assert (said, sink.lost) == ([], 0)
@@ -151,7 +151,7 @@ def test_a_failing_sink_is_told_once_and_its_return_too(
     receiver.codes = [404, 404, 200]
     sink = sinks(f"webhook:{receiver.url}")
     for number in range(3):
-        sink.hear(firing(msgspec.structs.replace(HOT, id=f"alert-{number}")))
+        sink.receive(firing(msgspec.structs.replace(HOT, id=f"alert-{number}")))
     receiver.wait(3)
     sink.close()
     assert said == [

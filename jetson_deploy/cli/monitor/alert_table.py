@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.terse import aligned
 from jetson_deploy.monitor.alerts.firing import SEVERITIES, Firing
-from jetson_deploy.monitor.alerts.judge import Look
+from jetson_deploy.monitor.alerts.judge import RuleState
 from jetson_deploy.monitor.alerts.overview import Overview, RuleNow
 from jetson_deploy.units import size_text
 
@@ -60,7 +60,7 @@ def _now(rule: RuleNow) -> str:
     return words + ("  (silenced)" if rule.silenced_until is not None else "")
 
 
-def _state(rule: RuleNow, look: Look) -> str:
+def _state(rule: RuleNow, look: RuleState) -> str:
     value = _value(rule, look.value)
     if look.state == "firing":
         return "YES" if rule.unit == "flag" else f"{value} HOLDS"

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from jetson_deploy.monitor.alerts.overview import Overview
     from jetson_deploy.monitor.alerts.silences import Silences
 
-_LOOKS = 4
+_SAMPLES = 4
 _BETWEEN_SECONDS = 0.5
-"""Loads and counters need two looks; a few make them steadier."""
+"""Loads and counters need two samples; a few make them steadier."""
 
 
 @click.command("alerts")
@@ -30,7 +30,7 @@ _BETWEEN_SECONDS = 0.5
 @click.option("--unsilence", metavar="ALERT", help="End a silence.")
 @click.option("--test", "test_sink", metavar="SINK", help="Send a marked message to a sink; exit 4 when it fails.")
 def command(**options: Any) -> None:
-    """When the monitor worries: every rule with its limit, and what holds now, after a look of two seconds.
+    """List alert rules with their limits and their present state, sampled for two seconds.
 
     What holds now is told by a running monitor once it has held for as long as the rule says. Limits are changed by
     --threshold ALERT=VALUE, or for good by profiles/alerts/ALERT.yaml in an overlay (--catalog). Sinks: log,
@@ -126,17 +126,17 @@ def _done(shared: Everyday, document: dict[str, Any], text: str) -> None:
 def _overview(shared: Everyday, options: dict[str, Any]) -> None:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.cli.monitor.alert_table import alert_table
-    from jetson_deploy.monitor.alerts.overview import Onlooker
+    from jetson_deploy.monitor.alerts.overview import RuleOverview
 
     silences = _read_silences(shared)
-    onlooker = Onlooker(load_alerts(shared.settings.catalog_dirs), options["thresholds"], silences)
-    monitor = opened(shared, options, listeners=[onlooker], period=_BETWEEN_SECONDS)
-    looks = itertools.count(1)
+    listener = RuleOverview(load_alerts(shared.settings.catalog_dirs), options["thresholds"], silences)
+    monitor = opened(shared, options, listeners=[listener], period=_BETWEEN_SECONDS)
+    samples = itertools.count(1)
     try:
-        monitor.run(threading.Event(), until=lambda _: next(looks) >= _LOOKS)
+        monitor.run(threading.Event(), until=lambda _: next(samples) >= _SAMPLES)
     finally:
         monitor.close()
-    overview: Overview = onlooker.overview()
+    overview: Overview = listener.overview()
     if shared.as_json or shared.as_events:
         print_for_programs(overview, as_events=shared.as_events, simulated=None)
     else:

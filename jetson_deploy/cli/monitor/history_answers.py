@@ -9,7 +9,7 @@ from jetson_deploy.cli.terse import aligned, when
 from jetson_deploy.monitor.history.export import raw_document, stat_document, stats_document
 from jetson_deploy.monitor.history.rollup import Stat
 from jetson_deploy.monitor.history.steps import asked_step, merged, stat_rows
-from jetson_deploy.monitor.history.window import rfc3339, told
+from jetson_deploy.monitor.history.window import rfc3339, rounded
 from jetson_deploy.monitor.metrics import metric_of
 
 if TYPE_CHECKING:
@@ -90,4 +90,4 @@ def _span_document(span: SeriesSpan) -> dict[str, Any]:
 
 def _short(value: float) -> str:
     """Four digits; large numbers whole."""
-    return f"{told(value):.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{rounded(value):.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

@@ -15,10 +15,10 @@ _GONE = "q"
 
 
 class Keyboard:
-    """`hear` is called with each key, in the reader's thread. Ctrl-C and Ctrl-Z stay signals."""
+    """`pressed` is called with each key, in the reader's thread. Ctrl-C and Ctrl-Z stay signals."""
 
-    def __init__(self, descriptor: int, hear: Callable[[str], None]) -> None:
-        self._descriptor, self._hear = descriptor, hear
+    def __init__(self, descriptor: int, pressed: Callable[[str], None]) -> None:
+        self._descriptor, self._pressed = descriptor, pressed
         self._before: list[int | list[bytes | int]] | None = None
         self._wake: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
@@ -54,8 +54,8 @@ class Keyboard:
             except OSError:
                 typed = b""
             if not typed:
-                self._hear(_GONE)
+                self._pressed(_GONE)
                 return
             if not typed.startswith(b"\x1b"):  # arrows and the like are nothing of ours
                 for one in typed.decode(errors="ignore"):
-                    self._hear(one)
+                    self._pressed(one)

@@ -1,4 +1,4 @@
-"""Who hears every sample of a monitor that runs by itself: the sinks of its alerts, and the history."""
+"""Listeners of a monitor that runs by itself: the sinks of its alerts, and the history."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def show(options: dict[str, Any]) -> int:
 class JsonLines:
     """A listener: a sample on a line of its own, at once. Raises ReaderGone, ResourceError."""
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         write(sys.stdout, event_line(latest.sample) + "\n")
 
 

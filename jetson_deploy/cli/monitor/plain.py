@@ -25,7 +25,7 @@ class PlainLines:
         self._before: Sample | None = None
         self._troubles: tuple[Trouble, ...] = ()
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         sample = latest.sample
         lines = [*self._once(sample), *map(change_line, latest.changes), sample_line(sample, self._before)]
         self._before, self._troubles = sample, sample.troubles

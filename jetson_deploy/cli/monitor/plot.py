@@ -43,7 +43,7 @@ _KINDS = (".png", ".html", ".htm")
 def command(**options: Any) -> None:
     """Draw what was recorded: PNG, or one HTML file that opens anywhere, without a network.
 
-    Times in which heat took clocks away are shaded; minutes with requests, alerts and reboots are marked.
+    Times of thermal throttling are shaded; minutes with requests, alerts and reboots are marked.
     """
     from jetson_deploy.monitor.history.default import default_path
     from jetson_deploy.monitor.history.opening import open_history

@@ -29,7 +29,7 @@ class Heard:
     def __init__(self, happenings: Happenings) -> None:
         self._happenings = happenings
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         self._happenings.put(latest)
 
 

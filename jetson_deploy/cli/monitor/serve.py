@@ -49,9 +49,9 @@ _ENDED = "monitor ended: nothing is served any more"
     help="Also pass requests through to the server here, and count their tokens (for Ollama below 0.30).",
 )
 def command(**options: Any) -> None:
-    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is told to end.
+    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is systemd to end.
 
-    A scrape reads the last sample and never touches the hardware. On loopback unless told otherwise; there is no
+    A scrape reads the last sample and never touches the hardware. On loopback unless systemd otherwise; there is no
     login, so put a reverse proxy with one in front of what strangers can reach.
     """
     shared = read_everyday(options)
@@ -75,14 +75,14 @@ def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.monitor.serve.listen import parse_listen
     from jetson_deploy.monitor.serve.server import MonitorServer
-    from jetson_deploy.monitor.serve.told import ToldSystemd
+    from jetson_deploy.monitor.serve.systemd_status import SystemdStatus
 
     listen = parse_listen(options.pop("listen"))
     tap = _tap(shared, options)
     period = _RECORDING_PERIOD if options["recording"] else _PERIOD
     with stop_on_interruption() as stop, contextlib.ExitStack() as closing:
-        told = ToldSystemd()
-        listeners = [*_listeners(shared, options, report, closing), told]
+        systemd = SystemdStatus()
+        listeners = [*_listeners(shared, options, report, closing), systemd]
         monitor = opened(shared, options, listeners=listeners, period=period, tap=tap)
         closing.callback(monitor.close)
         server = MonitorServer(monitor, listen)
@@ -90,9 +90,9 @@ def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
         closing.callback(server.close)
         for note in announcement(server, tap):
             report(note)
-        told.serving = server.url
+        systemd.serving = server.url
         monitor.run(stop)
-        told.ending()
+        systemd.ending()
 
 
 def _tap(shared: Everyday, options: dict[str, Any]) -> tuple[str, int] | None:

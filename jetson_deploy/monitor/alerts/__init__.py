@@ -1,1 +1,1 @@
-"""When to worry: rules as data (profiles/alerts/), judged with hold time and hysteresis, told once."""
+"""Alerts: rules as data (profiles/alerts/), judged with hold time and hysteresis, notified once."""

@@ -41,14 +41,14 @@ class Command:
         except OSError as error:
             raise SinkError(f"it cannot be started: {error.strerror}") from None
         try:
-            _, told = process.communicate(message.json + b"\n", timeout=self._seconds)
+            _, errors = process.communicate(message.json + b"\n", timeout=self._seconds)
         except subprocess.TimeoutExpired:
             _end(process)
             raise SinkError(f"it took longer than {self._seconds:g} s and was ended", again=False) from None
         if process.returncode != 0:
-            line = told.decode(errors="replace").strip().rpartition("\n")[2][:200]
-            told_words = f": {line}" if line.isprintable() and line else ""
-            raise SinkError(f"it ended with {process.returncode}{told_words}", again=False)
+            line = errors.decode(errors="replace").strip().rpartition("\n")[2][:200]
+            errors_words = f": {line}" if line.isprintable() and line else ""
+            raise SinkError(f"it ended with {process.returncode}{errors_words}", again=False)
 
 
 def variables(message: Message) -> dict[str, str]:

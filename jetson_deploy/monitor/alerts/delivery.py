@@ -1,4 +1,4 @@
-"""A sink's own thread: the loop never waits for it, and what it cannot deliver is told once."""
+"""A sink's own thread: the loop never waits for it, and a failure to deliver is reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an alert says, for everybody who shows or sends it."""
+"""A firing alert as data, for screens, pages and sinks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert began or ended: the only moments at which somebody is told."""
+    """An alert began or ended: the only moments at which a message is sent."""
 
     at: float
     """Wall clock."""

@@ -62,14 +62,14 @@ HEAT_AND_FANS: Mapping[str, Signal] = {
         read=_headroom,
         promql="min by (instance) (jetson_temperature_headroom_celsius)",
         unit="celsius",
-        help="Degrees from the zone that is nearest to the temperature at which it takes clocks away",
+        help="Degrees from the zone that is nearest to its temperature of thermal throttling",
         words=_THERMAL,
     ),
     "throttling": Signal(
         read=_throttling,
         promql="max by (instance) (jetson_throttling or increase(jetson_throttle_events_total[1m]))",
         unit="flag",
-        help="1: heat takes clocks away now, or a throttle alert began in the last 10 s; not the 70 °C hot surface",
+        help="1: thermal throttling is active, or a throttle alert began in the last 10 s; not the 70 °C hot surface",
         words=_THERMAL,
     ),
     "fan_stuck": Signal(

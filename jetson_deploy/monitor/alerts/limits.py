@@ -22,7 +22,7 @@ def read_limit(rule: AlertRule, text: str, number: str) -> float:
     """
     limit = _number(text, number)
     signal = SIGNALS.get(rule.signal)
-    if signal is None:  # told by `rules.checked`
+    if signal is None:  # reported by `rules.checked`
         return limit
     if signal.unit == "flag":
         _refuse(

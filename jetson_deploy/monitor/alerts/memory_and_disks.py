@@ -54,8 +54,8 @@ def _zram_ratio(window: Sequence[Sample]) -> Values:
 def _oom_kills(window: Sequence[Sample]) -> Values:
     kills = rises(last(window, _OOM_SECONDS), lambda s: [("", s.board.paging.oom_kills)])[""]
     container = window[-1].llm.container
-    told = None if container is None else container.oom_killed
-    return {"": None if kills is None and told is None else (kills or 0.0) + bool(told)}
+    killed = None if container is None else container.oom_killed
+    return {"": None if kills is None and killed is None else (kills or 0.0) + bool(killed)}
 
 
 def _memory_errors(kind: str) -> Callable[[Sequence[Sample]], Values]:
@@ -147,8 +147,8 @@ MEMORY_AND_DISKS: Mapping[str, Signal] = {
         help="MemAvailable",
         words={"available": _available_word},
     ),
-    "memory_pressure_some": _pressure_signal("some", "somebody"),
-    "memory_pressure_full": _pressure_signal("full", "everybody"),
+    "memory_pressure_some": _pressure_signal("some", "one process or more"),
+    "memory_pressure_full": _pressure_signal("full", "every process"),
     "swap_pages_rate": Signal(
         read=_swap_rate,
         promql="sum by (instance) (rate(jetson_swap_pages_total[1m]))",

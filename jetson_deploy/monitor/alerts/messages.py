@@ -1,4 +1,4 @@
-"""What is sent about an alert, and when: at its beginning and at its end, and never about a silenced one."""
+"""Messages to sinks: one when an alert begins, one when it ends, none for a silenced alert."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
 
     @property
     def headline(self) -> str:
-        """`[critical] orin: heat takes clocks away`."""
+        """`[critical] orin: thermal throttling`."""
         word = self.alert.severity if self.state == "firing" else self.state
         subject = f" ({self.alert.subject})" if self.alert.subject else ""
         host = f"{self.host}: " if self.host else ""
@@ -41,23 +41,23 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
         return msgspec.json.encode(self)
 
 
-class Told:
+class NotificationLog:
     """What was sent: an alert is sent when its silence runs out, and an end only where the beginning was."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str]] = set()
+        self._sent: set[tuple[str, str]] = set()
 
     def messages(self, latest: Latest) -> Iterator[Message]:
         """Ends first."""
         for change in latest.changes:
             key = (change.alert.id, change.alert.subject)
-            if change.state == "resolved" and key in self._told:
-                self._told.discard(key)
+            if change.state == "resolved" and key in self._sent:
+                self._sent.discard(key)
                 yield _message(latest.sample, change)
         for alert in latest.firing:
             key = (alert.id, alert.subject)
-            if not alert.silenced and key not in self._told:
-                self._told.add(key)
+            if not alert.silenced and key not in self._sent:
+                self._sent.add(key)
                 yield _message(latest.sample, Change(at=latest.sample.at, state="firing", alert=alert))
 
 
@@ -78,8 +78,8 @@ def trial_message(at: float, host: str) -> Message:
         id="test",
         severity="info",
         title="a test of this sink",
-        cause="Somebody asked for it: nothing is wrong.",
-        fix="Nothing has to be done.",
+        cause="Requested by a test command; nothing is wrong.",
+        fix="No action is needed.",
         since=at,
     )
     return Message(state="test", at=at, host=host, alert=alert)

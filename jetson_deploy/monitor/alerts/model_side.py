@@ -21,7 +21,7 @@ _REFUSED = 503
 
 
 def _server_down(window: Sequence[Sample]) -> Values:
-    """A server that nobody deployed and that never answered is not down: there is none. Nor is one whose container was
+    """A server that was not deployed and that never answered is not down: there is none. Nor is one whose container was
     removed; one that was only stopped is."""
     llm = window[-1].llm
     if llm.server is None:

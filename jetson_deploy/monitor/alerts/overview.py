@@ -1,4 +1,4 @@
-"""All rules with their limits, and how they stand after a few samples: for people who ask."""
+"""Every rule with its limit, and its state after a few samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.monitor.alerts.firing import Firing, Severity
-from jetson_deploy.monitor.alerts.judge import Judge, Look
+from jetson_deploy.monitor.alerts.judge import Judge, RuleState
 from jetson_deploy.monitor.alerts.silences import EVERYTHING, Silences
 from jetson_deploy.monitor.monitor import Latest
 from jetson_deploy.monitor.sample import Sample
@@ -32,8 +32,8 @@ class RuleNow(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     silenced_until: float | None
     """Wall clock, seconds since 1970."""
-    now: tuple[Look, ...]
-    """`firing` here: the condition holds; nobody waits for the hold."""
+    now: tuple[RuleState, ...]
+    """`firing` here: the condition holds; hold times are not applied."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.alerts/1"):
@@ -41,10 +41,10 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", ta
     simulated: str | None = None
     rules: tuple[RuleNow, ...]
     holding: tuple[Firing, ...]
-    """What a running monitor tells once it has held for as long as its rule says."""
+    """Alerts that a running monitor sends once the hold time of their rule is over."""
 
 
-class Onlooker:
+class RuleOverview:
     """A listener with a judge of its own, which does not wait for any hold. Raises as `Judge` does."""
 
     def __init__(self, rules: Mapping[str, AlertRule], thresholds: Sequence[str], silences: Silences) -> None:
@@ -52,7 +52,7 @@ class Onlooker:
         self._silences = silences
         self._sample: Sample | None = None
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         self._sample = latest.sample
         self._judge.judge(latest.sample)
 
@@ -85,5 +85,5 @@ class Onlooker:
             hidden_by=rule.hidden_by,
             note=rule.note,
             silenced_until=max(ends, default=None),
-            now=tuple(look for look in self._judge.looks if look.id == rule.id),
+            now=tuple(state for state in self._judge.rule_states if state.id == rule.id),
         )

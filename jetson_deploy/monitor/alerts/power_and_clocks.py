@@ -75,7 +75,7 @@ def _oc3_rate_in_limited_mode(window: Sequence[Sample]) -> Values:
 
 def _slow_after_oc3(window: Sequence[Sample]) -> Values:
     """CPU clock as a share of what is allowed, after an over-current event, while the CPUs have work: an idle CPU
-    is slow because nobody asks for more."""
+    is slow because it has no work."""
     board = window[-1].board
     counts = [one.count for one in board.over_currents if one.line == "oc3"]
     clocks = [

@@ -79,7 +79,7 @@ def _wrong(rule: AlertRule, problem: str, hint: str) -> NoReturn:
 
 
 def _hiders_first(rules: Mapping[str, AlertRule]) -> list[AlertRule]:
-    """Where two hide each other, the one that is told first stays."""
+    """Where two hide each other, the one that fires first stays."""
     order: dict[str, AlertRule] = {}
     entered: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""Alerts that somebody silenced for a while: shown, marked, and not sent.
+"""Alerts silenced by a user for a while: shown, marked, and not sent.
 
 One small file below the state directory, read again when another process has changed it. It counts by the wall clock,
 because it must survive a restart; a clock that stands before the silence was made (a board without a battery, at 1970)

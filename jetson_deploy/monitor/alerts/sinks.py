@@ -13,7 +13,7 @@ from typing import NoReturn
 from jetson_deploy.errors import NetworkError, UsageError
 from jetson_deploy.monitor.alerts.command import Command
 from jetson_deploy.monitor.alerts.delivery import BACK_OFF, Delivery, Sink, SinkError
-from jetson_deploy.monitor.alerts.messages import Message, Told, trial_message
+from jetson_deploy.monitor.alerts.messages import Message, NotificationLog, trial_message
 from jetson_deploy.monitor.alerts.webhook import SHAPES, Webhook
 from jetson_deploy.monitor.monitor import Latest
 from jetson_deploy.names import address_problem, shown
@@ -41,11 +41,11 @@ class Sinks:
     def __init__(self, sinks: Sequence[Sink], say: Say, *, back_off: Sequence[float] = BACK_OFF) -> None:
         self._logs = [sink for sink in sinks if isinstance(sink, Log)]
         self._deliveries = [Delivery(sink, say, back_off=back_off) for sink in sinks if not isinstance(sink, Log)]
-        self._told = Told()
+        self._notifications = NotificationLog()
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         """Never waits: each sink has its own thread and its own queue."""
-        for message in self._told.messages(latest):
+        for message in self._notifications.messages(latest):
             for log in self._logs:
                 log.deliver(message)
             if message.alert.severity != "info":

@@ -28,7 +28,7 @@ def _slack(message: Message) -> bytes:
 
 
 def _discord(message: Message) -> bytes:
-    """https://docs.discord.com/developers/resources/webhook#execute-webhook; nobody is pinged by a name in a text."""
+    """https://docs.discord.com/developers/resources/webhook#execute-webhook; a name in a text pings no user."""
     return msgspec.json.encode({"content": _paragraph(message)[:_LONGEST_DISCORD], "allowed_mentions": {"parse": []}})
 
 

@@ -73,7 +73,7 @@ def _grafana() -> dict[str, str]:
         # Whoever reaches the loopback address may look; changing needs the password.
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
-        # Nothing is told to others, and nothing is fetched.
+        # Nothing is reported to others, and nothing is fetched.
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
         "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
         "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
@@ -140,6 +140,6 @@ elsewhere: `ssh -L 3000:127.0.0.1:3000 HOST`. Other ports: `PROMETHEUS_PORT` and
 - `grafana/dashboards/jetson-deploy.json`: can also be imported into your own Grafana; it asks for the data source.
 
 On each board: `sudo jetson-deploy monitor install --listen ADDRESS:9735`, with an address of a network that you trust:
-what is served is readable by everybody who reaches it.
-To be told of alerts, add an Alertmanager to `prometheus/prometheus.yml`, or use the board's own `--alert`.
+whoever reaches the address can read the metrics.
+To be notified of alerts, add an Alertmanager to `prometheus/prometheus.yml`, or use the board's own `--alert`.
 """

@@ -1,4 +1,4 @@
-"""The folder as it is written: what was made before is made anew, what somebody changed or put there is kept."""
+"""Write the folder: generated files are generated anew, files that a user changed or added are kept."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write_folder(
     try:
         for name in changed:
             _write(folder / name, _bytes(texts[name]))
-        # What was kept is somebody's own, or in the record already.
+        # A kept file is the user's own, or in the record already.
         hashes = {**record, **{name: _hash(_bytes(text)) for name, text in texts.items() if name not in kept}}
         replace_whole(folder / RECORD, (json.dumps({"files": hashes}, indent=2) + "\n").encode())
     except OSError as error:
@@ -108,7 +108,7 @@ def _texts(rules: Mapping[str, AlertRule], targets: Sequence[str] | None) -> dic
 
 
 def _kept(folder: Path, targets: Sequence[str] | None) -> dict[str, str]:
-    """What stays as it is there: the password, and the boards when nobody named others."""
+    """Files that stay as they are there: the password, and the boards unless others are named."""
     found = {}
     if (secret := _content(folder / _SECRET_FILE)) is not None:
         found[_SECRET_FILE] = secret.decode("utf-8", "surrogateescape")

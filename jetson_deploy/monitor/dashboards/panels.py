@@ -164,7 +164,7 @@ POWER = Row(
         _panel("Current", ("jetson_current_amperes{@}", "{{instance}} {{rail}}"),
                ("jetson_current_critical_amperes{@}", "{{instance}} {{rail}} limit")),
         _panel("Over-current events", ("rate(jetson_overcurrent_events_total{@}[R])", "{{instance}} {{line}}"),
-               ("jetson_overcurrent_throttle_enabled{@}", "{{instance}} {{line}} takes clocks"), unit="ops",
+               ("jetson_overcurrent_throttle_enabled{@}", "{{instance}} {{line}} throttles"), unit="ops",
                note="oc1 is under-voltage, oc2 average power; oc3 is harmless on super modes."),
         _panel("Power mode", ("jetson_power_mode_info{@}", "Mode"), kind="table", unit="none", width=12, height=6),
         _panel("Highest mode, clocks pinned", ("jetson_power_mode_at_ceiling{@}", "{{instance}} highest mode"),

@@ -26,7 +26,7 @@ _BARE = re.compile(r"(?P<name>jetson_\w+)(\{(?P<fixed>[^}]*)\})?")
 
 def rules_text(rules: Mapping[str, AlertRule]) -> str:
     """rules.yml. Raises CatalogError for a rule whose signal does not exist."""
-    # A group is judged in its order: what hides another must be told before the other is looked at.
+    # Prometheus evaluates a group in its order: a rule that hides another must be evaluated before it.
     ordered = checked(rules)
     groups = [
         {"name": "jetson-deploy-recorded", "rules": _recorded()},
@@ -46,13 +46,13 @@ def expression(rule: AlertRule, rules: Mapping[str, AlertRule]) -> str:
     signal = SIGNALS[rule.signal]
     mine = subject_label(signal)
     holds = f"({signal.promql}) {'>' if rule.above is not None else '<'} {rule.limit:.15g}"
-    told: dict[str, list[str]] = {}
+    hiders: dict[str, list[str]] = {}
     for other in sorted(rule.hidden_by):
         same = mine and other in rules and subject_label(SIGNALS[rules[other].signal]) == mine
-        told.setdefault(f"instance, {mine}" if same else "instance", []).append(alert_name(other))
+        hiders.setdefault(f"instance, {mine}" if same else "instance", []).append(alert_name(other))
     return holds + "".join(
         f' unless on ({on}) ALERTS{{alertname=~"{"|".join(names)}",alertstate="firing"}}'
-        for on, names in sorted(told.items())
+        for on, names in sorted(hiders.items())
     )
 
 
@@ -106,7 +106,7 @@ def _monitors() -> list[dict[str, Any]]:
             "5m",
             "no board is asked",
             "Prometheus has no target of the job.",
-            "Look at prometheus/targets.json.",
+            "Check prometheus/targets.json.",
             board="fleet",
         ),
     ]

@@ -18,7 +18,7 @@ from jetson_deploy.store.whole_file import read_bounded
 
 PORT = int(DEFAULT_LISTEN.rpartition(":")[2])
 HERE = DEFAULT_LISTEN
-"""Asked where nobody was named: the monitor of this machine."""
+"""The default target: the monitor of this machine."""
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _LONGEST_FILE = 1 << 20
 _SHAPES = f"HOST, HOST:PORT or [IPV6]:PORT; without a port {PORT}"

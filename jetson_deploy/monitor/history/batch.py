@@ -1,4 +1,4 @@
-"""What was heard and is not written yet: some samples, column by column, and what happened between them."""
+"""Samples received and not yet written, column by column, and the events between them."""
 
 from __future__ import annotations
 

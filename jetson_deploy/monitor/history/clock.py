@@ -19,8 +19,8 @@ def believable(at: int) -> bool:
 
 
 class Steadiness:
-    """Since when wall clock and monotonic clock have gone at the same pace: before it is an hour, nobody trusts the
-    wall clock with deleting. Both in seconds."""
+    """Since when wall clock and monotonic clock have gone at the same pace: before it is an hour, nothing is
+    deleted by the wall clock. Both in seconds."""
 
     ENOUGH = 3600.0
     _JUMP = 60.0

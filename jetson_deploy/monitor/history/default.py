@@ -1,4 +1,4 @@
-"""Where the history is when nobody says otherwise, and how much of it is kept."""
+"""The default path of the history, and its retention."""
 
 from __future__ import annotations
 

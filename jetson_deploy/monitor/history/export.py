@@ -11,7 +11,7 @@ import msgspec
 
 from jetson_deploy.monitor.history.reader import Row, StatRow
 from jetson_deploy.monitor.history.rollup import Stat
-from jetson_deploy.monitor.history.window import rfc3339, told
+from jetson_deploy.monitor.history.window import rfc3339, rounded
 
 
 def raw_csv(keys: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
@@ -26,7 +26,7 @@ def stats_csv(keys: Sequence[str], rows: Iterable[StatRow]) -> Iterator[str]:
 
 
 def raw_document(keys: Sequence[str], row: Row) -> dict[str, Any]:
-    values = {key: told(value) for key, value in zip(keys, row.values, strict=True) if value is not None}
+    values = {key: rounded(value) for key, value in zip(keys, row.values, strict=True) if value is not None}
     return {"time": rfc3339(row.at), "values": values}
 
 
@@ -36,7 +36,7 @@ def stats_document(keys: Sequence[str], row: StatRow, step: int) -> dict[str, An
 
 
 def stat_document(stat: Stat) -> dict[str, float | int]:
-    return {"min": told(stat.low), "mean": told(stat.mean), "max": told(stat.high), "count": stat.count}
+    return {"min": rounded(stat.low), "mean": rounded(stat.mean), "max": rounded(stat.high), "count": stat.count}
 
 
 def json_line(document: Any) -> str:
@@ -56,8 +56,8 @@ def _csv_line(cells: Sequence[Any]) -> str:
 
 
 def _cell(value: float | None) -> float | str:
-    return "" if value is None else told(value)
+    return "" if value is None else rounded(value)
 
 
 def _stat_cells(stat: Stat | None) -> Sequence[float | str]:
-    return ("", "", "") if stat is None else (told(stat.low), told(stat.mean), told(stat.high))
+    return ("", "", "") if stat is None else (rounded(stat.low), rounded(stat.mean), rounded(stat.high))

@@ -47,7 +47,7 @@ class Happened:
         return found + self._counted(latest.sample, at)
 
     def ended(self, at: int) -> list[HistoryEvent]:
-        """Of the last minute, and that nobody records any more; nothing where nobody did."""
+        """Of the last minute, and the end of the recorder; nothing where it never started."""
         return [*self._taken(), HistoryEvent(at=at, kind="recorder", name="ended")] if self._started else []
 
     def _boots(self, sample: Sample, at: int) -> Iterator[HistoryEvent]:

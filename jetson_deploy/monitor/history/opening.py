@@ -36,7 +36,7 @@ def _check_is_there(path: Path) -> None:
     except FileNotFoundError as error:
         raise PreflightError(
             f"nothing was recorded in {path}",
-            hint="jetson-deploy monitor record records, until it is told to end; --db FILE names another file",
+            hint="jetson-deploy monitor record starts recording; --db FILE names another file",
             code="no-history",
         ) from error
     except IsADirectoryError as error:
@@ -48,7 +48,7 @@ def _check_is_there(path: Path) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    """Where nobody records and we may not write beside it, SQLite needs the word that nobody will."""
+    """Where no recorder runs and we may not write beside it, SQLite must be opened as immutable."""
     trouble: sqlite3.Error | None = None
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         if "immutable" in mode and _holds_something(Path(f"{path}-wal")):

@@ -85,7 +85,7 @@ class Recorder:
         self._writer = threading.Thread(target=self._write_on, name="history", daemon=True)
         self._writer.start()
 
-    def hear(self, latest: Latest) -> None:
+    def receive(self, latest: Latest) -> None:
         sample = latest.sample
         values, events = self._read(sample), self._happened.events(latest)
         with self._changed:
@@ -98,7 +98,7 @@ class Recorder:
                 self._hand_over()
 
     def flush(self, seconds: float = _CLOSE_SECONDS) -> bool:
-        """Hand over what was heard, and wait until it is written, or found impossible. False: it took too long."""
+        """Hand over the samples, and wait until they are written, or writing failed. False: it took too long."""
         with self._changed:
             self._hand_over()
             asked = self._asked
@@ -166,7 +166,7 @@ class Recorder:
 
     def _write_on(self) -> None:
         """The thread."""
-        with contextlib.suppress(Exception):  # tried again, and told, with the first batch
+        with contextlib.suppress(Exception):  # tried again, and reported, with the first batch
             self._check_first()
         while True:
             with self._changed:

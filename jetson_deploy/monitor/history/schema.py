@@ -43,7 +43,7 @@ class DamagedError(Exception):
 
 
 class ForeignError(Exception):
-    """Somebody else's file: another program's database, or of a newer version of this tool."""
+    """A foreign file: another program's database, or of a newer version of this tool."""
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -38,7 +38,7 @@ class Store:
 
     @property
     def is_there(self) -> bool:
-        """False: somebody took the file away, and what is written goes nowhere."""
+        """False: the file was removed, and writes are lost."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:

@@ -90,7 +90,7 @@ def rfc3339(at: int) -> str:
         return str(at)
 
 
-def told(value: float) -> float | int:
+def rounded(value: float) -> float | int:
     """Seven digits, as they were kept."""
     number = float(f"{value:.7g}")
     return int(number) if number.is_integer() and abs(number) < 1e15 else number

@@ -172,7 +172,7 @@ class _Chunk(msgspec.Struct):
 
 
 class OpenAiAnswer:
-    """/v1/chat/completions and /v1/completions. A whole answer's time holds its prompt too: its rate is not told."""
+    """/v1/chat/completions and /v1/completions. A whole answer's time holds its prompt too: its rate is unknown."""
 
     def __init__(self, ledger: Ledger, began: float, *, events: bool) -> None:
         self._ledger, self._began, self._events = ledger, began, events
@@ -207,7 +207,7 @@ class OpenAiAnswer:
             self._ledger.settle(self, self._model, tokens, now - self._began, exact=False)
         self._ledger.drop(self)
         if self._usage.prompt_tokens and tokens:
-            if self._tokens:  # with the waiting before it, which cannot be told apart
+            if self._tokens:  # with the waiting before it, which cannot be separated
                 waited = self._first - self._began
                 self._ledger.settle_prompt(self._model, self._usage.prompt_tokens, waited, exact=False)
             self._ledger.use_context(self._model, self._usage.prompt_tokens + tokens)

@@ -1,7 +1,7 @@
 """One direction of an HTTP/1.1 connection, looked at while its bytes pass. Changes and keeps nothing of them.
 
 Bytes → heads, parts of bodies, ends. What is no HTTP, or asks to become something else, makes the view blind: the
-bytes go on, nothing is told of them any more.
+bytes go on, nothing is reported of them any more.
 """
 
 from __future__ import annotations

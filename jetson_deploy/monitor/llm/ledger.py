@@ -70,7 +70,7 @@ class Ledger:
         rate: float | None = None,
         exact: bool = True,
     ) -> None:
-        """All of a finished request. `rate`: where it is not tokens over seconds; not `exact`: no rate is told."""
+        """All of a finished request. `rate`: where it is not tokens over seconds; not `exact`: no rate is known."""
         with self._lock:
             before = self._running.pop(key, None)
             counts = self._counts(before.model if before else model)
@@ -91,7 +91,7 @@ class Ledger:
                 self._drop(key)
 
     def forget_running(self) -> None:
-        """They are in the sums already, or are told anew."""
+        """They are in the sums already, or are reported anew."""
         with self._lock:
             self._running.clear()
 

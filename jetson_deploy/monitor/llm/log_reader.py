@@ -41,7 +41,7 @@ class LogReader:
 
     @property
     def tells_requests(self) -> bool:
-        """`busy` can be believed: no work was told of without its beginnings and ends."""
+        """`busy` is reliable: the log has no work without its begin and end lines."""
         return self._tells_ends or not self.tells_tokens
 
     @property

@@ -34,9 +34,9 @@ class _Way:
         self.waiting = memoryview(b"")
         self.ended = False
         """Nothing more comes."""
-        self.told_end = False
+        self.end_passed = False
         self.lost = False
-        """Nobody takes it any more."""
+        """The reader is gone."""
 
     def read(self) -> None:
         """Raises OSError of the source."""
@@ -60,8 +60,8 @@ class _Way:
         try:
             if self.waiting:
                 self.waiting = self.waiting[self.target.send(self.waiting) :]
-            if self.ended and not self.waiting and not self.told_end:
-                self.told_end = True
+            if self.ended and not self.waiting and not self.end_passed:
+                self.end_passed = True
                 self.target.shutdown(socket.SHUT_WR)
         except BlockingIOError:
             pass
@@ -134,9 +134,9 @@ class Relay:
             own.read()
 
     def _settle(self) -> None:
-        if self._down.lost or (self._down.told_end and self._up.ended):
+        if self._down.lost or (self._down.end_passed and self._up.ended):
             self.close()
-        elif self._down.told_end and self._deadline is None:
+        elif self._down.end_passed and self._deadline is None:
             self._deadline = time.monotonic() + _PARTING_SECONDS
         if not self.closed:
             self._arrange()
@@ -169,7 +169,7 @@ class Relay:
         server = socket.socket(family, socket.SOCK_STREAM)
         server.setblocking(False)
         server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError):  # in progress; a refusal is told by the socket's error later
+        with contextlib.suppress(OSError):  # in progress; a refusal is reported by the socket's error later
             server.connect(place)
         return server
 
@@ -179,7 +179,7 @@ class Relay:
             try:
                 self._server.getpeername()
             except OSError:
-                error = errno.ECONNREFUSED  # already told by connect()
+                error = errno.ECONNREFUSED  # already reported by connect()
         if error == 0:
             self._connected, self._deadline = True, None
         elif self._places:

@@ -17,7 +17,7 @@ TokensFrom: TypeAlias = Literal["log", "llama-server", "tap"] | None
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the last looks."""
+    """Of the last probes."""
 
     deployed: Deployed | None = None
     engine_problem: str | None = None
@@ -30,7 +30,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """Of this moment. None: not told by that source."""
+    """Of this moment. None: not given by that source."""
 
     source: TokensFrom
     counts: dict[str, Counts]

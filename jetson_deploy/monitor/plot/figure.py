@@ -12,16 +12,16 @@ from jetson_deploy.monitor.history.batch import HistoryEvent
 from jetson_deploy.monitor.history.reader import History, StatRow, Window
 from jetson_deploy.monitor.history.rollup import Stat
 from jetson_deploy.monitor.history.steps import MOST_POINTS, chosen_step, stat_rows
-from jetson_deploy.monitor.history.window import told
+from jetson_deploy.monitor.history.window import rounded
 from jetson_deploy.monitor.metrics import metric_of
 
 THROTTLING = "throttling"
-"""The series that tells whether heat takes clocks away."""
+"""The series of thermal throttling: 1 while it is active."""
 USUAL = (
     *("llm_last_tokens_per_second.*.decode", "gpu_load_ratio.*", "cpu_load_mean_ratio", "power_total_watts"),
     *("temperature_celsius.*", "memory_used_bytes", "gpu_frequency_hertz.*"),
 )
-"""What is drawn when nobody says: as far as it was recorded."""
+"""Drawn by default, as far as it was recorded."""
 _GAP = 3
 """So many times the usual distance between two points is a gap: no line is drawn over it."""
 _MOST_MARKS = 200
@@ -84,7 +84,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """(minute, how many were answered in it)."""
     marks: list[Mark]
     left_out: int = 0
-    """Marks beyond what can be told apart."""
+    """Marks too close to be distinguished."""
 
 
 def figure(
@@ -173,7 +173,7 @@ def _labels(keys: Sequence[str]) -> list[str]:
 
 def _line(key: str, label: str, stats: Sequence[Stat | None], scale: float, step: int) -> Line:
     def column(field: str) -> list[float | None]:
-        return [None if stat is None else told(getattr(stat, field) / scale) for stat in stats]
+        return [None if stat is None else rounded(getattr(stat, field) / scale) for stat in stats]
 
     if not step:
         return Line(key=key, label=label, means=column("mean"))

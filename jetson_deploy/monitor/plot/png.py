@@ -104,7 +104,7 @@ def _time_axis(axes: Any, figure: Figure, colours: dict[str, str]) -> None:
 
 def _headed(figure: Figure) -> str:
     signs = [
-        (figure.throttled, "red: heat took clocks away"),
+        (figure.throttled, "red: thermal throttling"),
         (figure.requests, "blue below: requests were answered"),
         (figure.marks, "dashed: alerts, reboots"),
     ]

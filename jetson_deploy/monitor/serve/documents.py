@@ -27,7 +27,7 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     hottest_celsius: float | None = None
     nearest_zone: str | None = None
     headroom_celsius: float | None = None
-    """Degrees left before heat takes clocks away, in the nearest zone."""
+    """Degrees left before thermal throttling begins, in the nearest zone."""
     memory_used_bytes: int | None = None
     model_bytes: int | None = None
     joules_per_token: float | None = None

@@ -1,4 +1,4 @@
-"""The last sample as Prometheus' text. A scrape reads no hardware, and asks nobody."""
+"""The last sample as Prometheus' text. A scrape reads no hardware and asks no server."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from jetson_deploy.monitor.sources.source import SourceError
 INTERVAL = 1.0
 """Seconds, asked of those that are followed."""
 OLDEST = 3 * INTERVAL
-"""Seconds; older data is not told."""
+"""Seconds; older data is not used."""
 PATIENCE = 10.0
 """Seconds until the first data, before its absence is called a trouble."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0

@@ -27,7 +27,7 @@ def _jtop(interval: float) -> Any:
 
 
 def open_jetson_stats() -> Source:
-    """Raises SourceError when the package is not installed; all else may come later and is told by `read`."""
+    """Raises SourceError when the package is not installed; all else may come later and is reported by `read`."""
     if importlib.util.find_spec("jtop") is None:
         raise SourceError(
             f"the Python package jetson-stats is not installed: {sys.executable} -m pip install jetson-stats"

@@ -117,7 +117,7 @@ def _gpu(found: _Found, value: str, _behind: list[str]) -> None:
 
 
 def _emc(found: _Found, value: str, _behind: list[str]) -> None:
-    """`0%` without a clock is what users other than root are told: it is not known then."""
+    """`0%` without a clock is printed for users other than root: the load is unknown then."""
     load, hertz = _load(value)
     if hertz is None and load == 0:
         return

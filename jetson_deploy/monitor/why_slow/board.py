@@ -73,13 +73,13 @@ def heat(window: Window) -> Finding:
         acting = sorted({c.kind for s in window.samples for c in s.board.coolers if c.throttles and c.state > 0})
         return held(
             "heat",
-            f"{where}; clocks are taken away by {', '.join([*acting, *events])}{_fan(window)}",
+            f"{where}; clocks are throttled by {', '.join([*acting, *events])}{_fan(window)}",
             "clocks stay low until the board is cooler",
             "sudo jetson_clocks --fan (fan at full speed); free the heat sink, or a lower power mode",
         )
     left = headroom(zone) if zone else None
     if left is None and not any(state is not None for state in states):
-        return unseen("heat", "neither trip points nor cooling devices are told here")
+        return unseen("heat", "this board lists neither trip points nor cooling devices")
     rest = "" if left is None else f", {left:.1f} °C below the limit"
     warning = "; a longer load may reach it" if left is not None and left < _LITTLE else ""
     return fine("heat", f"{where}{rest}{warning}{_fan(window)}")
@@ -109,7 +109,7 @@ def current(window: Window) -> Finding:
         return held(
             "current",
             what + (f" ({', '.join(alarms)})" if alarms else "") + f" in {window.seconds:.0f} s",
-            "the board's power limit takes clocks away",
+            "the board's power limit throttles the clocks",
             "sudo nvpmodel -m ID with a mode of less power, or a stronger supply",
         )
     return _peaks(window, events.get("oc3", 0.0))

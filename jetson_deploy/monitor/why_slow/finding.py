@@ -18,7 +18,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     effect: str = ""
     """What it does to the speed, in words; of `holds-back`."""
     command: str = ""
-    """What changes it: a command, or a deed in words."""
+    """The remedy: a command, or an action in words."""
 
 
 def held(factor: str, evidence: str, effect: str, command: str) -> Finding:

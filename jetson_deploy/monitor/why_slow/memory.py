@@ -120,7 +120,7 @@ def context(window: Window, *, short: bool) -> Finding:
         return held(
             "context",
             text,
-            "memory that is short is kept for tokens that nobody uses",
+            "scarce memory is reserved for tokens that no request uses",
             f"jetson-deploy up --context {_next_context(model.context_used_tokens)}",
         )
     return fine("context", text)

@@ -58,7 +58,7 @@ class Window:
 
     @property
     def generating(self) -> bool | None:
-        """None: nobody can say."""
+        """None: unknown."""
         if self.facts.asked_rate is not None or self.rate is not None:
             return True
         seen = [s.llm.server.decoding for s in self.samples if s.llm.server is not None]

@@ -1,4 +1,4 @@
-"""Temperature, power, fan, and what takes clocks away."""
+"""Temperature, power, fan, and the causes of throttling."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@
     const step = figure.step ? `points of ${figure.step / 60} min: mean, with lowest and highest` : "every sample";
     place.append(`${moment(figure.since)} to ${moment(figure.until)}; ${step}`);
     const signs = [
-      [figure.throttled.length, "hot", "heat took clocks away"],
+      [figure.throttled.length, "hot", "thermal throttling"],
       [figure.requests.length, "asked", "requests were answered"],
       [figure.marks.length, "alert", "alerts, reboots"],
     ];

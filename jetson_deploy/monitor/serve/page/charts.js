@@ -72,7 +72,7 @@ const CARDS = [
     now: (d) => d.derived.hottest_celsius, note: (d) => `${d.derived.hottest_zone}; ${d.sample.board.zones.filter((zone) => known(zone.celsius)).length} of ${d.sample.board.zones.length} zones answer`,
     missing: (d) => why(d, ["sysfs"], "no thermal zone answers") },
   { title: "Thermal headroom", unit: "°C", lines: [["headroom_celsius", "left before throttling"]], digits: 1, least: 20,
-    now: (d) => d.derived.headroom_celsius, note: (d) => `until heat takes clocks away, in ${d.derived.nearest_zone}`,
+    now: (d) => d.derived.headroom_celsius, note: (d) => `until thermal throttling, in ${d.derived.nearest_zone}`,
     missing: (d) => why(d, ["sysfs"], "no zone tells at which temperature it throttles") },
   { title: "Requests", unit: "in flight", lines: [["requests_in_flight", "in flight"], ["requests_queued", "queued"]], least: 2,
     now: (d) => d.sample.llm.server?.in_flight, note: (d) => `${number(d.sample.llm.server.queued)} queued`,

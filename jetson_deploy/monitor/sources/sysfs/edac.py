@@ -30,8 +30,8 @@ def find_memory_errors(tree: Tree) -> CounterFiles:
 def read_memory_errors(found: CounterFiles, files: Files) -> tuple[MemoryErrors, ...]:
     """Of all controllers together; unknown when one cannot be read: a sum without it would seem to fall."""
     corrected, uncorrected = _sum(found.corrected, files), _sum(found.uncorrected, files)
-    told = [] if corrected is None else [MemoryErrors(kind="corrected", count=corrected)]
-    return (*told, *(() if uncorrected is None else (MemoryErrors(kind="uncorrected", count=uncorrected),)))
+    found_kinds = [] if corrected is None else [MemoryErrors(kind="corrected", count=corrected)]
+    return (*found_kinds, *(() if uncorrected is None else (MemoryErrors(kind="uncorrected", count=uncorrected),)))
 
 
 def _sum(paths: Sequence[str], files: Files) -> int | None:

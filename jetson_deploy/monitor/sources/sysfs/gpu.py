@@ -24,7 +24,7 @@ _EMC_CLOCKS = (
     ("sys/kernel/debug/clk/override.emc", "clk_rate", "clk_max_rate"),
     ("sys/kernel/debug/clk/emc", "clk_rate", "clk_max_rate"),
 )
-"""debugfs is root's alone; Thor's bwmgr is everybody's."""
+"""Only root may read debugfs; any user may read Thor's bwmgr."""
 _EMC_ACTIVITY = ("sys/kernel/debug/cactmon", "sys/kernel/debug/actmon_avg_activity")
 HERTZ = 100_000_000_000
 """Above every clock."""

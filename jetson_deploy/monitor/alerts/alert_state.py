@@ -7,14 +7,14 @@ from typing import Literal
 from jetson_deploy.catalog.alert_rules import AlertRule
 
 UNKNOWN_SECONDS = 60.0
-"""So long may the value of a firing alert be unknown: one reading that fails ends nothing. Then it ends, and says that
-it cannot be seen any more: an alert that nobody can see any more must not stand for ever, nor be called well."""
+"""The value of a firing alert may be unknown for so long: one failed reading ends nothing. Then the alert ends with a
+cause that says so: it must neither fire for ever without a value nor be reported as cleared."""
 
-Event = Literal["fires", "clears", "out of sight"]
+Event = Literal["fires", "clears", "value lost"]
 
 
-class Standing:
-    """`now` is monotonic, in seconds. `at_once`: without any hold, for a single look."""
+class AlertState:
+    """`now` is monotonic, in seconds. `at_once`: without any hold, for a single sample."""
 
     def __init__(self, rule: AlertRule, *, at_once: bool = False) -> None:
         self.rule = rule
@@ -28,9 +28,9 @@ class Standing:
 
     def step(self, value: float | None, now: float) -> Event | None:
         if value is None:
-            return self._unseen(now)
+            return self._value_lost(now)
         self.value = value
-        self._seen_again(now)
+        self._known_again(now)
         if self.rule.holds(value):
             return self._holds(now)
         if not self.firing:
@@ -66,7 +66,7 @@ class Standing:
         self.drop()
         return "clears"
 
-    def _unseen(self, now: float) -> Event | None:
+    def _value_lost(self, now: float) -> Event | None:
         if self._unknown_since is None:
             self._unknown_since = now
         if now - self._unknown_since < UNKNOWN_SECONDS:
@@ -74,10 +74,10 @@ class Standing:
         was_firing = self.firing
         self.drop()
         self.value = None
-        return "out of sight" if was_firing else None
+        return "value lost" if was_firing else None
 
-    def _seen_again(self, now: float) -> None:
-        """What was not seen counts neither for the hold nor for the end."""
+    def _known_again(self, now: float) -> None:
+        """Time without a value counts neither for the hold nor for the end."""
         if self._unknown_since is None:
             return
         gap, self._unknown_since = now - self._unknown_since, None
