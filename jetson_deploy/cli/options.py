@@ -146,16 +146,16 @@ def _check_root(root: Path) -> None:
         )
 
 
-def wishes(command: Callable[..., None]) -> Callable[..., None]:
+def wishes(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of `plan` and `up`: what is wanted of the deployment; passed on as one `wanted: DeployFlags`."""
 
-    def gathered(**given: Any) -> None:
+    def gathered(**given: Any) -> Any:
         given["model"] = _one_model(given["model"], given.pop("model_option"))
         flags = {key: given.pop(option) for key, option in _WISHED.items()}
         said = {key: value for key, value in flags.items() if value is not None}
-        command(wanted=DeployFlags(file=given.pop("deployment_file"), said=said), **given)
+        return command(wanted=DeployFlags(file=given.pop("deployment_file"), said=said), **given)
 
-    decorated: Callable[..., None] = update_wrapper(gathered, command)
+    decorated: Callable[..., Any] = update_wrapper(gathered, command)
     for decorate in reversed(_WISHES):
         decorated = decorate(decorated)
     return decorated

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from jetson_deploy.cli import candidates
 from jetson_deploy.cli.options import DeployFlags, Everyday, read_everyday, read_wishes, reading, wishes
 from jetson_deploy.cli.plan_text import plan_text
-from jetson_deploy.cli.render import answer, print_for_programs, say
+from jetson_deploy.cli.render import answer, print_for_programs, refuse, say
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
@@ -53,14 +53,15 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Plan for a board of the catalog instead of a host; `rehearse --list` names them.",
 )
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
-def command(wanted: DeployFlags, board: str | None, save: Path | None, **options: Any) -> None:
+def command(wanted: DeployFlags, board: str | None, save: Path | None, **options: Any) -> int:
     """What `up` would do, with the reason of every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
+    Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
     from jetson_deploy.deployment.recovery import unfinished
-    from jetson_deploy.plan.make import make_plan
+    from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
 
     shared = read_everyday(options, wanted)
@@ -71,17 +72,20 @@ def command(wanted: DeployFlags, board: str | None, save: Path | None, **options
     state = _state(shared) if live else None
     if live and unfinished(facts.engine, state, shared.name):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
-    plan = make_plan(facts, request, catalog, state)
-    plan = msgspec.structs.replace(plan, assumptions=(*assumed, *plan.assumptions))
+    draft = draft_plan(facts, request, catalog, state)
+    if draft.plan is None:
+        return refuse(draft.findings, as_json=shared.as_json, as_events=shared.as_events, verbose=shared.verbose)
+    plan = msgspec.structs.replace(draft.plan, assumptions=(*assumed, *draft.plan.assumptions))
     if save is not None:
         _save(plan, save)
     if shared.as_json or shared.as_events:
         print_for_programs(plan, as_events=shared.as_events, simulated=shared.settings.rehearsal)
-        return
+        return 0
     if shared.settings.rehearsal:
         answer(f"simulated: {shared.settings.rehearsal}")
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
     answer(plan_text(plan, verbose=shared.verbose, following=following, beside=_beside(request, shared.settings)))
+    return 0
 
 
 def _state(shared: Everyday) -> State | None:

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.streams import ReaderGone, quietly, write
+from jetson_deploy.deployment.finding import Finding, blocking
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Finished
 
@@ -21,6 +22,8 @@ class ErrorDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     hint: str
     exit_code: int
     details: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] | msgspec.UnsetType = msgspec.UNSET
+    """Everything that was found, where it was a check that refused."""
 
 
 def colours(stream: Any) -> bool:
@@ -73,8 +76,23 @@ def event_line(event: Any) -> str:
     return msgspec.json.encode(event).decode()
 
 
+def refuse(findings: tuple[Finding, ...], *, as_json: bool, as_events: bool, verbose: bool) -> int:
+    """Every blocking one on stderr; the document and the exit code are those of the first."""
+    first, *others = (one.error() for one in blocking(findings))
+    _error_lines(first, verbose)
+    for other in others:
+        _error_lines(other, verbose)
+    _error_document(first, findings, as_json=as_json, as_events=as_events)
+    return first.exit_code
+
+
 def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, verbose: bool) -> None:
     """`error:` and `hint:` on stderr, and the document or last event on stdout where one was asked for."""
+    _error_lines(error, verbose)
+    _error_document(error, msgspec.UNSET, as_json=as_json, as_events=as_events)
+
+
+def _error_lines(error: JetsonDeployError, verbose: bool) -> None:
     say(f"{paint('error:', 'red', sys.stderr)} {error.message}")
     if verbose:
         for line in error.details:
@@ -82,6 +100,15 @@ def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, ve
     elif error.details:
         say(f"       {error.details[0]}" + (f" (and {len(error.details) - 1} more: -v)" if error.details[1:] else ""))
     say(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}")
+
+
+def _error_document(
+    error: JetsonDeployError,
+    findings: tuple[Finding, ...] | msgspec.UnsetType,
+    *,
+    as_json: bool,
+    as_events: bool,
+) -> None:
     if as_events:
         print_event(Finished(exit_code=error.exit_code, result=error.code, message=error.message, hint=error.hint))
     elif as_json:
@@ -92,6 +119,7 @@ def render_error(error: JetsonDeployError, *, as_json: bool, as_events: bool, ve
                 hint=error.hint,
                 exit_code=error.exit_code,
                 details=error.details,
+                findings=findings,
             )
         )
 
