@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
@@ -27,23 +27,21 @@ CHAT_TIMEOUT_SECONDS = 900.0
 @acting
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None, hide_thinking: bool) -> None:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.server.opened import open_server
 
-    shared = read_everyday(options)
-    recover_first(shared)
-    serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "chat")
-    tell_deployment(serving, shared)
+    recover_first(common)
+    serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "chat")
+    tell_deployment(serving, common)
     client = open_server().client(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
-    talk = Talk(client, serving.record.model, options["max_tokens"], hide_thinking=options["hide_thinking"])
-    prompt = options["prompt"]
-    programs = shared.as_json or shared.as_events
+    talk = Talk(client, serving.record.model, max_tokens, hide_thinking=hide_thinking)
+    programs = common.as_json or common.as_events
     if not prompt and not programs and sys.stdin.isatty():
         _converse(talk)
     elif programs:
-        _for_programs(talk, prompt or _piped(), serving, shared.as_events)
+        _for_programs(talk, prompt or _piped(), serving, common.as_events)
     else:
         talk.turn(prompt or _piped())
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from jetson_deploy.cli.options import checked_store, read_everyday, reading
+from jetson_deploy.cli.options import CommonOptions, checked_store, reading
 from jetson_deploy.cli.render import answer, print_for_programs, table
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
@@ -16,19 +14,17 @@ from jetson_deploy.units import size_text
 @click.command("detect")
 @reading
 @click.option("--store", metavar="DIR", help="Model store on the host.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, store: str | None) -> None:
     """Facts of this host, or of a captured root. Unknown stays unknown; a PC is a fact, not an error."""
     from jetson_deploy.deploy.survey import survey
 
-    shared = read_everyday(options)
-    store = options.pop("store")
-    store = checked_store(store) if store is not None else None
-    facts = survey(shared.root, shared.settings, shared.catalog(), store=store, deployment=shared.name)
-    if shared.as_json or shared.as_events:
-        print_for_programs(facts, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+    path = checked_store(store) if store is not None else None
+    facts = survey(common.root, common.settings, common.catalog(), store=path, deployment=common.name)
+    if common.as_json or common.as_events:
+        print_for_programs(facts, as_events=common.as_events, simulated=common.settings.rehearsal)
         return
-    if shared.settings.rehearsal:
-        answer(f"simulated: {shared.settings.rehearsal}")
+    if common.settings.rehearsal:
+        answer(f"simulated: {common.settings.rehearsal}")
     answer(render_facts(facts))
 
 

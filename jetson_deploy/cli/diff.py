@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jetson_deploy.cli.notes import tell_notes
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import WIDTH, short_digests
 
@@ -19,19 +19,17 @@ if TYPE_CHECKING:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="[B]", default="current")
 @acting
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, before: str, after: str) -> None:
     """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""
     from jetson_deploy.deploy.history import compare
     from jetson_deploy.settings import check_acts_here
 
-    before, after = options.pop("before"), options.pop("after")
-    shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "diff")
-    found = compare(shared.settings, shared.name, before, after, tell_notes(shared))
-    if shared.as_json or shared.as_events:
-        print_for_programs(found, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+    check_acts_here(common.root, common.settings, "diff")
+    found = compare(common.settings, common.name, before, after, tell_notes(common))
+    if common.as_json or common.as_events:
+        print_for_programs(found, as_events=common.as_events, simulated=common.settings.rehearsal)
     else:
-        answer(_text(found, shared.settings.rehearsal))
+        answer(_text(found, common.settings.rehearsal))
 
 
 def _text(found: Comparison, rehearsal: str | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from jetson_deploy.cli.notes import tell_notes
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrapped
 
@@ -23,19 +23,17 @@ _BELOW = " " * 5
 @click.command("history")
 @acting
 @click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Last actions to show.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, lines: int) -> None:
     """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""
     from jetson_deploy.deploy.history import read_history
     from jetson_deploy.settings import check_acts_here
 
-    lines = options.pop("lines")
-    shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "history")
-    found = read_history(shared.settings, shared.name, tell_notes(shared))
-    if shared.as_json or shared.as_events:
-        print_for_programs(found, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+    check_acts_here(common.root, common.settings, "history")
+    found = read_history(common.settings, common.name, tell_notes(common))
+    if common.as_json or common.as_events:
+        print_for_programs(found, as_events=common.as_events, simulated=common.settings.rehearsal)
     else:
-        answer(_text(found, lines, shared.settings.rehearsal))
+        answer(_text(found, lines, common.settings.rehearsal))
 
 
 def _text(history: History, lines: int, rehearsal: str | None) -> str:

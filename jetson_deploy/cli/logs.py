@@ -9,11 +9,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import click
 
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import event_line, print_document, print_event
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
@@ -25,20 +24,18 @@ from jetson_deploy.events import Finished, LogLine
 @acting
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, follow: bool, tail: int) -> None:
     """The server's log, as the engine keeps it."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.runtime.opened import open_runtime
 
-    shared = read_everyday(options)
-    follow, tail = options["follow"], options["tail"]
-    as_document = shared.as_json and not shared.as_events
+    as_document = common.as_json and not common.as_events
     if follow and as_document:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
-    recover_first(shared)
-    serving = find_deployment(shared.root, shared.settings, shared.catalog(), shared.name, "logs")
-    tell_deployment(serving, shared)
-    runtime = open_runtime(shared.settings)
+    recover_first(common)
+    serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "logs")
+    tell_deployment(serving, common)
+    runtime = open_runtime(common.settings)
     if as_document:
         lines = runtime.logs(serving.container, tail=tail).splitlines()
         document = {
@@ -52,8 +49,8 @@ def command(**options: Any) -> None:
     if follow:
         text = _decoded(runtime.follow_logs(serving.container, tail=tail))
     with _followed() if follow else contextlib.nullcontext():
-        _show(text, as_events=shared.as_events)
-    if shared.as_events:
+        _show(text, as_events=common.as_events)
+    if common.as_events:
         print_event(Finished(exit_code=0, result="done"))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 
-class Everyday(msgspec.Struct, frozen=True, kw_only=True):
-    """What every verb knows after its shared options were read."""
+class CommonOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options that every verb shares, read and checked."""
 
     name: str
     root: Path
@@ -49,21 +50,31 @@ class DeployFlags(msgspec.Struct, frozen=True, kw_only=True):
     """Key of the deployment file → value. A flag that was not given is not there."""
 
 
-def everyday(command: Command) -> Command:
-    """--name --root --json --events -q -v --yes --catalog; passed on as one `Everyday`."""
-    for decorate in reversed(_EVERYDAY):
-        command = decorate(command)
-    return command
+def common_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """--name --root --json --events -q -v --yes --catalog; passed on as `common`.
+
+    A verb's own --file, --port and --registry end there too, in `common.settings`.
+    """
+
+    @functools.wraps(command)
+    def called(**given: Any) -> Result:
+        wanted: DeployFlags | None = given.get("wanted")
+        common = read_common_options(given, wanted)
+        return command(common=common, **given)
+
+    for decorate in reversed(_COMMON):
+        called = decorate(called)
+    return called
 
 
-def reading(command: Command) -> Command:
-    """The shared options of what only reads a host, this one or a captured one."""
-    return not_offered("--yes")(everyday(command))
+def reading(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The common options of what only reads a host, this one or a captured one."""
+    return not_offered("--yes")(common_options(command))
 
 
-def acting(command: Command) -> Command:
+def acting(command: Callable[..., Result]) -> Callable[..., Result]:
     """Those of what is for this machine alone: a captured root is refused, except inside a rehearsal."""
-    return not_offered("--root", "--yes")(everyday(command))
+    return not_offered("--root", "--yes")(common_options(command))
 
 
 def not_offered(*names: str, hidden: bool = True) -> Callable[[Command], Command]:
@@ -83,7 +94,7 @@ def offered(*names: str) -> Callable[[Command], Command]:
     return not_offered(*names, hidden=False)
 
 
-_EVERYDAY = [
+_COMMON = [
     click.option("--name", default="default", show_default=True, help="Name of the deployment."),
     click.option(
         "--root",
@@ -108,7 +119,7 @@ _EVERYDAY = [
 ]
 
 
-def read_everyday(options: dict[str, Any], wanted: DeployFlags | None = None) -> Everyday:
+def read_common_options(options: dict[str, Any], wanted: DeployFlags | None = None) -> CommonOptions:
     """Take the shared options out of a verb's keyword arguments. `wanted`: of a verb that `wishes` decorates."""
     settings = Settings.from_environment()
     layers = Layers(wanted.file if wanted else None)
@@ -118,7 +129,7 @@ def read_everyday(options: dict[str, Any], wanted: DeployFlags | None = None) ->
     settings = msgspec.structs.replace(settings, registry=check_registry_address(settings.registry))
     root = options.pop("root")
     _check_root(root)
-    return Everyday(
+    return CommonOptions(
         name=check_deployment_name(layers.name(options.pop("name"))),
         root=root,
         as_json=options.pop("as_json"),
@@ -146,19 +157,19 @@ def _check_root(root: Path) -> None:
         )
 
 
-def wishes(command: Callable[..., Any]) -> Callable[..., Any]:
+def wishes(command: Callable[..., Result]) -> Callable[..., Result]:
     """The options of `plan` and `up`: what is wanted of the deployment; passed on as one `wanted: DeployFlags`."""
 
-    def gathered(**given: Any) -> Any:
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Result:
         given["model"] = _one_model(given["model"], given.pop("model_option"))
         flags = {key: given.pop(option) for key, option in _WISHED.items()}
         said = {key: value for key, value in flags.items() if value is not None}
         return command(wanted=DeployFlags(file=given.pop("deployment_file"), said=said), **given)
 
-    decorated: Callable[..., Any] = update_wrapper(gathered, command)
     for decorate in reversed(_WISHES):
-        decorated = decorate(decorated)
-    return decorated
+        gathered = decorate(gathered)
+    return gathered
 
 
 _WISHES = [
@@ -232,7 +243,7 @@ def _one_model(argument: str | None, option: str | None) -> str | None:
     return option if argument is None else argument
 
 
-def read_wishes(wanted: DeployFlags, shared: Everyday, *, force: bool = False) -> tuple[Request, Path | None]:
+def read_wishes(wanted: DeployFlags, shared: CommonOptions, *, force: bool = False) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
     wish = {key: shared.layers.wish(key, wanted.said.get(key)) for key in _ASKED}
     store = checked_store(wish["store"]) if wish["store"] is not None else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 from click.core import ParameterSource
 
 from jetson_deploy.cli import candidates
-from jetson_deploy.cli.options import DeployFlags, Everyday, read_everyday, read_wishes, reading, wishes
+from jetson_deploy.cli.options import CommonOptions, DeployFlags, read_wishes, reading, wishes
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, print_for_programs, refuse, say
 from jetson_deploy.deployment.plan import Plan
@@ -53,7 +53,7 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Plan for a board of the catalog instead of a host; `rehearse --list` names them.",
 )
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
-def command(wanted: DeployFlags, board: str | None, save: Path | None, **options: Any) -> int:
+def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, save: Path | None) -> int:
     """What `up` would do, with the reason of every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
@@ -64,45 +64,44 @@ def command(wanted: DeployFlags, board: str | None, save: Path | None, **options
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
 
-    shared = read_everyday(options, wanted)
-    request, store = read_wishes(wanted, shared)
-    catalog = shared.catalog()
-    facts, assumed = _looked_at(shared, catalog, store, board)
-    live = board is None and acts_here(shared.root, shared.settings)
-    state = _state(shared) if live else None
-    if live and unfinished(facts.engine, state, shared.name):
+    request, store = read_wishes(wanted, common)
+    catalog = common.catalog()
+    facts, assumed = _looked_at(common, catalog, store, board)
+    live = board is None and acts_here(common.root, common.settings)
+    state = _state(common) if live else None
+    if live and unfinished(facts.engine, state, common.name):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     draft = draft_plan(facts, request, catalog, state)
     if draft.plan is None:
-        return refuse(draft.findings, as_json=shared.as_json, as_events=shared.as_events, verbose=shared.verbose)
+        return refuse(draft.findings, as_json=common.as_json, as_events=common.as_events, verbose=common.verbose)
     plan = msgspec.structs.replace(draft.plan, assumptions=(*assumed, *draft.plan.assumptions))
     if save is not None:
         _save(plan, save)
-    if shared.as_json or shared.as_events:
-        print_for_programs(plan, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+    if common.as_json or common.as_events:
+        print_for_programs(plan, as_events=common.as_events, simulated=common.settings.rehearsal)
         return 0
-    if shared.settings.rehearsal:
-        answer(f"simulated: {shared.settings.rehearsal}")
+    if common.settings.rehearsal:
+        answer(f"simulated: {common.settings.rehearsal}")
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
-    answer(plan_text(plan, verbose=shared.verbose, following=following, beside=_beside(request, shared.settings)))
+    answer(plan_text(plan, verbose=common.verbose, following=following, beside=_beside(request, common.settings)))
     return 0
 
 
-def _state(shared: Everyday) -> State | None:
+def _state(common: CommonOptions) -> State | None:
     """Imported for this machine alone: a captured root has no state of ours."""
     from jetson_deploy.state.directory import StateDirectory
 
-    return StateDirectory(shared.settings.state_dir, shared.name).load()
+    return StateDirectory(common.settings.state_dir, common.name).load()
 
 
 def _looked_at(
-    shared: Everyday, catalog: Catalog, store: Path | None, board: str | None
+    common: CommonOptions, catalog: Catalog, store: Path | None, board: str | None
 ) -> tuple[HostFacts, tuple[str, ...]]:
     """The facts to plan for, and what of them was made up. Raises UsageError for a board and a host at once."""
     if board is None:
         from jetson_deploy.deploy.survey import survey
 
-        return survey(shared.root, shared.settings, catalog, store=store, deployment=shared.name), ()
+        return survey(common.root, common.settings, catalog, store=store, deployment=common.name), ()
     from jetson_deploy.detect.assumed_host import assumed_host
     from jetson_deploy.errors import UsageError
 

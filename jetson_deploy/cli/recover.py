@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.options import acting, read_everyday, waiting
+from jetson_deploy.cli.options import CommonOptions, acting, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> None:
     """Finish the commit of a run that died, or undo what it had begun; nothing is ever rolled forward.
 
     `up` and `rollback` do the same before anything else, and so does the unit that `watch --install` puts behind
@@ -27,21 +27,20 @@ def command(**options: Any) -> None:
     """
     from jetson_deploy.deploy.recover import recover
 
-    shared = read_everyday(options)
-    with chosen_reporter(shared) as report:
+    with chosen_reporter(common) as report:
         recovered = recover(
-            shared.root,
-            shared.settings,
-            shared.catalog(),
-            shared.name,
+            common.root,
+            common.settings,
+            common.catalog(),
+            common.name,
             report,
-            wait=options["wait"],
-            only_plan=options["only_plan"],
+            wait=wait,
+            only_plan=only_plan,
         )
-    text = _text(recovered, only_plan=options["only_plan"])
-    if shared.as_events:
+    text = _text(recovered, only_plan=only_plan)
+    if common.as_events:
         print_event(Finished(exit_code=0, result=recovered.result, message=text))
-    elif shared.as_json:
+    elif common.as_json:
         print_document(recovered)
     else:
         answer(text)

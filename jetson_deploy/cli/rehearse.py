@@ -24,6 +24,14 @@ PROMPT = "Say in one short sentence what an edge computer is."
 CHAT_TOKENS = 120  # so small a model may never end its answer
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    model: str | None
+    keep: bool
+    as_json: bool
+    as_events: bool
+    verbose: bool
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     exit_code: int
@@ -46,36 +54,48 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every detail.")
-def command(**options: Any) -> int:
+def command(
+    *,
+    board: str | None,
+    model: str | None,
+    keep: bool,
+    fault_name: str | None,
+    list_only: bool,
+    stop_id: str | None,
+    as_json: bool,
+    as_events: bool,
+    verbose: bool,
+) -> int:
     """Run detect, plan, up, status, chat and down on a captured BOARD, with real parts started for it.
 
     Simulated: the board and its memory, and the weights (SmolLM2, 98 MB). There is no GPU, so the rehearsal
     accepts the CPU, and says so. Needs root; Docker Engine and registry run in a network namespace of their own.
     """
-    if options["list_only"]:
-        return _list(options["as_json"])
-    if options["stop_id"]:
-        return _stop(options["stop_id"], options["as_json"])
+    if list_only:
+        return _list(as_json)
+    if stop_id:
+        return _stop(stop_id, as_json)
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
     from jetson_deploy.rehearsal.session import Session
 
-    board = options["board"] or DEFAULT_BOARD
+    board = board or DEFAULT_BOARD
     session = Session(board, find_board(board))
-    report = unfailing(print_event if options["as_events"] else PlainReporter())
+    report = unfailing(print_event if as_events else PlainReporter())
     say(f"simulated: {session.words}")
     say("real: Docker Engine, registry, Ollama, tokens")
-    show = Show(session, report, options)
-    if options["fault_name"]:
-        return show.fault(options["fault_name"])
+    asked = Asked(model=model, keep=keep, as_json=as_json, as_events=as_events, verbose=verbose)
+    show = Show(session, report, asked)
+    if fault_name:
+        return show.fault(fault_name)
     return show.rehearse()
 
 
 class Show:
     """Runs the parts in order and tells how each ended."""
 
-    def __init__(self, session: Session, report: Reporter, options: dict[str, Any]) -> None:
-        self._session, self._report, self._options = session, report, options
-        self._quiet = options["as_json"] or options["as_events"]
+    def __init__(self, session: Session, report: Reporter, asked: Asked) -> None:
+        self._session, self._report, self._asked = session, report, asked
+        self._quiet = asked.as_json or asked.as_events
         self._parts: list[Part] = []
         self._up: dict[str, Any] = {}
 
@@ -85,7 +105,7 @@ class Show:
             self._timed("start engine and registry", self._start)
             self._timed("fill registry with stand-ins", self._fill)
             code = self._verbs()
-            keep = code == 0 and self._options["keep"]
+            keep = code == 0 and self._asked.keep
         finally:
             if not keep:
                 self._stop()
@@ -97,14 +117,14 @@ class Show:
         fault = find_fault(name)
         try:
             self._session.start()
-            handled = show_fault(self._session, fault, self._options["model"], self._report)
+            handled = show_fault(self._session, fault, self._asked.model, self._report)
         finally:
             self._stop()
         code = 0 if handled else 1
         text = f"fault {name}: {'handled as promised' if handled else 'NOT handled as promised'}"
-        if self._options["as_events"]:
+        if self._asked.as_events:
             print_event(Finished(exit_code=code, result="handled" if handled else "not-handled", message=text))
-        elif self._options["as_json"]:
+        elif self._asked.as_json:
             document = {"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled}
             print_document(document, self._session.words)
         else:
@@ -113,7 +133,7 @@ class Show:
 
     def _verbs(self) -> int:
         store = ("--store", str(self._session.store))
-        model = (self._options["model"],) if self._options["model"] else ()
+        model = (self._asked.model,) if self._asked.model else ()
         flow: list[tuple[str, tuple[str, ...]]] = [
             ("detect", ("detect", *store)),
             ("plan", ("plan", *model, *store, "--accept-cpu")),
@@ -123,7 +143,7 @@ class Show:
             ("chat", ("chat", "--max-tokens", str(CHAT_TOKENS), PROMPT)),
             ("monitor", ("monitor", "--once")),
         ]
-        if not self._options["keep"]:
+        if not self._asked.keep:
             flow.append(("down", ("down", "--purge")))
         for name, arguments in flow:
             code = self._verb(name, arguments)
@@ -135,7 +155,7 @@ class Show:
         say(f"\n$ jetson-deploy {shlex.join(arguments)}")
         started = time.monotonic()
         judged = name == "up again"
-        flags = ("--json",) if self._quiet else ("-v",) if self._options["verbose"] else ()
+        flags = ("--json",) if self._quiet else ("-v",) if self._asked.verbose else ()
         done = self._session.verb(*arguments, *flags, capture=judged or self._quiet)
         code = self._nothing_changed(done) if judged else done.returncode
         if name == "up" and self._quiet:
@@ -165,7 +185,7 @@ class Show:
         self._session.start()
 
     def _fill(self) -> None:
-        self._session.fill(self._options["model"], self._report)
+        self._session.fill(self._asked.model, self._report)
 
     def _timed(self, name: str, act: Any) -> None:
         started = time.monotonic()
@@ -173,10 +193,10 @@ class Show:
         self._parts.append(Part(name=name, exit_code=0, seconds=round(time.monotonic() - started, 2)))
 
     def _end(self, code: int) -> int:
-        kept = self._session.kept() if self._options["keep"] and code == 0 else None
-        if self._options["as_events"]:
+        kept = self._session.kept() if self._asked.keep and code == 0 else None
+        if self._asked.as_events:
             print_event(Finished(exit_code=code, result="done" if code == 0 else "failed"))
-        elif self._options["as_json"]:
+        elif self._asked.as_json:
             extra = {**msgspec.to_builtins(kept), **_named(self._up)} if kept else {}
             parts = [msgspec.to_builtins(p) for p in self._parts]
             document = {"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra}

@@ -16,24 +16,24 @@ from jetson_deploy.events import Event, Note, Progress, Reporter, silent
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.deployment.instance import Instance
 
 PLAIN_PROGRESS_SECONDS = 5.0
 
 
 @contextlib.contextmanager
-def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
+def chosen_reporter(common: CommonOptions) -> Iterator[Reporter]:
     """--events: every event on stdout. Else people's lines on stderr, live bars when that is a terminal.
 
     Says first what is simulated, where something is.
     """
-    live = not shared.as_json and not shared.as_events and not shared.quiet and colours(sys.stderr)
+    live = not common.as_json and not common.as_events and not common.quiet and colours(sys.stderr)
     report: Reporter = PlainReporter()
     close: Callable[[], None] | None = None
-    if shared.as_events:
+    if common.as_events:
         report = print_event
-    elif shared.quiet:
+    elif common.quiet:
         report = silent
     elif live:
         from jetson_deploy.cli.bars import LiveReporter
@@ -41,8 +41,8 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
         bars = LiveReporter()
         report, close = bars, bars.close
     report = unfailing(report)
-    if shared.settings.rehearsal:
-        report(Note(level="simulated", text=shared.settings.rehearsal))
+    if common.settings.rehearsal:
+        report(Note(level="simulated", text=common.settings.rehearsal))
     try:
         yield report
     finally:
@@ -50,11 +50,11 @@ def chosen_reporter(shared: Everyday) -> Iterator[Reporter]:
             quietly(close)
 
 
-def tell_deployment(serving: Instance, shared: Everyday) -> None:
+def tell_deployment(serving: Instance, common: CommonOptions) -> None:
     """What is simulated, and that the CPU was accepted: on stderr, where the answer on stdout is the server's."""
     from jetson_deploy.deployment.instance import CPU_ACCEPTED
 
-    if shared.quiet:
+    if common.quiet:
         return
     if serving.record.simulated:
         say(f"simulated: {serving.record.simulated}")
@@ -62,12 +62,12 @@ def tell_deployment(serving: Instance, shared: Everyday) -> None:
         say(f"note: {CPU_ACCEPTED}")
 
 
-def recover_first(shared: Everyday) -> None:
+def recover_first(common: CommonOptions) -> None:
     """Before a verb that looks: what a run left unfinished is finished or undone, and told on stderr."""
     from jetson_deploy.deploy.recover import recover_unfinished
 
-    report = silent if shared.quiet else unfailing(PlainReporter())
-    recover_unfinished(shared.root, shared.settings, shared.catalog(), shared.name, report)
+    report = silent if common.quiet else unfailing(PlainReporter())
+    recover_unfinished(common.root, common.settings, common.catalog(), common.name, report)
 
 
 class PlainReporter:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_document, print_event, table
 from jetson_deploy.cli.reporters import chosen_reporter, recover_first
 from jetson_deploy.cli.terse import short_digests, when
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @acting
 @click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when what serves does.")
 @click.option("--deep", is_flag=True, help="As --drift, and hash the model's files.")
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     """Show the running deployment and its health, with a real generation. Exit 1 when it is not healthy.
 
     What an earlier run left unfinished is finished or undone first. --drift compares the container with its own
@@ -33,19 +33,17 @@ def command(**options: Any) -> int:
     from jetson_deploy.deploy.survey import survey
     from jetson_deploy.settings import check_acts_here
 
-    drift, deep = options.pop("drift"), options.pop("deep")
-    shared = read_everyday(options)
-    check_acts_here(shared.root, shared.settings, "status")
-    recover_first(shared)
-    catalog = shared.catalog()
-    facts = survey(shared.root, shared.settings, catalog, store=None, deployment=shared.name)
+    check_acts_here(common.root, common.settings, "status")
+    recover_first(common)
+    catalog = common.catalog()
+    facts = survey(common.root, common.settings, catalog, store=None, deployment=common.name)
     # In the answer for people and in the document stands all of it; what is simulated, too.
-    with chosen_reporter(shared) if shared.as_events else contextlib.nullcontext(silent) as told:
-        status = read_status(facts, shared.settings, catalog, shared.name, told, drift=drift or deep, deep=deep)
+    with chosen_reporter(common) if common.as_events else contextlib.nullcontext(silent) as told:
+        status = read_status(facts, common.settings, catalog, common.name, told, drift=drift or deep, deep=deep)
     code = 0 if status.healthy and not status.drifted else 1
-    if shared.as_events:
+    if common.as_events:
         print_event(Finished(exit_code=code, result=_result(status)))
-    elif shared.as_json:
+    elif common.as_json:
         print_document(status)
     else:
         answer(_text(status))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import DeployFlags, Everyday, acting, read_everyday, read_wishes, waiting, wishes
+from jetson_deploy.cli.options import CommonOptions, DeployFlags, acting, read_wishes, waiting, wishes
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import PreflightError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--force", is_flag=True, help="Redeploy even when nothing differs; retry a revision that failed.")
-def command(wanted: DeployFlags, wait: bool, force: bool, **options: Any) -> None:
+def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool) -> None:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
@@ -31,39 +31,38 @@ def command(wanted: DeployFlags, wait: bool, force: bool, **options: Any) -> Non
     from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deploy.up import Run, bring_up
 
-    shared = read_everyday(options, wanted)
-    request, store = read_wishes(wanted, shared, force=force)
-    with chosen_reporter(shared) as report:
+    request, store = read_wishes(wanted, common, force=force)
+    with chosen_reporter(common) as report:
         outcome: Outcome = bring_up(
             Run(
                 request=request,
-                settings=shared.settings,
-                root=shared.root,
+                settings=common.settings,
+                root=common.root,
                 store=store,
-                catalog=shared.catalog(),
+                catalog=common.catalog(),
                 report=report,
                 wait=wait,
             )
         )
-        _install_watch(shared, request, report)
-    if shared.as_events:
+        _install_watch(common, request, report)
+    if common.as_events:
         print_event(Finished(exit_code=0, result=outcome.result, message=summary(msgspec.to_builtins(outcome))))
-    elif shared.as_json:
+    elif common.as_json:
         print_document(outcome)
     else:
         answer(summary(msgspec.to_builtins(outcome)))
 
 
-def _install_watch(shared: Everyday, request: Request, report: Reporter) -> None:
+def _install_watch(common: CommonOptions, request: Request, report: Reporter) -> None:
     """Where the file asks for it. Raises PreflightError: it serves, and nobody watches it."""
     if request.watch is None or not request.watch.enabled:
         return
-    if shared.settings.rehearsal is not None:
+    if common.settings.rehearsal is not None:
         report(Note(level="simulated", text="a rehearsal installs no service; jetson-deploy watch runs one here"))
         return
     from jetson_deploy.watch.install import install
 
-    overlays = {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in shared.settings.catalog_dirs)}
+    overlays = {"JETSON_DEPLOY_CATALOG": ":".join(str(path.absolute()) for path in common.settings.catalog_dirs)}
     try:
         install(request.name, request.watch, overlays, report)
     except PreflightError as error:

@@ -21,12 +21,19 @@ class Verbs(click.Group):
 
     `verbs`: name → one line of help. The verb `x` is `command` in the module `package.x`; a verb that is a word
     of Python (`import`) is in `package.x_`, and a dash stands for an underscore. `old`: former name → name, hidden.
+    `of_click`: what every group takes.
     """
 
     def __init__(
-        self, *args: Any, verbs: dict[str, str], package: str, old: dict[str, str] | None = None, **options: Any
+        self,
+        name: str | None = None,
+        *,
+        verbs: dict[str, str],
+        package: str,
+        old: dict[str, str] | None = None,
+        **of_click: Any,
     ) -> None:
-        super().__init__(*args, **options)
+        super().__init__(name, **of_click)
         self._verbs, self._package, self._old = verbs, package, old or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:

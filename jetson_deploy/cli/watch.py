@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
-from jetson_deploy.cli.options import Everyday, acting, not_offered, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting, not_offered
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.deployment.watch_options import WatchWishes
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from jetson_deploy.deploy.outcome import Outcome
 
 _BASE = WatchWishes()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do instead of watching."""
+
+    only_roll_back: bool
+    units: Path | None
+    install: bool
+    uninstall: bool
 
 
 @click.command("watch")
@@ -73,67 +83,86 @@ _BASE = WatchWishes()
     help="Only write the units there.",
 )
 @click.option("--only-roll-back", is_flag=True, hidden=True)
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    interval_seconds: float,
+    generate_seconds: float,
+    memory_guard_bytes: int | None,
+    max_restarts: int,
+    window_seconds: float,
+    roll_back: bool,
+    install: bool,
+    uninstall: bool,
+    units: Path | None,
+    only_roll_back: bool,
+) -> None:
     """Detect within a minute that the server is dead, wedged, off the GPU or short of memory; name the cause; restart.
 
     It restarts within a limit, then rolls back once, then only observes and reports that it needs attention. A server
     stopped on purpose (docker stop, down) is not restarted. Every action is an event and a line of `history`.
     """
-    shared = read_everyday(options)
-    if shared.as_json:
+    if common.as_json:
         raise UsageError(
             "watch streams: use --events instead of --json",
             hint="--events prints one JSON line for each event",
             code="usage",
         )
-    wishes = WatchWishes(enabled=True, **{f: options[f] for f in WatchWishes.__struct_fields__ if f in options})
-    with chosen_reporter(shared) as report:
-        text = _carried_out(shared, wishes, report if shared.as_events else _for_people(report), options)
-    if shared.as_events:
+    wishes = WatchWishes(
+        enabled=True,
+        interval_seconds=interval_seconds,
+        generate_seconds=generate_seconds,
+        memory_guard_bytes=memory_guard_bytes,
+        max_restarts=max_restarts,
+        window_seconds=window_seconds,
+        roll_back=roll_back,
+    )
+    asked = Asked(only_roll_back=only_roll_back, units=units, install=install, uninstall=uninstall)
+    with chosen_reporter(common) as report:
+        text = _carried_out(common, wishes, report if common.as_events else _for_people(report), asked)
+    if common.as_events:
         print_event(Finished(exit_code=0, result="done", message=text))
     elif text:
         answer(text)
 
 
-def _carried_out(shared: Everyday, wishes: WatchWishes, report: Reporter, options: dict[str, Any]) -> str:
-    if options["only_roll_back"]:
-        return _rolled_back(shared, report)
-    if options["units"] or options["install"] or options["uninstall"]:
-        return _units(shared, wishes, report, options)
+def _carried_out(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: Asked) -> str:
+    if asked.only_roll_back:
+        return _rolled_back(common, report)
+    if asked.units or asked.install or asked.uninstall:
+        return _units(common, wishes, report, asked)
     from jetson_deploy.watch.watch import watch
 
-    watch(shared.root, shared.settings, shared.catalog(), shared.name, wishes, report)
+    watch(common.root, common.settings, common.catalog(), common.name, wishes, report)
     return "watch ended: nobody looks after the server now"
 
 
-def _units(shared: Everyday, wishes: WatchWishes, report: Reporter, options: dict[str, Any]) -> str:
+def _units(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: Asked) -> str:
     from jetson_deploy.settings import check_acts_here
     from jetson_deploy.watch.install import install, uninstall, write_units
 
-    settings = shared.settings
+    settings = common.settings
     overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, settings.catalog_dirs))}  # also those given by flags
-    if options["units"]:
-        return "written: " + ", ".join(map(str, write_units(options["units"], wishes, overlays)))
-    check_acts_here(shared.root, settings, "watch")
-    if options["uninstall"]:
-        uninstall(shared.name, report)
-        return f"deployment {shared.name!r} is not watched any more"
-    written = install(shared.name, wishes, overlays, report)
-    return f"deployment {shared.name!r} is watched: systemctl status {written[-1].stem}{shared.name}"
+    if asked.units:
+        return "written: " + ", ".join(map(str, write_units(asked.units, wishes, overlays)))
+    check_acts_here(common.root, settings, "watch")
+    if asked.uninstall:
+        uninstall(common.name, report)
+        return f"deployment {common.name!r} is not watched any more"
+    written = install(common.name, wishes, overlays, report)
+    return f"deployment {common.name!r} is watched: systemctl status {written[-1].stem}{common.name}"
 
 
-def _rolled_back(shared: Everyday, report: Reporter) -> str:
+def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     """For the watcher, which has it done in a process of its own."""
-    import msgspec
-
     from jetson_deploy.cli.up import summary
     from jetson_deploy.deploy.rollback import roll_back
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
 
-    settings = shared.settings
+    settings = common.settings
     request = Request(
-        name=shared.name,
+        name=common.name,
         registry=settings.registry,
         image_registry=settings.image_registry,
         simulated=settings.rehearsal,
@@ -142,9 +171,9 @@ def _rolled_back(shared: Everyday, report: Reporter) -> str:
     run = Run(
         request=request,
         settings=settings,
-        root=shared.root,
+        root=common.root,
         store=None,
-        catalog=shared.catalog(),
+        catalog=common.catalog(),
         report=report,
     )
     outcome: Outcome = roll_back(run, None, verb="watch")

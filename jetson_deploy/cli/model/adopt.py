@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jetson_deploy.cli.model.answers import advise, columns, count, tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.maintenance.findings import Finding, VerifiedModel
 from jetson_deploy.units import size_text
+
+if TYPE_CHECKING:
+    from jetson_deploy.cli.options import CommonOptions
 
 
 class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.adopt/1"):
@@ -29,7 +33,7 @@ class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
 
 @click.command("adopt")
 @store_options
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, store: Path) -> int:
     """Hash what native Ollama put into the store and put it on record: `up` then serves from it as it lies there.
 
     Nothing is copied, moved or changed. The second time only what changed since is hashed again.
@@ -37,8 +41,7 @@ def command(**options: Any) -> int:
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.maintenance.adopt import adopt_store
 
-    shared, store = read_store_options(options)
-    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+    with chosen_reporter(common) as report, stop_on_interruption() as stop:
         found = adopt_store(store, report=report, stop=stop)
     document = AdoptDocument(
         store=str(store),
@@ -51,9 +54,9 @@ def command(**options: Any) -> int:
         next=f"jetson-deploy up --store {store}",
     )
     code = 0 if found.all_right else 1
-    tell(document, shared, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
+    tell(document, common, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
     if code:
-        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", shared)
+        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", common)
     return code
 
 

@@ -12,31 +12,31 @@ from jetson_deploy.cli.render import answer, print_document, print_event, say
 from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
 
 
-def tell(document: Any, shared: Everyday, text: Callable[[], str], *, code: int, result: str) -> int:
+def tell(document: Any, common: CommonOptions, text: Callable[[], str], *, code: int, result: str) -> int:
     """Answer in the way that was asked for; returns the exit code."""
-    simulated = shared.settings.rehearsal
-    if shared.as_events:
+    simulated = common.settings.rehearsal
+    if common.as_events:
         print_event({**msgspec.to_builtins(document), "simulated": simulated} if simulated else document)
         print_event(Finished(exit_code=code, result=result))
-    elif shared.as_json:
+    elif common.as_json:
         print_document(document, simulated)
     else:
         answer(text())
     return code
 
 
-def advise(text: str, shared: Everyday, word: str = "hint") -> None:
+def advise(text: str, common: CommonOptions, word: str = "hint") -> None:
     """A line beside the answer, for people."""
-    if not (shared.quiet or shared.as_json or shared.as_events):
+    if not (common.quiet or common.as_json or common.as_events):
         say(f"{word}: {text}")
 
 
-def shows_first(shared: Everyday, dry_run: bool) -> bool:
+def shows_first(common: CommonOptions, dry_run: bool) -> bool:
     """Only show what would be done: asked for, or before a person's eyes and without --yes."""
-    return dry_run or (sys.stdout.isatty() and not shared.yes)
+    return dry_run or (sys.stdout.isatty() and not common.yes)
 
 
 def count(number: int, what: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.render import answer, print_for_programs, say
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import ResourceError, UsageError
@@ -17,7 +17,8 @@ from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
+    from jetson_deploy.events import Reporter
     from jetson_deploy.store.bundle.export import ExportResult
 
 
@@ -36,26 +37,25 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.argument("file", metavar="FILE")
 @store_options
 @click.option("--force", is_flag=True, help="Replace FILE, once the new one is whole.")
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, store: Path, model: str, file: str, force: bool) -> None:
     """One model into one tar (an OCI image layout), every blob hashed on the way. FILE `-` is standard output."""
     from jetson_deploy.plan.model import DEFAULT_FAMILY
 
-    shared, store = read_store_options(options)
-    name, file = parse_model_name(options["model"], default_family=DEFAULT_FAMILY), options["file"]
+    name = parse_model_name(model, default_family=DEFAULT_FAMILY)
     if file == "-":
-        _check_stdout(shared)
-    with chosen_reporter(shared) as report:
+        _check_stdout(common)
+    with chosen_reporter(common) as report:
         from jetson_deploy.store.bundle.export import export_model
 
         if file == "-":
             result = _to_stdout(name, store, report)
         else:
-            result = export_model(name, Path(file), store=store, replace=options["force"], report=report)
-    _tell(shared, name, file, store, result)
+            result = export_model(name, Path(file), store=store, replace=force, report=report)
+    _tell(common, name, file, store, result)
 
 
-def _check_stdout(shared: Everyday) -> None:
-    if shared.as_json or shared.as_events:
+def _check_stdout(common: CommonOptions) -> None:
+    if common.as_json or common.as_events:
         raise UsageError(
             "the model and the document cannot both go to standard output",
             hint="give a FILE with --json or --events",
@@ -69,7 +69,7 @@ def _check_stdout(shared: Everyday) -> None:
         )
 
 
-def _to_stdout(name: ModelName, store: Path, report: Any) -> ExportResult:
+def _to_stdout(name: ModelName, store: Path, report: Reporter) -> ExportResult:
     from jetson_deploy.store.bundle.export import stream_model
 
     try:
@@ -82,13 +82,13 @@ def _to_stdout(name: ModelName, store: Path, report: Any) -> ExportResult:
         ) from error
 
 
-def _tell(shared: Everyday, name: ModelName, file: str, store: Path, result: ExportResult) -> None:
-    if shared.as_json or shared.as_events:
+def _tell(common: CommonOptions, name: ModelName, file: str, store: Path, result: ExportResult) -> None:
+    if common.as_json or common.as_events:
         document = ExportDocument(name=name.short, file=file, store=str(store), **msgspec.structs.asdict(result))
-        print_for_programs(document, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+        print_for_programs(document, as_events=common.as_events, simulated=common.settings.rehearsal)
         return
     what = f"exported: {name.short} ({result.manifest_digest[:12]}), {size_text(result.written_bytes)}"
     if file != "-":
         answer(f"{what} in {file}")
-    elif not shared.quiet:
+    elif not common.quiet:
         say(what)

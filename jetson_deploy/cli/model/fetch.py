@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jetson_deploy.cli.model.answers import tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.store.fetch import FetchResult
 
 
@@ -49,7 +49,16 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     help="Logins for registries, in the shape of Docker's config.json.",
 )
 @click.option("--accept-new-digest", is_flag=True, help="Accept a tag whose digest has changed.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    store: Path,
+    model: str,
+    mirrors: tuple[str, ...],
+    rate: str | None,
+    credentials: Path | None,
+    accept_new_digest: bool,
+) -> None:
     """Bring the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
 
     Cut, killed or interrupted it goes on where it was. A catalog's model must have the catalog's digest, any other
@@ -59,10 +68,9 @@ def command(**options: Any) -> None:
     from jetson_deploy.names import parse_model_name
     from jetson_deploy.plan.model import DEFAULT_FAMILY
 
-    shared, store = read_store_options(options)
-    name = parse_model_name(options["model"], default_family=DEFAULT_FAMILY)
-    pin = None if options["accept_new_digest"] else expected_digest(name, store, shared)
-    with chosen_reporter(shared) as report:
+    name = parse_model_name(model, default_family=DEFAULT_FAMILY)
+    pin = None if accept_new_digest else expected_digest(name, store, common)
+    with chosen_reporter(common) as report:
         from jetson_deploy.interrupts import stop_on_interruption
         from jetson_deploy.store.fetch import fetch_model
         from jetson_deploy.store.transfer.pace import pace_from
@@ -71,19 +79,19 @@ def command(**options: Any) -> None:
             result = fetch_model(
                 name,
                 store=store,
-                registry=shared.settings.registry,
+                registry=common.settings.registry,
                 expected_digest=pin,
                 report=report,
                 stop=stop,
-                mirrors=options["mirrors"] or shared.settings.mirrors,
-                credentials=options["credentials"] or shared.settings.credentials,
-                pace=pace_from(shared.settings, options["rate"]),
-                stall_seconds=shared.settings.stall_seconds,
+                mirrors=mirrors or common.settings.mirrors,
+                credentials=credentials or common.settings.credentials,
+                pace=pace_from(common.settings, rate),
+                stall_seconds=common.settings.stall_seconds,
             )
-    _tell(shared, store, name.short, result)
+    _tell(common, store, name.short, result)
 
 
-def _tell(shared: Everyday, store: Path, name: str, result: FetchResult) -> None:
+def _tell(common: CommonOptions, store: Path, name: str, result: FetchResult) -> None:
     fetched = Fetched(
         result="done" if result.fetched_bytes or not result.was_here else "no-changes",
         name=name,
@@ -94,4 +102,4 @@ def _tell(shared: Everyday, store: Path, name: str, result: FetchResult) -> None
     )
     came = f"{size_text(result.fetched_bytes)} fetched, {size_text(result.reused_bytes)} were here"
     text = f"{name} {result.manifest_digest[:12]} is in {store}: {came}"
-    tell(fetched, shared, lambda: text, code=0, result=fetched.result)
+    tell(fetched, common, lambda: text, code=0, result=fetched.result)

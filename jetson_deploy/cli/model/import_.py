@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jetson_deploy.cli.model.answers import tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
@@ -18,7 +18,7 @@ from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.store.bundle.file_source import FileSource
     from jetson_deploy.store.transfer.bring import FetchResult
 
@@ -45,7 +45,15 @@ class ImportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
     help="For a GGUF: YAML with template, system, parameters (as in Ollama's Modelfile), license.",
 )
 @click.option("--accept-new-digest", is_flag=True, help="Accept a model whose digest has changed.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    store: Path,
+    file: Path,
+    wanted: str | None,
+    modelfile: Path | None,
+    accept_new_digest: bool,
+) -> None:
     """A model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
 
     Every byte is hashed while it is read. Cut or killed, the same command goes on where it was.
@@ -53,28 +61,26 @@ def command(**options: Any) -> None:
     from jetson_deploy.cli.model.pins import expected_digest
     from jetson_deploy.plan.model import DEFAULT_FAMILY
 
-    shared, store = read_store_options(options)
-    path, wanted = options["file"], options["wanted"]
     name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
-    with chosen_reporter(shared) as report:
+    with chosen_reporter(common) as report:
         from jetson_deploy.interrupts import stop_on_interruption
         from jetson_deploy.store.bundle.bundle import opened
         from jetson_deploy.store.bundle.take_in import take_in
 
-        with opened(path) as descriptor, stop_on_interruption() as stop:
-            name, raw, source = _model(path, descriptor, name, options["modelfile"], report, stop)
-            pin = None if options["accept_new_digest"] else expected_digest(name, store, shared)
+        with opened(file) as descriptor, stop_on_interruption() as stop:
+            name, raw, source = _model(file, descriptor, name, modelfile, report, stop)
+            pin = None if accept_new_digest else expected_digest(name, store, common)
             result = take_in(
                 name,
                 raw,
                 source,
                 store=store,
                 expected_digest=pin,
-                checkpoint_bytes=shared.settings.checkpoint_mib << 20,
+                checkpoint_bytes=common.settings.checkpoint_mib << 20,
                 report=report,
                 stop=stop,
             )
-    _tell(shared, name, path, store, result)
+    _tell(common, name, file, store, result)
 
 
 def _model(
@@ -111,7 +117,7 @@ def _model(
     return name, made.raw, made.source
 
 
-def _tell(shared: Everyday, name: ModelName, path: Path, store: Path, result: FetchResult) -> None:
+def _tell(common: CommonOptions, name: ModelName, path: Path, store: Path, result: FetchResult) -> None:
     document = ImportDocument(
         result="done" if result.fetched_bytes or not result.was_here else "no-changes",
         name=name.short,
@@ -123,4 +129,4 @@ def _tell(shared: Everyday, name: ModelName, path: Path, store: Path, result: Fe
     )
     came = f"{size_text(result.fetched_bytes)} copied, {size_text(result.reused_bytes)} were here"
     text = f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}"
-    tell(document, shared, lambda: text, code=0, result=document.result)
+    tell(document, common, lambda: text, code=0, result=document.result)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from jetson_deploy.cli.model.answers import columns, tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.options import offered
+from jetson_deploy.cli.model.options import store_options
+from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -20,16 +21,15 @@ _HEAD = ("NAME", "DIGEST", "SIZE", "STATE", "FAMILY", "PARAMETERS", "QUANTIZATIO
 @click.command("list")
 @offered("--root")
 @store_options
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, store: Path) -> int:
     """What is in the store: size, digest, kind, and whether it fits the memory of this board and why.
 
     Nothing is hashed. With --root DIR the board is the captured one, the store is this machine's.
     """
     from jetson_deploy.deploy.model_list import list_models
 
-    shared, store = read_store_options(options)
-    found = list_models(store, shared.root, shared.settings, shared.catalog(), shared.name)
-    return tell(found, shared, lambda: _text(found), code=0, result="done")
+    found = list_models(store, common.root, common.settings, common.catalog(), common.name)
+    return tell(found, common, lambda: _text(found), code=0, result="done")
 
 
 def _text(found: Models) -> str:

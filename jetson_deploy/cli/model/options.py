@@ -1,16 +1,17 @@
-"""What every verb of `model` needs: the everyday options, and the store it is about."""
+"""What every verb of `model` needs: the common options, and the store it is about."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from jetson_deploy.cli.options import Everyday, acting, checked_store, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting, checked_store
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 _STORE = click.option(
     "--store",
@@ -19,29 +20,28 @@ _STORE = click.option(
 )
 
 
-def store_options(command: Command) -> Command:
-    """--store and the everyday options."""
-    return _STORE(acting(command))
+def store_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The common options as `common`, and --store as `store`, which need not exist."""
+
+    @functools.wraps(command)
+    def called(*, common: CommonOptions, store: str | None, **given: Any) -> Result:
+        path = checked_store(store) if store is not None else _default_store(common)
+        return command(common=common, store=path, **given)
+
+    return _STORE(acting(called))
 
 
-def read_store_options(options: dict[str, Any]) -> tuple[Everyday, Path]:
-    """Take them out of a verb's keyword arguments. The store need not exist."""
-    given = options.pop("store")
-    shared = read_everyday(options)
-    return shared, checked_store(given) if given is not None else _default_store(shared)
-
-
-def _default_store(shared: Everyday) -> Path:
+def _default_store(common: CommonOptions) -> Path:
     from jetson_deploy.state.records import deployed_store
 
-    return deployed_store(shared.settings.state_dir, shared.name) or _place_of_up(shared)
+    return deployed_store(common.settings.state_dir, common.name) or _place_of_up(common)
 
 
-def _place_of_up(shared: Everyday) -> Path:
+def _place_of_up(common: CommonOptions) -> Path:
     from jetson_deploy.detect.detect import detect_host
     from jetson_deploy.detect.host import Host
     from jetson_deploy.detect.store import DEFAULT_STORE
     from jetson_deploy.settings import OLLAMA_PORT
 
-    facts = detect_host(Host(Path("/")), shared.catalog(), engine=None, store=None, port=OLLAMA_PORT, live=True)
+    facts = detect_host(Host(Path("/")), common.catalog(), engine=None, store=None, port=OLLAMA_PORT, live=True)
     return Path(facts.store.path if facts.store is not None else DEFAULT_STORE)

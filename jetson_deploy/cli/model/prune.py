@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import click
 
 from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.options import offered
+from jetson_deploy.cli.model.options import store_options
+from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.maintenance.collect import MIN_AGE_SECONDS, Collected
 from jetson_deploy.units import size_text
@@ -29,7 +29,7 @@ from jetson_deploy.units import size_text
     metavar="SECONDS",
     help="Keep files newer than SECONDS: a download may still be running.",
 )
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, store: Path, dry_run: bool, min_age_seconds: float) -> int:
     """Remove blobs that no model, no deployment's earlier revision and no running process needs, and old downloads.
 
     Files of others are not touched, and nothing is removed while any manifest cannot be read.
@@ -38,21 +38,20 @@ def command(**options: Any) -> int:
     from jetson_deploy.state.records import wanted_manifests
     from jetson_deploy.store.maintenance.collect import collect
 
-    shared, store = read_store_options(options)
-    dry_run = shows_first(shared, options["dry_run"])
-    kept = wanted_manifests(shared.settings.state_dir)
-    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+    dry_run = shows_first(common, dry_run)
+    kept = wanted_manifests(common.settings.state_dir)
+    with chosen_reporter(common) as report, stop_on_interruption() as stop:
         collected = collect(
             store,
             kept=kept,
-            min_age_seconds=options["min_age_seconds"],
+            min_age_seconds=min_age_seconds,
             dry_run=dry_run,
             report=report,
             stop=stop,
         )
-    tell(collected, shared, lambda: _text(collected), code=0, result=collected.result)
+    tell(collected, common, lambda: _text(collected), code=0, result=collected.result)
     if collected.result == "dry-run" and collected.removed:
-        advise(f"jetson-deploy model prune --store {store} --yes removes them", shared)
+        advise(f"jetson-deploy model prune --store {store} --yes removes them", common)
     return 0
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import click
 
 from jetson_deploy.cli.model.answers import advise, shows_first, tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
-from jetson_deploy.cli.options import offered
+from jetson_deploy.cli.model.options import store_options
+from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.remove import RemovedModel
@@ -22,7 +22,7 @@ from jetson_deploy.units import size_text
 @click.option(
     "--dry-run", is_flag=True, help="Only show what would be removed; the default on a terminal without --yes."
 )
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, store: Path, model: str, dry_run: bool) -> int:
     """Take the model NAME out of the store, with the blobs that no other model needs.
 
     Refused while a deployment or a running process uses it.
@@ -33,16 +33,15 @@ def command(**options: Any) -> int:
     from jetson_deploy.store.maintenance.presence import check_has_manifests
     from jetson_deploy.store.maintenance.remove import take_out
 
-    shared, store = read_store_options(options)
     check_has_manifests(StorePaths(store))
-    name = stored_name(options["model"], store)
-    check_not_deployed(name, store, shared.settings.state_dir)
-    dry_run = shows_first(shared, options["dry_run"])
-    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+    name = stored_name(model, store)
+    check_not_deployed(name, store, common.settings.state_dir)
+    dry_run = shows_first(common, dry_run)
+    with chosen_reporter(common) as report, stop_on_interruption() as stop:
         removed = take_out(store, name, dry_run=dry_run, report=report, stop=stop)
-    tell(removed, shared, lambda: _text(removed), code=0, result=removed.result)
+    tell(removed, common, lambda: _text(removed), code=0, result=removed.result)
     if removed.result == "dry-run":
-        advise(f"jetson-deploy model remove {name.short} --store {store} --yes removes it", shared)
+        advise(f"jetson-deploy model remove {name.short} --store {store} --yes removes it", common)
     return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.events import Finished, Note, Reporter
@@ -16,7 +17,7 @@ from jetson_deploy.units import size_text
 if TYPE_CHECKING:
     import socket
 
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.store.layout import StorePaths
     from jetson_deploy.store.serve.server import Bounds
     from jetson_deploy.store.serve.tally import Totals
@@ -59,7 +60,7 @@ class ServeDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     metavar="RATE",
     help="Limit over all transfers in bytes per second: 500K, 10M; 0: no limit.",
 )
-def command(**options: Any) -> None:
+def command(*, common: CommonOptions, store: Path, listen: str, connections: int, limit_rate: str) -> None:
     """This store as a read-only registry for the neighbours, until Ctrl-C. No login, no TLS.
 
     A neighbour brings a model with `jetson-deploy model fetch NAME --registry http://HOST:PORT`, or with Ollama:
@@ -71,14 +72,13 @@ def command(**options: Any) -> None:
     from jetson_deploy.store.serve.served import store_to_serve
     from jetson_deploy.store.serve.server import Bounds
 
-    wanted, rate = parse_listen(options.pop("listen")), parse_rate(options.pop("limit_rate"))
-    bounds = Bounds(connections=options.pop("connections"), bytes_per_second=rate or None)
-    shared, store = read_store_options(options)
+    wanted, rate = parse_listen(listen), parse_rate(limit_rate)
+    bounds = Bounds(connections=connections, bytes_per_second=rate or None)
     paths = store_to_serve(store)
     reserve_descriptors(bounds.connections)
     with listening_socket(wanted) as listener:
-        _serve(_document(paths, listener, wanted.host, bounds), paths, listener, bounds, shared)
-    if shared.as_events:
+        _serve(_document(paths, listener, wanted.host, bounds), paths, listener, bounds, common)
+    if common.as_events:
         print_event(Finished(exit_code=0, result="done"))
 
 
@@ -100,30 +100,30 @@ def _document(paths: StorePaths, listener: socket.socket, host: str, bounds: Bou
 
 
 def _serve(
-    document: ServeDocument, paths: StorePaths, listener: socket.socket, bounds: Bounds, shared: Everyday
+    document: ServeDocument, paths: StorePaths, listener: socket.socket, bounds: Bounds, common: CommonOptions
 ) -> None:
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.serve.server import StoreServer
     from jetson_deploy.store.serve.tally import Tally
 
-    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
-        tally = Tally(report, detailed=shared.verbose)
+    with chosen_reporter(common) as report, stop_on_interruption() as stop:
+        tally = Tally(report, detailed=common.verbose)
         server = StoreServer(paths, listener, bounds, tally, stop)
-        _announce(document, shared, report)
+        _announce(document, common, report)
         server.run()
         report(Note(level="info", text=_summary(tally.totals)))
 
 
-def _announce(document: ServeDocument, shared: Everyday, report: Reporter) -> None:
+def _announce(document: ServeDocument, common: CommonOptions, report: Reporter) -> None:
     report(Note(level="info", text=f"models: {_listed(document.models) or 'none yet'}"))
     if document.incomplete:
         report(Note(level="warning", text=f"incomplete, verify --repair helps: {_listed(document.incomplete)}"))
     everybody = f"everybody who reaches {document.url.removeprefix('http://')} can read the models"
     report(Note(level="warning", text=f"there is no login and no TLS: {everybody}"))
-    simulated = shared.settings.rehearsal
-    if shared.as_events:
+    simulated = common.settings.rehearsal
+    if common.as_events:
         print_event({**msgspec.to_builtins(document), "simulated": simulated} if simulated else document)
-    elif shared.as_json:
+    elif common.as_json:
         print_document(document, simulated)
     else:
         answer(f"serving {document.store} at {document.url}")

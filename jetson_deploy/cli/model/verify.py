@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jetson_deploy.cli.model.answers import advise, count, tell
-from jetson_deploy.cli.model.options import read_store_options, store_options
+from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.findings import KINDS, Finding, Verification, VerifiedModel
@@ -19,7 +19,7 @@ from jetson_deploy.units import size_text
 if TYPE_CHECKING:
     import threading
 
-    from jetson_deploy.cli.options import Everyday
+    from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.events import Reporter
     from jetson_deploy.names import ModelName
 
@@ -48,7 +48,7 @@ class VerifyDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @store_options
 @click.option("--repair", "wants_repair", is_flag=True, help="Download what is missing or corrupt, and nothing else.")
 @click.option("--registry", metavar="URL", help="Registry that --repair downloads from.")
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, store: Path, model: str | None, wants_repair: bool) -> int:
     """Hash every blob of every model, or of NAME, and say what is missing, short, altered, or needed by no model.
 
     Exit 0 when every model is whole; unneeded files are listed and harmless.
@@ -59,33 +59,32 @@ def command(**options: Any) -> int:
     from jetson_deploy.store.maintenance.record import record_if_possible
     from jetson_deploy.store.maintenance.verify import verify_store
 
-    shared, store = read_store_options(options)
     paths = StorePaths(store)
     check_is_store(paths)
-    only = stored_name(options["model"], store) if options["model"] else None
+    only = stored_name(model, store) if model else None
     repaired: Repair | None = None
-    with chosen_reporter(shared) as report, stop_on_interruption() as stop:
+    with chosen_reporter(common) as report, stop_on_interruption() as stop:
         checked = verify_store(paths, only=only, report=report, stop=stop)
-        if options["wants_repair"] and not checked.all_right:
-            repaired = _repair(paths, checked, shared, report, stop)
+        if wants_repair and not checked.all_right:
+            repaired = _repair(paths, checked, common, report, stop)
             after = verify_store(paths, only=only, known=repaired.known, report=report, stop=stop)
             checked = _both(checked, after)
         not_recorded = record_if_possible(paths, checked)
     document = _document(store, checked, not_recorded, repaired)
     code = _exit_code(checked, repaired)
-    tell(document, shared, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
-    _hint(document, shared)
+    tell(document, common, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
+    _hint(document, common)
     return code
 
 
 def _repair(
-    paths: StorePaths, checked: Verification, shared: Everyday, report: Reporter, stop: threading.Event
+    paths: StorePaths, checked: Verification, common: CommonOptions, report: Reporter, stop: threading.Event
 ) -> Repair:
     from jetson_deploy.cli.model.pins import pin_of
     from jetson_deploy.store.fetch import fetch_model
     from jetson_deploy.store.transfer.pace import pace_from
 
-    settings = shared.settings
+    settings = common.settings
 
     def fetch(name: ModelName, digest: str | None) -> object:
         return fetch_model(
@@ -101,7 +100,7 @@ def _repair(
             stall_seconds=settings.stall_seconds,
         )
 
-    return repair(paths, checked, fetch=fetch, pin=lambda name: pin_of(name, shared), report=report, stop=stop)
+    return repair(paths, checked, fetch=fetch, pin=lambda name: pin_of(name, common), report=report, stop=stop)
 
 
 def _both(before: Verification, after: Verification) -> Verification:
@@ -158,13 +157,13 @@ def _summary(document: VerifyDocument) -> str:
     return f"DAMAGED: {of_them}; looked at {what}, {work}"
 
 
-def _hint(document: VerifyDocument, shared: Everyday) -> None:
+def _hint(document: VerifyDocument, common: CommonOptions) -> None:
     if document.not_repaired:
-        advise(document.not_repaired[0].hint, shared)
+        advise(document.not_repaired[0].hint, common)
     elif not document.all_right:
         store = document.store
-        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", shared)
+        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", common)
     elif document.counts["unreferenced"] or document.counts["unfinished"]:
-        advise(f"jetson-deploy model prune --store {document.store} removes unneeded files", shared)
+        advise(f"jetson-deploy model prune --store {document.store} removes unneeded files", common)
     if document.not_recorded:
-        advise(f"the result is not on record: {document.not_recorded}", shared, "note")
+        advise(f"the result is not on record: {document.not_recorded}", common, "note")

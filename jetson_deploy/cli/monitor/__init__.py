@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from jetson_deploy.cli.monitor.options import monitored
-from jetson_deploy.cli.options import not_offered
+from jetson_deploy.cli.monitor.options import MonitorOptions, monitored
+from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.verbs import Verbs, WrongUsage
 
 VERBS = {
@@ -22,7 +24,22 @@ VERBS = {
 }
 
 
+def _without_verb(command: Callable[..., int]) -> Callable[..., int]:
+    """With a verb the group itself does nothing, and reads no option."""
+
+    @functools.wraps(command)
+    def called(**given: Any) -> int:
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is None:
+            return command(**given)
+        _refuse_lost_options(ctx)
+        return 0
+
+    return called
+
+
 @click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
+@_without_verb
 @not_offered("--events")
 @monitored
 @click.option("--once", is_flag=True, help="Print one sample and exit.")
@@ -32,18 +49,14 @@ VERBS = {
     help="With --once: exit 1 when a warning or a critical alert fires, 3 when the board cannot be read.",
 )
 @click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is interrupted.")
-@click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> int:
+def command(*, common: CommonOptions, looking: MonitorOptions, once: bool, check: bool, jsonl: bool) -> int:
     """What the board and the model do, live: no root, no service, nothing to install.
 
     On a terminal a view with keys (h shows them), elsewhere plain lines. What cannot be read is shown as -, never as 0.
     """
-    if ctx.invoked_subcommand is not None:
-        _refuse_lost_options(ctx)
-        return 0
     from jetson_deploy.cli.monitor.live import show
 
-    return show(options)
+    return show(common, looking, once=once, check=check, jsonl=jsonl)
 
 
 def _refuse_lost_options(ctx: click.Context) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen import figures
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.options import CommonOptions
 from jetson_deploy.cli.render import answer, print_for_programs, say
 
 if TYPE_CHECKING:
@@ -29,24 +29,30 @@ _BETWEEN_SECONDS = 0.5
 @click.option("--for", "how_long", metavar="TIME", help="With --silence: 30m, 2h, 1d; default 1h.")
 @click.option("--unsilence", metavar="ALERT", help="End a silence.")
 @click.option("--test", "test_sink", metavar="SINK", help="Send a marked message to a sink; exit 4 when it fails.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    looking: MonitorOptions,
+    silence: str | None,
+    how_long: str | None,
+    unsilence: str | None,
+    test_sink: str | None,
+) -> None:
     """List alert rules with their limits and their present state, sampled for two seconds.
 
     What holds now is told by a running monitor once it has held for as long as the rule says. Limits are changed by
     --threshold ALERT=VALUE, or for good by profiles/alerts/ALERT.yaml in an overlay (--catalog). Sinks: log,
     webhook:URL, slack:URL, discord:URL, command:PATH ARGS; URL may be @FILE that holds it.
     """
-    silence, how_long, unsilence, sink = (options.pop(k) for k in ("silence", "how_long", "unsilence", "test_sink"))
-    shared = read_everyday(options)
-    _check_one(silence, how_long, unsilence, sink)
-    if sink is not None:
-        _test(shared, sink)
+    _check_one(silence, how_long, unsilence, test_sink)
+    if test_sink is not None:
+        _test(common, test_sink)
     elif silence is not None:
-        _silence(shared, silence, _read_duration(how_long or "1h"))
+        _silence(common, silence, _read_duration(how_long or "1h"))
     elif unsilence is not None:
-        _unsilence(shared, unsilence)
+        _unsilence(common, unsilence)
     else:
-        _overview(shared, options)
+        _overview(common, looking)
 
 
 def _check_one(silence: str | None, how_long: str | None, unsilence: str | None, sink: str | None) -> None:
@@ -71,73 +77,73 @@ def _read_duration(text: str) -> float:
     return seconds
 
 
-def _test(shared: Everyday, spec: str) -> None:
+def _test(common: CommonOptions, spec: str) -> None:
     from jetson_deploy.monitor.alerts.sinks import parse_sink, send_trial
 
     sink = parse_sink(spec, say)
     send_trial(sink)
-    _done(shared, {"schema": "jetson-deploy.alert-test/1", "sink": sink.name}, f"the test arrived at {sink.name}")
+    _done(common, {"schema": "jetson-deploy.alert-test/1", "sink": sink.name}, f"the test arrived at {sink.name}")
 
 
-def _silence(shared: Everyday, id_: str, seconds: float) -> None:
-    made = _silences(shared, id_).silence(id_, seconds, time.time())
+def _silence(common: CommonOptions, id_: str, seconds: float) -> None:
+    made = _silences(common, id_).silence(id_, seconds, time.time())
     text = f"{_named(id_)} for {figures.duration(made.end - made.begin)}: shown, and not sent"
-    _done(shared, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
+    _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
 
 
-def _unsilence(shared: Everyday, id_: str) -> None:
-    ended = _silences(shared, id_).end(id_, time.time())
+def _unsilence(common: CommonOptions, id_: str) -> None:
+    ended = _silences(common, id_).end(id_, time.time())
     text = f"{id_} is not silenced any more" if ended else f"{id_} was not silenced: nothing to do"
-    _done(shared, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": None}, text)
+    _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": None}, text)
 
 
 def _named(id_: str) -> str:
     return "all alerts are silenced" if id_ == "*" else f"{id_} is silenced"
 
 
-def _silences(shared: Everyday, id_: str) -> Silences:
+def _silences(common: CommonOptions, id_: str) -> Silences:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.rules import check_id
     from jetson_deploy.monitor.alerts.silences import EVERYTHING
 
     if id_ != EVERYTHING:
-        check_id(load_alerts(shared.settings.catalog_dirs), id_)
-    return _read_silences(shared)
+        check_id(load_alerts(common.settings.catalog_dirs), id_)
+    return _read_silences(common)
 
 
-def _read_silences(shared: Everyday) -> Silences:
+def _read_silences(common: CommonOptions) -> Silences:
     """A damaged file is told."""
     from jetson_deploy.monitor.alerts.silences import Silences, default_path
 
-    found = Silences(default_path(shared.settings))
+    found = Silences(default_path(common.settings))
     found.active(time.time())
     if found.problem:
         say(f"warning: {found.problem}")
     return found
 
 
-def _done(shared: Everyday, document: dict[str, Any], text: str) -> None:
-    if shared.as_json or shared.as_events:
-        print_for_programs(document, as_events=shared.as_events, simulated=shared.settings.rehearsal)
+def _done(common: CommonOptions, document: dict[str, Any], text: str) -> None:
+    if common.as_json or common.as_events:
+        print_for_programs(document, as_events=common.as_events, simulated=common.settings.rehearsal)
     else:
         answer(text)
 
 
-def _overview(shared: Everyday, options: dict[str, Any]) -> None:
+def _overview(common: CommonOptions, looking: MonitorOptions) -> None:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.cli.monitor.alert_table import alert_table
     from jetson_deploy.monitor.alerts.overview import RuleOverview
 
-    silences = _read_silences(shared)
-    listener = RuleOverview(load_alerts(shared.settings.catalog_dirs), options["thresholds"], silences)
-    monitor = opened(shared, options, listeners=[listener], period=_BETWEEN_SECONDS)
+    silences = _read_silences(common)
+    listener = RuleOverview(load_alerts(common.settings.catalog_dirs), looking.thresholds, silences)
+    monitor = opened(common, looking, listeners=[listener], period=_BETWEEN_SECONDS)
     samples = itertools.count(1)
     try:
         monitor.run(threading.Event(), until=lambda _: next(samples) >= _SAMPLES)
     finally:
         monitor.close()
     overview: Overview = listener.overview()
-    if shared.as_json or shared.as_events:
-        print_for_programs(overview, as_events=shared.as_events, simulated=None)
+    if common.as_json or common.as_events:
+        print_for_programs(overview, as_events=common.as_events, simulated=None)
     else:
-        answer(alert_table(overview, verbose=shared.verbose))
+        answer(alert_table(overview, verbose=common.verbose))

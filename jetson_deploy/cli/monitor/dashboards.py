@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jetson_deploy.cli.monitor.options import thresholded
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_for_programs
 
 if TYPE_CHECKING:
@@ -40,7 +40,15 @@ class DashboardsDocument(
 )
 @thresholded
 @click.option("--force", is_flag=True, help="Also over files that were changed by hand, or are others'.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    folder: Path,
+    hosts: tuple[str, ...],
+    hosts_file: Path | None,
+    thresholds: tuple[str, ...],
+    force: bool,
+) -> None:
     """Grafana dashboard, Prometheus rules and a compose file that brings both up, written into DIR.
 
     Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards that the
@@ -51,16 +59,15 @@ def command(**options: Any) -> None:
     from jetson_deploy.monitor.dashboards.folder import write_folder
     from jetson_deploy.monitor.dashboards.targets import read_hosts, target
 
-    shared = read_everyday(options)
-    targets = [target(host) for host in options["hosts"]]
-    if options["hosts_file"]:
-        targets += read_hosts(options["hosts_file"])
-    rules = with_thresholds(load_alerts(shared.settings.catalog_dirs), options["thresholds"])
-    written = write_folder(options["folder"], rules, targets or None, force=options["force"])
-    if shared.as_json or shared.as_events:
-        print_for_programs(_document(options["folder"], written), as_events=shared.as_events, simulated=None)
-    elif not shared.quiet:
-        answer(_text(options["folder"], written))
+    targets = [target(host) for host in hosts]
+    if hosts_file:
+        targets += read_hosts(hosts_file)
+    rules = with_thresholds(load_alerts(common.settings.catalog_dirs), thresholds)
+    written = write_folder(folder, rules, targets or None, force=force)
+    if common.as_json or common.as_events:
+        print_for_programs(_document(folder, written), as_events=common.as_events, simulated=None)
+    elif not common.quiet:
+        answer(_text(folder, written))
 
 
 def _document(folder: Path, written: Written) -> DashboardsDocument:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from jetson_deploy.cli.options import Everyday, acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.terse import aligned, when, wrapped
 from jetson_deploy.errors import UsageError
@@ -30,6 +31,15 @@ _RECORDER_WORDS = {
 }
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows, and in which form."""
+
+    wanted: tuple[str, ...]
+    step: str
+    as_csv: bool
+    as_jsonl: bool
+
+
 @click.command("history")
 @acting
 @click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
@@ -45,7 +55,17 @@ _RECORDER_WORDS = {
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Rows, with a line of names above.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Rows, one JSON document each.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    db: Path | None,
+    wanted: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    step: str,
+    as_csv: bool,
+    as_jsonl: bool,
+) -> None:
     """What was recorded: which series, since when, how many; with --series their lowest, mean and highest value.
 
     --csv and --jsonl give the rows, also while it is being recorded. --events gives the alerts that began or ended,
@@ -56,53 +76,52 @@ def command(**options: Any) -> None:
     from jetson_deploy.monitor.history.opening import open_history
     from jetson_deploy.monitor.history.window import chosen_window
 
-    given = {name: options.pop(name) for name in ("db", "wanted", "since", "until", "step", "as_csv", "as_jsonl")}
-    shared = read_everyday(options)
-    if sum((given["as_csv"], given["as_jsonl"], shared.as_json, shared.as_events)) > 1:
+    if sum((as_csv, as_jsonl, common.as_json, common.as_events)) > 1:
         raise UsageError("two forms of answer are asked for", hint="--csv, --jsonl, --json or --events", code="usage")
-    window = chosen_window(given["since"], given["until"], time.time())
-    with open_history(given["db"] or default_path(shared.settings)) as history:
-        _answered(history, window, given, shared)
+    window = chosen_window(since, until, time.time())
+    asked = Asked(wanted=wanted, step=step, as_csv=as_csv, as_jsonl=as_jsonl)
+    with open_history(db or default_path(common.settings)) as history:
+        _answered(history, window, asked, common)
 
 
-def _answered(history: History, window: Window, given: dict[str, Any], shared: Everyday) -> None:
-    if shared.as_events:
+def _answered(history: History, window: Window, asked: Asked, common: CommonOptions) -> None:
+    if common.as_events:
         for event in history.events(window):
             print_event(_event_document(event))
         print_event(Finished(exit_code=0, result="done"))
-    elif given["as_csv"] or given["as_jsonl"]:
-        _write_lines(_lines(history, window, given))
-    elif shared.as_json:
+    elif asked.as_csv or asked.as_jsonl:
+        _write_lines(_lines(history, window, asked))
+    elif common.as_json:
         from jetson_deploy.cli.monitor.history_answers import document
 
-        print_document(document(history, _chosen(history, given), window, given["step"]), history.simulated(window))
-    elif given["wanted"]:
+        print_document(document(history, _chosen(history, asked), window, asked.step), history.simulated(window))
+    elif asked.wanted:
         from jetson_deploy.cli.monitor.history_answers import extremes
 
-        answer(extremes(history, _chosen(history, given), window))
+        answer(extremes(history, _chosen(history, asked), window))
     else:
         answer(_summary(history, window))
 
 
-def _chosen(history: History, given: dict[str, Any]) -> list[str]:
+def _chosen(history: History, asked: Asked) -> list[str]:
     from jetson_deploy.monitor.history.window import chosen_series
 
-    return chosen_series(given["wanted"], history.keys()) if given["wanted"] else []
+    return chosen_series(asked.wanted, history.keys()) if asked.wanted else []
 
 
-def _lines(history: History, window: Window, given: dict[str, Any]) -> Iterator[str]:
+def _lines(history: History, window: Window, asked: Asked) -> Iterator[str]:
     from jetson_deploy.monitor.history import export
     from jetson_deploy.monitor.history.steps import asked_step, stat_rows
 
-    keys = _chosen(history, given) or history.keys()
-    step = asked_step(history, keys, window, given["step"])
+    keys = _chosen(history, asked) or history.keys()
+    step = asked_step(history, keys, window, asked.step)
     if step == 0:
         rows = history.raw(keys, window)
-        if given["as_csv"]:
+        if asked.as_csv:
             return export.raw_csv(keys, rows)
         return (export.json_line(export.raw_document(keys, row)) for row in rows)
     stats = stat_rows(history, keys, window, step)
-    if given["as_csv"]:
+    if asked.as_csv:
         return export.stats_csv(keys, stats)
     return (export.json_line(export.stats_document(keys, row, step)) for row in stats)
 

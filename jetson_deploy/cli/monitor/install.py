@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from jetson_deploy.cli.monitor.options import monitored, served
-from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
+from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, served
+from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -26,6 +26,14 @@ class InstallDocument(
     result: str = "done"
     message: str
     files: tuple[str, ...] = ()
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    listen: str
+    alerts: tuple[str, ...]
+    tap: str | None
+    uninstall: bool
+    units: Path | None
 
 
 @click.command("install")
@@ -47,43 +55,52 @@ class InstallDocument(
     metavar="DIR",
     help="Only write the unit there.",
 )
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    looking: MonitorOptions,
+    listen: str,
+    alerts: tuple[str, ...],
+    tap: str | None,
+    uninstall: bool,
+    units: Path | None,
+) -> None:
     """`monitor serve --record` as a systemd service with these options, started now and at boot.
 
     Given again, with other options, it replaces the first. It may write to the history's directory and nowhere else.
     """
-    shared = read_everyday(options)
-    with chosen_reporter(shared) as report:
-        document = _carried_out(shared, report, options)
-    if shared.as_json or shared.as_events:
-        print_for_programs(document, as_events=shared.as_events, simulated=None)
-    elif not shared.quiet:
+    asked = Asked(listen=listen, alerts=alerts, tap=tap, uninstall=uninstall, units=units)
+    with chosen_reporter(common) as report:
+        document = _carried_out(common, looking, report, asked)
+    if common.as_json or common.as_events:
+        print_for_programs(document, as_events=common.as_events, simulated=None)
+    elif not common.quiet:
         answer(document.message)
 
 
-def _carried_out(shared: Everyday, report: Reporter, options: dict[str, Any]) -> InstallDocument:
+def _carried_out(common: CommonOptions, looking: MonitorOptions, report: Reporter, asked: Asked) -> InstallDocument:
     from jetson_deploy.monitor.install import UNIT, install, uninstall, write_units
 
-    if options["uninstall"]:
+    if asked.uninstall:
         gone = "the monitor is not a service any more" if uninstall(report) else "there is no such service"
         return InstallDocument(message=gone)
-    wishes = _wishes(shared, options)
-    overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, shared.settings.catalog_dirs))}  # also those given by flags
-    if options["units"]:
-        written = write_units(options["units"], wishes, shared.settings, overlays)
+    wishes = _wishes(common, looking, asked)
+    overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, common.settings.catalog_dirs))}  # also those given by flags
+    if asked.units:
+        written = write_units(asked.units, wishes, common.settings, overlays)
         return InstallDocument(message="written: " + ", ".join(map(str, written)), files=tuple(map(str, written)))
-    if shared.root.resolve() != Path("/"):
+    if common.root.resolve() != Path("/"):
         raise UsageError(
-            f"a service is for this machine, not for the captured root {shared.root}",
+            f"a service is for this machine, not for the captured root {common.root}",
             hint="jetson-deploy monitor serve --root DIR shows it; --units DIR writes a unit for it",
             code="root-is-captured",
         )
-    written = install(wishes, shared.settings, overlays, report)
+    written = install(wishes, common.settings, overlays, report)
     text = f"the monitor is a service: systemctl status {UNIT.partition('.')[0]}"
     return InstallDocument(message=text, files=tuple(map(str, written)))
 
 
-def _wishes(shared: Everyday, options: dict[str, Any]) -> ServiceWishes:
+def _wishes(common: CommonOptions, looking: MonitorOptions, asked: Asked) -> ServiceWishes:
     """Raises UsageError now for what the service could not start with."""
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.judge import Judge
@@ -93,30 +110,30 @@ def _wishes(shared: Everyday, options: dict[str, Any]) -> ServiceWishes:
     from jetson_deploy.monitor.llm.tap import check_loopback
     from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
 
-    parse_listen(options["listen"])
-    if options["endpoint"]:
-        check_endpoint(options["endpoint"])
-    if options["tap"]:
-        if options["no_model"]:
+    parse_listen(asked.listen)
+    if looking.endpoint:
+        check_endpoint(looking.endpoint)
+    if asked.tap:
+        if looking.no_model:
             raise UsageError(
                 "--tap has no server to pass requests to: --no-model is given",
                 hint="one of them is too much",
                 code="usage",
             )
-        check_loopback(parse_listen(options["tap"], "--tap", EXAMPLE_TAP)[0])
-    Judge(load_alerts(shared.settings.catalog_dirs), thresholds=options["thresholds"])
-    for spec in options["alerts"]:
+        check_loopback(parse_listen(asked.tap, "--tap", EXAMPLE_TAP)[0])
+    Judge(load_alerts(common.settings.catalog_dirs), thresholds=looking.thresholds)
+    for spec in asked.alerts:
         parse_sink(spec, lambda _line: None)
     return ServiceWishes(
-        name=shared.name,
-        root=shared.root,
-        listen=options["listen"],
-        period=options["period"],
-        endpoint=options["endpoint"],
-        model=not options["no_model"],
-        thresholds=options["thresholds"],
-        alerts=tuple(map(_from_anywhere, options["alerts"])),
-        tap=options["tap"],
+        name=common.name,
+        root=common.root,
+        listen=asked.listen,
+        period=looking.period,
+        endpoint=looking.endpoint,
+        model=not looking.no_model,
+        thresholds=looking.thresholds,
+        alerts=tuple(map(_from_anywhere, asked.alerts)),
+        tap=asked.tap,
     )
 
 

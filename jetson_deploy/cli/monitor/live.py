@@ -9,10 +9,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jetson_deploy.cli.monitor.options import opened
-from jetson_deploy.cli.options import Everyday, read_everyday
+from jetson_deploy.cli.monitor.options import MonitorOptions, opened
+from jetson_deploy.cli.options import CommonOptions
 from jetson_deploy.cli.render import event_line, say
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
@@ -26,26 +26,24 @@ _NARROW = 80
 """Cells below which there are plain lines."""
 
 
-def show(options: dict[str, Any]) -> int:
+def show(common: CommonOptions, looking: MonitorOptions, *, once: bool, check: bool, jsonl: bool) -> int:
     """Live until it is told to end, or --once. Raises UsageError for options that do not go together."""
-    once, check, jsonl = options.pop("once"), options.pop("check"), options.pop("jsonl")
-    shared = read_everyday(options)
-    _refuse(shared, once=once, check=check, jsonl=jsonl)
+    _refuse(common, once=once, check=check, jsonl=jsonl)
     if once:
         from jetson_deploy.cli.monitor.once import once as look_once
 
-        return look_once(shared, options, check=check)
+        return look_once(common, looking, check=check)
     with contextlib.suppress(KeyboardInterrupt):  # told to end, by Ctrl-C or SIGTERM
         if jsonl:
-            _stream(shared, options, [JsonLines()])
+            _stream(common, looking, [JsonLines()])
         elif _on_a_terminal():
-            _view(shared, options)
+            _view(common, looking)
         else:
             from jetson_deploy.cli.monitor.plain import PlainLines
 
-            if _too_narrow() and not shared.quiet:
+            if _too_narrow() and not common.quiet:
                 say(f"plain lines: the view needs a terminal of {_NARROW} columns")
-            _stream(shared, options, [PlainLines()])
+            _stream(common, looking, [PlainLines()])
     return 0
 
 
@@ -56,14 +54,14 @@ class JsonLines:
         write(sys.stdout, event_line(latest.sample) + "\n")
 
 
-def _refuse(shared: Everyday, *, once: bool, check: bool, jsonl: bool) -> None:
+def _refuse(common: CommonOptions, *, once: bool, check: bool, jsonl: bool) -> None:
     problem = hint = ""
-    if shared.as_events:
+    if common.as_events:
         problem, hint = "monitor has no --events", "--jsonl gives one JSON line for each sample"
-    elif jsonl and (once or check or shared.as_json):
+    elif jsonl and (once or check or common.as_json):
         other = "--once" if once else "--check" if check else "--json"
         problem, hint = f"--jsonl and {other} do not go together", "--once --json for one sample, --jsonl for a stream"
-    elif shared.as_json and not once:
+    elif common.as_json and not once:
         problem, hint = "--json needs --once: the live view streams", "--once --json, or --jsonl for a stream"
     elif check and not once:
         problem, hint = "--check needs --once", "jetson-deploy monitor --once --check"
@@ -81,20 +79,20 @@ def _too_narrow() -> bool:
     return sys.stdout.isatty() and shutil.get_terminal_size().columns < _NARROW
 
 
-def _stream(shared: Everyday, options: dict[str, Any], listeners: Sequence[Listener]) -> None:
-    monitor = opened(shared, options, listeners=listeners)
+def _stream(common: CommonOptions, looking: MonitorOptions, listeners: Sequence[Listener]) -> None:
+    monitor = opened(common, looking, listeners=listeners)
     try:
         monitor.run(threading.Event())
     finally:
         monitor.close()
 
 
-def _view(shared: Everyday, options: dict[str, Any]) -> None:
+def _view(common: CommonOptions, looking: MonitorOptions) -> None:
     from jetson_deploy.cli.monitor.sampling import Heard
     from jetson_deploy.cli.monitor.view import view
 
     happenings: Happenings = queue.SimpleQueue()
-    monitor = opened(shared, options, listeners=[Heard(happenings)], processes=True)
+    monitor = opened(common, looking, listeners=[Heard(happenings)], processes=True)
     try:
         view(monitor, happenings)
     finally:

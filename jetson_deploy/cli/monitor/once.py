@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
-from typing import Any
 
-from jetson_deploy.cli.monitor.options import opened
+from jetson_deploy.cli.monitor.options import MonitorOptions, opened
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import glyphs_for
 from jetson_deploy.cli.monitor.screen.layout import page
 from jetson_deploy.cli.monitor.screen.lines import as_ascii, plain
-from jetson_deploy.cli.options import Everyday
+from jetson_deploy.cli.options import CommonOptions
 from jetson_deploy.cli.render import answer, print_document, say
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.monitor.alerts.firing import Firing
@@ -25,22 +24,22 @@ _WIDTH = 100
 """Off a terminal."""
 
 
-def once(shared: Everyday, options: dict[str, Any], *, check: bool) -> int:
+def once(common: CommonOptions, looking: MonitorOptions, *, check: bool) -> int:
     """Prints the screen, or with --json the sample.
 
     With `check` 1 when a warning or a critical alert fires, or the server that was named does not answer; raises
     PreflightError where nothing of the board can be read: nobody may take that for health.
     """
-    named = options["endpoint"]
-    monitor = opened(shared, options, period=_APART, processes=not shared.as_json, at_once=True)
+    named = looking.endpoint
+    monitor = opened(common, looking, period=_APART, processes=not common.as_json, at_once=True)
     try:
         monitor.run(threading.Event(), until=lambda _: len(monitor.recent) >= 2)
         latest, recent = monitor.latest or monitor.look(), tuple(monitor.recent)
     finally:
         monitor.close()
-    if shared.as_json:
+    if common.as_json:
         print_document(latest.sample)
-    elif not (check and shared.quiet):
+    elif not (check and common.quiet):
         terminal = sys.stdout.isatty()
         width = max(40, shutil.get_terminal_size((_WIDTH, 24)).columns) if terminal else _WIDTH
         frame = Frame(recent=recent, firing=latest.firing, width=width, glyphs=glyphs_for(sys.stdout.encoding))

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
 
-from jetson_deploy.cli.options import Everyday, reading
+from jetson_deploy.cli.options import CommonOptions, reading
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.monitor import Listener, Monitor
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
+
+
+class MonitorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which board and model are looked at, and how often."""
+
+    period: float | None
+    """Seconds; None: the verb's own."""
+    endpoint: str | None
+    no_model: bool
+    thresholds: tuple[str, ...]
+
 
 thresholded = click.option(
     "--threshold",
@@ -54,16 +67,22 @@ alerting = click.option(
 )
 
 
-def monitored(command: Command) -> Command:
-    """The everyday options, --period --endpoint --no-model --threshold; `opened` takes them."""
+def monitored(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The common options as `common`, and --period --endpoint --no-model --threshold as `looking`."""
+
+    @functools.wraps(command)
+    def called(**given: Any) -> Result:
+        looking = MonitorOptions(**{field: given.pop(field) for field in MonitorOptions.__struct_fields__})
+        return command(looking=looking, **given)
+
     for decorate in reversed(_MONITORED):
-        command = decorate(command)
-    return reading(command)
+        called = decorate(called)
+    return reading(called)
 
 
 def opened(
-    shared: Everyday,
-    options: dict[str, Any],
+    common: CommonOptions,
+    looking: MonitorOptions,
     *,
     listeners: Sequence[Listener] = (),
     period: float = 1.0,
@@ -71,7 +90,7 @@ def opened(
     tap: tuple[str, int] | None = None,
     at_once: bool = False,
 ) -> Monitor:
-    """Takes what `monitored` gave out of `options`. The caller closes it.
+    """The caller closes it.
 
     `period`: the default in seconds. `processes`: look at the largest ones too, which costs more.
     `tap`: address on which requests are passed through to the server, and their tokens counted.
@@ -80,13 +99,13 @@ def opened(
     from jetson_deploy.monitor.opened import Wishes, open_monitor
 
     wishes = Wishes(
-        deployment=shared.name,
-        endpoint=options.pop("endpoint"),
-        model=not options.pop("no_model"),
-        thresholds=tuple(options.pop("thresholds")),
-        period=options.pop("period") or period,
+        deployment=common.name,
+        endpoint=looking.endpoint,
+        model=not looking.no_model,
+        thresholds=looking.thresholds,
+        period=looking.period or period,
         processes=processes,
         tap=tap,
         at_once=at_once,
     )
-    return open_monitor(shared.root, shared.settings, shared.catalog(), wishes, listeners)
+    return open_monitor(common.root, common.settings, common.catalog(), wishes, listeners)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.options import acting, read_everyday
+from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.errors import PreflightError, ResourceError, UsageError
 
@@ -40,7 +40,17 @@ _KINDS = (".png", ".html", ".htm")
     help="FILE.png or FILE.html.",
 )
 @click.option("--dark", is_flag=True, help="Of a PNG; the page follows its reader's choice.")
-def command(**options: Any) -> None:
+def command(
+    *,
+    common: CommonOptions,
+    db: Path | None,
+    wanted: tuple[str, ...],
+    last: str | None,
+    since: str | None,
+    until: str | None,
+    out: Path,
+    dark: bool,
+) -> None:
     """Draw what was recorded: PNG, or one HTML file that opens anywhere, without a network.
 
     Times of thermal throttling are shaded; minutes with requests, alerts and reboots are marked.
@@ -49,15 +59,12 @@ def command(**options: Any) -> None:
     from jetson_deploy.monitor.history.opening import open_history
     from jetson_deploy.monitor.plot.figure import figure
 
-    given = {name: options.pop(name) for name in ("db", "wanted", "last", "since", "until", "out", "dark")}
-    shared = read_everyday(options)
-    out: Path = given["out"]
     if out.suffix.lower() not in _KINDS:
         raise UsageError(f"--out {out} is neither .png nor .html", hint="--out chart.html", code="usage")
-    window = _window(given)
-    path = given["db"] or default_path(shared.settings)
+    window = _window(last, since, until)
+    path = db or default_path(common.settings)
     with open_history(path) as history:
-        keys = _keys(history, given["wanted"])
+        keys = _keys(history, wanted)
         simulated = history.simulated(window)
         drawn = figure(history, keys, window, _title(simulated))
     if not drawn.times:
@@ -69,27 +76,27 @@ def command(**options: Any) -> None:
     if out.suffix.lower() == ".png":
         from jetson_deploy.monitor.plot.png import png_bytes
 
-        _write(out, png_bytes(drawn, dark=given["dark"]))
+        _write(out, png_bytes(drawn, dark=dark))
     else:
         from jetson_deploy.monitor.plot.html import html_bytes
 
         _write(out, html_bytes(drawn))
     done = {"schema": "jetson-deploy.monitor-plot/1", "file": str(out), "series": keys, "points": len(drawn.times)}
-    if shared.as_json or shared.as_events:
-        print_for_programs(done, as_events=shared.as_events, simulated=simulated)
+    if common.as_json or common.as_events:
+        print_for_programs(done, as_events=common.as_events, simulated=simulated)
     else:
         answer(f"written: {out} ({len(keys)} series, {len(drawn.times)} points each)")
 
 
-def _window(given: dict[str, Any]) -> Window:
+def _window(last: str | None, since: str | None, until: str | None) -> Window:
     from jetson_deploy.monitor.history.window import chosen_window, parse_span
 
-    if given["last"] and (given["since"] or given["until"]):
+    if last and (since or until):
         raise UsageError("--last and --from or --to exclude each other", hint="give one of them", code="usage")
-    if given["last"]:
-        parse_span(given["last"])
-    since = given["since"] or given["last"] or ("6h" if not given["until"] else None)
-    return chosen_window(since, given["until"] or "now", time.time())
+    if last:
+        parse_span(last)
+    since = since or last or ("6h" if not until else None)
+    return chosen_window(since, until or "now", time.time())
 
 
 def _keys(history: History, wanted: tuple[str, ...]) -> list[str]:

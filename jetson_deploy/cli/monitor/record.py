@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
 
 import click
 
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
-from jetson_deploy.cli.monitor.options import alerting, monitored, opened
-from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
+from jetson_deploy.cli.monitor.options import MonitorOptions, alerting, monitored, opened
+from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -32,34 +31,42 @@ _PERIOD = 5.0
     help="Of all files of the history together; the oldest samples go first.",
 )
 @alerting
-def command(**options: Any) -> None:
+def command(
+    *, common: CommonOptions, looking: MonitorOptions, db: Path | None, max_size: str, alerts: tuple[str, ...]
+) -> None:
     """Record samples, alerts and what was counted, until Ctrl-C or SIGTERM.
 
     Written once every 30 s. Every sample is kept for 7 days, the minimum, mean and maximum of each minute for 90.
     """
-    shared = read_everyday(options)
-    if shared.as_json:
+    if common.as_json:
         raise UsageError(
             "record streams: it has no --json", hint="`monitor history --json` shows what was recorded", code="usage"
         )
-    with chosen_reporter(shared) as report:
-        text = _record(shared, report, options)
-    if shared.as_events:
+    with chosen_reporter(common) as report:
+        text = _record(common, looking, report, alerts, recorded=(db, max_size))
+    if common.as_events:
         print_event(Finished(exit_code=0, result="done", message=text))
     else:
         answer(text)
 
 
-def _record(shared: Everyday, report: Reporter, options: dict[str, Any]) -> str:
+def _record(
+    common: CommonOptions,
+    looking: MonitorOptions,
+    report: Reporter,
+    alerts: tuple[str, ...],
+    recorded: tuple[Path | None, str],
+) -> str:
+    """`recorded`: the history's file, and its largest size."""
     from jetson_deploy.interrupts import stop_on_interruption
 
     def say(text: str) -> None:
         report(Note(level="warning", text=text))
 
     with stop_on_interruption() as stop, contextlib.ExitStack() as closing:
-        sinks = alert_sinks(options["alerts"], say, closing)
-        history = recorder(shared.settings, options["db"], options["max_size"], say, closing)
-        monitor = opened(shared, options, listeners=[history, *sinks], period=_PERIOD)
+        sinks = alert_sinks(alerts, say, closing)
+        history = recorder(common.settings, *recorded, say, closing)
+        monitor = opened(common, looking, listeners=[history, *sinks], period=_PERIOD)
         closing.callback(monitor.close)
         where = f"recording into {history.path} every {monitor.period:g} s"
         report(Note(level="info", text=f"{where}; Ctrl-C ends it, jetson-deploy monitor history shows it"))

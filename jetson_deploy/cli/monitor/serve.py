@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
-from jetson_deploy.cli.monitor.options import alerting, monitored, opened, served
-from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
+from jetson_deploy.cli.monitor.options import MonitorOptions, alerting, monitored, opened, served
+from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -24,6 +25,15 @@ _PERIOD, _RECORDING_PERIOD = 1.0, 5.0
 """Seconds; the second is gentle to SD cards."""
 _MOST_SIZE = "512M"
 _ENDED = "monitor ended: nothing is served any more"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    listen: str
+    recording: bool
+    db: Path | None
+    max_size: str | None
+    alerts: tuple[str, ...]
+    tap: str | None
 
 
 @click.command("serve")
@@ -48,42 +58,52 @@ _ENDED = "monitor ended: nothing is served any more"
     metavar="HOST:PORT",
     help="Also pass requests through to the server here, and count their tokens (for Ollama below 0.30).",
 )
-def command(**options: Any) -> None:
-    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is systemd to end.
+def command(
+    *,
+    common: CommonOptions,
+    looking: MonitorOptions,
+    listen: str,
+    recording: bool,
+    db: Path | None,
+    max_size: str | None,
+    alerts: tuple[str, ...],
+    tap: str | None,
+) -> None:
+    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is told to end.
 
-    A scrape reads the last sample and never touches the hardware. On loopback unless systemd otherwise; there is no
+    A scrape reads the last sample and never touches the hardware. On loopback unless told otherwise; there is no
     login, so put a reverse proxy with one in front of what strangers can reach.
     """
-    shared = read_everyday(options)
-    if shared.as_json:
+    if common.as_json:
         raise UsageError(
             "serve streams: it has no --json", hint="`monitor --once --json` prints one sample", code="usage"
         )
-    if options["db"] and not options["recording"]:
+    if db and not recording:
         raise UsageError("--db names a history, and nothing is recorded", hint="add --record", code="usage")
-    if options["max_size"] and not options["recording"]:
+    if max_size and not recording:
         raise UsageError("--max-size bounds a history, and nothing is recorded", hint="add --record", code="usage")
-    with chosen_reporter(shared) as report:
-        _serve(shared, report, options)
-    if shared.as_events:
+    asked = Asked(listen=listen, recording=recording, db=db, max_size=max_size, alerts=alerts, tap=tap)
+    with chosen_reporter(common) as report:
+        _serve(common, looking, report, asked)
+    if common.as_events:
         print_event(Finished(exit_code=0, result="done", message=_ENDED))
     else:
         answer(_ENDED)
 
 
-def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
+def _serve(common: CommonOptions, looking: MonitorOptions, report: Reporter, asked: Asked) -> None:
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.monitor.serve.listen import parse_listen
     from jetson_deploy.monitor.serve.server import MonitorServer
     from jetson_deploy.monitor.serve.systemd_status import SystemdStatus
 
-    listen = parse_listen(options.pop("listen"))
-    tap = _tap(shared, options)
-    period = _RECORDING_PERIOD if options["recording"] else _PERIOD
+    listen = parse_listen(asked.listen)
+    tap = _tap(common, looking, asked.tap)
+    period = _RECORDING_PERIOD if asked.recording else _PERIOD
     with stop_on_interruption() as stop, contextlib.ExitStack() as closing:
         systemd = SystemdStatus()
-        listeners = [*_listeners(shared, options, report, closing), systemd]
-        monitor = opened(shared, options, listeners=listeners, period=period, tap=tap)
+        listeners = [*_listeners(common, asked, report, closing), systemd]
+        monitor = opened(common, looking, listeners=listeners, period=period, tap=tap)
         closing.callback(monitor.close)
         server = MonitorServer(monitor, listen)
         server.start()
@@ -95,29 +115,27 @@ def _serve(shared: Everyday, report: Reporter, options: dict[str, Any]) -> None:
         systemd.ending()
 
 
-def _tap(shared: Everyday, options: dict[str, Any]) -> tuple[str, int] | None:
+def _tap(common: CommonOptions, looking: MonitorOptions, tap: str | None) -> tuple[str, int] | None:
     from jetson_deploy.monitor.serve.listen import EXAMPLE_TAP, parse_listen
     from jetson_deploy.settings import acts_here
 
-    if options["tap"] is None:
+    if tap is None:
         return None
-    if options["no_model"] or not (options["endpoint"] or acts_here(shared.root, shared.settings)):
-        why = "--no-model is given" if options["no_model"] else "the board is a captured one"
+    if looking.no_model or not (looking.endpoint or acts_here(common.root, common.settings)):
+        why = "--no-model is given" if looking.no_model else "the board is a captured one"
         raise UsageError(
             f"--tap has no server to pass requests to: {why}", hint="--endpoint URL names one", code="usage"
         )
-    return parse_listen(options["tap"], "--tap", EXAMPLE_TAP)
+    return parse_listen(tap, "--tap", EXAMPLE_TAP)
 
 
-def _listeners(
-    shared: Everyday, options: dict[str, Any], report: Reporter, closing: contextlib.ExitStack
-) -> list[Listener]:
+def _listeners(common: CommonOptions, asked: Asked, report: Reporter, closing: contextlib.ExitStack) -> list[Listener]:
     def say(text: str) -> None:
         report(Note(level="warning", text=text))
 
-    listeners = alert_sinks(options["alerts"], say, closing)
-    if options["recording"]:
-        listeners.append(recorder(shared.settings, options["db"], options["max_size"] or _MOST_SIZE, say, closing))
+    listeners = alert_sinks(asked.alerts, say, closing)
+    if asked.recording:
+        listeners.append(recorder(common.settings, asked.db, asked.max_size or _MOST_SIZE, say, closing))
     return listeners
 
 

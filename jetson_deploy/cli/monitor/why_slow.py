@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.monitor.options import monitored, opened
+from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen.lines import clean, wrapped
-from jetson_deploy.cli.options import Everyday, not_offered, read_everyday
+from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.render import answer, print_document, say
 from jetson_deploy.cli.terse import WIDTH
 from jetson_deploy.errors import UnhealthyError, UsageError
@@ -35,38 +35,35 @@ _TITLES = {"holds-back": "holds it back", "fine": "does not", "unseen": "cannot 
     "--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, metavar="SECONDS", help="Watch so long."
 )
 @click.option("--ask", is_flag=True, help="Make the model generate meanwhile, about 32 tokens at a time; loads it.")
-def command(**options: Any) -> int:
+def command(*, common: CommonOptions, looking: MonitorOptions, seconds: float, ask: bool) -> int:
     """What holds the model back now: power mode, clocks, heat, current, memory, swap, CPU fallback, context, other
     processes, the queue, prompts; each with what was measured and the command that changes it.
 
     Exit 0 when nothing holds it back, 1 when something does.
     """
-    seconds, ask = options.pop("seconds"), options.pop("ask")
-    shared = read_everyday(options)
-    board_alone = options["no_model"]
-    _refuse(shared, ask=ask, alone=board_alone)
-    monitor = opened(shared, options, period=_PERIOD, processes=True)
+    _refuse(common, ask=ask, alone=looking.no_model)
+    monitor = opened(common, looking, period=_PERIOD, processes=True)
     asking = None
     try:
         first = monitor.look().sample
-        if not board_alone:
+        if not looking.no_model:
             _need_server(first)
-        asking = _asked(first, shared) if ask else None
+        asking = _asked(first, common) if ask else None
         samples = watched(monitor, seconds, asking)
     finally:
         if asking:
             asking.close(0.0)
         monitor.close()
-    report = _report(shared, samples, asking)
-    if shared.as_json:
+    report = _report(common, samples, asking)
+    if common.as_json:
         print_document(report)
     else:
         answer("\n".join(_lines(report, asked=ask)))
     return 1 if report.held_back else 0
 
 
-def _refuse(shared: Everyday, *, ask: bool, alone: bool) -> None:
-    if shared.as_events:
+def _refuse(common: CommonOptions, *, ask: bool, alone: bool) -> None:
+    if common.as_events:
         raise UsageError("why-slow has no --events", hint="--json gives one document", code="usage")
     if ask and alone:
         raise UsageError("--ask and --no-model do not go together", hint="leave one of them out", code="usage")
@@ -84,7 +81,7 @@ def _need_server(sample: Sample) -> None:
     )
 
 
-def _asked(sample: Sample, shared: Everyday) -> Asking:
+def _asked(sample: Sample, common: CommonOptions) -> Asking:
     from jetson_deploy.cli.monitor.asking import Asking
 
     llm = sample.llm
@@ -97,7 +94,7 @@ def _asked(sample: Sample, shared: Everyday) -> Asking:
             code="no-model",
         )
     asking = Asking(llm.server.endpoint, model)
-    if not shared.quiet and not shared.as_json:
+    if not common.quiet and not common.as_json:
         say(
             f"asking {clean(model)} for about 32 tokens at a time" + ("" if loaded == model else "; it is loaded first")
         )
@@ -124,14 +121,14 @@ def watched(monitor: Monitor, seconds: float, asking: Asking | None) -> tuple[Sa
     return tuple(samples)
 
 
-def _report(shared: Everyday, samples: tuple[Sample, ...], asking: Asking | None) -> Report:
+def _report(common: CommonOptions, samples: tuple[Sample, ...], asking: Asking | None) -> Report:
     from jetson_deploy.monitor.why_slow.facts import gathered
     from jetson_deploy.monitor.why_slow.judged import report
     from jetson_deploy.monitor.why_slow.window import Window
 
     model = Window(samples=samples).model
     name = model.name if model else None
-    facts = gathered(shared.root, shared.catalog(), samples[-1], name, asking.rate if asking else None)
+    facts = gathered(common.root, common.catalog(), samples[-1], name, asking.rate if asking else None)
     return report(Window(samples=samples, facts=facts))
 
 
