@@ -22,8 +22,8 @@ from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.board_parts import PowerMode
 from jetson_deploy.monitor.monitor import RECENT, Monitor
 from jetson_deploy.monitor.sample import Identity, Sample
+from jetson_deploy.monitor.why_slow.factor import Factor
 from jetson_deploy.monitor.why_slow.facts import gathered, known_size
-from jetson_deploy.monitor.why_slow.finding import Finding
 from jetson_deploy.monitor.why_slow.judged import findings, report
 from jetson_deploy.monitor.why_slow.window import Facts, Window
 
@@ -78,7 +78,7 @@ def test_each_factor_holds_it_back_or_does_not_or_cannot_be_seen(case: dict[str,
             assert (verdict, True) == verdict_of(found, factor, words), factor
 
 
-def verdict_of(found: tuple[Finding, ...], factor: str, words: str) -> tuple[str, bool]:
+def verdict_of(found: tuple[Factor, ...], factor: str, words: str) -> tuple[str, bool]:
     one = next(one for one in found if one.factor == factor)
     return one.verdict, words in one.evidence
 

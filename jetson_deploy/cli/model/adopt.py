@@ -11,7 +11,7 @@ import msgspec
 from jetson_deploy.cli.model.answers import advise, columns, count, tell
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.store.maintenance.findings import Finding, VerifiedModel
+from jetson_deploy.store.maintenance.findings import StoreFault, VerifiedModel
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     store: str
     all_right: bool
     models: tuple[VerifiedModel, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[StoreFault, ...]
     hashed_bytes: int
     known_bytes: int
     """Of blobs that were on record already and have not changed since."""

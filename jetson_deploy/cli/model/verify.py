@@ -12,7 +12,7 @@ from jetson_deploy.cli.model.answers import advise, count, tell
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
-from jetson_deploy.store.maintenance.findings import KINDS, Finding, Verification, VerifiedModel
+from jetson_deploy.store.maintenance.findings import KINDS, StoreFault, Verification, VerifiedModel
 from jetson_deploy.store.maintenance.repair import NotRepaired, Repair, repair
 from jetson_deploy.units import size_text
 
@@ -34,7 +34,7 @@ class VerifyDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
     """That a manifest needs."""
     counts: dict[str, int]
     """Findings of each kind."""
-    findings: tuple[Finding, ...]
+    findings: tuple[StoreFault, ...]
     hashed_bytes: int
     seconds: float
     not_recorded: str | None
@@ -140,7 +140,7 @@ def _text(document: VerifyDocument) -> str:
     return "\n".join([*lines, _summary(document)])
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: StoreFault) -> str:
     expected = f" (expected: {finding.expected})" if finding.expected else ""
     needed = f", needed by {', '.join(finding.models)}" if finding.models and finding.blob else ""
     return f"{finding.kind}: {finding.path}: {finding.observed}{expected}{needed}"

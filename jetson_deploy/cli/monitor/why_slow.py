@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jetson_deploy.cli.monitor.asking import Asking
     from jetson_deploy.monitor.monitor import Latest, Monitor
     from jetson_deploy.monitor.sample import Sample
-    from jetson_deploy.monitor.why_slow.finding import Finding, Report
+    from jetson_deploy.monitor.why_slow.factor import Factor, Report
 
 _PERIOD = 0.5
 _PATIENCE = 120.0
@@ -158,7 +158,7 @@ def _head(report: Report, *, asked: bool) -> Iterator[str]:
     yield f"{seen} holds it back" if not count else f"{count} thing{'s hold' if count > 1 else ' holds'} it back"
 
 
-def _finding(one: Finding) -> Iterator[str]:
+def _finding(one: Factor) -> Iterator[str]:
     room = " " * _LABEL
     head = f"  {one.factor.replace('-', ' '):<{_LABEL - 2}}"
     yield from wrapped(clean(one.evidence), WIDTH, head, room)

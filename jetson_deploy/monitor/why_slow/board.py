@@ -5,7 +5,7 @@ from __future__ import annotations
 from jetson_deploy.monitor.alerts.window import rises
 from jetson_deploy.monitor.board_parts import Gpu
 from jetson_deploy.monitor.thermal import headroom, nearest, throttling, warmest
-from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
+from jetson_deploy.monitor.why_slow.factor import Factor, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 
 _BELOW = 0.9
@@ -16,7 +16,7 @@ _MANY_OC3 = 20.0
 """A second; as the alert oc3-storm."""
 
 
-def power_mode(window: Window) -> Finding:
+def power_mode(window: Window) -> Factor:
     mode = window.last.board.power_mode
     name = mode.name or (None if mode.id is None else f"id {mode.id}")
     if name is None:
@@ -34,7 +34,7 @@ def power_mode(window: Window) -> Finding:
     )
 
 
-def clocks(window: Window) -> Finding:
+def clocks(window: Window) -> Factor:
     board = window.last.board
     gpu = next((one for one in board.gpus if one.hertz is not None and one.max_hertz), None)
     if gpu is None or not gpu.max_hertz:
@@ -63,7 +63,7 @@ def _governed(gpu: Gpu) -> str:
     return f" (governor {gpu.governor})" if gpu.governor else ""
 
 
-def heat(window: Window) -> Finding:
+def heat(window: Window) -> Factor:
     states = [throttling(sample.board) for sample in window.samples]
     risen = rises(window.samples, lambda s: [(e.domain, float(e.count)) for e in s.board.throttle_events])
     events = [domain for domain, count in risen.items() if count]
@@ -90,7 +90,7 @@ def _fan(window: Window) -> str:
     return f"; the fan is at {max(ratios):.0%}" if ratios else ""
 
 
-def current(window: Window) -> Finding:
+def current(window: Window) -> Factor:
     lines = window.last.board.over_currents
     alarms = sorted({rail.name for s in window.samples for rail in s.board.rails if rail.alarm})
     if not lines and not alarms:
@@ -115,7 +115,7 @@ def current(window: Window) -> Finding:
     return _peaks(window, events.get("oc3", 0.0))
 
 
-def _peaks(window: Window, count: float) -> Finding:
+def _peaks(window: Window, count: float) -> Factor:
     """OC3: about 1 ms at half the clock each; expected on MAXN and MAXN_SUPER."""
     rate = count / window.seconds if window.seconds > 0 else 0.0
     highest = (window.last.board.power_mode.name or "").startswith("MAXN")

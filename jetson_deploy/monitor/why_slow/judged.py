@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.monitor.why_slow import board, memory, work
-from jetson_deploy.monitor.why_slow.finding import Finding, Report
+from jetson_deploy.monitor.why_slow.factor import Factor, Report
 from jetson_deploy.monitor.why_slow.window import Window
 
 _ORDER = ("gpu", "swap", "heat", "current", "memory", "power-mode", "clocks", "queue", "prompts", "other-processes",
@@ -12,7 +12,7 @@ _ORDER = ("gpu", "swap", "heat", "current", "memory", "power-mode", "clocks", "q
 _VERDICTS = ("holds-back", "fine", "unseen")
 
 
-def findings(window: Window) -> tuple[Finding, ...]:
+def findings(window: Window) -> tuple[Factor, ...]:
     """Every factor once."""
     place, pressed, swapping = memory.on_gpu(window), memory.pressure(window), memory.swap(window)
     short = any(one.verdict == "holds-back" for one in (place, pressed, swapping))

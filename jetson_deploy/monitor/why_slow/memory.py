@@ -5,7 +5,7 @@ from __future__ import annotations
 from jetson_deploy.monitor.derived import swap_rate
 from jetson_deploy.monitor.metric_readers import cpu_accepted
 from jetson_deploy.monitor.sample import Sample
-from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
+from jetson_deploy.monitor.why_slow.factor import Factor, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 from jetson_deploy.units import size_text
 
@@ -19,7 +19,7 @@ _IDLE_GPU, _BUSY_CPU = 0.10, 0.50
 _BIG_CACHE = 256 << 20
 
 
-def pressure(window: Window) -> Finding:
+def pressure(window: Window) -> Factor:
     memory = window.last.board.memory
     some, full = (window.mean(lambda s, kind=kind: _psi(s, kind)) for kind in ("some", "full"))  # type: ignore[misc]
     left = memory.available_bytes
@@ -36,7 +36,7 @@ def pressure(window: Window) -> Finding:
     return fine("memory", f"{text} (this kernel tells no waiting times)")
 
 
-def _pressed(evidence: str) -> Finding:
+def _pressed(evidence: str) -> Factor:
     return held(
         "memory",
         evidence,
@@ -49,7 +49,7 @@ def _psi(sample: Sample, kind: str) -> float | None:
     return next((p.ratio for p in sample.board.pressures if p.resource == "memory" and p.kind == kind), None)
 
 
-def swap(window: Window) -> Finding:
+def swap(window: Window) -> Factor:
     swaps = window.last.board.swaps
     rate = swap_rate(window.samples[0], window.last) if len(window.samples) > 1 else None
     if swaps is None and rate is None:
@@ -68,7 +68,7 @@ def swap(window: Window) -> Finding:
     return fine("swap", f"{size_text(used, unknown='-')} lie there, {moves}")
 
 
-def on_gpu(window: Window) -> Finding:
+def on_gpu(window: Window) -> Factor:
     model, meant = window.model, cpu_accepted(window.last)
     accepted = " (accepted with --accept-cpu)" if meant else ""
     share = model.gpu_share if model else None
@@ -99,11 +99,11 @@ _REFUSE = "jetson-deploy up --refuse-cpu deploys it on the GPU, or not at all"
 _AGAIN = "jetson-deploy status names the cause; jetson-deploy up deploys it again"
 
 
-def _off_gpu(evidence: str, command: str) -> Finding:
+def _off_gpu(evidence: str, command: str) -> Factor:
     return held("gpu", evidence, "the CPU computes what it holds, several times slower", command)
 
 
-def context(window: Window, *, short: bool) -> Finding:
+def context(window: Window, *, short: bool) -> Factor:
     """`short`: memory is short or the model partly off the GPU, so that its size matters."""
     model, deployment = window.model, window.last.llm.deployment
     size = model.context_tokens if model else None

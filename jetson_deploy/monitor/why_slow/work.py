@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.monitor.board_parts import Process
-from jetson_deploy.monitor.why_slow.finding import Finding, fine, held, unseen
+from jetson_deploy.monitor.why_slow.factor import Factor, fine, held, unseen
 from jetson_deploy.monitor.why_slow.window import Window
 
 _OURS = ("ollama", "llama-server", "jetson-deploy", "docker", "containerd")
@@ -13,7 +13,7 @@ _MUCH_GPU = 512 << 20
 _MOSTLY = 0.5
 
 
-def others(window: Window) -> Finding:
+def others(window: Window) -> Factor:
     found = next((s.board.processes for s in reversed(window.samples) if s.board.processes is not None), None)
     if found is None:
         return unseen("other-processes", "the processes of this board are not listed here")
@@ -36,7 +36,7 @@ def _named(one: Process) -> str:
     return f"{one.name} {one.cores:.1f}"
 
 
-def _disturbed(evidence: str, worst: Process) -> Finding:
+def _disturbed(evidence: str, worst: Process) -> Factor:
     return held(
         "other-processes",
         evidence,
@@ -45,7 +45,7 @@ def _disturbed(evidence: str, worst: Process) -> Finding:
     )
 
 
-def queue(window: Window) -> Finding:
+def queue(window: Window) -> Factor:
     waiting = [s.llm.server.queued for s in window.samples if s.llm.server is not None]
     known = [count for count in waiting if count is not None]
     if not known:
@@ -64,7 +64,7 @@ def queue(window: Window) -> Finding:
     )
 
 
-def prompts(window: Window) -> Finding:
+def prompts(window: Window) -> Factor:
     server = window.last.llm.server
     if server is None:
         return unseen("prompts", "no server is seen")
@@ -87,7 +87,7 @@ def prompts(window: Window) -> Finding:
     return fine("prompts", text)
 
 
-def speed(window: Window) -> Finding:
+def speed(window: Window) -> Factor:
     rate, expected = window.rate, window.facts.expected
     if rate is None:
         return unseen(

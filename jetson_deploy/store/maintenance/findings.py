@@ -27,7 +27,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 HARMLESS: tuple[Kind, ...] = ("unfinished", "unreferenced", "foreign")
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class StoreFault(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     path: str
     """Below the store."""
@@ -58,7 +58,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     manifests: tuple[FoundManifest, ...]
     models: tuple[VerifiedModel, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[StoreFault, ...]
     right: Mapping[str, Identity]
     """Blobs by file name, each as it was when its first byte was read."""
     wrong: frozenset[str]

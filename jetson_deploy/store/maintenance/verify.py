@@ -20,7 +20,7 @@ from jetson_deploy.store.identity import Identity, identity_of
 from jetson_deploy.store.inventory import FoundManifest, blob_files, find_manifests, printable, what_it_is
 from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manifests
 from jetson_deploy.store.layout import StorePaths, size_on_disk
-from jetson_deploy.store.maintenance.findings import KINDS, Finding, Kind, Verification, VerifiedModel
+from jetson_deploy.store.maintenance.findings import KINDS, Kind, StoreFault, Verification, VerifiedModel
 from jetson_deploy.store.maintenance.presence import check_is_store
 from jetson_deploy.store.maintenance.surplus import unfinished_downloads
 from jetson_deploy.store.manifest import manifest_digest
@@ -177,7 +177,7 @@ class _Check:
             self._note("unfinished", f".jetson-deploy/partial/{part.digest}.data", _CUT, f"sha256:{part.digest}")
 
     def _note(self, kind: Kind, path: str, observed: str, blob: str | None = None) -> None:
-        self._findings.append(Finding(kind=kind, path=path, blob=blob, observed=observed))
+        self._findings.append(StoreFault(kind=kind, path=path, blob=blob, observed=observed))
 
     def _blame(self, name: str, kind: Kind, observed: str, expected: str | None = None) -> None:
         """For all models that need it as long as it is; a contradicting one has its own finding."""
@@ -188,7 +188,7 @@ class _Check:
 
     def _add(self, name: str, kind: Kind, models: Collection[str], observed: str, expected: str) -> None:
         self._findings.append(
-            Finding(
+            StoreFault(
                 kind=kind,
                 path=f"blobs/{name}",
                 blob=self._wanted[name].digest,
@@ -225,8 +225,8 @@ def _wanted(manifests: tuple[FoundManifest, ...]) -> dict[str, _Wanted]:
     return wanted
 
 
-def _damaged(found: FoundManifest) -> Finding:
-    return Finding(
+def _damaged(found: FoundManifest) -> StoreFault:
+    return StoreFault(
         kind="manifest-damaged",
         path=found.below_store,
         models=(found.label,),

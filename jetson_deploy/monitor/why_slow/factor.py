@@ -9,7 +9,7 @@ import msgspec
 Verdict = Literal["holds-back", "fine", "unseen"]
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Factor(msgspec.Struct, frozen=True, kw_only=True):
     factor: str
     """`power-mode`, `clocks`, `heat` …"""
     verdict: Verdict
@@ -21,16 +21,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The remedy: a command, or an action in words."""
 
 
-def held(factor: str, evidence: str, effect: str, command: str) -> Finding:
-    return Finding(factor=factor, verdict="holds-back", evidence=evidence, effect=effect, command=command)
+def held(factor: str, evidence: str, effect: str, command: str) -> Factor:
+    return Factor(factor=factor, verdict="holds-back", evidence=evidence, effect=effect, command=command)
 
 
-def fine(factor: str, evidence: str) -> Finding:
-    return Finding(factor=factor, verdict="fine", evidence=evidence)
+def fine(factor: str, evidence: str) -> Factor:
+    return Factor(factor=factor, verdict="fine", evidence=evidence)
 
 
-def unseen(factor: str, why: str) -> Finding:
-    return Finding(factor=factor, verdict="unseen", evidence=why)
+def unseen(factor: str, why: str) -> Factor:
+    return Factor(factor=factor, verdict="unseen", evidence=why)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.why-slow/1"):
@@ -46,6 +46,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     expected_high: float | None
     """What such a board reaches with this model, as published; None: not known."""
     held_back: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[Factor, ...]
     """What holds it back first, the worst before the others."""
     simulated: str | None = None
