@@ -10,12 +10,12 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
-from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Workload
+from jetson_deploy.server.port import Server, Workload
 from jetson_deploy.spec import ContainerSpec
 
 
 def container_spec(
+    server: Server,
     wanted: Wanted,
     image: ImageChoice,
     model: ModelChoice,
@@ -45,19 +45,21 @@ def container_spec(
         free_bytes_before=free,
         version=__version__,
     )
-    return stamped(_bare(wanted, image, model, store, line), record)
+    return stamped(_bare(server, wanted, image, model, store, line), record)
 
 
-def repinned(spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
+def repinned(server: Server, spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
     """The same spec with an image reference and a manifest digest that were not known when it was made."""
     digest = model_digest or None
     record = msgspec.structs.replace(Record.read(spec.labels), image=image, manifest_digest=digest)
-    mounts = open_server().mounts(record.store, digest)
+    mounts = server.mounts(record.store, digest)
     return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record)
 
 
-def _bare(wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None) -> ContainerSpec:
-    setup = open_server().set_up(
+def _bare(
+    server: Server, wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None
+) -> ContainerSpec:
+    setup = server.set_up(
         Workload(
             endpoint=local_endpoint(wanted.port),
             store=store,

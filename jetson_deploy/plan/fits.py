@@ -15,6 +15,7 @@ from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.memory import Footprint
 from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.units import compared
 
 Account = Literal["catalog by digest", "catalog by name", "header of the file"]
@@ -57,7 +58,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 def budget_for(catalog: Catalog, available_bytes: int, serving: Instance | None) -> Budget:
     """The memory as if nothing of ours ran, with the settings that `up` would take."""
     free = free_without_ours(available_bytes, serving)
-    return Budget(limits=catalog.limits, free_bytes=free, request=settle(Request(), None))
+    return Budget(limits=catalog.limits, free_bytes=free, request=settle(Request(), None), server=open_server())
 
 
 def catalog_size(

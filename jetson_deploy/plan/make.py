@@ -26,6 +26,8 @@ from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Server
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,31 +43,35 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         return self.plan
 
 
-def make_plan(facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None) -> Plan:
+def make_plan(
+    facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None, server: Server | None = None
+) -> Plan:
     """Decide everything. Raises the first refusal, with numbers.
 
-    `state`: what is on record of the deployment; None: nothing.
+    `state`: what is on record of the deployment; None: nothing. `server`: what is to serve; None: the usual one.
     """
-    return draft_plan(facts, request, catalog, state).accepted()
+    return draft_plan(facts, request, catalog, state, server).accepted()
 
 
-def draft_plan(facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None) -> Draft:
+def draft_plan(
+    facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None, server: Server | None = None
+) -> Draft:
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
-    wanted = settle(request, serving)
-    check_wanted(catalog, wanted)
+    wanted, server = settle(request, serving), server or open_server()
+    check_wanted(catalog, wanted, server)
     if other := tuple(preflight.jetson_findings(facts)):
         return Draft(findings=other)
     revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
     host = tuple(preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving))
     try:
-        model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving))
+        model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
     except JetsonDeployError as refusal:  # the host is judged all the same: what it lacks is to be told in one go
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
     found = (*host, *preflight.choice_findings(facts, image, model, catalog.limits), *preflight.store_findings(facts))
     if blocking(found) or facts.store is None:
         return Draft(findings=found)
-    plan = _plan(facts, wanted, catalog, serving, model, image, revision, facts.store.path)
+    plan = _plan(facts, wanted, catalog, server, serving, model, image, revision, facts.store.path)
     found += () if wanted.force else tuple(failed_before(plan, state))
     return Draft(findings=found, plan=None if blocking(found) else plan)
 
@@ -91,6 +97,7 @@ def _plan(
     facts: HostFacts,
     wanted: Wanted,
     catalog: Catalog,
+    server: Server,
     serving: Instance | None,
     model: ModelChoice,
     image: ImageChoice,
@@ -99,7 +106,7 @@ def _plan(
 ) -> Plan:
     free = model.available_bytes + model.terms["reserve"]
     spec = container_spec(
-        wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
+        server, wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
     )
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash

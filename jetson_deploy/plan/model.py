@@ -18,7 +18,6 @@ from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.memory import Footprint, footprint, need_terms
 from jetson_deploy.plan.speed import predict, roofline
-from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Server
 from jetson_deploy.units import compared, size_text
 
@@ -33,7 +32,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int
     """MemAvailable, as if nothing of ours ran."""
     request: Wanted
-    server: Server = msgspec.field(default_factory=open_server)
+    server: Server
 
     @property
     def available_bytes(self) -> int:
@@ -73,7 +72,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def choose_model(
-    catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None
+    catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None, server: Server
 ) -> tuple[ModelChoice, ImageChoice]:
     """The model, and the image that can serve it.
 
@@ -82,14 +81,14 @@ def choose_model(
     can serve.
     """
     if request.model is not None:
-        return _named(catalog, facts, request, *_find(catalog, request.model), serving, "asked for by name")
+        return _named(catalog, facts, request, *_find(catalog, request.model), serving, server, "asked for by name")
     if serving is not None and (kept := _kept(catalog, serving)):
-        return _named(catalog, facts, request, *kept, serving, "already deployed; name another to change it")
-    return _largest(catalog, facts, request, catalog.models[DEFAULT_FAMILY], serving)
+        return _named(catalog, facts, request, *kept, serving, server, "already deployed; name another to change it")
+    return _largest(catalog, facts, request, catalog.models[DEFAULT_FAMILY], serving, server)
 
 
 def _largest(
-    catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Instance | None
+    catalog: Catalog, facts: HostFacts, request: Wanted, family: ModelFamily, serving: Instance | None, server: Server
 ) -> tuple[ModelChoice, ImageChoice]:
     candidates = sorted((kv for kv in family.sizes.items() if kv[1].automatic), key=lambda kv: -kv[1].parameters)
     if not candidates:
@@ -98,9 +97,9 @@ def _largest(
             hint="name one, e.g. 7b, or correct the catalog overlay",
             code="no-automatic-size",
         )
-    lowest = min((_least_ollama(size) for _, size in candidates), key=parse_version)
+    lowest = min((_least_version(size, server) for _, size in candidates), key=parse_version)
     choose_image(catalog, facts, request, lowest)  # without any image the memory does not matter: say that first
-    budget = _budget(catalog, facts, request, serving)
+    budget = _budget(catalog, facts, request, serving, server)
     rejected: list[RejectedModel] = []
     for tag, size in candidates:
         found = _try(catalog, facts, budget, size)
@@ -116,7 +115,7 @@ def _largest(
 
 def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) -> tuple[int, ImageChoice] | str:
     try:
-        image = choose_image(catalog, facts, budget.request, _least_ollama(size))
+        image = choose_image(catalog, facts, budget.request, _least_version(size, budget.server))
     except PreflightError as error:
         return error.message
     context = _fitting_context(budget, size, image)
@@ -129,9 +128,9 @@ def _try(catalog: Catalog, facts: HostFacts, budget: Budget, size: ModelSize) ->
     return context, image
 
 
-def _least_ollama(size: ModelSize) -> str:
+def _least_version(size: ModelSize, server: Server) -> str:
     """What the model needs, and what heeds the settings that the container is given."""
-    return max(size.min_ollama, open_server().least_version, key=parse_version)
+    return max(size.min_ollama, server.least_version, key=parse_version)
 
 
 def _fitting_context(budget: Budget, size: ModelSize, image: ImageChoice) -> int | str:
@@ -156,12 +155,13 @@ def _named(
     family: ModelFamily,
     tag: str,
     serving: Instance | None,
+    server: Server,
     reason: str,
 ) -> tuple[ModelChoice, ImageChoice]:
     size = family.sizes[tag]
     name = f"{family.family}:{tag}"
-    image = choose_image(catalog, facts, request, _least_ollama(size))
-    budget = _budget(catalog, facts, request, serving)
+    image = choose_image(catalog, facts, request, _least_version(size, server))
+    budget = _budget(catalog, facts, request, serving, server)
     if serving is not None and serving.same_model(name, request):
         # It serves: the memory question has been answered by the board itself.
         return _choice(catalog, facts, budget, family, tag, serving.record.context_tokens, image, reason, []), image
@@ -221,7 +221,7 @@ def _context_limit(budget: Budget, size: ModelSize, image: ImageChoice) -> int:
     return low * CONTEXT_STEP
 
 
-def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None) -> Budget:
+def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instance | None, server: Server) -> Budget:
     free = facts.memory.available_bytes
     if free is None:
         raise PreflightError(
@@ -229,7 +229,8 @@ def _budget(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Instan
             hint="mount /proc, or capture the board again with scripts/capture-host",
             code="memory-unknown",
         )
-    return Budget(limits=catalog.limits, free_bytes=free_without_ours(free, serving), request=request)
+    free = free_without_ours(free, serving)
+    return Budget(limits=catalog.limits, free_bytes=free, request=request, server=server)
 
 
 def free_without_ours(free: int, serving: Instance | None) -> int:
@@ -290,18 +291,17 @@ def _unknown(text: str, part: str, known: list[str]) -> UsageError:
     )
 
 
-def check_wanted(catalog: Catalog, request: Wanted) -> None:
+def check_wanted(catalog: Catalog, request: Wanted, server: Server) -> None:
     """Refuse what no host could serve: UsageError for a model, context, parallelism or KV type that is not known."""
     sizes = catalog.models[DEFAULT_FAMILY].sizes.values()
     longest = max((size.context_length for size in sizes if size.automatic), default=1 << 20)
     if request.model is not None:
         family, tag = _find(catalog, request.model)
         longest = family.sizes[tag].context_length
-    known = open_server().kv_cache_types
-    if request.kv_cache_type not in known:
+    if request.kv_cache_type not in server.kv_cache_types:
         raise UsageError(
             f"KV cache type {request.kv_cache_type!r} is unknown",
-            hint=f"one of {', '.join(known)}",
+            hint=f"one of {', '.join(server.kv_cache_types)}",
             code="bad-kv-cache-type",
         )
     for name, value, low, high in (

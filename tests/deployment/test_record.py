@@ -24,6 +24,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.plan.container import repinned
 from jetson_deploy.plan.make import make_plan
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 
 TESTS = Path(__file__).parent.parent
@@ -97,7 +98,7 @@ def test_spec_and_gates_are_read_back_from_the_labels(case: str) -> None:
 @pytest.mark.parametrize("case", MADE)
 def test_a_spec_with_other_digests_has_the_same_hash_as_before(case: str) -> None:
     pin = made(case)["repinned"]
-    spec = repinned(plan_of(case).spec, pin["image"], pin["model_digest"])
+    spec = repinned(open_server(), plan_of(case).spec, pin["image"], pin["model_digest"])
     assert spec.labels["io.jetson-deploy.spec-hash"] == pin["spec_hash"]
     assert (spec.image, spec.labels["io.jetson-deploy.image"]) == (pin["image"], pin["image"])
     assert spec.labels["io.jetson-deploy.model-digest"] == pin["model_digest"]
