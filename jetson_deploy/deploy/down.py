@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy.purge import Purged, purge_brought
+from jetson_deploy.deploy.purge import Purged, purge_owned
 from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.instance import CPU_ACCEPTED, find_serving, ours
@@ -50,7 +50,7 @@ def take_down(
 ) -> Removed:
     """Remove the deployment's containers: what serves, the one before, candidates. `rollback` can bring them back.
 
-    With `purge` also the state, and images, models and pinned manifests that we brought.
+    With `purge` also the state, and downloaded images, models and pinned manifests.
     """
     check_acts_here(root, settings, "down")
     with deployment_lock(settings.lock_dir, deployment, verb="down", wait=wait, report=report):
@@ -70,7 +70,7 @@ def take_down(
             _remove(runtime, container.name, report)
         purged = Purged()
         if purge:
-            purged = purge_brought(runtime, facts, state, found, report)
+            purged = purge_owned(runtime, facts, state, found, report)
         elif found:
             _remember(state, serving.record.revision if serving else None, report)
     return Removed(

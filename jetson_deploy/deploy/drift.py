@@ -9,7 +9,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.store_drift import store_findings
 from jetson_deploy.deployment.actual import ActualContainer, as_actual
-from jetson_deploy.deployment.drift import Difference, container_drift, since_birth
+from jetson_deploy.deployment.drift import Difference, container_drift, since_creation
 from jetson_deploy.deployment.findings import (
     Finding,
     UpWould,
@@ -40,7 +40,7 @@ def edited_since(facts: HostFacts, settings: Settings, state: State | None, cont
     mine = next((c for c in (facts.engine.containers if facts.engine else ()) if c.name == container), None)
     revision = state.revision(revision_of(mine)) if state and mine else None
     differences = different_now(settings, mine.labels if mine else {}, container)
-    return since_birth(differences, revision.born_with if revision else ())
+    return since_creation(differences, revision.creation_differences if revision else ())
 
 
 def different_now(settings: Settings, labels: dict[str, str], container: str) -> tuple[Difference, ...]:
@@ -110,11 +110,11 @@ def _container(
         gaps.append("the container's fields and its image: the engine did not tell them")
         return
     spec = described(actual.labels)[0]
-    born_with = revision.born_with if revision else ()
+    creation_differences = revision.creation_differences if revision else ()
     if spec is None:
         gaps.append("the container's fields: it has no label that says how it was deployed; up --force makes a new one")
     else:
-        yield from container_findings(since_birth(container_drift(spec, actual), born_with), would)
+        yield from container_findings(since_creation(container_drift(spec, actual), creation_differences), would)
     yield from record_findings(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
         tag = image_id(settings.docker_host, serving.record.image.partition("@")[0])

@@ -1,4 +1,4 @@
-"""`down --purge`: images, models and pinned manifests that we brought, and all that is on record."""
+"""`down --purge`: remove images, models and pinned manifests that were downloaded, and every record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import ContainerFacts, HostFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.state.directory import BroughtModel, StateDirectory
+from jetson_deploy.state.directory import OwnedModel, StateDirectory
 from jetson_deploy.state.needs import Need, Needs, different_directories, labelled, need_of, needs_of, same_directory
 
 
@@ -28,7 +28,7 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.images or self.models or self.manifests)
 
 
-def purge_brought(
+def purge_owned(
     runtime: Runtime,
     facts: HostFacts,
     state: StateDirectory,
@@ -60,22 +60,22 @@ def _before(state: StateDirectory, removed: Sequence[ContainerFacts]) -> list[Ne
 
 
 def _tell_what_stays(before: list[Need], state: StateDirectory, report: Reporter) -> None:
-    brought = state.brought()
+    owned = state.owned()
     for image in dict.fromkeys(need.image for need in before):
-        if image and image not in brought.images:
+        if image and image not in owned.images:
             report(Note(level="info", text=f"image {image} was here before us: kept"))
     for name, store in dict.fromkeys((need.model, need.store) for need in before):
-        if name and BroughtModel(name, store) not in brought.models:
+        if name and OwnedModel(name, store) not in owned.models:
             report(Note(level="info", text=f"model {name} was in the store before us: kept"))
 
 
 def _images(runtime: Runtime, state: StateDirectory, others: Needs, report: Reporter) -> tuple[str, ...]:
     removed = []
-    for image in state.brought().images:
-        heir = next((need.deployment for need in others.all if Needs(all=(need,)).image(image)), None)
-        if heir is not None:
-            report(Note(level="info", text=f"image {image} kept: deployment {heir!r} uses it"))
-            StateDirectory(state.path.parent, heir).add_image(image)
+    for image in state.owned().images:
+        new_owner = next((need.deployment for need in others.all if Needs(all=(need,)).image(image)), None)
+        if new_owner is not None:
+            report(Note(level="info", text=f"image {image} kept: deployment {new_owner!r} uses it"))
+            StateDirectory(state.path.parent, new_owner).add_image(image)
         elif _remove_image(runtime, image, report):
             removed.append(image)
     return tuple(removed)
@@ -95,12 +95,12 @@ def _models(
     """Models and manifests that went, and the bytes that became free in the stores."""
     from jetson_deploy.store.maintenance.release import release
 
-    going: list[BroughtModel] = []
-    for model in state.brought().models:
-        heir = next((n.deployment for n in others.all if Needs(all=(n,)).model(model.name, model.store)), None)
-        if heir is not None:
-            report(Note(level="info", text=f"model {model.name} kept: deployment {heir!r} uses it"))
-            StateDirectory(state.path.parent, heir).add_model(model.name, model.store)
+    going: list[OwnedModel] = []
+    for model in state.owned().models:
+        new_owner = next((n.deployment for n in others.all if Needs(all=(n,)).model(model.name, model.store)), None)
+        if new_owner is not None:
+            report(Note(level="info", text=f"model {model.name} kept: deployment {new_owner!r} uses it"))
+            StateDirectory(state.path.parent, new_owner).add_model(model.name, model.store)
         else:
             going.append(model)
     models, manifests, freed = list[str](), list[str](), 0

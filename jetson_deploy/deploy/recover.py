@@ -89,7 +89,7 @@ def _calm_where_it_serves(
     share = catalog.limits["gpu_share_gate"].value
     target = binding.serving_target(open_runtime(settings), serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
-        directory.calm()
+        directory.clear_attention()
 
 
 def recovered_first(

@@ -65,7 +65,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
     if proof is None or not proof.verdicts:  # the server went on serving
         proof = asked(open_runtime(run.settings), plan, run.report)
     if proof.failed is None:
-        StateDirectory(run.settings.state_dir, plan.deployment).calm()
+        StateDirectory(run.settings.state_dir, plan.deployment).clear_attention()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
     return _replaced(run, facts, state, proof.failed.observed)
 

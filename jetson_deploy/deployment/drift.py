@@ -32,12 +32,12 @@ def container_drift(spec: ContainerSpec, actual: ActualContainer) -> tuple[Diffe
     )
 
 
-def since_birth(differences: tuple[Difference, ...], born_with: Sequence[str]) -> tuple[Difference, ...]:
-    """Without those that the engine made itself at the container's creation (`Revision.born_with`)."""
-    return tuple(d for d in differences if as_born(d) not in born_with)
+def since_creation(differences: tuple[Difference, ...], creation_differences: Sequence[str]) -> tuple[Difference, ...]:
+    """Without those that the engine made itself at the container's creation (`Revision.creation_differences`)."""
+    return tuple(d for d in differences if creation_difference(d) not in creation_differences)
 
 
-def as_born(difference: Difference) -> str:
+def creation_difference(difference: Difference) -> str:
     return f"{difference.what}: {difference.found}"
 
 

@@ -28,7 +28,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostMark(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the host a revision was proven on; drift is told against it. None: unknown."""
+    """The host on which a revision was proven; drift is found against it. None: unknown."""
 
     l4t: str | None = None
     power_mode: str | None = None
@@ -70,8 +70,8 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """Directory with the log and more of a failed one."""
     by: Actor | None = None
     host: HostMark = HostMark()
-    born_with: tuple[str, ...] = ()
-    """What the engine made otherwise than its spec says when the container was created: no later drift."""
+    creation_differences: tuple[str, ...] = msgspec.field(name="born_with", default=())
+    """Settings in which Docker created the container differently from its spec: these are no drift."""
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     previous: int | None = None
     intent: Intent | None = None
     attention: str | None = None
-    """Why somebody has to look: rolling back failed too."""
+    """Why manual action is needed: rolling back failed too."""
     revisions: tuple[Revision, ...] = ()
     """Oldest first, at most KEPT_REVISIONS."""
     lines: tuple[Line, ...] = ()
@@ -128,9 +128,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def last_number(self) -> int:
         """Numbers are not used twice, whatever became of the revision: an interrupted one is known from its line."""
-        told = [line.revision or 0 for line in self.lines]
+        recorded = [line.revision or 0 for line in self.lines]
         intended = self.intent.revision.number if self.intent else 0
-        return max(self.numbered, intended, *told, *(r.number for r in self.revisions), 0)
+        return max(self.numbered, intended, *recorded, *(r.number for r in self.revisions), 0)
 
     def with_revision(self, revision: Revision) -> State:
         """Added, or in place of the one with its number; the oldest that is neither current nor previous goes."""

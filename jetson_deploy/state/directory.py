@@ -1,12 +1,12 @@
-"""The directory of one deployment under the state directory: what is remembered beside its container's labels.
+"""The directory of one deployment under the state directory: the records beside its container's labels.
 
-    state.json            plan/revisions.py State in an envelope (deploy/state_file.py), replaced whole
+    state.json            deployment/revisions.py State in an envelope (state_file.py), replaced whole
     state.json.bak        the one before
     state.json.set-aside  the last one that could not be used, for whoever wants to know why
-    brought.json          what was not on this host before us
+    brought.json          images and models that were downloaded
     evidence/0007-server/ logs and more of a failed revision
 
-Labels are the ground truth: whatever is lost here is rebuilt from the containers (deploy/rebuild.py), or makes
+Labels are the ground truth: whatever is lost here is rebuilt from the containers (deployment/rebuild.py), or makes
 `down --purge` keep what it could have removed.
 """
 
@@ -35,16 +35,16 @@ SET_ASIDE = "state.json.set-aside"
 Item = TypeVar("Item")
 
 
-class BroughtModel(msgspec.Struct, frozen=True):
+class OwnedModel(msgspec.Struct, frozen=True):
     name: str
     store: str
 
 
-class Brought(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.brought/1"):
-    """What was not on this host before us, and `down --purge` may therefore remove."""
+class Owned(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.brought/1"):
+    """Images and models that were downloaded, and `down --purge` may therefore remove."""
 
     images: tuple[str, ...] = ()
-    models: tuple[BroughtModel, ...] = ()
+    models: tuple[OwnedModel, ...] = ()
 
 
 class StateDirectory:
@@ -101,8 +101,8 @@ class StateDirectory:
             state = new() if new is not None else State(deployment=self.name)
         return self.save(apply(state))
 
-    def calm(self) -> None:
-        """What serves was asked and proved itself: nobody has to look any more."""
+    def clear_attention(self) -> None:
+        """The running server passed its checks: drop the request for manual action."""
         state = self.load()
         if state is not None and state.attention is not None:
             self.change(lambda s: msgspec.structs.replace(s, attention=None))
@@ -117,35 +117,35 @@ class StateDirectory:
         with self._written("evidence"):
             return keep_bundle(self.path / "evidence", revision, what, files)
 
-    def brought(self) -> Brought:
-        """What we brought; nothing when there is no record or it cannot be read."""
+    def owned(self) -> Owned:
+        """The downloaded images and models; nothing when there is no record or it cannot be read."""
         try:
-            return msgspec.json.decode((self.path / "brought.json").read_bytes(), type=Brought)
+            return msgspec.json.decode((self.path / "brought.json").read_bytes(), type=Owned)
         except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
-            return Brought()
+            return Owned()
 
     def add_image(self, reference: str) -> None:
         """Remember an image the moment it is here: whatever fails afterwards, it stays ours. Thread-safe."""
         with self._written("brought.json"):
-            before = self.brought()
+            before = self.owned()
             self._keep(msgspec.structs.replace(before, images=_with(before.images, reference)))
 
     def add_model(self, name: str, store: str) -> None:
         """As `add_image`."""
         with self._written("brought.json"):
-            before = self.brought()
-            self._keep(msgspec.structs.replace(before, models=_with(before.models, BroughtModel(name, store))))
+            before = self.owned()
+            self._keep(msgspec.structs.replace(before, models=_with(before.models, OwnedModel(name, store))))
 
     def forget_image(self, reference: str) -> None:
         """It was removed, or did not come: not ours any more. Thread-safe."""
         with self._written("brought.json"):
-            before = self.brought()
+            before = self.owned()
             self._keep(msgspec.structs.replace(before, images=tuple(i for i in before.images if i != reference)))
 
-    def forget_model(self, model: BroughtModel) -> None:
+    def forget_model(self, model: OwnedModel) -> None:
         """As `forget_image`."""
         with self._written("brought.json"):
-            before = self.brought()
+            before = self.owned()
             self._keep(msgspec.structs.replace(before, models=tuple(m for m in before.models if m != model)))
 
     def prepare(self) -> None:
@@ -193,8 +193,8 @@ class StateDirectory:
                     code="state-not-writable",
                 ) from error
 
-    def _keep(self, brought: Brought) -> None:
-        replace_whole(self.path / "brought.json", _text(brought))
+    def _keep(self, owned: Owned) -> None:
+        replace_whole(self.path / "brought.json", _text(owned))
 
 
 def _with(items: tuple[Item, ...], item: Item) -> tuple[Item, ...]:

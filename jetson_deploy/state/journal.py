@@ -1,4 +1,4 @@
-"""What one run writes into the state file, and when: the intent, the proof, the commit, or that it was undone."""
+"""The writes of one run into the state file: the intent, the proof, the commit, or the rollback."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class Journal:
         except (ResourceError, PreflightError) as error:
             self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
 
-    def born_with(self, differences: tuple[str, ...]) -> None:
-        """What the engine made otherwise than the spec says."""
+    def creation_differences(self, differences: tuple[str, ...]) -> None:
+        """Record settings in which Docker created the container differently from the spec."""
         if self._draft is not None:
-            self._draft = msgspec.structs.replace(self._draft, born_with=differences)
+            self._draft = msgspec.structs.replace(self._draft, creation_differences=differences)
         for one in differences:
             self._report(Note(level="warning", text=f"Docker created the container with different settings: {one}"))
 

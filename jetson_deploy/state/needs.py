@@ -1,4 +1,4 @@
-"""What the deployments of this host need: by the labels of their containers, and by what is on record of them."""
+"""The needs of the deployments of this host: by the labels of their containers, and by their records."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _on_record(state_dir: Path) -> Iterator[Need]:
 
 
 def _revisions(state: State) -> list[Revision]:
-    """That serve, may be gone back to at once, or are being brought."""
+    """That serve, that a rollback would deploy at once, or that are being deployed."""
     found = [state.revision(state.current), state.revision(state.previous)]
     found.append(state.intent.revision if state.intent else None)
     return [revision for revision in found if revision is not None]

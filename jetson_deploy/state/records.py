@@ -1,4 +1,4 @@
-"""What the deployments of this host have on record; unlike `StateDirectory.load`, no record is passed over."""
+"""The records of all deployments of this host; unlike `StateDirectory.load`, no record is passed over."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NeededModel(msgspec.Struct, frozen=True, kw_only=True):
     model_digest: str | None
     store: str
     role: Role = "current"
-    """`current`: what serves, or is being brought; `kept`: an older revision that was proven."""
+    """`current`: the one that serves or is being deployed; `kept`: an older revision that was proven."""
 
 
 def all_records(state_dir: Path) -> dict[str, tuple[NeededModel, ...]]:
@@ -88,10 +88,10 @@ def _needed(state_dir: Path, name: str) -> tuple[NeededModel, ...]:
 
 
 def _of(state: State, *, failed_too: bool = False) -> tuple[NeededModel, ...]:
-    brought = state.intent.revision if state.intent is not None else None
+    intended = state.intent.revision if state.intent is not None else None
     ordered: list[tuple[Revision | None, Role]] = [
         (state.revision(state.current), "current"),
-        (brought, "current"),
+        (intended, "current"),
         (state.revision(state.previous), "previous"),
     ]
     ordered += [(r, "kept") for r in reversed(state.revisions) if r.outcome == "proven" or failed_too]

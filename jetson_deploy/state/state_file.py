@@ -1,4 +1,4 @@
-"""The state file's form: an envelope with schema number and checksum around `plan/revisions.py State`.
+"""The state file's form: an envelope with schema number and checksum around `deployment/revisions.py State`.
 
     {"schema": "jetson-deploy.state/2", "checksum": "sha256:<hex of the exact bytes of the body>", "state": {body}}
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jetson_deploy.deployment.actual import as_actual
-from jetson_deploy.deployment.drift import Difference, as_born, container_drift, policy_only, since_birth
+from jetson_deploy.deployment.drift import Difference, container_drift, creation_difference, policy_only, since_creation
 from jetson_deploy.deployment.record import described
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
@@ -194,5 +194,5 @@ def test_a_restart_policy_alone_can_be_set_back() -> None:
 
 def test_what_the_engine_made_otherwise_at_birth_is_no_later_drift() -> None:
     born, later = (Difference(what="process limit", deployed="1024", found=found) for found in ("512", "99"))
-    assert since_birth((born,), [as_born(born)]) == ()
-    assert since_birth((later,), [as_born(born)]) == (later,)
+    assert since_creation((born,), [creation_difference(born)]) == ()
+    assert since_creation((later,), [creation_difference(born)]) == (later,)

@@ -13,7 +13,7 @@ from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_i
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.docker import containers
-from jetson_deploy.state.directory import BroughtModel
+from jetson_deploy.state.directory import OwnedModel
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
 
@@ -27,8 +27,8 @@ def test_the_revision_that_serves_and_the_one_before_stay_and_older_ones_go(grou
     assert ground.images == {2, 3}
     assert set(pinned_digests(ground.store)) == {models[1].digest, models[2].digest}
     assert ground.blobs == {SHARED, b"layer 2", b"layer 3"}
-    assert ground.state.brought().images == ("busybox:r2", "busybox:r3")
-    assert ground.state.brought().models == (BroughtModel(NAME, str(ground.store)),)
+    assert ground.state.owned().images == ("busybox:r2", "busybox:r3")
+    assert ground.state.owned().models == (OwnedModel(NAME, str(ground.store)),)
 
 
 def test_what_was_here_before_us_stays(ground: Ground) -> None:
@@ -38,7 +38,7 @@ def test_what_was_here_before_us_stays(ground: Ground) -> None:
         ground.deploy(number)
     assert ground.images == {1, 2, 3}
     assert (ground.store / "manifests" / SEVEN).is_file()
-    assert NAME in {model.name for model in ground.state.brought().models}
+    assert NAME in {model.name for model in ground.state.owned().models}
 
 
 def test_what_another_deployment_needs_stays_ours_until_it_does_not(ground: Ground) -> None:
@@ -66,7 +66,7 @@ def test_an_image_that_a_container_of_somebody_else_uses_stays_ours(ground: Grou
     assert (ground.images, ground.warnings) == ({1, 2, 3}, [])
     containers.remove(ground.client, "somebody")
     ground.collect(3, 2)
-    assert (ground.images, ground.state.brought().images) == ({2, 3}, ("busybox:r2", "busybox:r3"))
+    assert (ground.images, ground.state.owned().images) == ({2, 3}, ("busybox:r2", "busybox:r3"))
 
 
 def test_while_another_deployment_is_changed_only_the_own_containers_go(ground: Ground) -> None:
@@ -88,7 +88,7 @@ def test_a_model_whose_tag_somebody_moved_is_not_ours_any_more(ground: Ground) -
     other = spec(ground.store, image="busybox:1", labels={LABEL + "name": "default"})
     containers.create(ground.client, "jd-default-2", other)
     ground.collect(2)
-    assert ground.state.brought().models == ()
+    assert ground.state.owned().models == ()
     assert b"somebody else's" in ground.blobs
 
 

@@ -95,8 +95,8 @@ def test_purged_what_another_deployment_needs_goes_over_to_it(ground: Ground) ->
     other = spec(ground.store, image="busybox:r1", labels={LABEL + key: value for key, value in labels.items()})
     containers.create(ground.client, "jd-other-1", other)
     assert down(ground, purge=True).images == ()
-    heir = StateDirectory(ground.states, "other").brought()
-    assert (heir.images, [one.name for one in heir.models]) == (("busybox:r1",), [NAME])
+    new_owner = StateDirectory(ground.states, "other").owned()
+    assert (new_owner.images, [one.name for one in new_owner.models]) == (("busybox:r1",), [NAME])
     assert (ground.images, pinned_digests(ground.store)) == ({1}, (model.digest,))
 
 

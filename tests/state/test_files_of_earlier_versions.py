@@ -88,7 +88,7 @@ def _proven_run(state: StateDirectory) -> list[Any]:
     journal = _journal(state, 1)
     journal.remember(_remember("intent"), NO_PROOF)
     written = [_written(state)]
-    journal.born_with(RUNC)
+    journal.creation_differences(RUNC)
     journal.remember(_remember("proof"), GOOD_PROOF)
     written.append(_written(state))
     journal.remember(_remember("revision"), GOOD_PROOF)

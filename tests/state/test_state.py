@@ -13,7 +13,7 @@ from states import full_state, intent, line, revision
 from jetson_deploy.deployment.revisions import KEPT_LINES, KEPT_REVISIONS, State
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.events import Event, Note, Verdict
-from jetson_deploy.state.directory import BACKUP, SET_ASIDE, STATE, Brought, BroughtModel, StateDirectory
+from jetson_deploy.state.directory import BACKUP, SET_ASIDE, STATE, Owned, OwnedModel, StateDirectory
 from jetson_deploy.state.state_file import MOST_BYTES, MOST_TEXT
 
 
@@ -196,8 +196,8 @@ def test_what_was_brought_is_remembered_once_and_in_order(directory: StateDirect
     for image in ("a:1", "b:2", "a:1"):
         directory.add_image(image)
     directory.add_model("deepseek-r1:7b", "/models")
-    assert StateDirectory(directory.path.parent, "default").brought() == Brought(
-        images=("a:1", "b:2"), models=(BroughtModel("deepseek-r1:7b", "/models"),)
+    assert StateDirectory(directory.path.parent, "default").owned() == Owned(
+        images=("a:1", "b:2"), models=(OwnedModel("deepseek-r1:7b", "/models"),)
     )
 
 
@@ -207,7 +207,7 @@ def test_a_damaged_list_of_what_was_brought_is_as_one_that_is_not_there(
 ) -> None:
     directory.prepare()
     (directory.path / "brought.json").write_text(content)
-    assert directory.brought() == Brought()
+    assert directory.owned() == Owned()
 
 
 def test_removing_leaves_what_is_not_ours(directory: StateDirectory) -> None:

@@ -135,7 +135,7 @@ def test_whatever_lies_there_nothing_but_our_errors_comes_out(first: bytes, seco
         (directory.path / BACKUP).write_bytes(second)
         (directory.path / "brought.json").write_bytes(first)
         with counted() as work:
-            directory.brought()
+            directory.owned()
             for deed in (directory.load, lambda: all_records(tmp_path), lambda: wanted_manifests(tmp_path)):
                 try:
                     deed()

@@ -13,7 +13,7 @@ from jetson_deploy.deploy.run.execute import Hands
 from jetson_deploy.deploy.run.prune import collect_deployment
 from jetson_deploy.deploy.run.stability import settle
 from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover, Target
-from jetson_deploy.deployment.drift import RESTART, as_born
+from jetson_deploy.deployment.drift import RESTART, creation_difference
 from jetson_deploy.deployment.instance import CANDIDATE, Instance, read_instance, revision_of
 from jetson_deploy.deployment.plan import Gates, PinModel, Speed
 from jetson_deploy.deployment.proof import Proof
@@ -70,8 +70,8 @@ def bind(to: Binding) -> Hands:
         full = self_describing(spec, to.gates) if to.gates else spec
         made = runtime.create(name, full)
         # What this engine makes otherwise is no later drift: `up` would replace the container for ever.
-        born = [as_born(d) for d in different_now(to.settings, full.labels, name) if d.what != RESTART]
-        to.journal.born_with(tuple(born))
+        born = [creation_difference(d) for d in different_now(to.settings, full.labels, name) if d.what != RESTART]
+        to.journal.creation_differences(tuple(born))
         return made
 
     return Hands(

@@ -18,7 +18,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.state.directory import BroughtModel, StateDirectory
+from jetson_deploy.state.directory import OwnedModel, StateDirectory
 from jetson_deploy.state.needs import Needs, different_directories, needs_of, same_directory
 from jetson_deploy.store.inventory import read_manifest
 from jetson_deploy.store.kept import digests_in
@@ -102,7 +102,7 @@ class _Collection:
         return True
 
     def _images(self, needs: Needs, used: Collection[str]) -> None:
-        for reference in self._state.brought().images:
+        for reference in self._state.owned().images:
             if not needs.image(reference):
                 try:
                     self._image(reference, used)
@@ -110,7 +110,7 @@ class _Collection:
                     self._warn(f"image {reference} stays", error)
 
     def _image(self, reference: str, used: Collection[str]) -> None:
-        """One that a container of somebody else uses stays ours, and goes later."""
+        """An image that a foreign container uses stays owned, and is removed later."""
         found = self._runtime.find_image(reference)
         if found is None or found.id not in used:
             if found is not None:
@@ -124,7 +124,7 @@ class _Collection:
     def _stores(self, needs: Needs, on_record: State | None) -> list[str]:
         """Where this deployment has, or had, its models."""
         named = [need.store for need in needs.all if need.deployment == self._deployment]
-        named += [model.store for model in self._state.brought().models]
+        named += [model.store for model in self._state.owned().models]
         named += [revision.store for revision in on_record.revisions] if on_record else []
         return different_directories(named)
 
@@ -147,10 +147,10 @@ class _Collection:
         for model in models:
             self._forget(model)
 
-    def _unneeded_models(self, store: str, needs: Needs, on_record: State | None) -> list[BroughtModel]:
-        """That we brought. One whose tag was moved by somebody else is not ours any more."""
+    def _unneeded_models(self, store: str, needs: Needs, on_record: State | None) -> list[OwnedModel]:
+        """Models that were downloaded. A model whose tag changed since then is no longer owned."""
         found = []
-        for model in self._state.brought().models:
+        for model in self._state.owned().models:
             if not same_directory(model.store, store) or needs.model(model.name, model.store):
                 continue
             if _moved(model, on_record):
@@ -160,7 +160,7 @@ class _Collection:
                 found.append(model)
         return found
 
-    def _forget(self, model: BroughtModel) -> None:
+    def _forget(self, model: OwnedModel) -> None:
         try:
             self._state.forget_model(model)
         except JetsonDeployError as error:
@@ -183,7 +183,7 @@ def unneeded_digests(store: Path, needs: Needs) -> tuple[list[str], list[str]]:
     return [d for d in pins if d not in needed], [d for d in kept if d not in needed]
 
 
-def _moved(model: BroughtModel, on_record: State | None) -> bool:
+def _moved(model: OwnedModel, on_record: State | None) -> bool:
     ours = {r.model_digest for r in on_record.revisions if r.model == model.name} if on_record else set()
     raw = read_manifest(StorePaths(Path(model.store)), parse_model_name(model.name))
     return raw is not None and None not in ours and bool(ours) and manifest_digest(raw) not in ours

@@ -20,7 +20,7 @@ from jetson_deploy.interrupts import noticed
 from jetson_deploy.names import parse_model_name, pinned
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings
-from jetson_deploy.state.directory import BroughtModel, StateDirectory
+from jetson_deploy.state.directory import OwnedModel, StateDirectory
 
 if TYPE_CHECKING:
     from jetson_deploy.runtime.port import PulledImage
@@ -84,7 +84,7 @@ def _image_job(
     state: StateDirectory,
 ) -> Callable[[], PulledImage]:
     def job() -> PulledImage:
-        with border.around(number, "stage-image", f"image {step.reference}"), _brought_image(state, step.reference):
+        with border.around(number, "stage-image", f"image {step.reference}"), _owned_image(state, step.reference):
             pulled = runtime.pull_image(
                 step.reference, report=border.report, stop=stop, stall_seconds=settings.stall_seconds
             )
@@ -102,7 +102,7 @@ def _model_job(
 
     def job() -> FetchResult:
         what = f"model {step.name} into {step.store}"
-        with border.around(number, "stage-model", what), _brought_model(state, step):
+        with border.around(number, "stage-model", what), _owned_model(state, step):
             return fetch_model(
                 parse_model_name(step.name),
                 store=Path(step.store),
@@ -120,9 +120,9 @@ def _model_job(
 
 
 @contextlib.contextmanager
-def _brought_image(state: StateDirectory, reference: str) -> Iterator[None]:
-    """On record before it comes, so that a kill right after it came leaves no image that nobody removes."""
-    known = reference in state.brought().images
+def _owned_image(state: StateDirectory, reference: str) -> Iterator[None]:
+    """Recorded before the pull, so that a kill right after it leaves no image that is never removed."""
+    known = reference in state.owned().images
     state.add_image(reference)
     try:
         yield
@@ -135,15 +135,15 @@ def _brought_image(state: StateDirectory, reference: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _brought_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
-    """As `_brought_image`. Only a model that is not here complete is staged."""
-    known = BroughtModel(step.name, step.store) in state.brought().models
+def _owned_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
+    """As `_owned_image`. Only a model that is not here complete is staged."""
+    known = OwnedModel(step.name, step.store) in state.owned().models
     state.add_model(step.name, step.store)
     try:
         yield
     except BaseException:
         if not known:
-            state.forget_model(BroughtModel(step.name, step.store))
+            state.forget_model(OwnedModel(step.name, step.store))
         raise
 
 

@@ -1,4 +1,4 @@
-"""Release manifests, and of the blobs that only they needed, whatever their age.
+"""Release manifests, and the blobs that only they needed, whatever their age.
 
 A manifest is first moved aside, and is off the disk only when its blobs are: a run that is killed in between leaves
 a list of what it was about to remove, and the next one goes on there.
