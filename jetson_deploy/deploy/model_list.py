@@ -12,9 +12,9 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.instance import Instance, find_serving
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
-from jetson_deploy.detect.memory import memory_facts
+from jetson_deploy.detect.meminfo import memory_facts
+from jetson_deploy.plan.budget import Budget
 from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
-from jetson_deploy.plan.model import Budget
 from jetson_deploy.settings import Settings, acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.gguf.header import GgufHeader

@@ -4,7 +4,7 @@
     host.py                              the only reader of files: below one root, bounded
     board.py, devicetree.py              which board
     l4t.py, packages.py                  which L4T release and JetPack
-    memory.py, power.py, clock.py        memory, power mode, whether the time is believable
+    meminfo.py, power.py, clock.py       memory, power mode, whether the time is believable
     mounts.py, medium.py, store.py       disks, and where the model store would be
     engine.py, port.py                   Docker Engine, listeners
     recorded.py                          what `scripts/capture-host` wrote for what a file tree cannot hold

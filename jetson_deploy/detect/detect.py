@@ -14,7 +14,7 @@ from jetson_deploy.detect.clock import clock_facts
 from jetson_deploy.detect.devicetree import Firmware, read_firmware
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.l4t import Release, read_release
-from jetson_deploy.detect.memory import memory_facts
+from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.detect.mounts import disk_facts
 from jetson_deploy.detect.port import port_facts
 from jetson_deploy.detect.power import power_facts

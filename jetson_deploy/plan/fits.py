@@ -13,8 +13,8 @@ from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
+from jetson_deploy.plan.budget import CONTEXT_STEP, Budget, free_without_ours
 from jetson_deploy.plan.memory import Footprint
-from jetson_deploy.plan.model import CONTEXT_STEP, Budget, free_without_ours
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.units import compared
 

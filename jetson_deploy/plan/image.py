@@ -5,23 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import SEVERITIES, Advisory, ImageRepository, ImageTag, KnownBad, OllamaVersion
-from jetson_deploy.catalog.version import in_range, parse_version
+from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.plan import ImageChoice, RejectedImage
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
-
-
-class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    repository: ImageRepository
-    name: str
-    tag: ImageTag
-
-    @property
-    def text(self) -> str:
-        return f"{self.repository.repository}:{self.name}"
+from jetson_deploy.plan.image_fit import Candidate, refusal, wrong_chip
+from jetson_deploy.plan.image_rank import advisories, behind, order
 
 
 def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
@@ -35,17 +26,17 @@ def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama
     rejected: list[RejectedImage] = []
     passed: list[Candidate] = []
     for candidate in _candidates(catalog):
-        reason = _refusal(catalog, facts, candidate, min_ollama)
+        reason = refusal(catalog, facts, candidate, min_ollama)
         if reason:
             rejected.append(RejectedImage(reference=candidate.text, reason=reason))
         else:
             passed.append(candidate)
     if not passed:
         raise _nothing_fits(catalog, facts, rejected, min_ollama)
-    passed.sort(key=lambda c: _order(catalog, facts, request, c))
+    passed.sort(key=lambda c: order(catalog, facts, request, c))
     best = passed[0]
     rejected += [
-        RejectedImage(reference=c.text, reason=f"fits, ranked behind: {_behind(catalog, facts, request, best, c)}")
+        RejectedImage(reference=c.text, reason=f"fits, ranked behind: {behind(catalog, facts, request, best, c)}")
         for c in passed[1:]
     ]
     return _choice(catalog, request, best, _why(facts, best, request), rejected)
@@ -54,134 +45,6 @@ def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama
 def _candidates(catalog: Catalog) -> list[Candidate]:
     repositories = sorted(catalog.images.values(), key=lambda r: r.rank)
     return [Candidate(repository=r, name=n, tag=t) for r in repositories for n, t in r.tags.items()]
-
-
-def _refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) -> str | None:
-    l4t = facts.l4t
-    if l4t is None:
-        return "the host's L4T is unknown"
-    if wrong := _wrong_chip(catalog, facts):
-        return wrong
-    if not any(in_range(l4t, r) for r in c.tag.l4t):
-        built = " or ".join(f"{r.from_} to below {r.below}" for r in c.tag.l4t)
-        return f"made for L4T {built}, the host has {l4t}"
-    return (
-        _payload_refusal(catalog, facts, c)
-        or _cuda_refusal(facts, c)
-        or _version_refusal(c.tag.ollama, min_ollama)
-        or next((b.why for b in c.tag.bad if b.rejects and _applies(catalog, facts, b)), None)
-    )
-
-
-def _wrong_chip(catalog: Catalog, facts: HostFacts) -> str | None:
-    """A chip of another generation; one that nobody lists may be new, and is not judged."""
-    soc, listed = facts.board.soc, {board.soc for board in catalog.boards.values()}
-    if soc not in listed or not catalog.not_made_for(facts.l4t or "0", soc):
-        return None
-    return f"L4T {facts.l4t} is not made for this board's {soc}"
-
-
-def _payload_refusal(catalog: Catalog, facts: HostFacts, c: Candidate) -> str | None:
-    line = catalog.line_of(facts.l4t or "0")
-    payload = line.ollama_payload if line else None
-    if payload is None:
-        return f"no Ollama has GPU support for L4T {facts.l4t}"
-    if payload not in c.tag.payloads:
-        return f"holds no {payload} GPU code"
-    board = catalog.boards.get(facts.board.id or "")
-    if board is not None and payload not in board.ollama_payloads:
-        return f"the {payload} GPU code has no kernels for {board.name} (compute {board.compute_capability})"
-    return None
-
-
-def _cuda_refusal(facts: HostFacts, c: Candidate) -> str | None:
-    if c.tag.cuda is None or facts.cuda_driver is None:
-        return None
-    image, host = parse_version(c.tag.cuda), parse_version(facts.cuda_driver)
-    if image[0] > host[0]:
-        return f"built with CUDA {c.tag.cuda}, the host's driver supports {facts.cuda_driver}"
-    return None
-
-
-def _version_refusal(ollama: OllamaVersion, min_ollama: str) -> str | None:
-    wanted = parse_version(min_ollama)
-    if ollama.version is not None:
-        if parse_version(ollama.version) < wanted:
-            return f"holds Ollama {ollama.version}, the model needs {min_ollama}"
-        return None
-    if ollama.at_least is not None and parse_version(ollama.at_least) >= wanted:
-        return None
-    if ollama.at_most is not None and parse_version(ollama.at_most) < wanted:
-        return f"holds Ollama {ollama.at_most} at most, the model needs {min_ollama}"
-    known = f"at most {ollama.at_most}" if ollama.at_most else "unknown"
-    return f"cannot be shown to hold Ollama {min_ollama} or newer ({known})"
-
-
-def _applies(catalog: Catalog, facts: HostFacts, bad: KnownBad) -> bool:
-    if bad.l4t and not any(in_range(facts.l4t or "0", r) for r in bad.l4t):
-        return False
-    if bad.max_ram_gb is None:
-        return True
-    board = catalog.boards.get(facts.board.id or "")
-    return board is not None and board.ram_gb <= bad.max_ram_gb
-
-
-def _demotions(catalog: Catalog, facts: HostFacts, c: Candidate) -> list[str]:
-    reasons = [b.why for b in c.tag.bad if not b.rejects and _applies(catalog, facts, b)]
-    if c.tag.cuda and facts.cuda_driver and parse_version(c.tag.cuda) > parse_version(facts.cuda_driver):
-        reasons.append(f"built with CUDA {c.tag.cuda}, newer than the host driver's {facts.cuda_driver}")
-    return reasons
-
-
-def _order(catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate) -> tuple[object, ...]:
-    exposed = len(_advisories(catalog, c.tag.ollama)) if request.image_policy == "secure" else 0
-    newest = tuple(-part for part in parse_version(_known_version(c.tag.ollama) or "0"))
-    return (
-        exposed,
-        c.repository.rank,
-        len(_demotions(catalog, facts, c)),
-        c.tag.moving,
-        c.tag.digest is None,
-        newest,
-        -len(c.name),  # of two names for one digest the longer says more
-    )
-
-
-def _behind(catalog: Catalog, facts: HostFacts, request: Wanted, best: Candidate, c: Candidate) -> str:
-    if request.image_policy == "secure" and _advisories(catalog, c.tag.ollama) != _advisories(catalog, best.tag.ollama):
-        return f"{len(_advisories(catalog, c.tag.ollama))} known advisories"
-    if c.repository.rank != best.repository.rank:
-        return f"{best.repository.repository} comes first"
-    demotions = _demotions(catalog, facts, c)
-    if demotions:
-        return demotions[0]
-    if c.tag.digest is not None and c.tag.digest == best.tag.digest:
-        return "another name of the chosen digest"
-    if c.tag.digest is None and best.tag.digest is not None:
-        return "no digest on record to pin it by; name it with --image-policy to take it"
-    if c.tag.moving:
-        return "a tag that has been pushed again under the same name"
-    return f"holds Ollama {_known_version(c.tag.ollama)}, the chosen one {_known_version(best.tag.ollama)}"
-
-
-def _known_version(ollama: OllamaVersion) -> str | None:
-    return ollama.version or ollama.at_least or ollama.at_most
-
-
-def _advisories(catalog: Catalog, ollama: OllamaVersion) -> tuple[str, ...]:
-    version = _known_version(ollama)
-    found = {k: a for k, a in catalog.advisories.items() if version is None or _affected(a, version)}
-    return tuple(sorted(found, key=lambda k: SEVERITIES.index(found[k].severity)))
-
-
-def _affected(advisory: Advisory, version: str) -> bool:
-    if advisory.severity == "by-design":
-        return False
-    if advisory.affects_from and parse_version(version) < parse_version(advisory.affects_from):
-        return False
-    if advisory.fixed_in:
-        return parse_version(version) < parse_version(advisory.fixed_in)
-    return advisory.affects_to is None or parse_version(version) <= parse_version(advisory.affects_to)
 
 
 def _why(facts: HostFacts, best: Candidate, request: Wanted) -> str:
@@ -205,7 +68,7 @@ def _choice(
         generation=best.tag.generation,
         size_bytes=best.tag.size_bytes,
         disk_bytes=best.tag.disk_bytes,
-        advisories=_advisories(catalog, ollama),
+        advisories=advisories(catalog, ollama),
         architecture=best.repository.architecture,
         jetson_jetpack=best.repository.jetson_jetpack,
         rejected=tuple(rejected),
@@ -262,7 +125,7 @@ def _is_meant(c: Candidate, wanted: ImageReference) -> bool:
 def _listed_by_user(
     catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate, wanted: ImageReference, min_ollama: str
 ) -> ImageChoice:
-    reason = _refusal(catalog, facts, c, min_ollama)
+    reason = refusal(catalog, facts, c, min_ollama)
     if reason:
         raise PreflightError(
             f"image {c.text} cannot serve here: {reason}",
@@ -291,7 +154,7 @@ def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedIma
             code="l4t-unknown",
         )
     close = next((r for r in rejected if "made for L4T" not in r.reason), None)
-    if wrong := _wrong_chip(catalog, facts):
+    if wrong := wrong_chip(catalog, facts):
         hint = f"{wrong}: release file and device tree disagree; finish the upgrade, or flash the board again"
     elif parse_version(facts.l4t)[0] < 35:
         hint = _newer_jetpack(catalog, facts)

@@ -20,12 +20,13 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
-from jetson_deploy.plan.model import check_wanted, choose_model
+from jetson_deploy.plan.model import choose_model
 from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
+from jetson_deploy.plan.wanted_model import check_wanted
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Server
 

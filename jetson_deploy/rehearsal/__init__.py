@@ -8,7 +8,7 @@ the words of JETSON_DEPLOY_REHEARSAL, which every verb prints.
     board.py, overlay.py                which board; what differs, as a catalog overlay
     namespace.py, engine.py, registry.py, processes.py  its network, Docker Engine, registry and daemons
     image.py, ollama_binary.py, push.py  the stand-in image
-    model.py, weights.py                the stand-in model
+    stand_in_model.py, weights.py       the stand-in model
     faults.py                           the faults it can show
     cache.py                            what is built or fetched once
 """

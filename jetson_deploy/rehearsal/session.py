@@ -22,13 +22,13 @@ from jetson_deploy.names import check_image_reference, shown
 from jetson_deploy.rehearsal.board import rehearsal_blobs
 from jetson_deploy.rehearsal.engine import Engine
 from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image
-from jetson_deploy.rehearsal.model import StandIn, make_model
 from jetson_deploy.rehearsal.namespace import Namespace
 from jetson_deploy.rehearsal.ollama_binary import VERSION, check_named_binary, ollama_binary
 from jetson_deploy.rehearsal.overlay import write_overlay
 from jetson_deploy.rehearsal.processes import check_programs, end
 from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.registry import ADDRESS, Registry
+from jetson_deploy.rehearsal.stand_in_model import StandIn, make_model
 from jetson_deploy.rehearsal.weights import weights
 from jetson_deploy.settings import Settings
 

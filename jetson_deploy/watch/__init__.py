@@ -1,6 +1,6 @@
 """Notice within a minute that the server does not serve, name the cause, and heal it within limits.
 
-    probe.py, asking.py, processes.py, memory.py   look: engine, server, processes, memory
+    probe.py, asking.py, processes.py, free_memory.py  look: engine, server, processes, memory
     observation.py                                 one look, as data
     judge.py                                       the fault that it shows; cause.py: the known issue behind it
     escalation.py                                  what to do about it, gentlest first, within a limit

@@ -15,8 +15,8 @@ from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.watch.actions import WatchHands
 from jetson_deploy.watch.audit_log import VERB, Scribe, on_record
+from jetson_deploy.watch.free_memory import read_memory
 from jetson_deploy.watch.guard import Guard, GuardAction, GuardLimits, Memory, step
-from jetson_deploy.watch.memory import read_memory
 from jetson_deploy.watch.observation import Seen
 
 GUARD_SECONDS = 2.0

@@ -18,8 +18,8 @@ from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import ServerClient
 from jetson_deploy.state.lock import holder
 from jetson_deploy.watch.asking import Asking
+from jetson_deploy.watch.free_memory import read_oom_kills
 from jetson_deploy.watch.judge import BUSY_CORES, Gate
-from jetson_deploy.watch.memory import read_oom_kills
 from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
 from jetson_deploy.watch.processes import Counted, context_of, count, work_between
 

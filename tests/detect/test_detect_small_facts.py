@@ -11,7 +11,7 @@ from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.detect.clock import clock_facts
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
-from jetson_deploy.detect.memory import memory_facts
+from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.detect.power import power_facts
 from jetson_deploy.facts import HostFacts, MemoryFacts
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 from jetson_deploy.errors import UsageError
-from jetson_deploy.monitor.history.window import (
+from jetson_deploy.monitor.history.selection import (
     chosen_series,
     chosen_window,
     parse_size,

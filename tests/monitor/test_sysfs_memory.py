@@ -8,7 +8,7 @@ import pytest
 from sysfs_trees import look, put
 
 from jetson_deploy.monitor.board_parts import Memory, Paging, Pressure, Swap, Zram
-from jetson_deploy.monitor.sources.sysfs.memory import parse_buddyinfo, parse_swaps
+from jetson_deploy.monitor.sources.sysfs.memory_files import parse_buddyinfo, parse_swaps
 
 HEAD = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 BUDDY = [

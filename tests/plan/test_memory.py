@@ -7,7 +7,7 @@ import pytest
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.plan.memory import footprint, need_terms
-from jetson_deploy.server.ollama.memory import ollama_estimate
+from jetson_deploy.server.ollama.estimate import ollama_estimate
 
 MIB = 1 << 20
 UNIFIED_NEED_MIB = {

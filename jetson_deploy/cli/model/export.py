@@ -39,7 +39,7 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.option("--force", is_flag=True, help="Replace FILE, once the new one is whole.")
 def command(*, common: CommonOptions, store: Path, model: str, file: str, force: bool) -> None:
     """One model into one tar (an OCI image layout), every blob hashed on the way. FILE `-` is standard output."""
-    from jetson_deploy.plan.model import DEFAULT_FAMILY
+    from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 
     name = parse_model_name(model, default_family=DEFAULT_FAMILY)
     if file == "-":

@@ -66,7 +66,7 @@ def command(
     """
     from jetson_deploy.cli.model.pins import expected_digest
     from jetson_deploy.names import parse_model_name
-    from jetson_deploy.plan.model import DEFAULT_FAMILY
+    from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 
     name = parse_model_name(model, default_family=DEFAULT_FAMILY)
     pin = None if accept_new_digest else expected_digest(name, store, common)

@@ -59,7 +59,7 @@ def command(
     Every byte is hashed while it is read. Cut or killed, the same command goes on where it was.
     """
     from jetson_deploy.cli.model.pins import expected_digest
-    from jetson_deploy.plan.model import DEFAULT_FAMILY
+    from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 
     name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
     with chosen_reporter(common) as report:

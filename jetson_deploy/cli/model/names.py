@@ -7,7 +7,7 @@ from pathlib import Path
 from jetson_deploy.cli.verbs import nearest
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.names import ModelName, parse_model_name
-from jetson_deploy.plan.model import DEFAULT_FAMILY
+from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 from jetson_deploy.store.inventory import manifest_names
 from jetson_deploy.store.layout import StorePaths
 

@@ -74,7 +74,7 @@ def command(
     """
     from jetson_deploy.monitor.history.default import default_path
     from jetson_deploy.monitor.history.opening import open_history
-    from jetson_deploy.monitor.history.window import chosen_window
+    from jetson_deploy.monitor.history.selection import chosen_window
 
     if sum((as_csv, as_jsonl, common.as_json, common.as_events)) > 1:
         raise UsageError("two forms of answer are asked for", hint="--csv, --jsonl, --json or --events", code="usage")
@@ -104,7 +104,7 @@ def _answered(history: History, window: Window, asked: Asked, common: CommonOpti
 
 
 def _chosen(history: History, asked: Asked) -> list[str]:
-    from jetson_deploy.monitor.history.window import chosen_series
+    from jetson_deploy.monitor.history.selection import chosen_series
 
     return chosen_series(asked.wanted, history.keys()) if asked.wanted else []
 
@@ -139,7 +139,7 @@ def _write_lines(lines: Iterable[str]) -> None:
 
 
 def _summary(history: History, window: Window) -> str:
-    from jetson_deploy.monitor.history.window import rfc3339
+    from jetson_deploy.monitor.history.selection import rfc3339
     from jetson_deploy.monitor.metrics import metric_of
 
     samples, minutes, events = history.totals()
@@ -161,7 +161,7 @@ def _summary(history: History, window: Window) -> str:
 
 
 def _told(event: HistoryEvent) -> str:
-    from jetson_deploy.monitor.history.window import rfc3339
+    from jetson_deploy.monitor.history.selection import rfc3339
 
     words = [when(rfc3339(event.at)), _RECORDER_WORDS.get(event.name, event.name), event.subject, event.state]
     text = event.text if event.kind == "alert" or event.name == "simulated" else ""
@@ -173,7 +173,7 @@ def _told(event: HistoryEvent) -> str:
 def _event_document(event: HistoryEvent) -> dict[str, Any]:
     import msgspec
 
-    from jetson_deploy.monitor.history.window import rfc3339
+    from jetson_deploy.monitor.history.selection import rfc3339
 
     return {"event": "recorded", **msgspec.to_builtins(event), "at": rfc3339(event.at)}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from jetson_deploy.cli.terse import aligned, when
 from jetson_deploy.monitor.history.export import raw_document, stat_document, stats_document
 from jetson_deploy.monitor.history.rollup import Stat
+from jetson_deploy.monitor.history.selection import rfc3339, rounded
 from jetson_deploy.monitor.history.steps import asked_step, merged, stat_rows
-from jetson_deploy.monitor.history.window import rfc3339, rounded
 from jetson_deploy.monitor.metrics import metric_of
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def recorder(settings: Settings, db: Path | None, most: str, say: Say, closing: 
     """`most`: size of the history, as text. Raises as `parse_size` and `Recorder` do."""
     from jetson_deploy.monitor.history.default import LEAST_BYTES, Kept, default_path
     from jetson_deploy.monitor.history.recorder import Recorder
-    from jetson_deploy.monitor.history.window import parse_size
+    from jetson_deploy.monitor.history.selection import parse_size
 
     kept = Kept(most_bytes=parse_size(most, LEAST_BYTES))
     found = Recorder(db or default_path(settings), kept=kept, say=say)

@@ -89,7 +89,7 @@ def command(
 
 
 def _window(last: str | None, since: str | None, until: str | None) -> Window:
-    from jetson_deploy.monitor.history.window import chosen_window, parse_span
+    from jetson_deploy.monitor.history.selection import chosen_window, parse_span
 
     if last and (since or until):
         raise UsageError("--last and --from or --to exclude each other", hint="give one of them", code="usage")
@@ -102,7 +102,7 @@ def _window(last: str | None, since: str | None, until: str | None) -> Window:
 def _keys(history: History, wanted: tuple[str, ...]) -> list[str]:
     from fnmatch import fnmatchcase
 
-    from jetson_deploy.monitor.history.window import chosen_series
+    from jetson_deploy.monitor.history.selection import chosen_series
     from jetson_deploy.monitor.plot.figure import USUAL
 
     known = history.keys()

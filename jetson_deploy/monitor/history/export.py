@@ -11,7 +11,7 @@ import msgspec
 
 from jetson_deploy.monitor.history.reader import Row, StatRow
 from jetson_deploy.monitor.history.rollup import Stat
-from jetson_deploy.monitor.history.window import rfc3339, rounded
+from jetson_deploy.monitor.history.selection import rfc3339, rounded
 
 
 def raw_csv(keys: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -11,8 +11,8 @@ import msgspec
 from jetson_deploy.monitor.history.batch import HistoryEvent
 from jetson_deploy.monitor.history.reader import History, StatRow, Window
 from jetson_deploy.monitor.history.rollup import Stat
+from jetson_deploy.monitor.history.selection import rounded
 from jetson_deploy.monitor.history.steps import MOST_POINTS, chosen_step, stat_rows
-from jetson_deploy.monitor.history.window import rounded
 from jetson_deploy.monitor.metrics import metric_of
 
 THROTTLING = "throttling"

@@ -10,7 +10,7 @@ from jetson_deploy.detect.board import identify
 from jetson_deploy.detect.devicetree import read_firmware
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.l4t import read_release
-from jetson_deploy.detect.memory import read_meminfo
+from jetson_deploy.detect.meminfo import read_meminfo
 from jetson_deploy.detect.recorded import recorded_uname
 from jetson_deploy.monitor.sample import Identity
 

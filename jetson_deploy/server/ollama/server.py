@@ -36,7 +36,7 @@ class OllamaServer:
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
     ) -> int | None:
-        from jetson_deploy.server.ollama.memory import ollama_estimate
+        from jetson_deploy.server.ollama.estimate import ollama_estimate
 
         return ollama_estimate(size, context, parallel, kv_cache_type, limits)
 

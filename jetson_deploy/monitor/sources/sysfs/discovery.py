@@ -15,7 +15,7 @@ from jetson_deploy.monitor.sources.sysfs.fans import FanFiles, find_fans
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.gpu import EmcFiles, EngineFiles, GpuFiles, find_emc, find_engines, find_gpus
 from jetson_deploy.monitor.sources.sysfs.hwmon import find_hwmons
-from jetson_deploy.monitor.sources.sysfs.memory import MemoryFiles, find_memory
+from jetson_deploy.monitor.sources.sysfs.memory_files import MemoryFiles, find_memory
 from jetson_deploy.monitor.sources.sysfs.mode import ModeReader
 from jetson_deploy.monitor.sources.sysfs.overcurrent import LineFiles, find_lines
 from jetson_deploy.monitor.sources.sysfs.rails import RailFiles, find_rails

@@ -16,7 +16,7 @@ from jetson_deploy.monitor.sources.sysfs.edac import read_memory_errors
 from jetson_deploy.monitor.sources.sysfs.fans import read_fans
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.gpu import Loads, read_emc, read_engines, read_gpus
-from jetson_deploy.monitor.sources.sysfs.memory import read_memory, read_paging, read_pressures, read_zrams
+from jetson_deploy.monitor.sources.sysfs.memory_files import read_memory, read_paging, read_pressures, read_zrams
 from jetson_deploy.monitor.sources.sysfs.overcurrent import read_over_currents
 from jetson_deploy.monitor.sources.sysfs.rails import read_rails, total_power
 from jetson_deploy.monitor.sources.sysfs.thermal import read_coolers, read_throttle_events, read_zones

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from jetson_deploy.detect.memory import PAGE_BYTES, read_meminfo
+from jetson_deploy.detect.meminfo import PAGE_BYTES, read_meminfo
 from jetson_deploy.monitor.board_parts import Memory, Paging, Pressure, Swap, Zram
 from jetson_deploy.monitor.sources.sysfs.files import Files
 from jetson_deploy.monitor.sources.sysfs.tree import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from jetson_deploy.detect.memory import read_meminfo
+from jetson_deploy.detect.meminfo import read_meminfo
 from jetson_deploy.watch.guard import Memory
 
 _FULL = re.compile(r"^full avg10=([0-9.]{1,7}) ", re.MULTILINE)

@@ -1,0 +1,90 @@
+"""Whether an image of the catalog can serve on a host, and if not, why."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.entries import ImageRepository, ImageTag, KnownBad, OllamaVersion
+from jetson_deploy.catalog.version import in_range, parse_version
+from jetson_deploy.facts import HostFacts
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    repository: ImageRepository
+    name: str
+    tag: ImageTag
+
+    @property
+    def text(self) -> str:
+        return f"{self.repository.repository}:{self.name}"
+
+
+def refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) -> str | None:
+    l4t = facts.l4t
+    if l4t is None:
+        return "the host's L4T is unknown"
+    if wrong := wrong_chip(catalog, facts):
+        return wrong
+    if not any(in_range(l4t, r) for r in c.tag.l4t):
+        built = " or ".join(f"{r.from_} to below {r.below}" for r in c.tag.l4t)
+        return f"made for L4T {built}, the host has {l4t}"
+    return (
+        _payload_refusal(catalog, facts, c)
+        or _cuda_refusal(facts, c)
+        or _version_refusal(c.tag.ollama, min_ollama)
+        or next((b.why for b in c.tag.bad if b.rejects and applies(catalog, facts, b)), None)
+    )
+
+
+def wrong_chip(catalog: Catalog, facts: HostFacts) -> str | None:
+    """A chip of another generation; one that nobody lists may be new, and is not judged."""
+    soc, listed = facts.board.soc, {board.soc for board in catalog.boards.values()}
+    if soc not in listed or not catalog.not_made_for(facts.l4t or "0", soc):
+        return None
+    return f"L4T {facts.l4t} is not made for this board's {soc}"
+
+
+def _payload_refusal(catalog: Catalog, facts: HostFacts, c: Candidate) -> str | None:
+    line = catalog.line_of(facts.l4t or "0")
+    payload = line.ollama_payload if line else None
+    if payload is None:
+        return f"no Ollama has GPU support for L4T {facts.l4t}"
+    if payload not in c.tag.payloads:
+        return f"holds no {payload} GPU code"
+    board = catalog.boards.get(facts.board.id or "")
+    if board is not None and payload not in board.ollama_payloads:
+        return f"the {payload} GPU code has no kernels for {board.name} (compute {board.compute_capability})"
+    return None
+
+
+def _cuda_refusal(facts: HostFacts, c: Candidate) -> str | None:
+    if c.tag.cuda is None or facts.cuda_driver is None:
+        return None
+    image, host = parse_version(c.tag.cuda), parse_version(facts.cuda_driver)
+    if image[0] > host[0]:
+        return f"built with CUDA {c.tag.cuda}, the host's driver supports {facts.cuda_driver}"
+    return None
+
+
+def _version_refusal(ollama: OllamaVersion, min_ollama: str) -> str | None:
+    wanted = parse_version(min_ollama)
+    if ollama.version is not None:
+        if parse_version(ollama.version) < wanted:
+            return f"holds Ollama {ollama.version}, the model needs {min_ollama}"
+        return None
+    if ollama.at_least is not None and parse_version(ollama.at_least) >= wanted:
+        return None
+    if ollama.at_most is not None and parse_version(ollama.at_most) < wanted:
+        return f"holds Ollama {ollama.at_most} at most, the model needs {min_ollama}"
+    known = f"at most {ollama.at_most}" if ollama.at_most else "unknown"
+    return f"cannot be shown to hold Ollama {min_ollama} or newer ({known})"
+
+
+def applies(catalog: Catalog, facts: HostFacts, bad: KnownBad) -> bool:
+    if bad.l4t and not any(in_range(facts.l4t or "0", r) for r in bad.l4t):
+        return False
+    if bad.max_ram_gb is None:
+        return True
+    board = catalog.boards.get(facts.board.id or "")
+    return board is not None and board.ram_gb <= bad.max_ram_gb

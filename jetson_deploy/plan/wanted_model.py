@@ -1,0 +1,67 @@
+"""The model that was asked for, found in the catalog; what no host could serve is refused."""
+
+from __future__ import annotations
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.entries import ModelFamily
+from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.request import Wanted
+from jetson_deploy.errors import UsageError
+from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
+from jetson_deploy.server.port import Server
+
+DEFAULT_FAMILY = "deepseek-r1"
+
+
+def check_wanted(catalog: Catalog, request: Wanted, server: Server) -> None:
+    """Refuse what no host could serve: UsageError for a model, context, parallelism or KV type that is not known."""
+    sizes = catalog.models[DEFAULT_FAMILY].sizes.values()
+    longest = max((size.context_length for size in sizes if size.automatic), default=1 << 20)
+    if request.model is not None:
+        family, tag = find_model(catalog, request.model)
+        longest = family.sizes[tag].context_length
+    if request.kv_cache_type not in server.kv_cache_types:
+        raise UsageError(
+            f"KV cache type {request.kv_cache_type!r} is unknown",
+            hint=f"one of {', '.join(server.kv_cache_types)}",
+            code="bad-kv-cache-type",
+        )
+    for name, value, low, high in (
+        ("--context", request.context_tokens, 256, longest),
+        ("--parallel", request.parallel, 1, 64),
+    ):
+        if value is not None and not low <= value <= high:
+            source = request.sources.get(name.strip("-"), name)
+            said = f"{name} {value}" if source == name else f"{name.strip('-')} {value} ({source})"
+            raise UsageError(f"{said} is out of range", hint=f"give {low} to {high}", code="out-of-range")
+
+
+def kept_model(catalog: Catalog, serving: Instance) -> tuple[ModelFamily, str] | None:
+    """What serves, or None when the catalog no longer knows it."""
+    name, _, tag = serving.record.model.partition(":")
+    family = catalog.models.get(name)
+    return (family, tag) if family is not None and tag in family.sizes else None
+
+
+def find_model(catalog: Catalog, text: str) -> tuple[ModelFamily, str]:
+    name = parse_model_name(text, default_family=DEFAULT_FAMILY)
+    family = catalog.models.get(name.model.lower())  # Ollama's names are the same in any case
+    if family is None or name.registry is not None or name.namespace != OLLAMA_NAMESPACE:
+        raise _unknown(text, text, [*sorted(catalog.models), *catalog.models[DEFAULT_FAMILY].sizes])
+    for tag, size in family.sizes.items():
+        if name.tag.lower() in (known.lower() for known in (tag, *size.aliases)):
+            return family, tag
+    raise _unknown(text, name.tag, list(family.sizes))
+
+
+def _unknown(text: str, part: str, known: list[str]) -> UsageError:
+    """`part` of `text` is not among `known`."""
+    import difflib  # for mistakes alone
+
+    near = difflib.get_close_matches(part, known, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return UsageError(
+        f"model {shown(text)} is not in the catalog, so its memory need is unknown",
+        hint=f"{hint}known: {', '.join(known[:8])}; more can be added in a catalog overlay",
+        code="unknown-model",
+    )
