@@ -58,8 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     stability_seconds: float = STABILITY_SECONDS
     """JETSON_DEPLOY_STABILITY_SECONDS: so long `up` watches a proven server before the old one is let go; 0: not."""
-    named: frozenset[str] = frozenset()
-    """The variables that were set: these come before a file, a default does not."""
+    named: dict[str, str] = {}
+    """The variables that were set, with their texts: these come before a file, a default does not."""
     crash_at: str | None = None
     """JETSON_DEPLOY_CRASH_AT: for tests of this tool: kill -9 itself at a step's border, e.g. `up:7:before`."""
 
@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             port=_port(env),
             stability_seconds=_number(env, "JETSON_DEPLOY_STABILITY_SECONDS", base.stability_seconds, 0, 3600),
             crash_at=env.get("JETSON_DEPLOY_CRASH_AT") or None,
-            named=frozenset(name for name, text in env.items() if name.startswith("JETSON_DEPLOY_") and text),
+            named={name: text for name, text in env.items() if name.startswith("JETSON_DEPLOY_") and text},
         )
 
 

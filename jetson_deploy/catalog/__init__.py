@@ -8,6 +8,6 @@ catalog.py                    the whole as one value, with its look-ups
 check.py                      what types cannot say
 convert.py, wording.py        errors with file, key path and the nearest valid name
 reader.py                     one YAML file, without YAML's traps
-deployment_file.py, modelfile.py  `jetson-deploy.yaml`; a model's template and parameters
+modelfile.py                  a model's template and parameters
 version.py                    versions compared by number
 """

@@ -1,7 +1,8 @@
 """One module per verb: arguments → one call → rendering. The only package that prints.
 
     main.py, verbs.py              the group; errors become text and an exit code; a verb is imported when it runs
-    options.py, layers.py          shared options; flag before environment before file
+    options.py, deploy_flags.py    shared options; the flags of `plan` and `up`
+    layers.py                      flag before environment before file
     render.py, plan_text.py, terse.py, event_line.py  text for people, documents for programs
     reporters.py, bars.py          events while a verb runs: lines, bars or NDJSON
     streams.py                     streams that are closed, full or no longer read

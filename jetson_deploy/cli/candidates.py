@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 
@@ -13,10 +15,9 @@ def sizes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[s
     return _starting(incomplete, [tag for family in catalog.models.values() for tag in family.sizes])
 
 
-def kv_types(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from jetson_deploy.server.opened import open_server
-
-    return _starting(incomplete, list(open_server().kv_cache_types))
+def of(names: tuple[str, ...]) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """These."""
+    return lambda ctx, param, incomplete: _starting(incomplete, list(names))
 
 
 def boards(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -11,11 +11,9 @@ import click
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.cli import candidates
-from jetson_deploy.cli.layers import Layers
-from jetson_deploy.deployment.request import Request
+from jetson_deploy.cli.layers import DeployFlags, Layers
 from jetson_deploy.names import check_deployment_name, check_registry_address
-from jetson_deploy.settings import LOWEST_PORT, Settings
+from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -39,15 +37,6 @@ class CommonOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def catalog(self) -> Catalog:
         return load_catalog(self.settings.catalog_dirs)
-
-
-class DeployFlags(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command line of `plan` or `up` says of the deployment."""
-
-    file: Path | None
-    """That of `-f`."""
-    said: dict[str, Any]
-    """Key of the deployment file → value. A flag that was not given is not there."""
 
 
 def common_options(command: Callable[..., Result]) -> Callable[..., Result]:
@@ -157,74 +146,6 @@ def _check_root(root: Path) -> None:
         )
 
 
-def wishes(command: Callable[..., Result]) -> Callable[..., Result]:
-    """The options of `plan` and `up`: what is wanted of the deployment; passed on as one `wanted: DeployFlags`."""
-
-    @functools.wraps(command)
-    def gathered(**given: Any) -> Result:
-        given["model"] = _one_model(given["model"], given.pop("model_option"))
-        flags = {key: given.pop(option) for key, option in _WISHED.items()}
-        said = {key: value for key, value in flags.items() if value is not None}
-        return command(wanted=DeployFlags(file=given.pop("deployment_file"), said=said), **given)
-
-    for decorate in reversed(_WISHES):
-        gathered = decorate(gathered)
-    return gathered
-
-
-_WISHES = [
-    click.option(
-        "-f",
-        "--file",
-        "deployment_file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Deployment file (`-` for stdin); `plan --example` prints one.",
-    ),
-    click.argument("model", required=False, shell_complete=candidates.sizes),
-    click.option(
-        "--model",
-        "model_option",
-        metavar="MODEL",
-        shell_complete=candidates.sizes,
-        help="The same as the argument MODEL.",
-    ),
-    click.option("--context", "context_tokens", type=int, metavar="TOKENS", help="Context size; never reduced."),
-    click.option("--parallel", type=int, metavar="N", help="Requests served at the same time."),
-    click.option("--kv-cache-type", metavar="TYPE", shell_complete=candidates.kv_types, help="f16, q8_0 or q4_0."),
-    click.option("--image-policy", metavar="POLICY", help="dustynv, secure, or an image reference."),
-    click.option("--store", metavar="DIR", help="Model store on the host."),
-    click.option(
-        "--port", type=click.IntRange(LOWEST_PORT, 65535), metavar="PORT", help="Loopback port of the endpoint."
-    ),
-    click.option("--registry", metavar="URL", help="Model registry (Ollama protocol)."),
-    click.option(
-        "--accept-cpu/--refuse-cpu",
-        "accept_cpu",
-        default=None,
-        help="Serve on the CPU when the GPU is not used. Recorded, and shown by every command.",
-    ),
-]
-
-
-_WISHED = {
-    "model": "model",
-    "context": "context_tokens",
-    "parallel": "parallel",
-    "kv_cache_type": "kv_cache_type",
-    "image_policy": "image_policy",
-    "store": "store",
-    "accept_cpu": "accept_cpu",
-    "port": "port",
-    "registry": "registry",
-}
-"""Key of the deployment file → option of the command line, where there is one."""
-_ASKED = (
-    *("model", "context", "parallel", "kv_cache_type", "image_policy", "store", "accept_cpu"),
-    *("min_gpu_share", "min_tokens_per_second"),
-)
-
-
 def checked_store(text: str) -> Path:
     """An absolute path. Raises UsageError for one that an unset variable or a slip of the hand gives."""
     from jetson_deploy.errors import UsageError
@@ -233,40 +154,6 @@ def checked_store(text: str) -> Path:
     if not text.strip() or not text.isprintable():
         raise UsageError(f"--store {shown(text)} is not a directory's name", hint="--store DIR", code="bad-store")
     return Path(text).absolute()
-
-
-def _one_model(argument: str | None, option: str | None) -> str | None:
-    from jetson_deploy.errors import UsageError
-
-    if argument is not None and option is not None and argument != option:
-        raise UsageError(f"MODEL is {argument!r} and --model is {option!r}", hint="name the model once", code="usage")
-    return option if argument is None else argument
-
-
-def read_wishes(wanted: DeployFlags, shared: CommonOptions, *, force: bool = False) -> tuple[Request, Path | None]:
-    """The request, and the store directory where one was named."""
-    wish = {key: shared.layers.wish(key, wanted.said.get(key)) for key in _ASKED}
-    store = checked_store(wish["store"]) if wish["store"] is not None else None
-    request = Request(
-        name=shared.name,
-        model=wish["model"],
-        context_tokens=wish["context"],
-        kv_cache_type=wish["kv_cache_type"],
-        parallel=wish["parallel"],
-        image_policy=wish["image_policy"],
-        accept_cpu=wish["accept_cpu"],
-        min_gpu_share=wish["min_gpu_share"],
-        min_tokens_per_second=wish["min_tokens_per_second"],
-        port=shared.settings.port,
-        registry=shared.settings.registry,
-        image_registry=shared.settings.image_registry,
-        simulated=shared.settings.rehearsal,
-        force=force,
-        stability_seconds=shared.settings.stability_seconds,
-        watch=shared.layers.watch(),
-        sources=dict(shared.layers.sources),
-    )
-    return request, store
 
 
 def waiting(command: Command) -> Command:

@@ -10,7 +10,9 @@ import msgspec
 from click.core import ParameterSource
 
 from jetson_deploy.cli import candidates
-from jetson_deploy.cli.options import CommonOptions, DeployFlags, read_wishes, reading, wishes
+from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.layers import DeployFlags
+from jetson_deploy.cli.options import CommonOptions, reading
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, print_for_programs, refuse, say
 from jetson_deploy.deployment.plan import Plan
@@ -29,7 +31,7 @@ FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up choos
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from jetson_deploy.catalog.deployment_file import example_text
+        from jetson_deploy.deployment.file import example_text
 
         answer(example_text().rstrip("\n"))
         context.exit()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.options import CommonOptions, DeployFlags, acting, read_wishes, waiting, wishes
+from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.layers import DeployFlags
+from jetson_deploy.cli.options import CommonOptions, acting, waiting
 from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import PreflightError

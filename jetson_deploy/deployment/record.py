@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ NOT_ASKED_FOR = frozenset(
     )
 )
 """Labels that differ between any two revisions, or say again what a revision's other fields say."""
+
+
+_OWN = {
+    "parallel": "parallel",
+    "kv-cache-type": "kv_cache_type",
+    "image-policy": "image_policy",
+    "port": "port",
+    "accept-cpu": "accept_cpu",
+    "asked-gpu-share": "asked_gpu_share",
+    "asked-floor": "asked_floor",
+}
+"""Label of an option → field that holds it."""
+FURTHER = {row.option.label: row for row in OPTIONS.values() if row.option.label and row.option.label not in _OWN}
+"""Options that are kept in a label and have no field of their own."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +80,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """MemAvailable before it was started."""
     version: str
     """Version of this tool that made it."""
+    further: dict[str, Any] = {}
+    """Label → value, of the options that have no field here."""
 
     @staticmethod
     def read(labels: Mapping[str, str], image: str = "") -> Record:
@@ -94,7 +111,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             need_bytes=_number(text("need-bytes")),
             free_bytes_before=_number(text("free-bytes")),
             version=text("version"),
+            further={key: value for key in FURTHER if (value := _option(key, text(key))) is not None},
         )
+
+    def kept(self, label: str) -> Any:
+        """Value of the option that has this label; None: none is known."""
+        if label not in _OWN:
+            return self.further.get(label)
+        value = getattr(self, _OWN[label])
+        return None if type(value) is int and value == 0 else value  # 0: the label was missing or damaged
 
     def labels(self) -> dict[str, str]:
         texts = {
@@ -118,6 +143,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             "need-bytes": str(self.need_bytes),
             "free-bytes": str(self.free_bytes_before),
             "version": self.version,
+            **{key: _text(value) for key, value in self.further.items()},
         }
         return {LABEL + key: text for key, text in texts.items()}
 
@@ -174,6 +200,17 @@ def described(labels: Mapping[str, str]) -> tuple[ContainerSpec | None, Gates | 
 def _shown(asked: float | None) -> str:
     """Empty: no other gate than the usual one was asked for."""
     return "" if asked is None else repr(float(asked))
+
+
+def _text(value: object) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _option(label: str, text: str) -> Any:
+    try:
+        return msgspec.convert(text, FURTHER[label].kind, strict=False) if text else None
+    except msgspec.ValidationError:
+        return None
 
 
 def _number(text: str) -> int:

@@ -7,7 +7,7 @@ import msgspec
 from jetson_deploy import __version__
 from jetson_deploy.catalog.entries import L4tLine
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
-from jetson_deploy.deployment.record import Record, stamped
+from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.server.port import Server, Workload
@@ -44,6 +44,7 @@ def container_spec(
         need_bytes=model.need_bytes,
         free_bytes_before=free,
         version=__version__,
+        further={label: getattr(wanted, row.field) for label, row in FURTHER.items()},
     )
     return stamped(_bare(server, wanted, image, model, store, line), record)
 

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.option import Row
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import ModelChoice
 from jetson_deploy.deployment.request import Wanted
 
 DEPLOYED = "deployed"
-DEFAULT = "default"
-CHOSEN = "chosen"
-STICKY = ("kv_cache_type", "parallel", "image_policy", "accept_cpu", "port")
-"""Kept from what is deployed until somebody says otherwise."""
-DEFAULTED = (
-    *("name", "registry", "mirrors", "limit_rate"),
-    *("min_gpu_share", "min_tokens_per_second", "stability_seconds"),
-)
-
-
-def _kept_gates(serving: Instance | None) -> dict[str, str]:
-    kept = {
-        "min_gpu_share": serving.record.asked_gpu_share if serving else None,
-        "min_tokens_per_second": serving.record.asked_floor if serving else None,
-    }
-    return {key: DEPLOYED for key, value in kept.items() if value is not None}
 
 
 def sources(wanted: Wanted, serving: Instance | None, model: ModelChoice, store: str) -> dict[str, str]:
     """Key → place, for every key of the deployment file that this plan depends on."""
-    kept = serving is not None
-    keeps_context = serving is not None and serving.same_model(model.name, wanted)
-    unsaid = {
-        "model": DEPLOYED if serving is not None and serving.record.model == model.name else CHOSEN,
-        "context": DEPLOYED if keeps_context else CHOSEN,
-        **dict.fromkeys(STICKY, DEPLOYED if kept else DEFAULT),
-        "store": DEPLOYED if serving is not None and serving.record.store == store else CHOSEN,
-        **dict.fromkeys(DEFAULTED, DEFAULT),
-        **_kept_gates(serving),
-    }
+    same = _kept_choices(wanted, serving, model, store) if serving else set()
+    listed = [row for row in OPTIONS.values() if row.option.unsaid]
+    unsaid = {row.key: DEPLOYED if row.key in same or _kept(row, serving) else row.option.unsaid for row in listed}
     return {**unsaid, **wanted.sources}
+
+
+def _kept(row: Row, serving: Instance | None) -> bool:
+    return serving is not None and bool(row.option.label) and serving.record.kept(row.option.label) is not None
+
+
+def _kept_choices(wanted: Wanted, serving: Instance, model: ModelChoice, store: str) -> set[str]:
+    """What the plan chose and what is deployed alike."""
+    alike = {
+        "model": serving.record.model == model.name,
+        "context": serving.same_model(model.name, wanted),
+        "store": serving.record.store == store,
+    }
+    return {key for key, same in alike.items() if same}

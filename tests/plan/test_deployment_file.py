@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,13 @@ from drawn import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jetson_deploy.catalog.deployment_file import (
+from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deployment.file import (
+    ROWS,
     DeploymentFile,
-    GatesSection,
-    WatchSection,
     example_text,
     read_deployment_file,
 )
-from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.deployment.watch_options import WatchWishes
@@ -102,14 +100,9 @@ def refusal(raw: bytes) -> UsageError | None:
     return None
 
 
-def fields(struct: type[msgspec.Struct] = DeploymentFile, *path: str) -> Iterator[tuple[str, ...]]:
+def fields() -> list[tuple[str, ...]]:
     """Every key of the schema that holds a value."""
-    sections: dict[str, type[msgspec.Struct]] = {"gates": GatesSection, "watch": WatchSection}
-    for name in struct.__struct_fields__:
-        if name in sections and not path:
-            yield from fields(sections[name], name)
-        else:
-            yield (*path, name)
+    return [row.path for row in ROWS]
 
 
 def with_examples() -> str:
@@ -160,7 +153,7 @@ def test_every_key_of_the_schema_is_in_the_example_with_a_valid_value() -> None:
 
 
 def test_the_file_can_say_all_that_the_watcher_heeds() -> None:
-    assert set(WatchSection.__struct_fields__) == set(WatchWishes.__struct_fields__)
+    assert {path[1] for path in fields() if path[0] == "watch"} == set(WatchWishes.__struct_fields__)
 
 
 def test_what_the_example_says_is_the_default() -> None:
