@@ -10,8 +10,8 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.store_drift import store_findings
 from jetson_deploy.deployment.actual import ActualContainer, as_actual
 from jetson_deploy.deployment.drift import Difference, container_drift, since_creation
-from jetson_deploy.deployment.findings import (
-    Finding,
+from jetson_deploy.deployment.drifted import (
+    Drifted,
     UpWould,
     container_findings,
     image_findings,
@@ -51,7 +51,7 @@ def different_now(settings: Settings, labels: dict[str, str], container: str) ->
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    findings: tuple[Finding, ...]
+    findings: tuple[Drifted, ...]
     not_compared: tuple[str, ...]
     """What nobody could look at, and why: no finding about it means nothing."""
 
@@ -104,7 +104,7 @@ def _container(
     revision: Revision | None,
     would: UpWould,
     gaps: list[str],
-) -> Iterator[Finding]:
+) -> Iterator[Drifted]:
     actual = actual_container(settings, serving.container)
     if actual is None:
         gaps.append("the container's fields and its image: the engine did not tell them")

@@ -8,11 +8,13 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.drift import find_drift
+from jetson_deploy.deploy.health import health_findings
 from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.actual import as_actual
-from jetson_deploy.deployment.findings import Finding
+from jetson_deploy.deployment.drifted import Drifted
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.instance import Instance, find_previous, find_serving, leftovers, ours, revision_of
 from jetson_deploy.deployment.recovery import unfinished
 from jetson_deploy.deployment.revisions import Line, Revision, State
@@ -62,10 +64,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     """What was done to it last."""
     notes: tuple[str, ...] = ()
     """Why the record could not be used."""
-    drift: tuple[Finding, ...] | None = None
+    drift: tuple[Drifted, ...] | None = None
     """None: not asked for."""
     not_compared: tuple[str, ...] = ()
     """What no drift was looked for in, and why."""
+    findings: tuple[Finding, ...] = ()
+    """The check that failed with its likely cause, and the drift: what blocks first."""
 
     @property
     def drifted(self) -> bool:
@@ -92,7 +96,8 @@ def read_status(
     serving = require_serving(facts, deployment, state)
     notes += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(binding.serving_target(open_runtime(settings), serving, share), QUICK_TOKENS).prove(report)
+    runtime = open_runtime(settings)
+    proof = Prover(binding.serving_target(runtime, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = inspected(settings.docker_host, serving.container)
@@ -122,6 +127,10 @@ def read_status(
         notes=tuple(notes),
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
+        findings=(
+            *health_findings(proof, runtime, settings, serving.container),
+            *(one.finding for one in (looked.findings if looked else ())),
+        ),
     )
 
 

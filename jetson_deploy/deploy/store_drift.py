@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from jetson_deploy.deployment.findings import NOTHING, Finding, UpWould
+from jetson_deploy.deployment.drifted import NOTHING, Drifted, UpWould
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, StageModel
 from jetson_deploy.store.hashing import hash_file
@@ -20,7 +20,7 @@ _NEVER_HASHED = "not on record as hashed"
 _REPAIR = f"{NOTHING}: jetson-deploy model verify --repair"
 
 
-def store_findings(serving: Instance, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Finding]:
+def store_findings(serving: Instance, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Drifted]:
     """`gaps` gets what could not be looked at. `deep`: the files are hashed."""
     if serving.record.manifest_digest is None or not serving.record.store:
         gaps.append("the model's files: the container does not say which they are")
@@ -40,8 +40,9 @@ def store_findings(serving: Instance, would: UpWould, gaps: list[str], *, deep: 
         yield from _blob(paths, verified, blob, would, gaps, deep=deep)
 
 
-def _no_manifest(digest: str, kept: tuple[KeptManifest, ...], would: UpWould) -> Finding:
-    return Finding(
+def _no_manifest(digest: str, kept: tuple[KeptManifest, ...], would: UpWould) -> Drifted:
+    return Drifted(
+        id="pinned-manifest-lost",
         what="pinned manifest",
         deployed=digest,
         found=next((one.problem for one in kept if one.problem), "gone"),
@@ -52,7 +53,7 @@ def _no_manifest(digest: str, kept: tuple[KeptManifest, ...], would: UpWould) ->
 
 def _blob(
     paths: StorePaths, verified: VerifiedBlobs, blob: Blob, would: UpWould, gaps: list[str], *, deep: bool
-) -> Iterator[Finding]:
+) -> Iterator[Drifted]:
     try:
         problem = _problem(paths, verified, blob, deep=deep)
     except OSError as error:
@@ -61,7 +62,8 @@ def _blob(
     if problem is None:
         return
     unhashed = problem == _NEVER_HASHED
-    yield Finding(
+    yield Drifted(
+        id="blob-not-hashed" if unhashed else "blob-damaged",
         what=f"blob {blob.file_name[:19]}",
         deployed=f"{blob.size} bytes",
         found=problem,

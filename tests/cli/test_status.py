@@ -163,3 +163,21 @@ def test_without_any_record_up_is_the_way(run: Run, engine: RecordedEngine) -> N
     code, _, err = run()
     assert code == 1
     assert "jetson-deploy up deploys it" in err
+
+
+def test_the_check_that_failed_and_the_drift_are_findings(
+    run: Run, record: StateDirectory, engine: RecordedEngine
+) -> None:
+    engine.image = None
+    document = json.loads(run("--drift", "--json")[1])
+    check, *drift = document["findings"]
+    failed = next(one for one in document["verdicts"] if one["passed"] is False)
+    assert (check["id"], check["severity"], check["exit_code"]) == ("check-container-failed", "block", 1)
+    assert failed["observed"] in check["evidence"]
+    assert drift and [one["id"] for one in drift] == [one["id"] for one in document["drift"]]
+    assert {one["severity"] for one in drift} <= {"warning", "note"}
+
+
+def test_without_drift_the_only_finding_is_the_check_that_failed(run: Run, record: StateDirectory) -> None:
+    document = json.loads(run("--json")[1])
+    assert [one["id"] for one in document["findings"]] == ["check-container-failed"]

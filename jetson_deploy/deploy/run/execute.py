@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deployment.health import failed_check
 from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,
@@ -28,7 +29,7 @@ from jetson_deploy.deployment.plan import (
     StopContainer,
 )
 from jetson_deploy.deployment.proof import Proof
-from jetson_deploy.errors import InternalError, UnhealthyError
+from jetson_deploy.errors import InternalError
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.interrupts import noticed
@@ -170,8 +171,4 @@ def _demand(verdict: Verdict | None, progress: Progress) -> None:
     if verdict is None:
         return
     progress.judged = True
-    raise UnhealthyError(
-        f"check `{verdict.check}` failed: {verdict.observed} (expected: {verdict.expected})",
-        hint=verdict.hint or "see the container's log",
-        code=f"check-{verdict.check}-failed",
-    )
+    raise failed_check(verdict).error()

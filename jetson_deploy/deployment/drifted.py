@@ -1,6 +1,6 @@
 """What differs from what was deployed, and what `up` would do about it: container, record, image. Pure.
 
-What is around them: plan/surroundings.py.
+What is around them: host_drift.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.deployment.drift import COMMITTED, RESTART, Difference, policy_only
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, Plan, StageImage, StageModel
 from jetson_deploy.deployment.revisions import Revision
@@ -21,7 +22,11 @@ from jetson_deploy.names import check_image_reference
 NOTHING = "nothing"
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Drifted(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference, as `status --json` lists it under `drift`."""
+
+    id: str
+    """Kebab-case, stable."""
     what: str
     deployed: str
     found: str
@@ -29,6 +34,21 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     up_would: str
     level: Literal["warning", "info"] = "warning"
     """info: what serves is as it was proven, now and after the next start."""
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(
+            id=self.id,
+            severity="warning" if self.level == "warning" else "note",
+            evidence=f"{self.what}: deployed {self.deployed}, found {self.found}; {self.effect}",
+            fix=self._fix,
+        )
+
+    @property
+    def _fix(self) -> str:
+        if self.up_would.startswith(NOTHING):
+            return self.up_would.removeprefix(NOTHING).removeprefix(": ")
+        return f"jetson-deploy up would {self.up_would}"
 
 
 class UpWould(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +72,13 @@ _WORDS: dict[type, str] = {
 }
 
 
-def container_findings(differences: tuple[Difference, ...], would: UpWould) -> Iterator[Finding]:
+def container_findings(differences: tuple[Difference, ...], would: UpWould) -> Iterator[Drifted]:
     """Of an edited container: the policy alone is set back, anything else needs a new one."""
     rule = "set the restart policy back" if policy_only(differences) else "replace the container"
     for one in differences:
         stays = one.what == RESTART and one.found != COMMITTED
-        yield Finding(
+        yield Drifted(
+            id="restart-policy-changed" if one.what == RESTART else "container-edited",
             what=one.what,
             deployed=one.deployed,
             found=one.found,
@@ -68,7 +89,7 @@ def container_findings(differences: tuple[Difference, ...], would: UpWould) -> I
 
 def record_findings(
     revision: Revision | None, serving: Instance, image: str | None, would: UpWould
-) -> Iterator[Finding]:
+) -> Iterator[Drifted]:
     """The container against the record. `image`: id of the one it was made from; None: not known."""
     if revision is None:
         return
@@ -77,7 +98,8 @@ def record_findings(
         ("spec hash of the container", revision.spec_hash, serving.record.spec_hash),
     ):
         if deployed and found and deployed != found:
-            yield Finding(
+            yield Drifted(
+                id="container-made-again",
                 what=what,
                 deployed=deployed,
                 found=found,
@@ -88,19 +110,27 @@ def record_findings(
 
 def image_findings(
     engine: EngineFacts, serving: Instance, image: str, tag: str | None, would: UpWould
-) -> Iterator[Finding]:
+) -> Iterator[Drifted]:
     """`image`: id of the one the container was made from; `tag`: of what its tag names now, None: nothing."""
     reference, doing = serving.record.image, would.about(StageImage, CreateContainer)
     by_digest = "@" in reference
     held = {one.id for one in engine.images}
     if image not in held:
         effect = "serves on, but the container cannot be made again from it"
-        yield Finding(what="image", deployed=reference, found="gone", effect=effect, up_would=doing)
+        yield Drifted(id="image-gone", what="image", deployed=reference, found="gone", effect=effect, up_would=doing)
     elif not _named(engine, reference):
         effect = "serves on, but the container cannot be made again from it: the image has lost its name"
-        yield Finding(what="image reference", deployed=reference, found="gone", effect=effect, up_would=doing)
+        yield Drifted(
+            id="image-name-gone",
+            what="image reference",
+            deployed=reference,
+            found="gone",
+            effect=effect,
+            up_would=doing,
+        )
     if tag is not None and tag != image:
-        yield Finding(
+        yield Drifted(
+            id="image-tag-moved",
             what="image tag",
             deployed=f"{reference.partition('@')[0]} is {image}",
             found=tag,

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from states import full_state, revision
 
-from jetson_deploy.deployment.findings import Finding, UpWould, image_findings, record_findings
+from jetson_deploy.deployment.drifted import Drifted, UpWould, image_findings, record_findings
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
 from jetson_deploy.deployment.instance import Instance, read_instance
 from jetson_deploy.deployment.record import LABEL
@@ -143,9 +144,27 @@ def test_what_is_only_around_the_deployment_is_a_note() -> None:
     renamed = msgspec.structs.replace(serving(), container="somebodys-name")
     moved = ModelFacts(name="m:1", manifest_digest="cd" * 32, complete=True)
     store = StoreFacts(path="/store", exists=True, models=(moved,))
-    found: list[Finding] = list(surrounding_findings(facts(store=store), renamed, full_state(), REFUSED))
+    found: list[Drifted] = list(surrounding_findings(facts(store=store), renamed, full_state(), REFUSED))
     assert told(found) == [
         ("container name", "info"),
         ("previous container", "info"),
         ("tag m:1 in the store", "info"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("level", "up_would", "severity", "fix"),
+    [
+        ("warning", "replace the container", "warning", "jetson-deploy up would replace the container"),
+        ("warning", "refuse: no room", "warning", "jetson-deploy up would refuse: no room"),
+        ("warning", "nothing: jetson-deploy model verify --repair", "warning", "jetson-deploy model verify --repair"),
+        ("info", "nothing", "note", ""),
+    ],
+)
+def test_a_difference_is_a_finding_that_blocks_nothing(level: Any, up_would: str, severity: Any, fix: str) -> None:
+    one = Drifted(
+        id="image-gone", what="image", deployed="a", found="gone", effect="serves on", up_would=up_would, level=level
+    )
+    assert one.finding == Finding(
+        id="image-gone", severity=severity, evidence="image: deployed a, found gone; serves on", fix=fix
+    )
