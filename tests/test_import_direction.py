@@ -124,6 +124,14 @@ def test_nothing_outside_server_asks_which_server_it_is() -> None:
     assert {part_of(path) for path in users} == {"server"}
 
 
+def test_which_runtime_it_is_is_asked_in_one_place() -> None:
+    """Whoever needs a runtime is given one, or opens it there."""
+    door = "jetson_deploy.runtime.docker"
+    users = {path for path in MODULES if any(f"{name}.".startswith(f"{door}.") for name in imports(path))}
+    outside = {path for path in users if path.parent != PACKAGE / "runtime" / "docker"}
+    assert outside == {PACKAGE / "runtime" / "opened.py"}
+
+
 def test_only_cli_speaks() -> None:
     assert {part_of(path) for path in MODULES if speaks(path)} == {"cli"}
 

@@ -27,6 +27,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
+    from jetson_deploy.runtime.opened import open_runtime
 
     settings = common.settings
     request = Request(
@@ -41,6 +42,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
         run = Run(
             request=request,
             settings=settings,
+            runtime=open_runtime(settings),
             root=common.root,
             store=None,
             catalog=common.catalog(),

@@ -32,6 +32,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
     """
     from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deploy.up import Run, bring_up
+    from jetson_deploy.runtime.opened import open_runtime
 
     request, store = read_wishes(wanted, common, force=force)
     with chosen_reporter(common) as report:
@@ -39,6 +40,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
             Run(
                 request=request,
                 settings=common.settings,
+                runtime=open_runtime(common.settings),
                 root=common.root,
                 store=store,
                 catalog=common.catalog(),

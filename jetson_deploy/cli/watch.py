@@ -159,6 +159,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     from jetson_deploy.deploy.rollback import roll_back
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
+    from jetson_deploy.runtime.opened import open_runtime
 
     settings = common.settings
     request = Request(
@@ -171,6 +172,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     run = Run(
         request=request,
         settings=settings,
+        runtime=open_runtime(settings),
         root=common.root,
         store=None,
         catalog=common.catalog(),

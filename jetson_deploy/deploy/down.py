@@ -47,16 +47,17 @@ def take_down(
     purge: bool,
     report: Reporter,
     wait: bool = False,
+    runtime: Runtime | None = None,
 ) -> Removed:
     """Remove the deployment's containers: what serves, the one before, candidates. `rollback` can bring them back.
 
     With `purge` also the state, and downloaded images, models and pinned manifests.
     """
     check_acts_here(root, settings, "down")
+    runtime = runtime or open_runtime(settings)
     with deployment_lock(settings.lock_dir, deployment, verb="down", wait=wait, report=report):
-        facts = survey(root, settings, catalog, store=None, deployment=deployment)
+        facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
-        runtime = open_runtime(settings)
         state = StateDirectory(settings.state_dir, deployment)
         serving = find_serving(facts.engine, deployment)
         cpu = serving is not None and serving.record.accept_cpu

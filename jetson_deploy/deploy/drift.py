@@ -25,28 +25,28 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.runtime.docker.inspected import image_id, inspected
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings
 
 
-def actual_container(settings: Settings, name: str) -> ActualContainer | None:
-    """None: there is none, or the engine cannot be asked without its SDK."""
-    found = inspected(settings.docker_host, name)
+def actual_container(runtime: Runtime, name: str) -> ActualContainer | None:
+    """None: there is none, or it cannot be told."""
+    found = runtime.details(name)
     return as_actual(found.container, found.image) if found else None
 
 
-def edited_since(facts: HostFacts, settings: Settings, state: State | None, container: str) -> tuple[Difference, ...]:
+def edited_since(facts: HostFacts, runtime: Runtime, state: State | None, container: str) -> tuple[Difference, ...]:
     """What of the container is not as it was created; nothing where nobody can tell."""
     mine = next((c for c in (facts.engine.containers if facts.engine else ()) if c.name == container), None)
     revision = state.revision(revision_of(mine)) if state and mine else None
-    differences = different_now(settings, mine.labels if mine else {}, container)
+    differences = different_now(runtime, mine.labels if mine else {}, container)
     return since_creation(differences, revision.creation_differences if revision else ())
 
 
-def different_now(settings: Settings, labels: dict[str, str], container: str) -> tuple[Difference, ...]:
+def different_now(runtime: Runtime, labels: dict[str, str], container: str) -> tuple[Difference, ...]:
     """What of the container is not as its own labels say."""
     spec, _ = described(labels)
-    actual = actual_container(settings, container)
+    actual = actual_container(runtime, container)
     return container_drift(spec, actual) if spec is not None and actual is not None else ()
 
 
@@ -58,6 +58,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_drift(
     facts: HostFacts,
+    runtime: Runtime,
     settings: Settings,
     catalog: Catalog,
     deployment: str,
@@ -74,7 +75,7 @@ def find_drift(
     revision = state.revision(serving.record.revision) if state else None
     gaps: list[str] = []
     findings = (
-        *_container(facts, settings, serving, revision, would, gaps),
+        *_container(facts, runtime, serving, revision, would, gaps),
         *store_findings(serving, would, gaps, deep=deep),
         *host_findings(facts, revision, would),
         *surrounding_findings(facts, serving, state, would),
@@ -99,13 +100,13 @@ def _would(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: s
 
 def _container(
     facts: HostFacts,
-    settings: Settings,
+    runtime: Runtime,
     serving: Instance,
     revision: Revision | None,
     would: UpWould,
     gaps: list[str],
 ) -> Iterator[Drifted]:
-    actual = actual_container(settings, serving.container)
+    actual = actual_container(runtime, serving.container)
     if actual is None:
         gaps.append("the container's fields and its image: the engine did not tell them")
         return
@@ -117,8 +118,17 @@ def _container(
         yield from container_findings(since_creation(container_drift(spec, actual), creation_differences), would)
     yield from record_findings(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
-        tag = image_id(settings.docker_host, serving.record.image.partition("@")[0])
+        tag = _image_id(runtime, serving.record.image.partition("@")[0])
         yield from image_findings(facts.engine, serving, actual.image_id, tag, would)
+
+
+def _image_id(runtime: Runtime, reference: str) -> str | None:
+    """Of the image that a reference names now; None: none, or not known."""
+    try:
+        found = runtime.find_image(reference)
+    except JetsonDeployError:
+        return None
+    return found.id if found else None
 
 
 def _unknown(facts: HostFacts, revision: Revision | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.plan.budget import Budget
 from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
+from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.gguf.header import GgufHeader
@@ -82,9 +83,7 @@ def _serving(root: Path, settings: Settings, deployment: str) -> Instance | None
     """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
     if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
         return None
-    from jetson_deploy.runtime.docker.answers import ask
-
-    return find_serving(engine_facts(ask(settings.docker_host)), deployment)
+    return find_serving(engine_facts(open_runtime(settings).answers()), deployment)
 
 
 def _listed(

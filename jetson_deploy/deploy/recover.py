@@ -28,6 +28,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.interrupts import shielded
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, acts_here, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
@@ -60,6 +61,7 @@ def recover(
     *,
     wait: bool = False,
     only_plan: bool = False,
+    runtime: Runtime | None = None,
 ) -> Recovered:
     """Look at every container of the deployment, and finish or undo. `only_plan`: say what would be done.
 
@@ -67,60 +69,76 @@ def recover(
     before does not serve again.
     """
     check_acts_here(root, settings, "recover")
+    runtime = runtime or open_runtime(settings)
     with deployment_lock(settings.lock_dir, deployment, verb="recover", wait=wait, report=report):
-        facts = survey(root, settings, catalog, store=None, deployment=deployment)
+        facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
         state = StateDirectory(settings.state_dir, deployment)
         remembered = _remembered(facts, state, deployment, report, write=not only_plan)
-        found = _decide(settings, catalog, deployment, remembered)
+        found = _decide(runtime, catalog, deployment, remembered)
         if not only_plan:
-            _act(found, settings, deployment, state, remembered, report)
-            _calm_where_it_serves(facts, settings, catalog, deployment, state)
+            _act(found, settings, runtime, deployment, state, remembered, report)
+            _calm_where_it_serves(facts, runtime, catalog, deployment, state)
     return _answer(found, settings, deployment)
 
 
 def _calm_where_it_serves(
-    facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, directory: StateDirectory
+    facts: HostFacts, runtime: Runtime, catalog: Catalog, deployment: str, directory: StateDirectory
 ) -> None:
     """Somebody was asked to look: not any more once what serves proves itself."""
     state, serving = directory.load(), find_serving(facts.engine, deployment)
     if state is None or state.attention is None or serving is None:
         return
     share = catalog.limits["gpu_share_gate"].value
-    target = binding.serving_target(open_runtime(settings), serving, share)
+    target = binding.serving_target(runtime, serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
         directory.clear_attention()
 
 
 def recovered_first(
-    root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter, *, store: Path | None
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    report: Reporter,
+    runtime: Runtime,
+    *,
+    store: Path | None,
 ) -> tuple[HostFacts, State | None]:
     """The facts and the record, after whatever was left unfinished is not any more. The lock is held."""
-    facts = survey(root, settings, catalog, store=store, deployment=deployment)
+    facts = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime)
     directory = StateDirectory(settings.state_dir, deployment)
     if facts.engine is None or not facts.engine.reachable:
         return facts, directory.load(report)  # the plan refuses, with the reason
     state = _remembered(facts, directory, deployment, report, write=True)
     if not unfinished(facts.engine, state, deployment):
         return facts, state
-    found = _decide(settings, catalog, deployment, state)
-    _act(found, settings, deployment, directory, state, report)
-    again = survey(root, settings, catalog, store=store, deployment=deployment)
+    found = _decide(runtime, catalog, deployment, state)
+    _act(found, settings, runtime, deployment, directory, state, report)
+    again = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime)
     return again, directory.load(report)
 
 
-def recover_unfinished(root: Path, settings: Settings, catalog: Catalog, deployment: str, report: Reporter) -> None:
+def recover_unfinished(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    deployment: str,
+    report: Reporter,
+    runtime: Runtime | None = None,
+) -> None:
     """Before a verb that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
     if not acts_here(root, settings):
         return  # the verb refuses
+    runtime = runtime or open_runtime(settings)
     try:
         state = StateDirectory(settings.state_dir, deployment).load()
-        if not unfinished(engine_now(settings), state, deployment):
+        if not unfinished(engine_now(runtime), state, deployment):
             return
     except JetsonDeployError:
         return  # the verb meets the same, and says so
     try:
-        recover(root, settings, catalog, deployment, report)
+        recover(root, settings, catalog, deployment, report, runtime=runtime)
     except LockedError as error:
         report(Note(level="info", text=f"a change is under way: {error.message}"))
     except JetsonDeployError as error:
@@ -146,8 +164,7 @@ def _remembered(
         return state
 
 
-def _decide(settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> Recovery:
-    runtime = open_runtime(settings)
+def _decide(runtime: Runtime, catalog: Catalog, deployment: str, state: State | None) -> Recovery:
     share = catalog.limits["gpu_share_gate"].value
     intent = state.intent if state else None
     this_boot = intent is not None and intent.boot_id in (None, boot_id())
@@ -157,6 +174,7 @@ def _decide(settings: Settings, catalog: Catalog, deployment: str, state: State 
 def _act(
     found: Recovery,
     settings: Settings,
+    runtime: Runtime,
     deployment: str,
     directory: StateDirectory,
     state: State | None,
@@ -164,7 +182,6 @@ def _act(
 ) -> None:
     if found.kind == "nothing":
         return
-    runtime = open_runtime(settings)
     intent = state.intent if state else None
     why = f"{found.why} ({_how_it_ended(intent)})" if intent else found.why
     report(Note(level="warning", text=f"{why}: {_DOING[found.kind]}"))

@@ -18,7 +18,6 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.rollback import choose_revision, revive
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -34,12 +33,12 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, verb=verb, wait=run.wait, report=run.report):
         was_intended = _intended(run, name)
-        facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=None)
+        facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, run.runtime, store=None)
         if number is None and state is not None and was_intended == state.current is not None:
             number = state.current  # the rollback that died was finished just now: not one further back
         plan, facts = _plan(run, facts, state, number)
         if not plan.steps:
-            proof = asked(open_runtime(run.settings), plan, run.report)
+            proof = asked(run.runtime, plan, run.report)
             if proof.failed is None:
                 return outcome("no-changes", run.settings, plan, proof)
             run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
@@ -52,6 +51,7 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
             facts=facts,
             serving=find_serving(facts.engine, name),
             settings=run.settings,
+            runtime=run.runtime,
             report=run.report,
             force=run.request.force,
         )
@@ -70,7 +70,7 @@ def rollback_plan(run: Run, number: int | None) -> Plan:
     """What `roll_back` would do now; nothing is changed, so an unfinished run is not undone first."""
     check_acts_here(run.root, run.settings, "rollback")
     state = StateDirectory(run.settings.state_dir, run.request.name).load(run.report)
-    facts = survey(run.root, run.settings, run.catalog, store=None, deployment=run.request.name)
+    facts = survey(run.root, run.settings, run.catalog, store=None, deployment=run.request.name, runtime=run.runtime)
     return _plan(run, facts, state, number)[0]
 
 
@@ -82,6 +82,7 @@ def _plan(run: Run, facts: HostFacts, state: State | None, number: int | None) -
         run.catalog,
         store=Path(revision.store),
         deployment=run.request.name,
+        runtime=run.runtime,
     )
     return revive(facts, run.request, state, revision, run.catalog.limits), facts
 

@@ -23,8 +23,8 @@ from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.runtime.docker.inspected import inspected
 from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import holder
@@ -86,23 +86,24 @@ def read_status(
     *,
     drift: bool = False,
     deep: bool = False,
+    runtime: Runtime | None = None,
 ) -> Status:
     """`drift`: what differs from what was deployed too; `deep`: hash the model's files for it.
 
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
+    runtime = runtime or open_runtime(settings)
     check_engine_reachable(facts)
     notes: list[str] = []
     state = _load(settings, deployment, notes)
     serving = require_serving(facts, deployment, state)
     notes += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    runtime = open_runtime(settings)
     proof = Prover(binding.serving_target(runtime, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
-    actual = inspected(settings.docker_host, serving.container)
+    actual = runtime.details(serving.container)
     policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
-    looked = find_drift(facts, settings, catalog, deployment, serving, state, deep=deep) if drift else None
+    looked = find_drift(facts, runtime, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     return Status(
         deployment=deployment,
         healthy=proof.failed is None,
@@ -179,13 +180,15 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
     return f"interrupted run: {what}. Run: sudo jetson-deploy recover"
 
 
-def find_deployment(root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str) -> Instance:
+def find_deployment(
+    root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str, *, runtime: Runtime | None = None
+) -> Instance:
     """What serves on this machine under that name, by its labels; nothing is asked of the server.
 
     Raises UsageError for a captured root, PreflightError (the engine), UnhealthyError `nothing-deployed`.
     """
     check_acts_here(root, settings, verb)
-    facts = survey(root, settings, catalog, store=None, deployment=deployment)
+    facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
     check_engine_reachable(facts)
     return require_serving(facts, deployment)
 

@@ -13,14 +13,24 @@ from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import EngineFacts, HostFacts
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
 
 
-def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | None, deployment: str) -> HostFacts:
+def survey(
+    root: Path,
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    store: Path | None,
+    deployment: str,
+    runtime: Runtime | None = None,
+) -> HostFacts:
     """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
     live = acts_here(root, settings)
     host = Host(root)
-    engine = engine_now(settings) if live else recorded_engine(host)
+    engine = engine_now(runtime or open_runtime(settings)) if live else recorded_engine(host)
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
     port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
@@ -35,8 +45,6 @@ def survey(root: Path, settings: Settings, catalog: Catalog, *, store: Path | No
     return msgspec.structs.replace(facts, store=seen)
 
 
-def engine_now(settings: Settings) -> EngineFacts:
+def engine_now(runtime: Runtime) -> EngineFacts:
     """What the engine says; nothing else of the host is looked at."""
-    from jetson_deploy.runtime.docker.answers import ask
-
-    return engine_facts(ask(settings.docker_host))
+    return engine_facts(runtime.answers())

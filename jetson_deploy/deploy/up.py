@@ -22,7 +22,6 @@ from jetson_deploy.deployment.revisions import State
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
@@ -34,6 +33,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     request: Request
     settings: Settings
+    runtime: Runtime
     root: Path
     store: Path | None
     catalog: Catalog
@@ -47,7 +47,9 @@ def bring_up(run: Run) -> Outcome:
     check_acts_here(run.root, run.settings, "up")
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, verb="up", wait=run.wait, report=run.report):
-        facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, store=run.store)
+        facts, state = recovered_first(
+            run.root, run.settings, run.catalog, name, run.report, run.runtime, store=run.store
+        )
         plan = make_plan(facts, run.request, run.catalog, state)
         new = any(isinstance(step, CreateContainer) for step in plan.steps)
         return _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
@@ -55,7 +57,7 @@ def bring_up(run: Run) -> Outcome:
 
 def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
     """Its container stays, by its labels: is that true of the container, and does it serve?"""
-    edited = edited_since(facts, run.settings, state, plan.container)
+    edited = edited_since(facts, run.runtime, state, plan.container)
     if edited and not policy_only(edited):
         what = ", ".join(f"{d.what}: {d.found} instead of {d.deployed}" for d in edited[:3])
         return _replaced(run, facts, state, f"its container was changed ({what})")
@@ -63,7 +65,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
         plan = _with_policy(run, plan)
     plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
     if proof is None or not proof.verdicts:  # the server went on serving
-        proof = asked(open_runtime(run.settings), plan, run.report)
+        proof = asked(run.runtime, plan, run.report)
     if proof.failed is None:
         StateDirectory(run.settings.state_dir, plan.deployment).clear_attention()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
@@ -102,6 +104,7 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
         facts=facts,
         serving=find_serving(facts.engine, plan.deployment),
         settings=run.settings,
+        runtime=run.runtime,
         report=run.report,
         force=run.request.force,
     )

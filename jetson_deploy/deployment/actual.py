@@ -1,6 +1,6 @@
 """What a container really has, in the terms of its spec, from the engine's inspect answers. Pure.
 
-`engine/actual.py` asks for them. What the image adds by itself is told apart; a field that an engine does not tell
+`Runtime.details` asks for them. What the image adds by itself is told apart; a field that an engine does not tell
 stays None.
 """
 

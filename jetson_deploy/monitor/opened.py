@@ -29,9 +29,11 @@ from jetson_deploy.monitor.sources.nvml import open_nvml
 from jetson_deploy.monitor.sources.source import Source, SourceError
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 from jetson_deploy.monitor.sources.tegrastats import open_tegrastats
-from jetson_deploy.runtime.docker.http_client import ANSWER_SECONDS, PlainEngine
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import LIVE_ROOT, OLLAMA_PORT, Settings, acts_here
 
+_ANSWER_SECONDS = 10.0
 _ENGINE_DIRECTORY = Path("/var/lib/docker")
 """Docker's default data-root: where images and containers fill a disk."""
 
@@ -116,9 +118,9 @@ def _add(found: list[Source], absent: list[Trouble], name: str, opened: Callable
 def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:
     """Where a full disk hurts. The store is the deployment's own, as its container's label says."""
     places = {"root": LIVE_ROOT, "engine": _ENGINE_DIRECTORY}
-    engine = _engine(settings, FIRST_SECONDS) if wishes.model else None
+    runtime = _runtime(settings, FIRST_SECONDS) if wishes.model else None
     try:
-        found = engine.labelled(*label_of(wishes.deployment)) if engine else []
+        found = [one for one in runtime.labelled(*label_of(wishes.deployment)) if one.name] if runtime else []
     except JetsonDeployError:
         found = []
     serves = newest_committed(found)
@@ -131,16 +133,16 @@ def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
     tap = None
     if wishes.tap is not None:
         tap = Tap(wishes.tap, wishes.endpoint or local_endpoint(settings.port or OLLAMA_PORT).url)
-    watch = LlmWatch(_engine(settings), wishes.deployment, wishes.endpoint, tap=tap)
+    watch = LlmWatch(_runtime(settings), wishes.deployment, wishes.endpoint, tap=tap)
     if tap is not None:
         tap.start()
     watch.start()
     return watch
 
 
-def _engine(settings: Settings, seconds: float = ANSWER_SECONDS) -> PlainEngine | None:
-    """None: one that only the SDK reaches."""
+def _runtime(settings: Settings, seconds: float = _ANSWER_SECONDS) -> Runtime | None:
+    """None: one that cannot be asked again and again."""
     try:
-        return PlainEngine(settings.docker_host, seconds)
+        return open_runtime(settings).quick(seconds)
     except JetsonDeployError:
         return None

@@ -11,6 +11,7 @@ import msgspec
 
 from jetson_deploy.rehearsal.namespace import Namespace
 from jetson_deploy.rehearsal.processes import Daemon, end_all, kill_trees, running, start
+from jetson_deploy.runtime.opened import runtime_at
 
 PROGRAM = "dockerd"
 SHIMS = ("containerd-shim-runc-v2", "/usr/bin/containerd-shim-runc-v2")
@@ -90,6 +91,4 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def _answers(self) -> bool:
-        from jetson_deploy.runtime.docker.answers import ask
-
-        return self.socket.exists() and ask(self.host).problem is None
+        return self.socket.exists() and runtime_at(self.host).answers().problem is None

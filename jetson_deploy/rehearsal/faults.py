@@ -184,9 +184,9 @@ def _error_line(text: str) -> str:
 
 def _our_containers(session: Session) -> list[str]:
     from jetson_deploy.deployment.record import deployment_of
-    from jetson_deploy.runtime.docker.answers import ask
+    from jetson_deploy.runtime.opened import runtime_at
 
-    containers = ask(session.engine.host).containers or []
+    containers = runtime_at(session.engine.host).answers().containers or []
     return [str(c.get("Names")) for c in containers if deployment_of(c.get("Labels") or {}) is not None]
 
 

@@ -12,8 +12,14 @@ from typing import Any, Protocol
 
 import msgspec
 
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
+from jetson_deploy.facts import EngineAnswers
 from jetson_deploy.spec import ContainerSpec
+
+
+class EngineAwayError(PreflightError):
+    """The runtime does not answer, or refuses: for those that go on and ask again (`Runtime.quick`)."""
 
 
 class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,7 @@ class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
 class ListedContainer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
+    """Empty: it is being removed."""
     labels: dict[str, str]
     image_id: str
     """`sha256:…`; the engine does not remove it while the container is there, running or not."""
@@ -61,6 +68,15 @@ class PulledImage(msgspec.Struct, frozen=True, kw_only=True):
     """Unpacked."""
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container takes, as its cgroup counts. None: not counted here."""
+
+    cpu_seconds: float | None
+    """Since it was started."""
+    memory_bytes: int | None
+    """Without the page cache that can be given back, as `docker stats` shows it."""
+
+
 class Inspected(msgspec.Struct, frozen=True, kw_only=True):
     container: dict[str, Any]
     """GET /containers/NAME/json"""
@@ -68,8 +84,29 @@ class Inspected(msgspec.Struct, frozen=True, kw_only=True):
     """GET /images/ID/json of the image it was made from; None: not there."""
 
 
+class FollowedLog(Protocol):
+    """Iterate over `lines` in one thread; `close` ends that from another."""
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """(time stamp, line) until the container stops, the runtime goes away, or `close`. Never raises for these."""
+
+    def close(self) -> None: ...
+
+
 class Runtime(Protocol):
     """Every method raises JetsonDeployError only. `name` is a container's name or id throughout."""
+
+    def check(self) -> None:
+        """Ask it once. Raises PreflightError: engine-absent, engine-permission, engine-hung, engine-refused,
+        engine-vanished. Every other method raises these too."""
+
+    def quick(self, seconds: float) -> Runtime:
+        """The same, for those that look again and again: light, with `seconds` for a question, and with
+        EngineAwayError for whatever goes wrong. Raises PreflightError `engine-not-plain` where that cannot be.
+        """
+
+    def answers(self) -> EngineAnswers:
+        """What the facts are read from. Never raises: what is wrong stands in `problem`."""
 
     def create(self, name: str, spec: ContainerSpec) -> str:
         """Create the container without starting it; returns its id.
@@ -83,6 +120,11 @@ class Runtime(Protocol):
 
     def stop(self, name: str, seconds: int) -> None:
         """SIGTERM, and SIGKILL after `seconds`. One that is stopped or gone is left alone."""
+
+    def restart(self, name: str, seconds: int) -> None:
+        """SIGTERM, SIGKILL after `seconds`, and started again."""
+
+    def unpause(self, name: str) -> None: ...
 
     def remove(self, name: str, *, force: bool = False) -> None:
         """With its anonymous volumes; one that is not there is fine. `force` kills a running one."""
@@ -98,14 +140,26 @@ class Runtime(Protocol):
     def list_containers(self) -> tuple[ListedContainer, ...]:
         """All containers of the runtime, running or not, whoever made them."""
 
-    def labelled(self, label: str, value: str) -> list[str]:
-        """Ids of all containers, running or not, that carry the label with that value."""
+    def labelled(self, label: str, value: str) -> tuple[ListedContainer, ...]:
+        """All containers, running or not, that carry the label with that value."""
+
+    def details(self, name: str) -> Inspected | None:
+        """All that is known of it, to compare with its spec; None: no such container, or it cannot be told."""
+
+    def usage(self, name: str) -> Usage | None:
+        """One reading; None: there is no such container."""
 
     def logs(self, name: str, tail: int = 400) -> str:
         """The last `tail` lines of stdout and stderr, at most the last 256 KiB of them."""
 
     def follow_logs(self, name: str, tail: int = 100) -> Iterator[bytes]:
         """The last `tail` lines and then what comes; ends when the container stops. Close it to stop reading."""
+
+    def stamped_logs(self, name: str, tail: int) -> list[str]:
+        """The last lines, each with its time stamp before it."""
+
+    def follow_from(self, name: str, mark: str | None) -> FollowedLog:
+        """The lines since `mark`, a line's time stamp, and then the new ones; None: from now on. Close it."""
 
     def find_image(self, reference: str) -> PulledImage | None:
         """The image that `reference` (repository[:tag][@digest]) means on this host; None: it is not here."""

@@ -10,8 +10,7 @@ from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.deployment.record import Record
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Finished, Healed, Note, Reporter
-from jetson_deploy.runtime.docker.http_client import PlainEngine
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, Runtime
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.watch.audit_log import VERB, Scribe
 from jetson_deploy.watch.probe import client_of
@@ -34,28 +33,28 @@ class WatchHands:
         *,
         deployment: str,
         lock_dir: Path,
-        engine: PlainEngine,
+        runtime: Runtime,
         scribe: Scribe,
         report: Reporter,
         run: Callable[[list[str]], Finished],
         unloaded: Callable[[], None],
     ) -> None:
         self._deployment, self._lock_dir = deployment, lock_dir
-        self._engine, self._scribe, self._report, self._run = engine, scribe, report, run
+        self._runtime, self._scribe, self._report, self._run = runtime, scribe, report, run
         self._unloaded = unloaded
         self.busy = False
 
     def restart(self, found: ContainerState, why: str) -> bool:
         def deed() -> None:
             if found.state in ("exited", "created", "dead"):
-                self._engine.start(found.id)
+                self._runtime.start(found.id)
             else:
-                self._engine.restart(found.id, HARD_STOP_SECONDS)
+                self._runtime.restart(found.id, HARD_STOP_SECONDS)
 
         return self._do("restarted", f"{found.name} restarted: {why}", found, deed)
 
     def unpause(self, found: ContainerState, why: str) -> bool:
-        return self._do("unpaused", f"{found.name} goes on: {why}", found, lambda: self._engine.unpause(found.id))
+        return self._do("unpaused", f"{found.name} goes on: {why}", found, lambda: self._runtime.unpause(found.id))
 
     def unload(self, found: ContainerState, why: str) -> bool:
         model = Record.read(found.labels).model
@@ -65,10 +64,10 @@ class WatchHands:
 
     def stop(self, found: ContainerState, why: str) -> bool:
         text = f"{found.name} stopped until memory is back: {why}"
-        return self._do("stopped", text, found, lambda: self._engine.stop(found.id, STOP_SECONDS))
+        return self._do("stopped", text, found, lambda: self._runtime.stop(found.id, STOP_SECONDS))
 
     def start(self, found: ContainerState, why: str) -> bool:
-        return self._do("started", f"{found.name} started: {why}", found, lambda: self._engine.start(found.id))
+        return self._do("started", f"{found.name} started: {why}", found, lambda: self._runtime.start(found.id))
 
     def roll_back(self) -> bool:
         """With its own lock, events and history. False: another run was in the way."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from jetson_deploy.catalog.entries import Issue
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Cause
 
 _CAUSE_LINES = 400
 
 
-def cause_of(
-    engine: PlainEngine, found: ContainerState, issues: Mapping[str, Issue], *, accept_cpu: bool
-) -> Cause | None:
+def cause_of(runtime: Runtime, found: ContainerState, issues: Mapping[str, Issue], *, accept_cpu: bool) -> Cause | None:
     """From the end of the log; None when nothing known fits."""
     try:
-        text = "\n".join(engine.log_tail(found.id, _CAUSE_LINES))
+        text = "\n".join(runtime.stamped_logs(found.id, _CAUSE_LINES))
     except EngineAwayError:
         return None
     wanted = {i: issue for i, issue in issues.items() if not (accept_cpu and "cpu-serves" in issue.explains)}

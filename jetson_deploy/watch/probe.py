@@ -12,8 +12,7 @@ from jetson_deploy.deployment.instance import CANDIDATE, newest_committed
 from jetson_deploy.deployment.record import Record, described, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import ServerClient
 from jetson_deploy.state.lock import holder
@@ -40,8 +39,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looker:
-    def __init__(self, place: Place, engine: PlainEngine, clock: Callable[[], float] = time.monotonic) -> None:
-        self._place, self._engine, self._clock = place, engine, clock
+    def __init__(self, place: Place, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
+        self._place, self._runtime, self._clock = place, runtime, clock
         self.asking = Asking(clock)
         self._run: tuple[str, str | None] = ("", None)
         self._run_since = 0.0
@@ -56,9 +55,9 @@ class Looker:
         """`ask`: with a generate, which loads a model that is not loaded."""
         at, place = self._clock(), self._place
         try:
-            listed = self._engine.labelled(*label_of(place.deployment))
+            listed = [one for one in self._runtime.labelled(*label_of(place.deployment)) if one.name]
             mine = newest_committed(listed)
-            found = self._engine.inspect(mine.id) if mine else None
+            found = self._runtime.inspect(mine.id) if mine else None
         except EngineAwayError as error:
             return Seen(at=at, engine_problem=error.message)
         held = holder(place.lock_dir, place.deployment)
@@ -76,7 +75,7 @@ class Looker:
         """Lines since the last call, at most LOG_LINES; none at the first. By the lines themselves: a wall clock
         that jumps changes nothing."""
         try:
-            lines = self._engine.log_tail(container, LOG_LINES)
+            lines = self._runtime.stamped_logs(container, LOG_LINES)
         except EngineAwayError:
             return ()
         mark, self._log_mark = self._log_mark, lines[-1] if lines else self._log_mark

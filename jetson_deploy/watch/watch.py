@@ -15,7 +15,8 @@ from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.events import Finished, Reporter
 from jetson_deploy.interrupts import INTERRUPTIONS, shielded
-from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
@@ -27,6 +28,9 @@ from jetson_deploy.watch.guard import GuardLimits
 from jetson_deploy.watch.memory_guard import GUARD_SECONDS, MemoryGuard
 from jetson_deploy.watch.probe import Looker, Place
 from jetson_deploy.watch.watcher import Parts, Watcher
+
+ANSWER_SECONDS = 10.0
+"""For a question to the runtime."""
 
 
 class WatchEnded(BaseException):
@@ -42,6 +46,7 @@ def watch(
     report: Reporter,
     *,
     notifier: Notifier | None = None,
+    runtime: Runtime | None = None,
 ) -> None:
     """Until SIGINT, SIGTERM or SIGHUP: at once while it looks, after a healing that is under way.
 
@@ -49,7 +54,8 @@ def watch(
     """
     check_acts_here(root, settings, "watch")
     told = notifier or Notifier()
-    parts = _parts(root, settings, catalog, deployment, wishes, report, told)
+    looked_at = (runtime or open_runtime(settings)).quick(ANSWER_SECONDS)
+    parts = _parts(root, settings, catalog, deployment, wishes, report, told, looked_at)
     watcher = Watcher(parts)
     with contextlib.suppress(WatchEnded), _ended_by_signals(lambda: parts.hands.busy) as ended:
         told.ready()
@@ -74,6 +80,7 @@ def _parts(
     wishes: WatchWishes,
     report: Reporter,
     notifier: Notifier,
+    runtime: Runtime,
 ) -> Parts:
     share, reserve, low = (
         catalog.limits[name].value for name in ("gpu_share_gate", "host_reserve_bytes", "memory_guard_bytes")
@@ -91,14 +98,13 @@ def _parts(
     def run(arguments: list[str]) -> Finished:
         return run_verb([*arguments, *common], report, notifier.alive)
 
-    engine = PlainEngine(settings.docker_host)
     state = StateDirectory(settings.state_dir, deployment)
     scribe = Scribe(state, report)
-    looker = Looker(place, engine)
+    looker = Looker(place, runtime)
     hands = WatchHands(
         deployment=deployment,
         lock_dir=settings.lock_dir,
-        engine=engine,
+        runtime=runtime,
         scribe=scribe,
         report=report,
         run=run,
@@ -117,7 +123,7 @@ def _parts(
     return Parts(
         place=place,
         limits=limits,
-        engine=engine,
+        runtime=runtime,
         looker=looker,
         hands=hands,
         guard=MemoryGuard(root, guard, hands, scribe, report),

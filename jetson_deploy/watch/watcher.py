@@ -10,8 +10,7 @@ import msgspec
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
-from jetson_deploy.runtime.docker.http_client import PlainEngine
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, Runtime
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
 from jetson_deploy.watch.actions import WatchHands
@@ -34,7 +33,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     place: Place
     limits: Limits
-    engine: PlainEngine
+    runtime: Runtime
     looker: Looker
     hands: WatchHands
     guard: MemoryGuard
@@ -177,7 +176,7 @@ class Watcher:
     def _notice(self, fault: Fault, found: ContainerState) -> None:
         parts = self._parts
         accept_cpu = gate_of(found, parts.place.default_share).accept_cpu
-        cause = cause_of(parts.engine, found, parts.issues(), accept_cpu=accept_cpu)
+        cause = cause_of(parts.runtime, found, parts.issues(), accept_cpu=accept_cpu)
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else "jetson-deploy logs"
         parts.scribe.line("noticed", text, revision_of(found))

@@ -9,8 +9,7 @@ from jetson_deploy.deploy.run.stage import stage
 from jetson_deploy.deploy.run.step_hooks import Border
 from jetson_deploy.deployment.plan import AnyStep, StageImage, StageModel
 from jetson_deploy.events import silent
-from jetson_deploy.runtime.docker.runtime import DockerRuntime
-from jetson_deploy.runtime.docker.sdk import connect
+from jetson_deploy.runtime.opened import runtime_at
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 
@@ -21,11 +20,10 @@ def main() -> None:
         StageImage(reference=image, size_bytes=None),
         StageModel(name=model, registry=registry, store=store, manifest_digest=None, download_bytes=0),
     ]
-    client = connect(host)
+    runtime = runtime_at(host)
     state = StateDirectory(Path(store).parent, "state")
     for some in [steps] if how == "together" else [steps[:1], steps[1:]]:
-        stage(some, DockerRuntime(client), Border(run="up", crash_at=None, report=silent), Settings(), state)
-    client.close()
+        stage(some, runtime, Border(run="up", crash_at=None, report=silent), Settings(), state)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from benches.serving import cpu_seconds, resident, serving
 from benches.workplace import REPOSITORY, need_root, note
 from jetson_deploy.rehearsal.session import Session
-from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.docker.wire import PlainWire
+from jetson_deploy.runtime.opened import runtime_at
 
 _CONTAINER = "jd-default-1"
 _MOST_CORE, _MOST_MIB, _MOST_NOTICE = 0.5, 35.0, 60.0
@@ -65,17 +66,17 @@ class _Watch:
 
 class _Fault(NamedTuple):
     label: str
-    inflict: Callable[[PlainEngine], None]
+    inflict: Callable[[str], None]
     words: tuple[str, ...]
 
 
-def _server(engine: PlainEngine) -> int:
-    found = engine.inspect(_CONTAINER)
+def _server(host: str) -> int:
+    found = runtime_at(host).inspect(_CONTAINER)
     return _children(found.pid if found and found.pid else 0)[0]
 
 
-def _runner(engine: PlainEngine) -> int:
-    return _children(_server(engine))[0]
+def _runner(host: str) -> int:
+    return _children(_server(host))[0]
 
 
 def _children(pid: int) -> list[int]:
@@ -83,15 +84,15 @@ def _children(pid: int) -> list[int]:
     return [int(word) for text in texts for word in text.split()]
 
 
-def _pause(engine: PlainEngine) -> None:
-    engine._do(f"/containers/{_CONTAINER}/pause", 0)
+def _pause(host: str) -> None:
+    PlainWire(host).ask("POST", f"/containers/{_CONTAINER}/pause", None, 30)
 
 
 _FAULTS = (
-    _Fault("server stopped by SIGSTOP", lambda e: os.kill(_server(e), signal.SIGSTOP), ("frozen", "no-answer")),
-    _Fault("runner stopped by SIGSTOP", lambda e: os.kill(_runner(e), signal.SIGSTOP), ("frozen", "wedged")),
-    _Fault("server killed", lambda e: os.kill(_server(e), signal.SIGKILL), ("crashed", "crash-loop")),
-    _Fault("runner killed", lambda e: os.kill(_runner(e), signal.SIGKILL), ("runner-lost",)),
+    _Fault("server stopped by SIGSTOP", lambda h: os.kill(_server(h), signal.SIGSTOP), ("frozen", "no-answer")),
+    _Fault("runner stopped by SIGSTOP", lambda h: os.kill(_runner(h), signal.SIGSTOP), ("frozen", "wedged")),
+    _Fault("server killed", lambda h: os.kill(_server(h), signal.SIGKILL), ("crashed", "crash-loop")),
+    _Fault("runner killed", lambda h: os.kill(_runner(h), signal.SIGKILL), ("runner-lost",)),
     _Fault("container paused", _pause, ("paused",)),
 )
 
@@ -147,7 +148,7 @@ def _noticed(session: Session, fault: _Fault, rounds: int) -> tuple[str, float |
         try:
             time.sleep(15)  # past its first look
             since = time.monotonic()
-            fault.inflict(PlainEngine(session.engine.host))
+            fault.inflict(session.engine.host)
             noticed.append(running.seconds_until(since, *fault.words))
             again.append(running.seconds_until(since, "recovered"))
         finally:

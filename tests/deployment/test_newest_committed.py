@@ -6,7 +6,7 @@ import pytest
 
 from jetson_deploy.deployment.instance import newest_committed
 from jetson_deploy.deployment.record import LABEL
-from jetson_deploy.runtime.docker.http_client import Listed
+from jetson_deploy.runtime.port import ListedContainer
 
 CASES = {
     "none": ((), None),
@@ -18,6 +18,9 @@ CASES = {
 
 @pytest.mark.parametrize("names, newest", CASES.values(), ids=CASES)
 def test_the_newest_revision_that_was_proven(names: tuple[str, ...], newest: str | None) -> None:
-    listed = [Listed(id=name, name=name, labels={LABEL + "revision": name.split("-")[2]}) for name in names]
+    listed = [
+        ListedContainer(id=name, name=name, labels={LABEL + "revision": name.split("-")[2]}, image_id="")
+        for name in names
+    ]
     found = newest_committed(listed)
     assert (found.name if found else None) == newest

@@ -20,7 +20,7 @@ from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.image import Program
 from jetson_deploy.rehearsal.session import Filled, Session
 from jetson_deploy.rehearsal.weights import weights
-from jetson_deploy.runtime.docker.answers import UnixConnection
+from jetson_deploy.runtime.docker.wire import UnixConnection
 
 A, B = "2048", "3072"
 """Two contexts: a change between them is a replacement that needs nothing staged."""

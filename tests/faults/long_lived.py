@@ -14,6 +14,7 @@ from jetson_deploy.deploy.rollback import roll_back
 from jetson_deploy.deploy.up import Run, bring_up
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.events import silent
+from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings
 
 CONTEXT = 2048
@@ -33,6 +34,7 @@ def main() -> None:
     run = Run(
         request=base,
         settings=settings,
+        runtime=open_runtime(settings),
         root=root,
         store=Path(os.environ["JD_STORE"]),
         catalog=load_catalog(settings.catalog_dirs),

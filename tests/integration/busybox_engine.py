@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from private_engine import PrivateEngine, import_busybox, private_engine
 
-from jetson_deploy.runtime.docker import containers
+from jetson_deploy.runtime.docker.patience import Patience
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
@@ -33,6 +34,12 @@ def client(engine: PrivateEngine) -> Iterator[docker.APIClient]:
         yield connected
         for container in connected.containers(all=True):
             connected.remove_container(container["Id"], force=True)
+
+
+@pytest.fixture
+def runtime(engine: PrivateEngine, client: docker.APIClient) -> DockerRuntime:
+    """`client` removes what it made."""
+    return DockerRuntime(engine.host, Patience(look=10))
 
 
 def spec(store: Path, script: str = "echo ready; exec sleep 60", **more: object) -> ContainerSpec:
@@ -61,7 +68,7 @@ def spec(store: Path, script: str = "echo ready; exec sleep 60", **more: object)
     return msgspec.structs.replace(base, **more)
 
 
-def state(client: docker.APIClient, name: str) -> ContainerState:
-    found = containers.inspect(client, name)
+def state(runtime: DockerRuntime, name: str) -> ContainerState:
+    found = runtime.inspect(name)
     assert found is not None
     return found

@@ -23,7 +23,7 @@ from pathlib import Path
 import docker
 from freezing import freeze
 
-from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.runtime.opened import runtime_at
 
 _BUSYBOX = Path("/bin/busybox")
 _APPLETS = ("sh", "sleep", "echo", "cat", "true", "false", "id", "ls", "kill")
@@ -124,7 +124,7 @@ class PrivateEngine:
         wait_until(self._answers, "dockerd is up")
 
     def _answers(self) -> bool:
-        return ask(self.host).problem is None
+        return runtime_at(self.host).answers().problem is None
 
     def client(self, timeout: int = 20) -> docker.APIClient:
         return docker.APIClient(base_url=self.host, version="auto", timeout=timeout)

@@ -18,8 +18,6 @@ from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Event, Note
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.runtime.docker import containers
-from jetson_deploy.runtime.docker.images import find_image
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.layout import StorePaths
@@ -37,7 +35,8 @@ class Ground:
 
     def __init__(self, client: docker.APIClient, host: str, folder: Path) -> None:
         self.host = host
-        self.client, self.store, self.states = client, folder / "models", folder / "state"
+        self.client, self.runtime = client, DockerRuntime(host)
+        self.store, self.states = folder / "models", folder / "state"
         self.locks = folder / "lock"
         self.state = StateDirectory(self.states, "default")
         self.events: list[Event] = []
@@ -59,7 +58,7 @@ class Ground:
         labels = {"name": deployment, "image": image, "model": NAME, "model-digest": model.digest}
         labels |= {"store": str(self.store), "revision": str(number)}
         container = spec(self.store, image=image, labels={LABEL + key: value for key, value in labels.items()})
-        containers.create(self.client, f"jd-{deployment}-{number}", container)
+        self.runtime.create(f"jd-{deployment}-{number}", container)
         return model
 
     def commit(self, number: int, model: Model) -> None:
@@ -97,9 +96,7 @@ class Ground:
 
     def collect(self, *numbers: int) -> None:
         keep = tuple(f"jd-default-{number}" for number in numbers)
-        collect_deployment(
-            DockerRuntime(self.client), "default", keep, self.state, self.events.append, lock_dir=self.locks
-        )
+        collect_deployment(self.runtime, "default", keep, self.state, self.events.append, lock_dir=self.locks)
 
     @property
     def warnings(self) -> list[str]:
@@ -111,7 +108,7 @@ class Ground:
 
     @property
     def images(self) -> set[int]:
-        return {number for number in range(40) if find_image(self.client, f"busybox:r{number}") is not None}
+        return {number for number in range(40) if self.runtime.find_image(f"busybox:r{number}") is not None}
 
     @property
     def blobs(self) -> set[bytes]:
@@ -127,10 +124,11 @@ def ground(engine: PrivateEngine, client: docker.APIClient, tmp_path: Path) -> G
 
 
 @pytest.fixture(autouse=True)
-def no_images_left(client: docker.APIClient) -> Iterator[None]:
+def no_images_left(engine: PrivateEngine, client: docker.APIClient) -> Iterator[None]:
     yield
+    runtime = DockerRuntime(engine.host)
     for container in client.containers(all=True):
         client.remove_container(container["Id"], force=True)
     for number in range(40):
-        if find_image(client, f"busybox:r{number}") is not None:
+        if runtime.find_image(f"busybox:r{number}") is not None:
             client.remove_image(f"busybox:r{number}", force=True)

@@ -19,7 +19,7 @@ import msgspec
 from jetson_deploy.monitor.llm.deployed import find_deployed
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
-from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.opened import runtime_at
 
 TOKENS = 60
 PAGE, TAPPED = "127.0.0.1:9735", "127.0.0.1:11500"
@@ -88,15 +88,15 @@ def got(path: str) -> bytes | None:
 
 
 def main(deployment: str, root: str) -> None:
-    engine = PlainEngine(os.environ["DOCKER_HOST"])
-    deployed = find_deployed(engine, deployment)
+    runtime = runtime_at(os.environ["DOCKER_HOST"]).quick(10.0)
+    deployed = find_deployed(runtime, deployment)
     assert deployed is not None
     model = str(deployed.deployment.model)
     port = int(deployed.endpoint.rpartition(":")[2])
     asked(port, model, 2)  # the model is loaded with these options
     tap = Tap(("127.0.0.1", 0), deployed.endpoint)
     tap.start()
-    watch = LlmWatch(engine, deployment, None, tap=tap, period=1.0)
+    watch = LlmWatch(runtime, deployment, None, tap=tap, period=1.0)
     watch.start()
     live: list[tuple[int, bool | None, int | None]] = []
     over = threading.Event()

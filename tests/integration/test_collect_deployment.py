@@ -12,7 +12,6 @@ from small_deployments import NAME, SHARED, Ground, client, engine, ground, no_i
 
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.runtime.docker import containers
 from jetson_deploy.state.directory import OwnedModel
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
@@ -47,12 +46,12 @@ def test_what_another_deployment_needs_stays_ours_until_it_does_not(ground: Grou
     labels = {"name": "other", "image": "busybox:r1", "model": NAME, "model-digest": first.digest}
     labels |= {"store": str(ground.store), "revision": "1"}
     other = spec(ground.store, image="busybox:r1", labels={LABEL + key: value for key, value in labels.items()})
-    containers.create(ground.client, "jd-other-1", other)
+    ground.runtime.create("jd-other-1", other)
     for number in (2, 3):
         ground.deploy(number)
     assert ground.images == {1, 2, 3}
     assert first.digest in pinned_digests(ground.store)
-    containers.remove(ground.client, "jd-other-1")
+    ground.runtime.remove("jd-other-1")
     ground.collect(3, 2)
     assert ground.images == {2, 3}
     assert first.digest not in pinned_digests(ground.store)
@@ -60,11 +59,11 @@ def test_what_another_deployment_needs_stays_ours_until_it_does_not(ground: Grou
 
 def test_an_image_that_a_container_of_somebody_else_uses_stays_ours(ground: Ground) -> None:
     ground.deploy(1)
-    containers.create(ground.client, "somebody", spec(ground.store, image="busybox:r1", labels={}))
+    ground.runtime.create("somebody", spec(ground.store, image="busybox:r1", labels={}))
     for number in (2, 3):
         ground.deploy(number)
     assert (ground.images, ground.warnings) == ({1, 2, 3}, [])
-    containers.remove(ground.client, "somebody")
+    ground.runtime.remove("somebody")
     ground.collect(3, 2)
     assert (ground.images, ground.state.owned().images) == ({2, 3}, ("busybox:r2", "busybox:r3"))
 
@@ -84,9 +83,9 @@ def test_a_model_whose_tag_somebody_moved_is_not_ours_any_more(ground: Ground) -
     ground.deploy(1)
     put(ground.store, model_of(b"somebody else's"))
     ground.state.change(lambda state: msgspec.structs.replace(state, current=None))
-    containers.remove(ground.client, "jd-default-1")
+    ground.runtime.remove("jd-default-1")
     other = spec(ground.store, image="busybox:1", labels={LABEL + "name": "default"})
-    containers.create(ground.client, "jd-default-2", other)
+    ground.runtime.create("jd-default-2", other)
     ground.collect(2)
     assert ground.state.owned().models == ()
     assert b"somebody else's" in ground.blobs

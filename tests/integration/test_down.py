@@ -15,7 +15,6 @@ from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import StepStarted
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.runtime.docker import containers
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -39,8 +38,8 @@ def test_all_its_containers_go_what_serves_last_and_its_revisions_stay_on_record
     for number in (1, 2):
         ground.deploy(number)
     candidate = spec(ground.store, labels={LABEL + "name": "default", LABEL + "revision": "3"})
-    containers.create(ground.client, "jd-default-3-candidate", candidate)
-    containers.create(ground.client, "somebody", spec(ground.store, labels={}))
+    ground.runtime.create("jd-default-3-candidate", candidate)
+    ground.runtime.create("somebody", spec(ground.store, labels={}))
     removed = down(ground)
     assert (removed.result, set(removed.containers)) == (
         "done",
@@ -82,7 +81,7 @@ def test_purged_what_was_here_before_us_stays(ground: Ground) -> None:
     labels = {"name": "default", "image": "busybox:1", "model": NAME, "model-digest": model.digest}
     labels |= {"store": str(ground.store), "revision": "1"}
     own = spec(ground.store, labels={LABEL + key: value for key, value in labels.items()})
-    containers.create(ground.client, "jd-default-1", own)
+    ground.runtime.create("jd-default-1", own)
     removed = down(ground, purge=True)
     assert (removed.images, removed.models, removed.freed_bytes) == ((), (), 0)
     assert (ground.blobs, pinned_digests(ground.store)) == ({b"of before"}, ())
@@ -93,7 +92,7 @@ def test_purged_what_another_deployment_needs_goes_over_to_it(ground: Ground) ->
     labels = {"name": "other", "image": "busybox:r1", "model": NAME, "model-digest": model.digest}
     labels |= {"store": str(ground.store), "revision": "1"}
     other = spec(ground.store, image="busybox:r1", labels={LABEL + key: value for key, value in labels.items()})
-    containers.create(ground.client, "jd-other-1", other)
+    ground.runtime.create("jd-other-1", other)
     assert down(ground, purge=True).images == ()
     new_owner = StateDirectory(ground.states, "other").owned()
     assert (new_owner.images, [one.name for one in new_owner.models]) == (("busybox:r1",), [NAME])

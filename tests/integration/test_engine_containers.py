@@ -8,20 +8,19 @@ from pathlib import Path
 
 import docker
 import pytest
-from busybox_engine import LABEL, client, engine, spec, state
+from busybox_engine import LABEL, client, engine, runtime, spec, state
 from private_engine import PrivateEngine, wait_until
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.runtime.docker import containers
-from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 
-__all__ = ["client", "engine"]
+__all__ = ["client", "engine", "runtime"]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
 
-def test_a_container_lives_from_create_to_remove(client: docker.APIClient, tmp_path: Path) -> None:
-    created = containers.create(client, "life", spec(tmp_path))
-    before = state(client, "life")
+def test_a_container_lives_from_create_to_remove(runtime: DockerRuntime, tmp_path: Path) -> None:
+    created = runtime.create("life", spec(tmp_path))
+    before = state(runtime, "life")
     assert (before.id, before.state, before.exit_code, before.started_at, before.pid) == (
         created,
         "created",
@@ -29,22 +28,24 @@ def test_a_container_lives_from_create_to_remove(client: docker.APIClient, tmp_p
         None,
         None,
     )
-    containers.start(client, "life")
-    wait_until(lambda: state(client, "life").health == "healthy", "healthy")
-    running = state(client, "life")
+    runtime.start("life")
+    wait_until(lambda: state(runtime, "life").health == "healthy", "healthy")
+    running = state(runtime, "life")
     assert (running.state, running.exit_code, running.restart_policy) == ("running", None, "no")
     assert (running.image, running.labels[LABEL], running.oom_killed) == ("busybox:1", "default", False)
     assert Path(f"/proc/{running.pid}").exists()
-    assert containers.logs(client, "life") == "ready\n"
-    containers.stop(client, "life", 3)
-    stopped = state(client, "life")
+    assert runtime.logs("life") == "ready\n"
+    runtime.stop("life", 3)
+    stopped = state(runtime, "life")
     assert (stopped.state, stopped.pid, stopped.exit_code) == ("exited", None, 143)
-    containers.remove(client, "life")
-    assert containers.inspect(client, "life") is None
+    runtime.remove("life")
+    assert runtime.inspect("life") is None
 
 
-def test_the_engine_is_given_the_whole_specification(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "whole", spec(tmp_path))
+def test_the_engine_is_given_the_whole_specification(
+    client: docker.APIClient, runtime: DockerRuntime, tmp_path: Path
+) -> None:
+    runtime.create("whole", spec(tmp_path))
     answer = client.inspect_container("whole")
     host, config = answer["HostConfig"], answer["Config"]
     assert {key: host[key] for key in ("Runtime", "NetworkMode", "Init", "PidsLimit", "OomScoreAdj")} == {
@@ -65,96 +66,94 @@ def test_the_engine_is_given_the_whole_specification(client: docker.APIClient, t
     assert [one for one in config["Env"] if "proxy" in one.lower()] == []
 
 
-def test_the_hardening_holds_inside(client: docker.APIClient, tmp_path: Path) -> None:
+def test_the_hardening_holds_inside(runtime: DockerRuntime, tmp_path: Path) -> None:
     script = "cat /proc/self/status; echo x > /data/f; echo y > /tmp/f && cat /tmp/f; exec sleep 60"
-    containers.create(client, "hard", spec(tmp_path, script))
-    containers.start(client, "hard")
+    runtime.create("hard", spec(tmp_path, script))
+    runtime.start("hard")
     # Its two streams reach the log in either order.
-    wait_until(lambda: {"y", "Read-only"} <= set(containers.logs(client, "hard").split()), "the script ran")
-    text = containers.logs(client, "hard")
+    wait_until(lambda: {"y", "Read-only"} <= set(runtime.logs("hard").split()), "the script ran")
+    text = runtime.logs("hard")
     assert "CapEff:\t0000000000000000" in text
     assert "NoNewPrivs:\t1" in text
     assert "Read-only file system" in text
     assert not (tmp_path / "f").exists()
 
 
-def test_a_container_is_renamed_and_gets_another_restart_policy(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "old", spec(tmp_path))
-    containers.rename(client, "old", "new")
-    containers.set_restart(client, "new", "always")
-    assert containers.inspect(client, "old") is None
-    assert state(client, "new").restart_policy == "always"
+def test_a_container_is_renamed_and_gets_another_restart_policy(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("old", spec(tmp_path))
+    runtime.rename("old", "new")
+    runtime.set_restart("new", "always")
+    assert runtime.inspect("old") is None
+    assert state(runtime, "new").restart_policy == "always"
 
 
-def test_stopping_and_removing_twice_is_fine(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "twice", spec(tmp_path))
-    containers.start(client, "twice")
-    containers.start(client, "twice")
-    containers.stop(client, "twice", 3)
-    containers.stop(client, "twice", 3)
-    containers.remove(client, "twice")
-    containers.remove(client, "twice")
-    containers.stop(client, "twice", 3)
+def test_stopping_and_removing_twice_is_fine(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("twice", spec(tmp_path))
+    runtime.start("twice")
+    runtime.start("twice")
+    runtime.stop("twice", 3)
+    runtime.stop("twice", 3)
+    runtime.remove("twice")
+    runtime.remove("twice")
+    runtime.stop("twice", 3)
 
 
-def test_a_running_container_is_only_removed_by_force(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "busy", spec(tmp_path))
-    containers.start(client, "busy")
+def test_a_running_container_is_only_removed_by_force(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("busy", spec(tmp_path))
+    runtime.start("busy")
     with pytest.raises(JetsonDeployError):
-        containers.remove(client, "busy")
-    containers.remove(client, "busy", force=True)
-    assert containers.inspect(client, "busy") is None
+        runtime.remove("busy")
+    runtime.remove("busy", force=True)
+    assert runtime.inspect("busy") is None
 
 
-def test_a_failed_run_leaves_its_exit_code_and_log(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "fails", spec(tmp_path, "echo why >&2; exit 3"))
-    containers.start(client, "fails")
-    wait_until(lambda: state(client, "fails").state == "exited", "exited")
-    assert (state(client, "fails").exit_code, containers.logs(client, "fails")) == (3, "why\n")
+def test_a_failed_run_leaves_its_exit_code_and_log(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("fails", spec(tmp_path, "echo why >&2; exit 3"))
+    runtime.start("fails")
+    wait_until(lambda: state(runtime, "fails").state == "exited", "exited")
+    assert (state(runtime, "fails").exit_code, runtime.logs("fails")) == (3, "why\n")
 
 
-def test_the_log_is_bounded_and_undecodable_bytes_are_marked(client: docker.APIClient, tmp_path: Path) -> None:
+def test_the_log_is_bounded_and_undecodable_bytes_are_marked(runtime: DockerRuntime, tmp_path: Path) -> None:
     script = "i=0; while [ $i -lt 900 ]; do echo line $i; i=$((i+1)); done; printf '\\377\\n'"
-    containers.create(client, "chatty", spec(tmp_path, script))
-    containers.start(client, "chatty")
-    wait_until(lambda: state(client, "chatty").state == "exited", "exited")
-    lines = containers.logs(client, "chatty", tail=3).splitlines()
+    runtime.create("chatty", spec(tmp_path, script))
+    runtime.start("chatty")
+    wait_until(lambda: state(runtime, "chatty").state == "exited", "exited")
+    lines = runtime.logs("chatty", tail=3).splitlines()
     assert lines == ["line 898", "line 899", "�"]
-    assert len(containers.logs(client, "chatty").splitlines()) == 400
+    assert len(runtime.logs("chatty").splitlines()) == 400
 
 
-def test_a_log_of_one_endless_line_is_cut(client: docker.APIClient, tmp_path: Path) -> None:
+def test_a_log_of_one_endless_line_is_cut(runtime: DockerRuntime, tmp_path: Path) -> None:
     script = "head -c 3000000 /dev/zero | tr '\\000' 'a'; echo; echo end"
-    containers.create(
-        client, "endless", spec(tmp_path, script.replace("head", "busybox head").replace("tr '", "busybox tr '"))
-    )
-    containers.start(client, "endless")
-    wait_until(lambda: state(client, "endless").state == "exited", "exited")
-    text = containers.logs(client, "endless")
+    runtime.create("endless", spec(tmp_path, script.replace("head", "busybox head").replace("tr '", "busybox tr '")))
+    runtime.start("endless")
+    wait_until(lambda: state(runtime, "endless").state == "exited", "exited")
+    text = runtime.logs("endless")
     assert text.endswith("end\n")
     assert len(text) <= 256 * 1024
 
 
-def test_a_followed_log_ends_with_the_container(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "talks", spec(tmp_path, "echo one; sleep 1; echo two"))
-    containers.start(client, "talks")
-    assert b"".join(containers.follow_logs(client, "talks")) == b"one\ntwo\n"
+def test_a_followed_log_ends_with_the_container(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("talks", spec(tmp_path, "echo one; sleep 1; echo two"))
+    runtime.start("talks")
+    assert b"".join(runtime.follow_logs("talks")) == b"one\ntwo\n"
 
 
-def test_following_a_log_can_be_given_up(client: docker.APIClient, tmp_path: Path) -> None:
-    containers.create(client, "talks", spec(tmp_path, "echo one; exec sleep 60"))
-    containers.start(client, "talks")
-    stream = containers.follow_logs(client, "talks")
+def test_following_a_log_can_be_given_up(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.create("talks", spec(tmp_path, "echo one; exec sleep 60"))
+    runtime.start("talks")
+    stream = runtime.follow_logs("talks")
     assert next(stream) == b"one\n"
     stream.close()  # type: ignore[attr-defined]  # an iterator by type, a generator in fact
-    assert state(client, "talks").state == "running"
+    assert state(runtime, "talks").state == "running"
 
 
 def test_the_four_questions_are_answered_without_the_sdk(
-    engine: PrivateEngine, client: docker.APIClient, tmp_path: Path
+    engine: PrivateEngine, runtime: DockerRuntime, tmp_path: Path
 ) -> None:
-    containers.create(client, "seen", spec(tmp_path))
-    answers = ask(engine.host)
+    runtime.create("seen", spec(tmp_path))
+    answers = runtime.answers()
     assert answers.problem is None
     assert answers.info is not None
     assert "nvidia" in answers.info["Runtimes"]
@@ -168,15 +167,16 @@ def test_a_socket_without_permission_is_told(engine: PrivateEngine) -> None:
     """As another user: root may use every socket."""
     code = (
         "import os\n"
-        "from jetson_deploy.runtime.docker.answers import ask\n"
+        "from jetson_deploy.runtime.opened import runtime_at\n"
         "from jetson_deploy.runtime.docker.sdk import connect\n"
         "from jetson_deploy.errors import PreflightError\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        f"print(ask({engine.host!r}).problem)\n"
-        f"try: connect({engine.host!r})\n"
-        "except PreflightError as error: print(error.code)\n"
+        f"print(runtime_at({engine.host!r}).answers().problem)\n"
+        f"for ask in (connect, lambda host: runtime_at(host).check()):\n"
+        f"    try: ask({engine.host!r})\n"
+        "    except PreflightError as error: print(error.code)\n"
     )
     engine.folder.chmod(0o755)
     engine.socket.chmod(0o600)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
-    assert (done.stdout.split(), done.stderr) == (["permission", "engine-permission"], "")
+    assert (done.stdout.split(), done.stderr) == (["permission", "engine-permission", "engine-permission"], "")

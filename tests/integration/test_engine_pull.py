@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import docker
 import pytest
 from private_engine import PrivateEngine, busybox_tar, private_engine, push, wait_until
 
@@ -26,8 +25,8 @@ from jetson_deploy.errors import (
     PreflightError,
 )
 from jetson_deploy.events import Event, Progress, silent
-from jetson_deploy.runtime.docker.images import find_image
-from jetson_deploy.runtime.docker.pull import pull_image
+from jetson_deploy.runtime.docker.patience import Patience
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -64,10 +63,9 @@ def digest(engine: PrivateEngine) -> str:
 
 
 @pytest.fixture
-def client(engine: PrivateEngine, digest: str) -> Iterator[docker.APIClient]:
-    """A client; the engine holds no image before and after."""
-    with contextlib.closing(connect(engine.host, timeout=10)) as connected:
-        yield connected
+def runtime(engine: PrivateEngine, digest: str) -> Iterator[DockerRuntime]:
+    """The engine holds no image before and after."""
+    yield DockerRuntime(engine.host, Patience(look=10))
     with contextlib.closing(engine.client()) as cleaner:
         for image in cleaner.images():
             cleaner.remove_image(image["Id"], force=True)
@@ -95,13 +93,13 @@ def proxy(engine: PrivateEngine) -> Iterator[Callable[..., str]]:
         process.stdout.close()
 
 
-def pull(client: docker.APIClient, reference: str, stall: float = 30.0) -> None:
-    pull_image(client, reference, report=silent, stop=threading.Event(), stall_seconds=stall)
+def pull(runtime: DockerRuntime, reference: str, stall: float = 30.0) -> None:
+    runtime.pull_image(reference, report=silent, stop=threading.Event(), stall_seconds=stall)
 
 
-def failure(client: docker.APIClient, reference: str, stall: float = 30.0) -> JetsonDeployError:
+def failure(runtime: DockerRuntime, reference: str, stall: float = 30.0) -> JetsonDeployError:
     with pytest.raises(JetsonDeployError) as caught:
-        pull(client, reference, stall)
+        pull(runtime, reference, stall)
     assert caught.value.hint
     assert "\n" not in caught.value.message
     return caught.value
@@ -112,57 +110,57 @@ def idle(engine: PrivateEngine) -> bool:
     return not list((engine.folder / "data/tmp").glob("GetImageBlob*"))
 
 
-def test_an_image_is_pulled_by_digest_with_its_progress_in_bytes(client: docker.APIClient, digest: str) -> None:
+def test_an_image_is_pulled_by_digest_with_its_progress_in_bytes(runtime: DockerRuntime, digest: str) -> None:
     events: list[Event] = []
     reference = f"{REPOSITORY}:big@{digest}"
-    pulled = pull_image(client, reference, report=events.append, stop=threading.Event(), stall_seconds=30)
+    pulled = runtime.pull_image(reference, report=events.append, stop=threading.Event(), stall_seconds=30)
     assert (pulled.digest, pulled.architecture) == (digest, "amd64")
-    assert pulled == find_image(client, reference)
+    assert pulled == runtime.find_image(reference)
     last = events[-1]
     assert isinstance(last, Progress)
     assert last.done_bytes == last.total_bytes
     assert LAYER_BYTES < (last.total_bytes or 0) < LAYER_BYTES * 1.5
 
 
-def test_an_image_that_is_here_is_pulled_again_without_harm(client: docker.APIClient, digest: str) -> None:
-    pull(client, f"{REPOSITORY}@{digest}")
-    pull(client, f"{REPOSITORY}@{digest}")
-    assert find_image(client, f"{REPOSITORY}@{digest}") is not None
+def test_an_image_that_is_here_is_pulled_again_without_harm(runtime: DockerRuntime, digest: str) -> None:
+    pull(runtime, f"{REPOSITORY}@{digest}")
+    pull(runtime, f"{REPOSITORY}@{digest}")
+    assert runtime.find_image(f"{REPOSITORY}@{digest}") is not None
 
 
-def test_an_image_pulled_by_tag_tells_its_digest(client: docker.APIClient, digest: str) -> None:
-    pull(client, f"{REPOSITORY}:big")
-    found = find_image(client, f"{REPOSITORY}:big")
+def test_an_image_pulled_by_tag_tells_its_digest(runtime: DockerRuntime, digest: str) -> None:
+    pull(runtime, f"{REPOSITORY}:big")
+    found = runtime.find_image(f"{REPOSITORY}:big")
     assert found is not None
     assert found.digest == digest
     assert f"{REPOSITORY}:big" in found.references
 
 
 @pytest.mark.fault("F26")
-def test_an_image_of_another_digest_is_not_found_under_its_tag(client: docker.APIClient, digest: str) -> None:
-    pull(client, f"{REPOSITORY}:big")
-    assert find_image(client, f"{REPOSITORY}:big@sha256:{'0' * 64}") is None
-    assert find_image(client, f"{REPOSITORY}:other") is None
+def test_an_image_of_another_digest_is_not_found_under_its_tag(runtime: DockerRuntime, digest: str) -> None:
+    pull(runtime, f"{REPOSITORY}:big")
+    assert runtime.find_image(f"{REPOSITORY}:big@sha256:{'0' * 64}") is None
+    assert runtime.find_image(f"{REPOSITORY}:other") is None
 
 
 @pytest.mark.parametrize("suffix", [":nope", f":big@sha256:{'0' * 64}", "/nothing:1"])
-def test_an_image_that_the_registry_lacks_is_not_found(client: docker.APIClient, suffix: str) -> None:
-    error = failure(client, REPOSITORY + suffix)
+def test_an_image_that_the_registry_lacks_is_not_found(runtime: DockerRuntime, suffix: str) -> None:
+    error = failure(runtime, REPOSITORY + suffix)
     assert (type(error), error.code) == (NetworkError, "image-not-found")
 
 
 @pytest.mark.parametrize("registry", ["127.0.0.1:5999", "registry.invalid"])
 @pytest.mark.fault("F13")
-def test_a_registry_that_is_not_there_is_unreachable(client: docker.APIClient, registry: str) -> None:
-    assert failure(client, f"{registry}/dustynv/ollama:big").code == "registry-unreachable"
+def test_a_registry_that_is_not_there_is_unreachable(runtime: DockerRuntime, registry: str) -> None:
+    assert failure(runtime, f"{registry}/dustynv/ollama:big").code == "registry-unreachable"
 
 
 @pytest.mark.fault("F7")
 def test_a_registry_that_stalls_inside_a_layer_is_given_up_by_our_watchdog(
-    engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
+    engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     begin = time.monotonic()
-    error = failure(client, f"{proxy('stall')}:big", stall=1.5)
+    error = failure(runtime, f"{proxy('stall')}:big", stall=1.5)
     assert (type(error), error.code) == (NetworkError, "registry-stalled")
     assert time.monotonic() - begin < 10
     wait_until(lambda: idle(engine), "the engine has dropped the pull")
@@ -170,48 +168,48 @@ def test_a_registry_that_stalls_inside_a_layer_is_given_up_by_our_watchdog(
 
 @pytest.mark.fault("F7")
 def test_a_registry_that_never_answers_is_given_up_by_our_watchdog(
-    client: docker.APIClient, proxy: Callable[..., str]
+    runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     begin = time.monotonic()
-    assert failure(client, f"{proxy('stall', 0)}:big", stall=1.5).code == "registry-stalled"
+    assert failure(runtime, f"{proxy('stall', 0)}:big", stall=1.5).code == "registry-stalled"
     assert time.monotonic() - begin < 10
 
 
 @pytest.mark.fault("F4")
-def test_a_cut_connection_is_told_as_such(client: docker.APIClient, proxy: Callable[..., str]) -> None:
-    assert failure(client, f"{proxy('cut')}:big").code == "pull-interrupted"
+def test_a_cut_connection_is_told_as_such(runtime: DockerRuntime, proxy: Callable[..., str]) -> None:
+    assert failure(runtime, f"{proxy('cut')}:big").code == "pull-interrupted"
 
 
 @pytest.mark.fault("F4")
 def test_a_registry_killed_inside_a_layer_fails_the_pull_and_the_next_one_succeeds(
-    engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
+    engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     killer = threading.Timer(0.5, engine.kill_registry)
     killer.start()
     try:
-        assert failure(client, f"{proxy('slow')}:big").code == "pull-interrupted"
+        assert failure(runtime, f"{proxy('slow')}:big").code == "pull-interrupted"
     finally:
         killer.join()
         engine.start_registry()
-    wait_until(lambda: _pulls(client), "the registry is back")
+    wait_until(lambda: _pulls(runtime), "the registry is back")
 
 
-def _pulls(client: docker.APIClient) -> bool:
+def _pulls(runtime: DockerRuntime) -> bool:
     try:
-        pull(client, f"{REPOSITORY}:big")
+        pull(runtime, f"{REPOSITORY}:big")
     except NetworkError:
         return False
     return True
 
 
 @pytest.mark.fault("F10")
-def test_a_layer_damaged_on_the_way_is_an_integrity_error(client: docker.APIClient, proxy: Callable[..., str]) -> None:
-    error = failure(client, f"{proxy('corrupt')}:big")
+def test_a_layer_damaged_on_the_way_is_an_integrity_error(runtime: DockerRuntime, proxy: Callable[..., str]) -> None:
+    error = failure(runtime, f"{proxy('corrupt')}:big")
     assert (type(error), error.code, error.exit_code) == (IntegrityError, "image-corrupt", 5)
 
 
 def test_a_stop_ends_the_pull_within_a_second(
-    engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
+    engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     stop, begun = threading.Event(), threading.Event()
     reference = f"{proxy('stall')}:big"
@@ -223,7 +221,7 @@ def test_a_stop_ends_the_pull_within_a_second(
     timer = threading.Thread(target=stop_once_begun)
     timer.start()
     with pytest.raises(InterruptedRunError):
-        pull_image(client, reference, report=lambda _: begun.set(), stop=stop, stall_seconds=60)
+        runtime.pull_image(reference, report=lambda _: begun.set(), stop=stop, stall_seconds=60)
     ended = time.monotonic()
     timer.join()
     assert time.monotonic() - ended < 1
@@ -231,42 +229,42 @@ def test_a_stop_ends_the_pull_within_a_second(
 
 
 def test_a_stop_before_the_registrys_first_word_ends_the_pull_within_a_second(
-    client: docker.APIClient, proxy: Callable[..., str]
+    runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     stop = threading.Event()
     threading.Timer(0.5, stop.set).start()
     begin = time.monotonic()
     with pytest.raises(InterruptedRunError):
-        pull_image(client, f"{proxy('stall', 0)}:big", report=silent, stop=stop, stall_seconds=60)
+        runtime.pull_image(f"{proxy('stall', 0)}:big", report=silent, stop=stop, stall_seconds=60)
     assert time.monotonic() - begin < 1.5
 
 
-def test_no_thread_is_left_behind(client: docker.APIClient) -> None:
+def test_no_thread_is_left_behind(runtime: DockerRuntime) -> None:
     wait_until(lambda: not [one for one in threading.enumerate() if one.name == "image-pull"], "the readers are gone")
 
 
 def test_an_engine_killed_in_the_middle_of_a_pull_is_told_and_the_next_pull_succeeds(
-    engine: PrivateEngine, client: docker.APIClient, proxy: Callable[..., str]
+    engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
     killer = threading.Timer(1.0, engine.kill_engine)
     killer.start()
     try:
-        error = failure(client, f"{proxy('stall')}:big")
+        error = failure(runtime, f"{proxy('stall')}:big")
         assert (type(error), error.code) == (PreflightError, "engine-vanished")
     finally:
         killer.join()
         engine.start_engine()
-    pull(client, f"{REPOSITORY}:big")
+    pull(runtime, f"{REPOSITORY}:big")
 
 
 def test_an_engine_that_hangs_is_told_by_every_question(engine: PrivateEngine) -> None:
-    with contextlib.closing(connect(engine.host, timeout=1)) as client:
-        engine.freeze_engine()
-        try:
-            with pytest.raises(PreflightError) as caught:
-                find_image(client, f"{REPOSITORY}:big")
-            with pytest.raises(PreflightError) as connecting:
-                connect(engine.host, timeout=1)
-        finally:
-            engine.signal_engine(signal.SIGCONT)
+    runtime = DockerRuntime(engine.host, Patience(look=1))
+    engine.freeze_engine()
+    try:
+        with pytest.raises(PreflightError) as caught:
+            runtime.find_image(f"{REPOSITORY}:big")
+        with pytest.raises(PreflightError) as connecting:
+            connect(engine.host, timeout=1)
+    finally:
+        engine.signal_engine(signal.SIGCONT)
     assert (caught.value.code, connecting.value.code) == ("engine-hung", "engine-hung")

@@ -21,7 +21,7 @@ from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
-from jetson_deploy.runtime.docker.runtime import DockerRuntime
+from jetson_deploy.runtime.opened import runtime_at
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
@@ -259,7 +259,7 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
         settings = Settings(docker_host=session.engine.host)
         hands = bind(
             Binding(
-                runtime=DockerRuntime(engine),
+                runtime=runtime_at(session.engine.host),
                 deployment="default",
                 state=state,
                 journal=journal,

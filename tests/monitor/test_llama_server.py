@@ -10,7 +10,7 @@ from small_llama_server import llama_server
 
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer, SlotSeen, read_metrics
-from jetson_deploy.monitor.llm.log_follower import unix_text
+from jetson_deploy.runtime.docker.followed_log import unix_text
 
 DATA = Path(__file__).parent / "data" / "llm"
 

@@ -21,14 +21,14 @@ from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
 from jetson_deploy.monitor.sample import Trouble
-from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.opened import runtime_at
 
 TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
 
 
 @contextlib.contextmanager
 def _followed(docker: SmallDocker, reader: LogReader) -> Iterator[LogFollower]:
-    follower = LogFollower(PlainEngine(docker.host, 2.0), reader)
+    follower = LogFollower(runtime_at(docker.host).quick(2.0), reader)
     follower.start()
     follower.follow("jd-default-3")
     while not follower.follows:
@@ -128,7 +128,7 @@ def test_an_engine_that_answers_nonsense_is_one_trouble(docker: SmallDocker, oll
 
 def test_an_engine_that_hangs_does_not_hold_up_the_first_picture() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        watch = LlmWatch(PlainEngine(f"tcp://127.0.0.1:{deaf.getsockname()[1]}", 1.3), "default", None)
+        watch = LlmWatch(runtime_at(f"tcp://127.0.0.1:{deaf.getsockname()[1]}").quick(1.3), "default", None)
         began = time.monotonic()
         watch.start()
         assert watch.read() == (Llm(), (Trouble(source="engine", why="no answer yet"),))

@@ -14,7 +14,7 @@ from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
 from jetson_deploy.monitor.sample import Trouble
-from jetson_deploy.runtime.docker.http_client import PlainEngine
+from jetson_deploy.runtime.opened import runtime_at
 
 R1 = {
     "name": "deepseek-r1:8b",
@@ -39,8 +39,8 @@ def deployed_ollama(docker: SmallDocker) -> Iterator[SmallOllama]:
 
 @contextlib.contextmanager
 def watching(docker: SmallDocker | None, endpoint: str | None = None, tap: Tap | None = None) -> Iterator[LlmWatch]:
-    engine = PlainEngine(docker.host, 2.0) if docker else None
-    watch = LlmWatch(engine, "default", endpoint, tap=tap, period=0.05)
+    runtime = runtime_at(docker.host).quick(2.0) if docker else None
+    watch = LlmWatch(runtime, "default", endpoint, tap=tap, period=0.05)
     watch.start()
     try:
         yield watch

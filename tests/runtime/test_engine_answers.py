@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.runtime.docker.patience import Patience
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
 
 GOOD = {
@@ -26,6 +28,12 @@ GOOD = {
     "/containers/json?all=1": [{"Id": "ab"}],
     "/images/json": [],
 }
+
+
+def ask(host: str, look: float = 20.0) -> EngineAnswers:
+    return DockerRuntime(host, Patience(look=look)).answers()
+
+
 Serve = Callable[[Callable[[str], tuple[int, bytes]]], str]
 
 
@@ -104,7 +112,7 @@ def test_a_hung_engine_is_told_by_both_ways(short_path: Path) -> None:
         hung.bind(str(short_path))
         hung.listen()
         host = f"unix://{short_path}"
-        assert ask(host, timeout=0.2).problem == "hung"
+        assert ask(host, 0.2).problem == "hung"
         with pytest.raises(PreflightError) as caught:
             connect(host, timeout=0.2)
     assert caught.value.code == "engine-hung"
@@ -129,8 +137,9 @@ def test_a_server_that_is_no_engine_is_refused_by_connect(serve: Serve) -> None:
 
 def test_asking_does_not_import_the_sdk(short_path: Path) -> None:
     code = (
-        "import sys\nfrom jetson_deploy.runtime.docker.answers import ask\n"
-        f"print(ask('unix://{short_path}').problem, [m for m in ('docker', 'requests') if m in sys.modules])"
+        "import sys\nfrom jetson_deploy.runtime.opened import runtime_at\n"
+        f"problem = runtime_at('unix://{short_path}').answers().problem\n"
+        "print(problem, [m for m in ('docker', 'requests') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "absent []"

@@ -8,8 +8,9 @@ import requests
 import urllib3.exceptions
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.runtime.docker.errors import answer_error, one_line, told_as_ours, transport_error
+from jetson_deploy.runtime.docker.errors import one_line
 from jetson_deploy.runtime.docker.pull_errors import pull_error
+from jetson_deploy.runtime.docker.sdk_errors import answer_error, as_our_errors, transport_error
 
 POOL = urllib3.HTTPConnectionPool("localhost")
 
@@ -108,10 +109,10 @@ def test_an_exception_that_holds_itself_does_not_loop() -> None:
 
 
 def test_the_cause_is_kept_and_other_exceptions_pass() -> None:
-    with pytest.raises(JetsonDeployError) as caught, told_as_ours("asking"):
+    with pytest.raises(JetsonDeployError) as caught, as_our_errors("asking"):
         raise docker.errors.APIError("500", explanation="boom")
     assert isinstance(caught.value.__cause__, docker.errors.APIError)
-    with pytest.raises(KeyError), told_as_ours("asking"):
+    with pytest.raises(KeyError), as_our_errors("asking"):
         raise KeyError("ours")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from engine_socket import RecordedEngine, engine_socket
 
-from jetson_deploy.runtime.docker.inspected import image_id, inspected
+from jetson_deploy.runtime.docker.patience import Patience
+from jetson_deploy.runtime.docker.runtime import DockerRuntime
 
 NOBODY = "unix:///nowhere/at-all"
 PLAIN, THROUGH_SDK = "unix", "http+unix"
@@ -25,25 +26,27 @@ def host(engine: RecordedEngine, request: pytest.FixtureRequest) -> Iterator[str
 
 
 def test_both_ways_tell_the_same(host: str, engine: RecordedEngine) -> None:
-    found = inspected(host, engine.name)
+    found = DockerRuntime(host).details(engine.name)
     assert found is not None
     assert (found.container, found.image) == (engine.container, engine.image)
     assert engine.image is not None
-    assert image_id(host, engine.image["Id"]) == engine.image["Id"]
+    image = DockerRuntime(host).find_image(engine.image["Id"])
+    assert image is not None
+    assert image.id == engine.image["Id"]
 
 
 def test_what_is_not_there_is_none(host: str, engine: RecordedEngine) -> None:
-    assert image_id(host, "somebody/elses:1") is None
+    assert DockerRuntime(host).find_image("somebody/elses:1") is None
     name = engine.name
     engine.image = None
-    found = inspected(host, name)
+    found = DockerRuntime(host).details(name)
     assert found is not None
     assert found.image is None
     engine.container = None
-    assert inspected(host, name) is None
+    assert DockerRuntime(host).details(name) is None
 
 
 def test_an_engine_that_cannot_be_asked_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert inspected(NOBODY, "x") is None
+    assert DockerRuntime(NOBODY).details("x") is None
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
-    assert inspected("tcp://127.0.0.1:1", "x", timeout=1) is None
+    assert DockerRuntime("tcp://127.0.0.1:1", Patience(look=1)).details("x") is None

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from runtime import FakeContainer, FakeRuntime
 from states import full_state
-from watched_looks import CONTAINER
 
 import jetson_deploy.watch
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, Listed, PlainEngine
-from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier
@@ -65,42 +63,17 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-class SmallEngine(PlainEngine):
-    """One container; notes what it is told to do."""
-
-    def __init__(self, port: int) -> None:
-        labels = {"name": "default", "model": MODEL, "port": str(port), "revision": "2", "accept-cpu": "false"}
-        labels = {LABEL + key: value for key, value in labels.items()}
-        self.container: ContainerState | None = msgspec.structs.replace(CONTAINER, labels=labels, pid=None)
-        self.told: list[str] = []
-        self.log: list[str] = ["1 started"]
-        self.away = False
-
-    def labelled(self, label: str, value: str) -> list[Listed]:
-        if self.away:
-            raise EngineAwayError("the Docker Engine: gone", hint="start it", code="engine-away")
-        found = self.container
-        return [Listed(id=found.id, name=found.name, labels=found.labels)] if found else []
-
-    def inspect(self, name: str) -> ContainerState | None:
-        return self.container
-
-    def log_tail(self, name: str, lines: int) -> list[str]:
-        return self.log[-lines:]
-
-    def restart(self, name: str, seconds: int) -> None:
-        self.told.append("restart")
-
-    def start(self, name: str) -> None:
-        self.told.append("start")
-
-    def stop(self, name: str, seconds: int) -> None:
-        self.told.append("stop")
+def deployed(runtime: FakeRuntime, port: int) -> FakeContainer:
+    labels = {"name": "default", "model": MODEL, "port": str(port), "revision": "2", "accept-cpu": "false"}
+    found = runtime.add("jd-default-2", {LABEL + key: value for key, value in labels.items()})
+    runtime.write(found.name, "started")
+    return found
 
 
 class Scene:
     def __init__(self, folder: Path, server: Server) -> None:
-        self.server, self.engine = server, SmallEngine(server.server_port)
+        self.server, self.runtime = server, FakeRuntime()
+        self.container = deployed(self.runtime, server.server_port)
         self.now, self.events, self.children = 1000.0, list[Event](), list[list[str]]()
         self.ended = Finished(exit_code=0, result="done", message="done")
         self.lock_dir = folder / "lock"
@@ -118,6 +91,10 @@ class Scene:
         for _ in range(count):
             self.now += seconds
             self.watcher.tick()
+
+    @property
+    def acts(self) -> list[str]:
+        return [act.partition(" ")[0] for act in self.runtime.acts]
 
     @property
     def told(self) -> list[str]:
@@ -140,12 +117,12 @@ class Scene:
         place = Place(
             deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
         )
-        looker = Looker(place, self.engine, clock)
+        looker = Looker(place, self.runtime, clock)
         scribe = Scribe(self.state, self.events.append)
         hands = WatchHands(
             deployment="default",
             lock_dir=self.lock_dir,
-            engine=self.engine,
+            runtime=self.runtime,
             scribe=scribe,
             report=self.events.append,
             run=self._run,
@@ -155,7 +132,7 @@ class Scene:
         return Parts(
             place=place,
             limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
-            engine=self.engine,
+            runtime=self.runtime,
             looker=looker,
             hands=hands,
             guard=MemoryGuard(self.root, guard, hands, scribe, self.events.append, clock),
@@ -186,7 +163,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 def test_a_server_that_serves_is_only_asked_for_nothing(scene: Scene) -> None:
     scene.ticks(20)
-    assert (scene.told, scene.engine.told, scene.history) == ([], [], [])
+    assert (scene.told, scene.acts, scene.history) == ([], [], [])
     assert {request["prompt"] for request in scene.server.requests} == {""}
 
 
@@ -199,7 +176,7 @@ def test_a_lost_gpu_is_answered_by_loading_again_restarting_rolling_back_and_the
     assert scene.told == [
         *("off-gpu", "unloaded", "restarted", "rolled-back", "restarted", "needs-attention"),
     ]
-    assert scene.engine.told == ["restart", "restart"]
+    assert scene.acts == ["restart", "restart"]
     assert scene.children == [["watch", "--only-roll-back"]]
     assert scene.history == ["noticed", "unloaded", "restarted", "restarted", "needs-attention"]
     state = scene.state.load()
@@ -218,11 +195,12 @@ def test_what_needed_somebody_and_serves_again_for_the_window_is_taken_back(scen
 def test_another_container_is_healed_anew(scene: Scene) -> None:
     scene.server.gpu_share = 0.0
     scene.ticks(40)
-    scene.engine.told.clear()
-    assert scene.engine.container is not None
-    scene.engine.container = msgspec.structs.replace(scene.engine.container, id="c2")
+    scene.runtime.acts.clear()
+    scene.runtime.remove(scene.container.name, force=True)
+    deployed(scene.runtime, scene.server.server_port)
+    scene.runtime.acts.clear()
     scene.ticks(6)
-    assert scene.engine.told == ["restart"]
+    assert scene.acts == ["restart"]
 
 
 def test_a_roll_back_that_another_run_kept_from_is_tried_again(scene: Scene) -> None:
@@ -239,23 +217,23 @@ def test_while_another_run_holds_the_lock_nothing_is_done_and_it_is_said_once(sc
     scene.server.gpu_share = 0.0
     with deployment_lock(scene.lock_dir, "default", verb="up"):
         scene.ticks(10)
-        assert scene.told == [] and scene.engine.told == []
+        assert scene.told == [] and scene.acts == []
         assert len([n for n in scene.notes if "only looking on" in n]) == 1
     scene.ticks(2)
     assert scene.told == ["off-gpu", "unloaded"]
 
 
 def test_an_engine_that_comes_back_is_followed_by_recover(scene: Scene) -> None:
-    scene.engine.away = True
+    scene.runtime.away = "the Docker Engine: gone"
     scene.ticks(5)
-    scene.engine.away = False
+    scene.runtime.away = ""
     scene.ticks(1)
     assert scene.children == [["recover"]]
     assert [n for n in scene.notes if "waiting" in n] == ["the Docker Engine: gone; waiting for it"]
 
 
 def test_nothing_deployed_is_waited_for(scene: Scene) -> None:
-    scene.engine.container = None
+    scene.runtime.remove(scene.container.name, force=True)
     scene.ticks(3)
     assert scene.told == [] and len(scene.notes) == 1
 
@@ -268,21 +246,18 @@ def test_short_memory_unloads_then_stops_and_the_stopped_one_is_ours_to_start(sc
     scene.ticks(1)
     assert not scene.server.loaded, "a look must not load what was unloaded for want of memory"
     scene.watcher.look_at_memory()
-    assert scene.engine.told == ["stop"]
-    assert scene.engine.container is not None
-    scene.engine.container = msgspec.structs.replace(scene.engine.container, state="exited", exit_code=0)
+    assert scene.acts == ["stop"]
+    assert (scene.container.state, scene.container.exit_code) == ("exited", 0)
     scene.memory(4096)
     for _ in range(5):
         scene.ticks(1)
         scene.watcher.look_at_memory()
-    assert scene.engine.told == ["stop", "start"]
+    assert scene.acts == ["stop", "start"]
     assert scene.history == ["unloaded", "stopped", "started"]
 
 
 def test_a_watcher_that_starts_anew_knows_what_the_one_before_stopped(scene: Scene) -> None:
-    found = scene.engine.container
-    assert found is not None
-    scene.engine.container = msgspec.structs.replace(found, state="exited", exit_code=0)
+    scene.container.state, scene.container.exit_code = "exited", 0
     parts = scene._parts()
     parts.scribe.line("stopped", "no memory", 2)
     parts.hands.flush()
@@ -292,7 +267,7 @@ def test_a_watcher_that_starts_anew_knows_what_the_one_before_stopped(scene: Sce
         scene.now += 20
         watcher.tick()
         watcher.look_at_memory()
-    assert scene.engine.told == ["start"]
+    assert scene.acts == ["start"]
     assert "stopped" not in scene.told
 
 

@@ -70,7 +70,7 @@ def bind(to: Binding) -> Hands:
         full = self_describing(spec, to.gates) if to.gates else spec
         made = runtime.create(name, full)
         # What this engine makes otherwise is no later drift: `up` would replace the container for ever.
-        born = [creation_difference(d) for d in different_now(to.settings, full.labels, name) if d.what != RESTART]
+        born = [creation_difference(d) for d in different_now(runtime, full.labels, name) if d.what != RESTART]
         to.journal.creation_differences(tuple(born))
         return made
 
@@ -97,8 +97,8 @@ def bind(to: Binding) -> Hands:
 def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     """The deployment's containers, with their restart policies."""
     found = []
-    for id_ in runtime.labelled(*label_of(deployment)):
-        state = runtime.inspect(id_)
+    for one in runtime.labelled(*label_of(deployment)):
+        state = runtime.inspect(one.id)
         if state is not None:
             found.append(_as_facts(state))
     return found

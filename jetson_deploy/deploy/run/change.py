@@ -22,7 +22,6 @@ from jetson_deploy.events import Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import failed_before
 from jetson_deploy.plan.pins import pinned_by_staging
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
@@ -48,6 +47,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     facts: HostFacts
     serving: Instance | None
     settings: Settings
+    runtime: Runtime
     report: Reporter
     force: bool = False
     """Also what failed before."""
@@ -59,7 +59,8 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     state = StateDirectory(settings.state_dir, plan.deployment)
     state.prepare()
     border = Border(run=wanted.verb, crash_at=settings.crash_at, report=report)
-    runtime = open_runtime(settings)
+    runtime = wanted.runtime
+    runtime.check()
     staged = stage(plan.steps, runtime, border, settings, state)
     image = _staged_image(runtime, plan)
     plan = pinned_by_staging(open_server(), plan, image.digest, staged.model.manifest_digest if staged.model else None)

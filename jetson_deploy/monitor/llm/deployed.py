@@ -8,8 +8,7 @@ from jetson_deploy.deployment.instance import newest_committed
 from jetson_deploy.deployment.record import Record, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.monitor.model_parts import Container, Deployment
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine, Usage
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime, Usage
 from jetson_deploy.settings import OLLAMA_PORT
 
 
@@ -21,13 +20,13 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     container: Container
 
 
-def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None) -> Deployed | None:
+def find_deployed(runtime: Runtime, name: str, before: Deployed | None = None) -> Deployed | None:
     """The newest committed container of the deployment; None: there is none. Raises EngineAwayError.
 
     What it uses stays as it was `before`, until `measured` asks.
     """
-    mine = newest_committed(engine.labelled(*label_of(name)))
-    found = engine.inspect(mine.id) if mine else None
+    mine = newest_committed(one for one in runtime.labelled(*label_of(name)) if one.name)
+    found = runtime.inspect(mine.id) if mine else None
     if found is None:
         return None
     record, running = Record.read(found.labels), found.state in ("running", "paused")
@@ -42,11 +41,11 @@ def find_deployed(engine: PlainEngine, name: str, before: Deployed | None = None
     )
 
 
-def measured(engine: PlainEngine, deployed: Deployed) -> Deployed:
+def measured(runtime: Runtime, deployed: Deployed) -> Deployed:
     """With what the container uses now. The engine takes a second for it when it has others to tell."""
     if deployed.container.state not in ("running", "paused"):
         return deployed
-    usage = _usage(engine, deployed.container_id)
+    usage = _usage(runtime, deployed.container_id)
     container = msgspec.structs.replace(
         deployed.container,
         cpu_seconds=usage.cpu_seconds if usage else None,
@@ -55,9 +54,9 @@ def measured(engine: PlainEngine, deployed: Deployed) -> Deployed:
     return msgspec.structs.replace(deployed, container=container)
 
 
-def _usage(engine: PlainEngine, container: str) -> Usage | None:
+def _usage(runtime: Runtime, container: str) -> Usage | None:
     try:
-        return engine.stats(container)
+        return runtime.usage(container)
     except EngineAwayError:  # an engine that cannot count; whether it is away was just seen
         return None
 

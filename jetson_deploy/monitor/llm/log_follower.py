@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from datetime import datetime
 
 from jetson_deploy.monitor.llm.log_reader import LogReader
-from jetson_deploy.runtime.docker.followed_log import FollowedLog
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
+from jetson_deploy.runtime.port import EngineAwayError, FollowedLog, Runtime
 
 _PAUSE_SECONDS = 1.0
 _BEFORE_ALL = "1970-01-01T00:00:00Z"
@@ -19,8 +17,8 @@ _CATCH_UP_LINES = 2000
 class LogFollower:
     """Follows the container that `follow` named last. A server that is started anew in it says so in its log."""
 
-    def __init__(self, engine: PlainEngine, reader: LogReader) -> None:
-        self._engine, self._reader = engine, reader
+    def __init__(self, runtime: Runtime, reader: LogReader) -> None:
+        self._runtime, self._reader = runtime, reader
         self._wanted: str | None = None
         self._changed = threading.Event()
         self._stop = threading.Event()
@@ -71,12 +69,12 @@ class LogFollower:
 
     def _begin(self, container: str) -> None:
         self._reader.reset()
-        tail = self._engine.log_tail(container, _CATCH_UP_LINES)
+        tail = self._runtime.stamped_logs(container, _CATCH_UP_LINES)
         self._reader.catch_up(line.partition(" ")[2] for line in tail)
         self._last = tail[-1].partition(" ")[0] if tail else _BEFORE_ALL
 
     def _listen(self, wanted: str) -> None:
-        log = self._engine.follow_log(wanted, unix_text(self._last))
+        log = self._runtime.follow_from(wanted, self._last)
         self._log = log
         try:
             if self._wanted != wanted or self._stop.is_set():  # changed before `_log` could be hung up
@@ -96,15 +94,3 @@ class LogFollower:
         if log is not None:
             with contextlib.suppress(OSError):
                 log.close()
-
-
-def unix_text(stamp: str) -> str | None:
-    """`2026-11-25T16:42:27.123456789Z` → `1795624947.123456789`, all digits kept; None: it is no time."""
-    whole, dot, fraction = stamp.removesuffix("Z").partition(".")
-    if not stamp.endswith("Z") or (dot and not fraction.isdigit()):
-        return None
-    try:
-        seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
-    except ValueError:
-        return None
-    return f"{seconds}.{(fraction or '0').ljust(9, '0')[:9]}"

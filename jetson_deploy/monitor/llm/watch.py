@@ -18,7 +18,7 @@ from jetson_deploy.monitor.llm.state import Known, Tokens, TokensFrom, as_llm
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.sample import Trouble
-from jetson_deploy.runtime.docker.http_client import EngineAwayError, PlainEngine
+from jetson_deploy.runtime.port import EngineAwayError, Runtime
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = local_endpoint(OLLAMA_PORT).url
@@ -30,14 +30,15 @@ _SEVERAL = "several models"
 
 
 class LlmWatch:
-    """`engine` None: one that only the SDK reaches. `endpoint` None: what is deployed, else Ollama's default.
+    """`runtime` None: one that cannot be asked again and again. `endpoint` None: what is deployed, else Ollama's
+    default.
 
     Closes `tap`, which is to be started before it. Raises UsageError `bad-endpoint`.
     """
 
     def __init__(
         self,
-        engine: PlainEngine | None,
+        runtime: Runtime | None,
         deployment: str,
         endpoint: str | None,
         *,
@@ -46,12 +47,12 @@ class LlmWatch:
     ) -> None:
         if endpoint is not None:
             check_endpoint(endpoint)
-        self._engine, self._deployment, self._endpoint = engine, deployment, endpoint
+        self._runtime, self._deployment, self._endpoint = runtime, deployment, endpoint
         self._tap, self._period = tap, period
         self._server = ServerLook()
         self._log_ledger, self._llama_ledger = Ledger(), Ledger()
         self._reader = LogReader(self._log_ledger, self._model_name)
-        self._follower = LogFollower(engine, self._reader) if engine else None
+        self._follower = LogFollower(runtime, self._reader) if runtime else None
         self._llama: LlamaServer | None = None
         self._counting = LlamaCounting(self._llama_ledger)
         self._known = Known()
@@ -112,16 +113,16 @@ class LlmWatch:
     def _measure(self) -> None:
         """After the look: it may take a second, and the first picture must not wait for it."""
         known = self._known
-        if self._engine and known.deployed and known.engine_problem is None:
-            self._known = msgspec.structs.replace(known, deployed=measured(self._engine, known.deployed))
+        if self._runtime and known.deployed and known.engine_problem is None:
+            self._known = msgspec.structs.replace(known, deployed=measured(self._runtime, known.deployed))
 
     def _look(self, before: Known) -> Known:
         deployed, problem = before.deployed, None
-        if self._engine is None:
+        if self._runtime is None:
             problem = None if self._endpoint else "it is reached over TLS or SSH only: containers are not watched"
         else:
             try:
-                deployed = find_deployed(self._engine, self._deployment, before.deployed)
+                deployed = find_deployed(self._runtime, self._deployment, before.deployed)
             except EngineAwayError as error:
                 problem = error.message
         self._follow(deployed, reachable=problem is None)

@@ -1,13 +1,13 @@
-"""The Docker Engine as a runtime: plain HTTP where reading is enough, the docker SDK for what changes something.
+"""The Docker Engine as a runtime: plain HTTP, and the docker SDK for pulling and creating alone.
 
-    runtime.py                        `DockerRuntime`: the port's methods
-    containers.py, listing.py, state.py, inspected.py  containers: their life, all at once, one, as the engine has it
-    spec.py                           our spec as the engine's create request
-    images.py, pull.py, layers.py     images, pulling them, progress
-    http_client.py, followed_log.py   the calls of `watch`, without the SDK
-    answers.py                        the read-only questions behind the facts
-    errors.py, pull_errors.py         the engine's errors as ours
-    sdk.py, responses.py, patience.py  the SDK's client, its streams, its time limits
+    runtime.py               `DockerRuntime`: the port's methods
+    calls.py, wire.py, patience.py  a question or an act: its errors, its connection, its time limit
+    sdk_wire.py              the connection to a host over TLS or SSH
+    state.py, usage.py, images.py, followed_log.py, answers.py  the engine's answers as the port's
+    errors.py, pull_errors.py  the engine's refusals as our errors
+    create.py, spec.py       our spec as the engine's create request
+    pull.py, layers.py       pulling an image, its progress
+    sdk.py, sdk_errors.py, responses.py  the SDK's client, its exceptions, its streams
 
-The docker SDK is imported under this folder alone (`tests/test_import_direction.py`).
+The docker SDK is imported under this folder alone (`tests/test_import_direction.py`), and only where it is needed.
 """

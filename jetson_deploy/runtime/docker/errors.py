@@ -1,29 +1,20 @@
-"""What the docker SDK raises, told as our errors.
+"""What goes wrong with the engine, as our errors: one that cannot be reached, and one that says no.
 
-The SDK lets four families through: its own `DockerException`, `requests`, `urllib3` (a stream cut by a
-dying engine is a bare `ProtocolError`) and `OSError`. Which fault raises which was measured on
-Docker 20.10 with SDK 7.2 and is held by tests/integration/test_engine_*.py.
+Which fault gives which text or exception was measured on Docker 20.10 with SDK 7.2 and is held by
+tests/integration/test_engine_*.py. What the SDK raises is turned into these by `sdk_errors.py`.
 """
 
 from __future__ import annotations
 
+import http.client
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
-import requests.exceptions
-import urllib3.exceptions
-from docker.errors import APIError, DockerException
+import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
-
-ENGINE_TROUBLE = (
-    DockerException,
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
+from jetson_deploy.runtime.port import EngineAwayError
 
 _TEXT_LIMIT = 400
 
@@ -35,13 +26,6 @@ def one_line(text: str) -> str:
         return flat
     half = _TEXT_LIMIT // 2
     return f"{flat[:half]} … {flat[-half:]}"
-
-
-def engine_text(error: BaseException) -> str:
-    """The engine's own words where it answered, else the exception's."""
-    if isinstance(error, APIError):
-        return one_line(str(error.explanation or error))
-    return one_line(str(error)) or type(error).__name__
 
 
 def family(error: BaseException) -> Iterator[BaseException]:
@@ -57,59 +41,45 @@ def family(error: BaseException) -> Iterator[BaseException]:
         queue += [item for item in inside if isinstance(item, BaseException)]
 
 
-@contextmanager
-def told_as_ours(doing: str) -> Iterator[None]:
-    """Turn trouble with the engine into one of our errors; `doing` is the sentence's start."""
-    try:
-        yield
-    except ENGINE_TROUBLE as error:
-        raise transport_error(error, doing) or answer_error(error, doing) from error
+_JOURNAL = "see `journalctl -u docker -n 50`"
+_UNREACHABLE: tuple[tuple[tuple[type[BaseException], ...], str, str, str], ...] = (
+    (
+        (PermissionError,),
+        "no permission to use the Docker socket",
+        "run with sudo, or add the user to the group docker and log in again",
+        "engine-permission",
+    ),
+    (
+        (TimeoutError,),
+        "the Docker Engine does not answer",
+        f"{_JOURNAL}, then `sudo systemctl restart docker`",
+        "engine-hung",
+    ),
+    (
+        (ConnectionRefusedError,),
+        "nothing listens on the Docker socket",
+        f"sudo systemctl start docker; if it fails, {_JOURNAL}",
+        "engine-refused",
+    ),
+    (
+        (ConnectionError, http.client.HTTPException),
+        "the Docker Engine went away",
+        f"{_JOURNAL}, then run the same command again",
+        "engine-vanished",
+    ),
+)
+"""First match wins."""
 
 
-def transport_error(error: BaseException, doing: str) -> PreflightError | None:
-    """The error for an engine that cannot be talked to; None when it did answer."""
-    if isinstance(error, APIError):
-        return None
+def unreachable(error: BaseException, doing: str) -> PreflightError | None:
+    """The error for an engine that cannot be talked to; None: it is something else. `doing`: the sentence's start."""
     kinds = list(family(error))
-    if _has(kinds, FileNotFoundError):
+    if any(isinstance(kind, FileNotFoundError) for kind in kinds):
         return _absent(doing)
-    if _has(kinds, PermissionError):
-        return PreflightError(
-            f"{doing}: no permission to use the Docker socket",
-            hint="run with sudo, or add the user to the group docker and log in again",
-            code="engine-permission",
-        )
-    if _has(kinds, requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
-        return PreflightError(
-            f"{doing}: the Docker Engine does not answer",
-            hint="see `journalctl -u docker -n 50`, then `sudo systemctl restart docker`",
-            code="engine-hung",
-        )
-    if _has(kinds, ConnectionRefusedError):
-        return PreflightError(
-            f"{doing}: nothing listens on the Docker socket",
-            hint="sudo systemctl start docker; if it fails, see `journalctl -u docker -n 50`",
-            code="engine-refused",
-        )
-    gone = (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError, ConnectionError)
-    return _vanished(doing) if _has(kinds, *gone) else None
-
-
-def answer_error(error: BaseException, doing: str) -> JetsonDeployError:
-    """The error for an answer of the engine that says no, by its text."""
-    text = engine_text(error)
-    for pattern, make in _ANSWERS:
-        if match := re.search(pattern, text, re.IGNORECASE):
-            return make(doing, match)
-    return UnhealthyError(
-        f"{doing}: the Docker Engine says: {text}",
-        hint="see `journalctl -u docker -n 50`",
-        code="engine-error",
-    )
-
-
-def _has(kinds: list[BaseException], *types: type[BaseException]) -> bool:
-    return any(isinstance(kind, types) for kind in kinds)
+    for types, text, hint, code in _UNREACHABLE:
+        if any(isinstance(kind, types) for kind in kinds):
+            return PreflightError(f"{doing}: {text}", hint=hint, code=code)
+    return None
 
 
 def _absent(doing: str) -> PreflightError:
@@ -121,109 +91,124 @@ def _absent(doing: str) -> PreflightError:
     )
 
 
-def _vanished(doing: str) -> PreflightError:
-    return PreflightError(
-        f"{doing}: the Docker Engine went away",
-        hint="see `journalctl -u docker -n 50`, then run the same command again",
-        code="engine-vanished",
+def no_engine(text: str, doing: str) -> PreflightError:
+    """Something is there, and it is not an engine that can be used."""
+    return PreflightError(f"{doing}: {text}", hint=f"check DOCKER_HOST and {_JOURNAL[4:]}", code="engine-refused")
+
+
+def refusal(text: str, doing: str) -> JetsonDeployError:
+    """The error for an answer of the engine that says no, by its text."""
+    text = one_line(text)
+    for known in _REFUSALS:
+        if match := re.search(known.pattern, text, re.IGNORECASE):
+            groups = match.groupdict()
+            return known.kind(
+                f"{doing}: {known.text.format(match.group(0), **groups)}",
+                hint=known.hint.format(**groups),
+                code=known.code,
+            )
+    return UnhealthyError(f"{doing}: the Docker Engine says: {text}", hint=_JOURNAL, code="engine-error")
+
+
+def away(why: str) -> EngineAwayError:
+    """For what goes on: which trouble it is, is said in its own words."""
+    return EngineAwayError(
+        f"the Docker Engine: {why}",
+        hint="`systemctl status docker` shows its state; most often this helps: sudo systemctl restart docker",
+        code="engine-away",
     )
 
 
-def _runtime_missing(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: Docker has no runtime called nvidia ({match.group(0)})",
-        hint="sudo apt-get install -y nvidia-container-toolkit && sudo nvidia-ctk runtime configure "
-        "--runtime=docker && sudo systemctl reload docker",
-        code="nvidia-runtime-missing",
-    )
+def problem_of(error: Exception, seconds: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {seconds:g} s"
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
 
 
-def _runtime_broken(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: the container runtime itself cannot be run ({match.group(0)})",
-        hint="sudo apt-get install --reinstall -y nvidia-container-toolkit",
-        code="nvidia-runtime-broken",
-    )
+class Refusal(msgspec.Struct, frozen=True):
+    pattern: str
+    kind: type[JetsonDeployError]
+    text: str
+    """`{0}`: all that matched; `{name}`: a group of the pattern."""
+    hint: str
+    code: str
 
 
-def _hook_failed(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: NVIDIA's container hook failed: {match.group('text').strip(' :,')}",
-        hint="reinstall nvidia-container-toolkit and the nvidia-l4t packages of this JetPack; "
-        "`jetson-deploy detect` shows which JetPack",
-        code="nvidia-hook-failed",
-    )
-
-
-def _name_taken(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: the container name {match.group('name')} is in use",
-        hint=f"if it is not needed: docker rm {match.group('name')}; or choose another --name",
-        code="container-name-taken",
-    )
-
-
-def _source_missing(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: the directory {match.group('path')} does not exist",
-        hint="mount its disk, or give another --store",
-        code="mount-source-missing",
-    )
-
-
-def _image_missing(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: the image is not on this host ({match.group(0)})",
-        hint="run `jetson-deploy up` again: it fetches the image",
-        code="image-missing",
-    )
-
-
-def _container_missing(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: there is no such container ({match.group(0)})",
-        hint="`jetson-deploy status` shows what is there; `jetson-deploy up` makes it again",
-        code="container-missing",
-    )
-
-
-def _wrong_architecture(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: the image was built for another processor ({match.group(0)})",
-        hint="name another image with --image-policy REF; `jetson-deploy plan -v` lists the candidates",
-        code="image-wrong-architecture",
-    )
-
-
-def _port_taken(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return PreflightError(
-        f"{doing}: its port is in use ({match.group(0)})",
-        hint="stop the other program, or give another --port",
-        code="port-taken",
-    )
-
-
-def _bad_command(doing: str, match: re.Match[str]) -> JetsonDeployError:
-    return UnhealthyError(
-        f"{doing}: the image does not hold the program to run ({match.group(0)})",
-        hint="this image is not an Ollama image, or not of the expected generation: choose another",
-        code="image-without-program",
-    )
-
-
-_ANSWERS = (
-    (r"unknown runtime specified \S+|unknown or invalid runtime name: \S+", _runtime_missing),
-    (r"could not select device driver .*", _runtime_missing),
-    (r"error running (?:\w+ )?hook.*?stderr:(?P<text>.*)", _hook_failed),
-    (r"error running (?:\w+ )?hook(?P<text>.*)", _hook_failed),
-    (r"container name \"/?(?P<name>[^\"]+)\" is already in use", _name_taken),
-    (r"bind source path does not exist:? *(?P<path>\S*)", _source_missing),
-    (r"exec format error", _wrong_architecture),
-    (r"image with reference .* was found but .*", _wrong_architecture),
-    (r"fork/exec \S+: .*|unable to retrieve OCI runtime error.*", _runtime_broken),
-    (r"address already in use", _port_taken),
-    (r"exec: \"[^\"]*\": (?:stat|executable|permission|is a).*", _bad_command),
-    (r"no such image.*", _image_missing),
-    (r"no such container.*", _container_missing),
+_NVIDIA_MISSING = (
+    PreflightError,
+    "Docker has no runtime called nvidia ({0})",
+    "sudo apt-get install -y nvidia-container-toolkit && sudo nvidia-ctk runtime configure "
+    "--runtime=docker && sudo systemctl reload docker",
+    "nvidia-runtime-missing",
+)
+_HOOK_FAILED = (
+    PreflightError,
+    "NVIDIA's container hook failed: {text}",
+    "reinstall nvidia-container-toolkit and the nvidia-l4t packages of this JetPack; "
+    "`jetson-deploy detect` shows which JetPack",
+    "nvidia-hook-failed",
+)
+_WRONG_ARCHITECTURE = (
+    PreflightError,
+    "the image was built for another processor ({0})",
+    "name another image with --image-policy REF; `jetson-deploy plan -v` lists the candidates",
+    "image-wrong-architecture",
+)
+_REFUSALS = (
+    Refusal(r"unknown runtime specified \S+|unknown or invalid runtime name: \S+", *_NVIDIA_MISSING),
+    Refusal(r"could not select device driver .*", *_NVIDIA_MISSING),
+    Refusal(r"error running (?:\w+ )?hook.*?stderr:[ :,]*(?P<text>.*?)[ :,]*$", *_HOOK_FAILED),
+    Refusal(r"error running (?:\w+ )?hook[ :,]*(?P<text>.*?)[ :,]*$", *_HOOK_FAILED),
+    Refusal(
+        r"container name \"/?(?P<name>[^\"]+)\" is already in use",
+        PreflightError,
+        "the container name {name} is in use",
+        "if it is not needed: docker rm {name}; or choose another --name",
+        "container-name-taken",
+    ),
+    Refusal(
+        r"bind source path does not exist:? *(?P<path>\S*)",
+        PreflightError,
+        "the directory {path} does not exist",
+        "mount its disk, or give another --store",
+        "mount-source-missing",
+    ),
+    Refusal(r"exec format error", *_WRONG_ARCHITECTURE),
+    Refusal(r"image with reference .* was found but .*", *_WRONG_ARCHITECTURE),
+    Refusal(
+        r"fork/exec \S+: .*|unable to retrieve OCI runtime error.*",
+        PreflightError,
+        "the container runtime itself cannot be run ({0})",
+        "sudo apt-get install --reinstall -y nvidia-container-toolkit",
+        "nvidia-runtime-broken",
+    ),
+    Refusal(
+        r"address already in use",
+        PreflightError,
+        "its port is in use ({0})",
+        "stop the other program, or give another --port",
+        "port-taken",
+    ),
+    Refusal(
+        r"exec: \"[^\"]*\": (?:stat|executable|permission|is a).*",
+        UnhealthyError,
+        "the image does not hold the program to run ({0})",
+        "this image is not an Ollama image, or not of the expected generation: choose another",
+        "image-without-program",
+    ),
+    Refusal(
+        r"no such image.*",
+        PreflightError,
+        "the image is not on this host ({0})",
+        "run `jetson-deploy up` again: it fetches the image",
+        "image-missing",
+    ),
+    Refusal(
+        r"no such container.*",
+        PreflightError,
+        "there is no such container ({0})",
+        "`jetson-deploy status` shows what is there; `jetson-deploy up` makes it again",
+        "container-missing",
+    ),
 )
 """First match wins: more telling texts come first. Texts of Docker 20.10 to 28."""

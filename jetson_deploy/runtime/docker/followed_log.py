@@ -1,11 +1,12 @@
-"""A container's log as it is written: the engine's frames → lines."""
+"""A container's log: the engine's frames → lines, as it is written or all that there is."""
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from jetson_deploy.runtime.docker.wire import Stream
 
 _MOST_LINE_BYTES = 64 << 10
 """What is longer is cut: a log without line ends must not fill the memory."""
@@ -13,17 +14,16 @@ _READ_BYTES = 64 << 10
 _HEAD_BYTES = 8
 
 
-class FollowedLog:
+class StampedLog:
     """Iterate over `lines` in one thread; `close` ends that from another."""
 
-    def __init__(self, link: socket.socket, response: http.client.HTTPResponse) -> None:
-        self._link, self._response = link, response
-        link.settimeout(None)  # a server that is not asked writes nothing for hours
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """(time stamp, line) until the container stops, the engine goes away, or `close`. Never raises for these."""
         pending = {1: bytearray(), 2: bytearray()}  # stdout, stderr
-        for stream, payload in self._frames():
+        for stream, payload in frames(lambda: _more(self._stream)):
             kept = pending.setdefault(stream, bytearray())
             kept += payload
             while (end := kept.find(b"\n")) >= 0:
@@ -34,35 +34,59 @@ class FollowedLog:
                 kept.clear()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._link.shutdown(socket.SHUT_RDWR)  # first: it ends a read that waits, and closing waits for that
-        self._response.close()
-        self._link.close()
+        self._stream.close()
 
-    def _frames(self) -> Iterator[tuple[int, bytes]]:
-        """Payloads, a large one in parts."""
-        received, stream, left = bytearray(), 0, 0
-        while data := self._more():
-            received += data
-            while received:
-                if left == 0:
-                    if len(received) < _HEAD_BYTES:
-                        break
-                    stream, left = received[0], int.from_bytes(received[4:_HEAD_BYTES], "big")
-                    del received[:_HEAD_BYTES]
-                part = bytes(received[:left])
-                del received[: len(part)]
-                left -= len(part)
-                if part:
-                    yield stream, part
 
-    def _more(self) -> bytes:
-        """What has come; b"" at the end."""
-        try:
-            return self._response.read1(_READ_BYTES)
-        except (OSError, ValueError, AttributeError, http.client.HTTPException):
-            # Closed by another thread, or the engine went away: AttributeError is http.client's word for the first.
-            return b""
+def frames(more: Callable[[], bytes]) -> Iterator[tuple[int, bytes]]:
+    """(1 stdout, 2 stderr; payload), a large one in parts. `more`: what has come; b"" at the end."""
+    received, stream, left = bytearray(), 0, 0
+    while data := more():
+        received += data
+        while received:
+            if left == 0:
+                if len(received) < _HEAD_BYTES:
+                    break
+                stream, left = received[0], int.from_bytes(received[4:_HEAD_BYTES], "big")
+                del received[:_HEAD_BYTES]
+            part = bytes(received[:left])
+            del received[: len(part)]
+            left -= len(part)
+            if part:
+                yield stream, part
+
+
+def chunk(stream: Stream) -> bytes:
+    return stream.read1(_READ_BYTES)
+
+
+def _more(stream: Stream) -> bytes:
+    try:
+        return chunk(stream)
+    except (OSError, ValueError, AttributeError, http.client.HTTPException):
+        # Closed by another thread, or the engine went away: AttributeError is http.client's word for the first.
+        return b""
+
+
+def unframed(body: bytes) -> bytes:
+    """Without the 8-byte heads of the engine's frames (a container without TTY); the last may be cut."""
+    found, at = bytearray(), 0
+    while at + _HEAD_BYTES <= len(body):
+        size = int.from_bytes(body[at + 4 : at + _HEAD_BYTES], "big")
+        found += body[at + _HEAD_BYTES : at + _HEAD_BYTES + size]
+        at += _HEAD_BYTES + size
+    return bytes(found)
+
+
+def unix_text(stamp: str) -> str | None:
+    """`2026-11-25T16:42:27.123456789Z` → `1795624947.123456789`, all digits kept; None: it is no time."""
+    whole, dot, fraction = stamp.removesuffix("Z").partition(".")
+    if not stamp.endswith("Z") or (dot and not fraction.isdigit()):
+        return None
+    try:
+        seconds = int(datetime.fromisoformat(whole + "+00:00").timestamp())
+    except ValueError:
+        return None
+    return f"{seconds}.{(fraction or '0').ljust(9, '0')[:9]}"
 
 
 def _split(line: bytes) -> tuple[str, str]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import docker
-
-CHANGE_SECONDS = 120
-"""Creating and starting: NVIDIA's hooks mount dozens of files."""
-REMOVE_SECONDS = 600
-"""Removing an image of 6 GB from eMMC or SD takes minutes, and the engine answers when it is done."""
+from typing import NamedTuple
 
 
-@contextmanager
-def patiently(client: docker.APIClient, seconds: int = CHANGE_SECONDS) -> Iterator[None]:
-    """A call inside the block may take `seconds`. Not for a client that another thread uses."""
-    usual, client.timeout = client.timeout, seconds
-    try:
-        yield
-    finally:
-        client.timeout = usual
+class Patience(NamedTuple):
+    """Seconds, for each wait."""
+
+    look: float = 20.0
+    """An engine that unpacks an image on an SD card takes seconds for its list of images."""
+    change: float = 120.0
+    """Creating and starting: NVIDIA's hooks mount dozens of files."""
+    remove: float = 600.0
+    """Removing an image of 6 GB from eMMC or SD takes minutes, and the engine answers when it is done."""
+
+
+def quick(seconds: float) -> Patience:
+    """Starting again after a hard stop waits for the shim and the runtime: seconds on an SD card."""
+    return Patience(look=seconds, change=seconds + 20, remove=seconds + 20)

@@ -17,11 +17,11 @@ import docker.errors
 
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError
 from jetson_deploy.events import Progress, Reporter
-from jetson_deploy.runtime.docker.errors import ENGINE_TROUBLE, answer_error, engine_text, transport_error
-from jetson_deploy.runtime.docker.images import find_image, repository_of, split_digest
+from jetson_deploy.runtime.docker.images import repository_of, split_digest
 from jetson_deploy.runtime.docker.layers import LayerProgress
 from jetson_deploy.runtime.docker.pull_errors import digest_differs, pull_error, silent_engine, stalled
 from jetson_deploy.runtime.docker.responses import KeptResponse, kept_response
+from jetson_deploy.runtime.docker.sdk_errors import ENGINE_TROUBLE, answer_error, engine_text, transport_error
 from jetson_deploy.runtime.port import PulledImage
 
 _DISK_PATIENCE = 10
@@ -74,12 +74,13 @@ def pull_image(
     client: docker.APIClient,
     reference: str,
     *,
+    find: Callable[[str], PulledImage | None],
     report: Reporter,
     stop: threading.Event,
     stall_seconds: float,
     clock: Callable[[], float] = time.monotonic,
 ) -> PulledImage:
-    """Pull once and return what the engine then holds; `report` gets the bytes of all layers together.
+    """Pull once and return what the engine then holds (`find`); `report` gets the bytes of all layers together.
 
     A reference with a digest is pulled by the digest and checked against it. Layers that are complete
     are kept by the engine whatever happens, so the caller may simply try again. `stop` ends the pull
@@ -94,7 +95,7 @@ def pull_image(
         _follow(reader, reference, report, stop, stall_seconds, clock)
     finally:
         reader.drop()
-    return _held(client, reference)
+    return _held(find(reference), reference)
 
 
 class _Meter:
@@ -161,8 +162,7 @@ def _watch(reference: str, layers: LayerProgress, silence: float, stall_seconds:
         raise silent_engine(reference, silence)
 
 
-def _held(client: docker.APIClient, reference: str) -> PulledImage:
-    image = find_image(client, reference)
+def _held(image: PulledImage | None, reference: str) -> PulledImage:
     if image is None:
         raise digest_differs(reference, "no image of that name and digest")
     _, digest = split_digest(reference)

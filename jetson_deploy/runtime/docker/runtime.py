@@ -1,73 +1,225 @@
-"""The Docker Engine as the runtime of a deployment: what is changed goes through the docker SDK."""
+"""The Docker Engine as the runtime of a deployment: plain HTTP, and the docker SDK for pulling and creating alone."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.client
+import re
 import threading
+import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
-import docker
+import msgspec
 
+from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
 from jetson_deploy.events import Reporter
-from jetson_deploy.runtime.docker import containers, images
-from jetson_deploy.runtime.docker.listing import list_containers
-from jetson_deploy.runtime.docker.sdk import connect
-from jetson_deploy.runtime.port import ContainerState, ListedContainer, PulledImage
+from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.runtime.docker.calls import Calls
+from jetson_deploy.runtime.docker.errors import no_engine
+from jetson_deploy.runtime.docker.followed_log import StampedLog, chunk, frames, unframed, unix_text
+from jetson_deploy.runtime.docker.images import as_image, lookup_name, split_digest
+from jetson_deploy.runtime.docker.patience import Patience, quick
+from jetson_deploy.runtime.docker.state import as_listed, as_state
+from jetson_deploy.runtime.docker.usage import as_usage
+from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET, PlainWire, Wire, is_plain
+from jetson_deploy.runtime.port import ContainerState, Inspected, ListedContainer, PulledImage, Usage
 from jetson_deploy.spec import ContainerSpec
+
+if TYPE_CHECKING:
+    import docker
+
+_USUAL = Patience()
+_LOG_BYTES = 256 * 1024
+_MOST_BYTES = 4 << 20
+"""Of an answer, for what runs for months in little memory."""
+RESTORED_SECONDS = 20.0
+"""After an engine's start. The refusal was met once, on 20.10 (tests/faults/test_engine_dies.py); how long it can last
+is not known."""
+_SANDBOX_GONE = re.compile(r"sandbox \w+ not found")
+_GONE = (http.client.NOT_FOUND,)
 
 
 class DockerRuntime:
     """See `runtime/port.py` for each method."""
 
-    def __init__(self, client: docker.APIClient) -> None:
-        self._client = client
+    def __init__(self, docker_host: str | None, patience: Patience = _USUAL, *, goes_on: bool = False) -> None:
+        self._host, self._patience, self._goes_on = docker_host, patience, goes_on
 
-    @classmethod
-    def connected(cls, docker_host: str | None) -> DockerRuntime:
-        """Raises PreflightError: engine-absent, engine-permission, engine-hung, engine-refused, engine-vanished."""
-        return cls(connect(docker_host))
+    @functools.cached_property
+    def _calls(self) -> Calls:
+        return Calls(self._wire(), self._patience, goes_on=self._goes_on)
+
+    def _wire(self) -> Wire:
+        if is_plain(self._host):
+            return PlainWire(self._host, _MOST_BYTES if self._goes_on else None)
+        from jetson_deploy.runtime.docker.sdk_wire import SdkWire  # the SDK is needed for this host only
+
+        return SdkWire(lambda: self._client)
+
+    @functools.cached_property
+    def _client(self) -> docker.APIClient:
+        from jetson_deploy.runtime.docker.sdk import connect
+
+        return connect(self._host, timeout=self._patience.look)
+
+    def quick(self, seconds: float) -> DockerRuntime:
+        if not is_plain(self._host):
+            raise PreflightError(
+                f"watch cannot use DOCKER_HOST={self._host}",
+                hint="run it on the board itself, where the engine's unix socket is",
+                code="engine-not-plain",
+            )
+        return DockerRuntime(self._host, quick(seconds), goes_on=True)
+
+    def check(self) -> None:
+        doing = f"asking the Docker Engine at {self._host or f'unix://{DEFAULT_SOCKET}'}"
+        try:
+            found = self._calls.get(doing, "/version")
+        except UnhealthyError as error:
+            raise no_engine(error.message.removeprefix(f"{doing}: "), doing) from error
+        if not isinstance(found, dict):
+            raise no_engine("what answers there is no Docker Engine", doing)
+
+    def answers(self) -> EngineAnswers:
+        return ask(self._calls.wire, self._patience.look)
 
     def create(self, name: str, spec: ContainerSpec) -> str:
-        return containers.create(self._client, name, spec)
+        from jetson_deploy.runtime.docker.create import create_container
+
+        return create_container(self._client, name, spec, self._patience.change)
 
     def start(self, name: str) -> None:
-        containers.start(self._client, name)
+        self._post(f"starting the container {name}", name, "start")
 
     def stop(self, name: str, seconds: int) -> None:
-        containers.stop(self._client, name, seconds)
+        self._post(f"stopping the container {name}", name, f"stop?t={seconds}", more=seconds, gone_is_fine=True)
+
+    def restart(self, name: str, seconds: int) -> None:
+        self._post(f"restarting the container {name}", name, f"restart?t={seconds}", more=seconds)
+
+    def unpause(self, name: str) -> None:
+        self._post(f"unpausing the container {name}", name, "unpause")
+
+    def _post(self, doing: str, name: str, what: str, *, more: float = 0, gone_is_fine: bool = False) -> None:
+        path, seconds = f"/containers/{quote(name)}/{what}", self._patience.change + more
+        self._calls.act(doing, "POST", path, seconds=seconds, fine=_GONE if gone_is_fine else ())
 
     def remove(self, name: str, *, force: bool = False) -> None:
-        containers.remove(self._client, name, force=force)
+        path = f"/containers/{quote(name)}?v=1&force={int(force)}"
+        doing = f"removing the container {name}"
+        self._calls.act(doing, "DELETE", path, seconds=self._patience.remove, fine=_GONE)
 
     def rename(self, name: str, new_name: str) -> None:
-        containers.rename(self._client, name, new_name)
+        """An engine that comes back after a kill refuses for a moment, until it has started the container anew."""
+        doing, deadline = f"renaming the container {name} to {new_name}", time.monotonic() + RESTORED_SECONDS
+        path = f"/containers/{quote(name)}/rename?name={quote(new_name)}"
+        while True:
+            try:
+                self._calls.act(doing, "POST", path, seconds=self._patience.look)
+                return
+            except JetsonDeployError as error:
+                if not _SANDBOX_GONE.search(error.message) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def set_restart(self, name: str, policy: str) -> None:
-        containers.set_restart(self._client, name, policy)
+        self._calls.act(
+            f"changing the restart policy of {name}",
+            "POST",
+            f"/containers/{quote(name)}/update",
+            body={"RestartPolicy": {"Name": policy}},
+            seconds=self._patience.look,
+        )
 
     def inspect(self, name: str) -> ContainerState | None:
-        return containers.inspect(self._client, name)
+        answer = self._calls.get(f"looking at the container {name}", f"/containers/{quote(name)}/json")
+        return as_state(answer) if answer is not None else None
+
+    def details(self, name: str) -> Inspected | None:
+        with contextlib.suppress(JetsonDeployError):
+            doing = f"looking at the container {name}"
+            container = self._calls.get(doing, f"/containers/{quote(name)}/json")
+            if isinstance(container, dict):
+                return Inspected(container=container, image=self._image(str(container.get("Image"))))
+        return None
+
+    def _image(self, image_id: str) -> dict[str, object] | None:
+        with contextlib.suppress(JetsonDeployError):
+            found = self._calls.get(f"looking for the image {image_id}", f"/images/{quote(image_id)}/json")
+            return found if isinstance(found, dict) else None
+        return None
 
     def list_containers(self) -> tuple[ListedContainer, ...]:
-        return list_containers(self._client)
+        return self._listed("")
 
-    def labelled(self, label: str, value: str) -> list[str]:
-        return containers.labelled(self._client, label, value)
+    def labelled(self, label: str, value: str) -> tuple[ListedContainer, ...]:
+        filters = msgspec.json.encode({"label": [f"{label}={value}"]}).decode()
+        return self._listed(f"&filters={quote(filters)}")
+
+    def _listed(self, filters: str) -> tuple[ListedContainer, ...]:
+        found = self._calls.get("asking for the containers", f"/containers/json?all=1{filters}")
+        return tuple(map(as_listed, found or ()))
+
+    def usage(self, name: str) -> Usage | None:
+        path = f"/containers/{quote(name)}/stats?stream=false&one-shot=true"
+        answer = self._calls.get(f"measuring the container {name}", path)
+        return as_usage(answer) if isinstance(answer, dict) else None
 
     def logs(self, name: str, tail: int = 400) -> str:
-        return containers.logs(self._client, name, tail)
+        """The engine cuts lines at 16 KiB, so even a log of one endless line is bounded."""
+        body = self._calls.raw(f"reading the log of {name}", _log_path(name, tail=tail))
+        return unframed(body or b"")[-_LOG_BYTES:].decode(errors="replace")
 
     def follow_logs(self, name: str, tail: int = 100) -> Iterator[bytes]:
-        return containers.follow_logs(self._client, name, tail)
+        doing = f"following the log of {name}"
+        stream = self._calls.stream(doing, _log_path(name, follow=1, tail=tail))
+        try:
+            yield from (payload for _, payload in frames(lambda: chunk(stream)))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._calls.lost(error, doing, self._patience.look) from error
+        finally:
+            stream.close()
+
+    def stamped_logs(self, name: str, tail: int) -> list[str]:
+        path = _log_path(name, timestamps=1, tail=tail)
+        body = self._calls.raw(f"reading the log of {name}", path, fine=range(300, 600))
+        return unframed(body or b"").decode(errors="replace").splitlines()
+
+    def follow_from(self, name: str, mark: str | None) -> StampedLog:
+        since = unix_text(mark) if mark is not None else None
+        start = {"tail": 0} if since is None else {"since": since}
+        path = _log_path(name, follow=1, timestamps=1, **start)
+        return StampedLog(self._calls.stream(f"following the log of {name}", path))
 
     def find_image(self, reference: str) -> PulledImage | None:
-        return images.find_image(self._client, reference)
+        path = f"/images/{quote(lookup_name(reference))}/json"
+        answer = self._calls.get(f"looking for the image {reference}", path)
+        return as_image(answer, reference) if answer is not None else None
 
     def remove_image(self, reference: str) -> str | None:
-        return images.remove_image(self._client, reference)
+        """One that was pulled by tag has its tag and its digest as references: the tag first, else it would stay."""
+        found = self.find_image(reference)
+        if found is None:
+            return None
+        name, _ = split_digest(reference)
+        path = f"/images/{quote(name if name in found.references else lookup_name(reference))}"
+        doing, fine = f"removing the image {reference}", (http.client.NOT_FOUND, http.client.CONFLICT)
+        status = self._calls.act(doing, "DELETE", path, seconds=self._patience.remove, fine=fine)
+        return "another container or tag uses it" if status == http.client.CONFLICT else None
 
     def pull_image(
         self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
     ) -> PulledImage:
         from jetson_deploy.runtime.docker.pull import pull_image
 
-        return pull_image(self._client, reference, report=report, stop=stop, stall_seconds=stall_seconds)
+        return pull_image(
+            self._client, reference, find=self.find_image, report=report, stop=stop, stall_seconds=stall_seconds
+        )
+
+
+def _log_path(name: str, **query: int | str) -> str:
+    return f"/containers/{quote(name)}/logs?stdout=1&stderr=1&{urlencode(query)}"

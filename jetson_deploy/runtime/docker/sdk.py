@@ -6,10 +6,11 @@ import socket
 
 import docker
 
-from jetson_deploy.errors import PreflightError
-from jetson_deploy.runtime.docker.errors import ENGINE_TROUBLE, engine_text, transport_error
+from jetson_deploy.runtime.docker.errors import no_engine
+from jetson_deploy.runtime.docker.sdk_errors import ENGINE_TROUBLE, engine_text, transport_error
+from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET
 
-DEFAULT_HOST = "unix:///var/run/docker.sock"
+DEFAULT_HOST = f"unix://{DEFAULT_SOCKET}"
 
 
 def connect(docker_host: str | None, *, timeout: float = 20.0) -> docker.APIClient:
@@ -25,7 +26,7 @@ def connect(docker_host: str | None, *, timeout: float = 20.0) -> docker.APIClie
         _knock(host)
         return docker.APIClient(base_url=host, version="auto", timeout=timeout)  # type: ignore[arg-type]  # stub: int only
     except ENGINE_TROUBLE as error:
-        raise transport_error(error, doing) or _refused(doing, engine_text(error)) from error
+        raise transport_error(error, doing) or no_engine(engine_text(error), doing) from error
 
 
 def _knock(host: str) -> None:
@@ -35,11 +36,3 @@ def _knock(host: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(5.0)
             probe.connect(path)
-
-
-def _refused(doing: str, text: str) -> PreflightError:
-    return PreflightError(
-        f"{doing}: {text}",
-        hint="check DOCKER_HOST and `journalctl -u docker -n 50`",
-        code="engine-refused",
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.runtime.port import ContainerState, ListedContainer
 
 _NEVER = "0001-01-01"
 """Go's zero time: the engine's way to say that it has not happened."""
@@ -14,6 +14,16 @@ _NEVER = "0001-01-01"
 def own_name(names: Iterable[Any] | None) -> str:
     """Of the `Names` in the engine's list: without those that links of others gave. Empty: it is being removed."""
     return next((str(name).lstrip("/") for name in names or () if str(name).count("/") == 1), "")
+
+
+def as_listed(raw: Mapping[str, Any]) -> ListedContainer:
+    """Read one entry of the answer of GET /containers/json."""
+    return ListedContainer(
+        id=str(raw["Id"]),
+        name=own_name(raw.get("Names")),
+        labels=dict(raw.get("Labels") or {}),
+        image_id=str(raw.get("ImageID") or ""),
+    )
 
 
 def as_state(answer: Mapping[str, Any]) -> ContainerState:
