@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
     from jetson_deploy.deployment.revisions import State
     from jetson_deploy.facts import HostFacts
+    from jetson_deploy.plan.larger import Way
 
 CARRIED_OUT = "nothing was changed; jetson-deploy up with the same options deploys this"
 ONLY_LOOKED_AT = "only looked at: on the board itself, jetson-deploy up deploys this"
 FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up chooses by what it finds"
+
+SHORT_OF_MEMORY = frozenset({"model-does-not-fit", "no-model-fits"})
 
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -63,6 +66,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
     from jetson_deploy.deployment.recovery import unfinished
+    from jetson_deploy.plan.larger import ways_to_fit, ways_to_larger
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
 
@@ -75,7 +79,10 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     draft = draft_plan(facts, request, catalog, state)
     if draft.plan is None:
-        return refuse(draft.findings, as_json=common.as_json, as_events=common.as_events, verbose=common.verbose)
+        code = refuse(draft.findings, as_json=common.as_json, as_events=common.as_events, verbose=common.verbose)
+        if SHORT_OF_MEMORY & {finding.id for finding in draft.findings}:
+            _tell_ways(ways_to_fit(facts, request, catalog))
+        return code
     plan = msgspec.structs.replace(draft.plan, assumptions=(*assumed, *draft.plan.assumptions))
     if save is not None:
         _save(plan, save)
@@ -85,7 +92,9 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     if common.settings.rehearsal:
         answer(f"simulated: {common.settings.rehearsal}")
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
-    answer(plan_text(plan, verbose=common.verbose, following=following, beside=_beside(request, common.settings)))
+    larger = _larger(ways_to_larger(facts, request, catalog, plan.model))
+    beside = _beside(request, common.settings)
+    answer(plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside))
     return 0
 
 
@@ -115,6 +124,21 @@ def _looked_at(
         )
     host = assumed_host(catalog, board, store=str(store) if store else None)
     return host.facts, host.assumptions
+
+
+def _larger(ways: list[Way]) -> str:
+    if not ways:
+        return ""
+    from jetson_deploy.cli.larger_text import larger_text
+
+    return larger_text(ways, click.get_current_context())
+
+
+def _tell_ways(ways: list[Way]) -> None:
+    if ways:
+        from jetson_deploy.cli.larger_text import REFUSED, larger_text
+
+        say(larger_text(ways, click.get_current_context(), REFUSED))
 
 
 def _save(plan: Plan, path: Path) -> None:

@@ -18,9 +18,12 @@ NOT_ADDED = {
 """Terms that are no part of the sum."""
 
 
-def plan_text(plan: Plan, *, verbose: bool, following: str, beside: Mapping[str, object] | None = None) -> str:
-    """`following`: what carries the plan out; `beside`: what was asked for and is no part of the plan."""
-    parts = [table(_answer(plan, following, verbose)), _remarks(plan)]
+def plan_text(
+    plan: Plan, *, verbose: bool, following: str, larger: str = "", beside: Mapping[str, object] | None = None
+) -> str:
+    """`following`: what carries the plan out; `larger`: what would make a larger model fit; `beside`: what was
+    asked for and is no part of the plan."""
+    parts = [table(_answer(plan, following, verbose)), _remarks(plan), larger]
     if verbose:
         parts += [table(_reasons(plan)), _asked(plan, beside or {}), *_rejected(plan), _steps(plan.steps)]
     return "\n\n".join(part for part in parts if part)

@@ -11,18 +11,21 @@ from forked_cli import ran
 
 HOSTS = Path(__file__).parent.parent / "hosts"
 SCREENS = Path(__file__).parent / "screens"
-ORIN_NANO, AGX_ORIN = "orin-nano-8gb-jp6.2", "agx-orin-32gb-jp6.0"
+ORIN_NANO, AGX_ORIN, THOR = "orin-nano-8gb-jp6.2", "agx-orin-32gb-jp6.0", "agx-thor-jp7.1"
 SHOWN: dict[str, tuple[str, ...]] = {
     "plan-orin-nano": ("plan", "--root", ORIN_NANO),
     "plan-agx-orin": ("plan", "--root", AGX_ORIN),
     "plan-agx-orin-verbose": ("plan", "-v", "--root", AGX_ORIN),
     "plan-two-at-once": ("plan", "1.5b", "--parallel", "2", "--root", ORIN_NANO),
+    "plan-less-context": ("plan", "--root", ORIN_NANO, "--context", "8192"),
+    "plan-memory-held": ("plan", "--root", THOR),
+    "plan-for-a-board": ("plan", "--board", "orin-nx-16gb"),
 }
 
 
 def screen(*arguments: str) -> str:
     """Paths neutral to where the clone lies."""
-    words = [str(HOSTS / word / "root") if word in (ORIN_NANO, AGX_ORIN) else word for word in arguments]
+    words = [str(HOSTS / word / "root") if word in (ORIN_NANO, AGX_ORIN, THOR) else word for word in arguments]
     done = ran(*words, environment={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"})
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.replace(str(HOSTS), "HOSTS")
