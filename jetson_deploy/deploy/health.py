@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.deploy.run.actions import explain
 from jetson_deploy.deploy.run.evidence import SAID_BY_THE_CHECK
-from jetson_deploy.deployment.finding import Finding
-from jetson_deploy.deployment.health import failed_check
+from jetson_deploy.deployment.finding import Finding, failed_check
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import Runtime

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from jetson_deploy.errors import JetsonDeployError, error_class
+from jetson_deploy.errors import JetsonDeployError, UnhealthyError, error_class
+from jetson_deploy.events import Verdict
 
 Severity = Literal["block", "warning", "note"]
 
@@ -45,6 +46,19 @@ def refused(error: JetsonDeployError) -> Finding:
         fix=error.hint,
         exit_code=error.exit_code,
         details=error.details,
+    )
+
+
+def failed_check(verdict: Verdict, *, cause: str = "", fix: str = "", details: tuple[str, ...] = ()) -> Finding:
+    """`cause`, `fix`: of the known issue that explains it, where one does."""
+    return Finding(
+        id=f"check-{verdict.check}-failed",
+        severity="block",
+        evidence=f"check `{verdict.check}` failed: {verdict.observed} (expected: {verdict.expected})",
+        cause=cause,
+        fix=fix or verdict.hint or "see the container's log",
+        exit_code=UnhealthyError.exit_code,
+        details=details,
     )
 
 

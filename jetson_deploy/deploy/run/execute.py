@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jetson_deploy.deploy.run.step_hooks import Border
-from jetson_deploy.deployment.health import failed_check
+from jetson_deploy.deployment.finding import failed_check
 from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jetson_deploy.deployment.health import failed_check
+from jetson_deploy.deployment.finding import failed_check
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.events import Verdict
 
