@@ -8,8 +8,8 @@ from jetson_deploy.cli.retyped import retyped
 from jetson_deploy.plan.larger import Way
 from jetson_deploy.units import size_text
 
-NOT_THE_PLAN = ("save", "verbose", "quiet", "as_json", "as_events")
-A_LOOK_AT_THE_HOST = (*NOT_THE_PLAN, "root", "board")
+NOT_THE_PLAN = ("--save", "--verbose", "--quiet", "--json", "--events")
+A_LOOK_AT_THE_HOST = (*NOT_THE_PLAN, "--root", "--board")
 """Of a host that was changed first: a captured one stays as it is."""
 
 
@@ -41,9 +41,9 @@ def _change(way: Way) -> str:
 
 def _command(way: Way, context: click.Context) -> str:
     if way.change == "context":
-        return retyped(context, (*NOT_THE_PLAN, "context_tokens"), "--context", str(way.model.context_tokens))
+        return retyped(context, (*NOT_THE_PLAN, "--context"), "--context", str(way.model.context_tokens))
     if way.change == "kv-cache":
-        return retyped(context, (*NOT_THE_PLAN, "kv_cache_type"), "--kv-cache-type", way.model.kv_cache_type)
+        return retyped(context, (*NOT_THE_PLAN, "--kv-cache-type"), "--kv-cache-type", way.model.kv_cache_type)
     if way.change == "desktop":
         return f"sudo systemctl isolate multi-user.target && {retyped(context, A_LOOK_AT_THE_HOST)}"
     return "ps -eo rss,pid,args --sort=-rss | head   # shows what holds it; end what is not needed, then plan again"

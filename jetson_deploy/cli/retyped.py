@@ -10,12 +10,12 @@ from click.core import ParameterSource
 
 
 def retyped(context: click.Context, without: Iterable[str] = (), *added: str) -> str:
-    """`jetson-deploy VERB …` as given, less the parameters of these names, and with these words at the end."""
+    """`jetson-deploy VERB …` as given, less these options, and with these words at the end."""
     words = ["jetson-deploy", context.info_name or ""]
     options: list[str] = []
     for parameter in context.command.params:
         name = parameter.name or ""
-        if name in without or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if set(without) & set(parameter.opts) or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         if isinstance(parameter, click.Option):
             options += _option(parameter, context.params.get(name))
