@@ -1,4 +1,4 @@
-"""Where a server answers, as one value: everything that speaks to it, or writes its address down, goes through here."""
+"""The address of a server, as one value: every request to it and every printed address goes through here."""
 
 from __future__ import annotations
 

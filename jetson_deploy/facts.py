@@ -1,4 +1,4 @@
-"""What is true of a host, as data. Filled in by `detect/`, read by `plan/`, printed by the `detect` verb.
+"""Facts of a host, as data. Filled in by `detect/`, read by `plan/`, printed by the command `detect`.
 
 Base units throughout: bytes, seconds. None means unknown; nothing here is ever guessed silently:
 a value that was inferred carries an `assumed` flag beside it.

@@ -1,4 +1,4 @@
-"""Ctrl-C where it must not cut in anywhere: staging ends in order, undoing is not interrupted.
+"""Defer Ctrl-C where it must not interrupt at any line: staging ends in order, a rollback is not interrupted.
 
 SIGTERM and SIGHUP, a lost ssh link, count as Ctrl-C. One that is ignored already (nohup) stays so.
 """

@@ -51,13 +51,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mirrors: tuple[str, ...] = ()
     """JETSON_DEPLOY_MIRRORS: model registries that are asked before the registry, separated by spaces."""
     rehearsal: str | None = None
-    """JETSON_DEPLOY_REHEARSAL: set by `rehearse` alone; says in words what is simulated. The board is then
-    the one under --root, while engine, store, port and clock are this machine's. Shown by every verb."""
+    """JETSON_DEPLOY_REHEARSAL: set by `rehearse` alone; names what is simulated. The board is then
+    the one under --root, while engine, store, port and clock are this machine's. Shown by every command."""
     port: int | None = None
     """JETSON_DEPLOY_PORT: loopback port of the endpoint; default: what is deployed, else 11434."""
 
     stability_seconds: float = STABILITY_SECONDS
-    """JETSON_DEPLOY_STABILITY_SECONDS: so long `up` watches a proven server before the old one is let go; 0: not."""
+    """JETSON_DEPLOY_STABILITY_SECONDS: so long `up` observes a proven server before it stops the old one; 0: not."""
     named: dict[str, str] = {}
     """The variables that were set, with their texts: these come before a file, a default does not."""
     crash_at: str | None = None

@@ -1,4 +1,4 @@
-"""What a container is given, as data: written by `plan/`, carried out by `engine/`."""
+"""The settings of a container, as data: written by `plan/`, applied by `runtime/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the types cannot say: names that must exist elsewhere, ranges, releases, patterns."""
+"""Checks beyond the types: names that must exist elsewhere, ranges, releases, patterns."""
 
 from __future__ import annotations
 

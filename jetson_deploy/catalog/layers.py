@@ -1,5 +1,5 @@
-"""Where catalog files lie: built-in data, then /etc/jetson-deploy, then the user's configuration directory, then the
-directories that the caller names.
+"""Directories of catalog files: built-in data, then /etc/jetson-deploy, then the user's configuration directory, then
+the directories that the caller names.
 """
 
 from __future__ import annotations

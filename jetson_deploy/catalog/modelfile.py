@@ -1,4 +1,4 @@
-"""What Ollama's Modelfile says about a model beside its weights, as YAML: template, system, parameters, license.
+"""The part of Ollama's Modelfile beside the weights, as YAML: template, system, parameters, license.
 
     template: |
       {{ .System }}…

@@ -1,4 +1,4 @@
-"""What each layer's files say of an entry, and how later layers are laid over earlier ones.
+"""The parts of an entry from each layer's files, merged: later layers over earlier ones.
 
 Maps are merged key by key, everything else is replaced; every merged entry remembers its files, so that an error
 names the one that holds the wrong key.

@@ -1,4 +1,4 @@
-"""How the catalog's errors are worded: file, key path, what is wrong, nearest valid name."""
+"""Wording of the catalog's errors: file, key path, problem, nearest valid name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this host is: a root directory and the engine's answers → `HostFacts`. Reading only.
+"""Detect the host: a root directory and the runtime's answers → `HostFacts`. Reading only.
 
     detect.py                            the facts, put together
     host.py                              the only reader of files: below one root, bounded

@@ -1,4 +1,4 @@
-"""A board that nobody looked at: its facts made from the catalog, for people who have not bought one yet."""
+"""An assumed host: the facts of a board made from the catalog, for users who have not bought one yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which board this is: module part number first, then what else the firmware says, RAM to tell variants apart.
+"""Identify the board: module part number first, then other firmware data, RAM to distinguish variants.
 
 An unlisted module becomes the nearest lower entry of its family or SoC, marked assumed; never a board of
 another SoC, and never without a reason that a person can read.

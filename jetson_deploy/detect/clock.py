@@ -1,4 +1,4 @@
-"""Is the time believable? A board without a battery starts in 1970 or at its image's build date."""
+"""Whether the time is plausible. A board without a battery starts in 1970 or at its image's build date."""
 
 from __future__ import annotations
 

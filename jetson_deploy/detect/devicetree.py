@@ -1,4 +1,4 @@
-"""What the firmware says about the board: device tree and boot control. Reading only, no catalog."""
+"""Firmware data about the board: device tree and boot control. Reading only, no catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a block device is: NVMe, eMMC, SD, USB, SATA or a VM's disk. From its name and from sysfs."""
+"""Medium of a block device: NVMe, eMMC, SD, USB, SATA or a VM's disk. From its name and from sysfs."""
 
 from __future__ import annotations
 

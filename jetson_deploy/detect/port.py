@@ -1,4 +1,4 @@
-"""Who listens on a TCP port that our loopback endpoint would need."""
+"""The process that listens on a TCP port that our loopback endpoint would need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the model store would be: the largest suitable disk, and a sentence that says why."""
+"""Path of the model store: the largest suitable disk, and a sentence that gives the reason."""
 
 from __future__ import annotations
 

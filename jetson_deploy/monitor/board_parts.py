@@ -1,4 +1,4 @@
-"""What of a board is measured. Base units, see `sample.py`; names are the kernel's own."""
+"""Measured parts of a board. Base units, see `sample.py`; names are the kernel's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each metric is read from a sample. `metrics.py` says what they are called."""
+"""Read each metric from a sample. `metrics.py` names them."""
 
 from __future__ import annotations
 

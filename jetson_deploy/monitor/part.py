@@ -1,4 +1,4 @@
-"""What all parts of a sample are."""
+"""Base class of all parts of a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one look at a board and its model saw. Base units: seconds, bytes, hertz, celsius, watts, amperes, volts,
+"""One sample of a board and its model. Base units: seconds, bytes, hertz, celsius, watts, amperes, volts,
 joules, and ratios from 0 to 1. None is unknown, never 0; an empty tuple is "none seen".
 
 Names of zones, rails and devices are the kernel's own. Counters count since the boot (board) or since the server's

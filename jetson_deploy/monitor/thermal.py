@@ -1,4 +1,4 @@
-"""How far a zone is from the temperature at which the kernel throttles."""
+"""Distance of a zone from the temperature at which the kernel throttles."""
 
 from __future__ import annotations
 

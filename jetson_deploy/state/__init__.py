@@ -1,9 +1,9 @@
-"""What is remembered of a deployment on disk, and who may change it.
+"""The state of a deployment on disk, and the lock of the run that changes it.
 
     directory.py, state_file.py   the state directory of one deployment; the form of `state.json`
-    journal.py                    what one run writes, and when
-    lock.py, lock_owner.py        one run per deployment and host; who has the lock
-    records.py, needs.py          all deployments of the host: what they have on record, what they need
+    journal.py                    the writes of one run
+    lock.py, lock_owner.py        one run per deployment and host; the holder of the lock
+    records.py, needs.py          all deployments of the host: their records, their needs
     failure_logs.py, redact.py    evidence of failed revisions, without secrets
     actor.py                      who runs this
 

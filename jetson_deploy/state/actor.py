@@ -1,4 +1,4 @@
-"""Who runs this, and from where."""
+"""The user who runs this command, and the address of the SSH client."""
 
 from __future__ import annotations
 

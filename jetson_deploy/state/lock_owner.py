@@ -1,4 +1,4 @@
-"""Who holds a lock, as the lock file records it: written by the holder, valid only while that process lives."""
+"""Holder of a lock, as the lock file records it: written by the holder, valid only while that process lives."""
 
 from __future__ import annotations
 

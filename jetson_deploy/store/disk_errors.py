@@ -60,6 +60,6 @@ def disk_full(store: Path, need: int | None) -> ResourceError:
     wanted = f"need {need} bytes" if need is not None else "the disk or the quota is full"
     return ResourceError(
         f"not enough room in the store {store}: {wanted}, have {have}",
-        hint="free room there (jetson-deploy model prune), or use another disk with --store DIR; what arrived is kept",
+        hint="free room (jetson-deploy model prune), or use another disk with --store DIR; downloaded data is kept",
         code="disk-full",
     )

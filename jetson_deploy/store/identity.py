@@ -1,4 +1,4 @@
-"""Which blobs were hashed and found right, so that gigabytes are read once and not at every run.
+"""Blobs that were hashed and found right, so that gigabytes are read once and not at every run.
 
 A blob counts as verified while size, modification time and inode are those of the moment it was hashed
 (`.jetson-deploy/verified.json`). A record that cannot be read is no record: the blob is hashed again.

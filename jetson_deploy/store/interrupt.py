@@ -1,4 +1,4 @@
-"""How a run of the store ends early: an event set by Ctrl-C, or by the other half of staging that failed."""
+"""Interrupt a run of the store: an event set by Ctrl-C, or by the other half of staging that failed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Ending(threading.Event):
         return True
 
 
-def check_stop(stop: threading.Event, when: str = "while fetching a model; what arrived is kept") -> None:
+def check_stop(stop: threading.Event, when: str = "while fetching a model; downloaded data is kept") -> None:
     """Raise InterruptedRunError once `stop` is set."""
     if stop.is_set():
-        raise InterruptedRunError(f"interrupted {when}", hint="run the same command again to go on", code="interrupted")
+        raise InterruptedRunError(
+            f"interrupted {when}", hint="run the same command again to resume", code="interrupted"
+        )

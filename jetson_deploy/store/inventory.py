@@ -1,4 +1,4 @@
-"""Which models a store holds, by what lies on the disk. Reads only; hashes nothing but the manifests."""
+"""List the models of a store from its files. Reads only; hashes nothing but the manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things lie in a store: Ollama's on-disk layout, and a place of our own beside it.
+"""Paths in a store: Ollama's on-disk layout, and a directory of our own beside it.
 
     <store>/blobs/sha256-<64 hex>
     <store>/manifests/<host>/<namespace>/<model>/<tag>

@@ -98,6 +98,6 @@ def _contradiction(manifest: Manifest) -> str | None:
 def _damaged(what: str, why: str) -> IntegrityError:
     return IntegrityError(
         f"the manifest of {what} cannot be used: {why}",
-        hint="try again; if it stays, the registry or a proxy on the way is at fault",
+        hint="try again; if the error persists, the registry or a proxy is at fault",
         code="manifest-damaged",
     )

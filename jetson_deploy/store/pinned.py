@@ -117,7 +117,7 @@ def _bytes_of(paths: StorePaths, name: ModelName, digest: str) -> bytes:
         return raw
     raise PreflightError(
         f"the store {paths.root} has no manifest {digest[:12]} of {name.short}",
-        hint=f"jetson-deploy model fetch {name.short} brings what its tag means now; "
+        hint=f"jetson-deploy model fetch {name.short} fetches the present model of that tag; "
         "a manifest that the tag has left is nowhere to be had",
         code="manifest-not-here",
     )

@@ -40,7 +40,7 @@ def test_the_table_shows_every_rule_its_limit_and_what_holds_now(alerts: Verb) -
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("simulated: ")
-    assert lines[1] == "warning: memory runs low [ram-low; told after 30 s]"
+    assert lines[1] == "warning: memory runs low [ram-low; fires after 30 s]"
     assert "3.9 GiB of memory are available (53%)." in lines[2]
     rows = {line.split()[0]: line for line in lines if line[:1].isalpha()}
     assert rows["ram-low"].split() == ["ram-low", "warning", "below", "60", "%", "30", "s", "52.6", "%", "HOLDS"]
@@ -63,7 +63,7 @@ def test_a_silence_is_made_shown_and_ended(alerts: Verb) -> None:
         "ram-low is silenced for 1 h 30 min: shown, and not sent\n",
     )
     _, out, _ = alerts(*LOOK, "--threshold", "ram-low=60%")
-    assert "[ram-low; told after 30 s; silenced]" in out
+    assert "[ram-low; fires after 30 s; silenced]" in out
     assert alerts("--unsilence", "ram-low")[:2] == (0, "ram-low is not silenced any more\n")
     assert alerts("--unsilence", "ram-low")[1] == "ram-low was not silenced: nothing to do\n"
 

@@ -239,4 +239,4 @@ def test_asked_it_generates_meanwhile_and_its_speed_is_known(
     assert Generating.asked[:2] == [1, 32]  # it is loaded before it is watched
     Generating.models.clear()
     code, _, err = said(capsys, *options)
-    assert code == 1 and "which model to ask" in err and "hint: " in err
+    assert code == 1 and "no model to ask" in err and "hint: " in err

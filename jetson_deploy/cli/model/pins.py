@@ -1,4 +1,4 @@
-"""What a name must be: the catalog's digest for names in the catalog, else what the store has of it."""
+"""The digest that a name must have: the catalog's for names in the catalog, else the one in the store."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from jetson_deploy.cli.verbs import Verbs, WrongUsage
 
 VERBS = {
     "serve": "Prometheus endpoint, JSON and a live page; --record also records",
-    "record": "Into the history, until it is told to end",
+    "record": "Write samples into the history, until it is stopped",
     "history": "What was recorded: a summary, CSV or JSON lines",
     "plot": "Chosen series over a window, as PNG or one HTML file",
     "why-slow": "What holds the model back now, with the evidence and the command that changes it",

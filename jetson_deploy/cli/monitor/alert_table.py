@@ -32,7 +32,7 @@ def alert_table(overview: Overview, *, verbose: bool = False) -> str:
 def _holding(overview: Overview, alert: Firing) -> Iterator[str]:
     subject = f" ({alert.subject})" if alert.subject else ""
     rule = next(rule for rule in overview.rules if rule.id == alert.id)
-    when = f"; told after {figures.duration(rule.hold_seconds)}" if rule.hold_seconds else ""
+    when = f"; fires after {figures.duration(rule.hold_seconds)}" if rule.hold_seconds else ""
     silenced = "; silenced" if alert.silenced else ""
     yield f"{alert.severity}: {alert.title}{subject} [{alert.id}{when}{silenced}]"
     yield f"  {alert.cause}"

@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """List alert rules with their limits and their present state, sampled for two seconds.
 
-    What holds now is told by a running monitor once it has held for as long as the rule says. Limits are changed by
+    A running monitor fires an alert once its condition has held for the rule's hold time. Limits are changed by
     --threshold ALERT=VALUE, or for good by profiles/alerts/ALERT.yaml in an overlay (--catalog). Sinks: log,
     webhook:URL, slack:URL, discord:URL, command:PATH ARGS; URL may be @FILE that holds it.
     """
@@ -112,7 +112,7 @@ def _silences(common: CommonOptions, id_: str) -> Silences:
 
 
 def _read_silences(common: CommonOptions) -> Silences:
-    """A damaged file is told."""
+    """A damaged file is reported."""
     from jetson_deploy.monitor.alerts.silences import Silences, default_path
 
     found = Silences(default_path(common.settings))

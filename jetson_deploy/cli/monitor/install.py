@@ -48,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     help="Sink for alerts; repeatable. Every local user can read it: slack:@FILE hides the URL.",
 )
 @click.option("--tap", metavar="HOST:PORT", help="Also pass requests through to the server here, and count tokens.")
-@click.option("--uninstall", is_flag=True, help="Stop the service and take it away; what was recorded stays.")
+@click.option("--uninstall", is_flag=True, help="Stop and remove the service; the history is kept.")
 @click.option(
     "--units",
     type=click.Path(path_type=Path, file_okay=False, exists=True),

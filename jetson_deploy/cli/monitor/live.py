@@ -27,13 +27,13 @@ _NARROW = 80
 
 
 def show(common: CommonOptions, looking: MonitorOptions, *, once: bool, check: bool, jsonl: bool) -> int:
-    """Live until it is told to end, or --once. Raises UsageError for options that do not go together."""
+    """Live until it is stopped, or --once. Raises UsageError for options that do not go together."""
     _refuse(common, once=once, check=check, jsonl=jsonl)
     if once:
         from jetson_deploy.cli.monitor.once import once as look_once
 
         return look_once(common, looking, check=check)
-    with contextlib.suppress(KeyboardInterrupt):  # told to end, by Ctrl-C or SIGTERM
+    with contextlib.suppress(KeyboardInterrupt):  # stopped by Ctrl-C or SIGTERM
         if jsonl:
             _stream(common, looking, [JsonLines()])
         elif _on_a_terminal():

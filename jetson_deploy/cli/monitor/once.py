@@ -28,7 +28,7 @@ def once(common: CommonOptions, looking: MonitorOptions, *, check: bool) -> int:
     """Prints the screen, or with --json the sample.
 
     With `check` 1 when a warning or a critical alert fires, or the server that was named does not answer; raises
-    PreflightError where nothing of the board can be read: nobody may take that for health.
+    PreflightError where nothing of the board can be read: that must not look like health.
     """
     named = looking.endpoint
     monitor = opened(common, looking, period=_APART, processes=not common.as_json, at_once=True)

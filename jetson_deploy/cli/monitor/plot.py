@@ -70,7 +70,7 @@ def command(
     if not drawn.times:
         raise PreflightError(
             f"nothing was recorded in that window in {path}",
-            hint="jetson-deploy monitor history tells since when; --last 7d looks further back",
+            hint="jetson-deploy monitor history shows its first time; --last 7d covers a week",
             code="no-samples",
         )
     if out.suffix.lower() == ".png":

@@ -1,4 +1,4 @@
-"""`monitor record`: into the history, until it is told to end."""
+"""`monitor record`: write samples into the history, until it is stopped."""
 
 from __future__ import annotations
 

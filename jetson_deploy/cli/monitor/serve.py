@@ -69,9 +69,9 @@ def command(
     alerts: tuple[str, ...],
     tap: str | None,
 ) -> None:
-    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is told to end.
+    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is stopped.
 
-    A scrape reads the last sample and never touches the hardware. On loopback unless told otherwise; there is no
+    A scrape reads the last sample and never touches the hardware. On loopback by default; there is no
     login, so put a reverse proxy with one in front of what strangers can reach.
     """
     if common.as_json:
@@ -145,7 +145,7 @@ def announcement(server: MonitorServer, tap: tuple[str, int] | None) -> list[Not
 
     notes = []
     if not server.on_loopback:
-        notes.append(Note(level="warning", text=f"everybody who reaches {server.url} can read it: there is no login"))
+        notes.append(Note(level="warning", text=f"whoever reaches {server.url} can read it: there is no login"))
     notes.append(Note(level="info", text=f"page {server.url}, Prometheus {server.url}metrics; Ctrl-C ends it"))
     if tap is not None:
         notes.append(Note(level="info", text=f"ask {url(*tap)} instead of the server, and your tokens are counted"))

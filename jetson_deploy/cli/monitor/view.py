@@ -1,4 +1,4 @@
-"""The live view: samples in one thread, keys in another, drawn here until somebody ends it."""
+"""The live view: samples in one thread, keys in another, drawn here until the user ends it."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _need_server(sample: Sample) -> None:
     where = f" at {server.endpoint}" if server is not None else ""
     raise UnhealthyError(
         f"no Ollama server answers{where}, and without one nothing is slow",
-        hint="jetson-deploy up deploys one; --endpoint names another; --no-model looks at the board alone",
+        hint="jetson-deploy up deploys one; --endpoint names another; --no-model examines the board alone",
         code="no-server",
     )
 
@@ -89,7 +89,7 @@ def _asked(sample: Sample, common: CommonOptions) -> Asking:
     model = (llm.deployment.model if llm.deployment else None) or loaded
     if model is None or llm.server is None:
         raise UnhealthyError(
-            "nobody says which model to ask: none is deployed here and none is loaded",
+            "no model to ask: none is deployed here and none is loaded",
             hint="ask it something, for example with ollama run MODEL, and run why-slow meanwhile",
             code="no-model",
         )

@@ -1,4 +1,4 @@
-"""Which alerts fire. Pure: the only time is the sample's own; the wall clock is shown and never counted.
+"""Judge samples by the alert rules. Pure: the only time is the sample's own; the wall clock is shown and never counted.
 
 A Prometheus alert differs in its windows alone: rules and signals are the same.
 """

@@ -1,4 +1,4 @@
-"""What one alert's number is, here and in Prometheus."""
+"""The number that an alert compares, here and in Prometheus."""
 
 from __future__ import annotations
 

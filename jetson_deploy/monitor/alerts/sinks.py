@@ -1,4 +1,4 @@
-"""Where alerts go beside the screen: a log, a webhook, a program. Listeners of the monitor."""
+"""Sinks of alerts: a log, a webhook, a program. Listeners of the monitor."""
 
 from __future__ import annotations
 

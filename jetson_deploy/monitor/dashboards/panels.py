@@ -1,6 +1,6 @@
-"""What the dashboard shows: rows of panels, each with its expressions over the names of the metric table.
+"""The dashboard: rows of panels, each with its expressions over the names of the metric table.
 
-`{@}` and `{@,…}` stand for the boards that are chosen, `[R]` for the window that Grafana finds right.
+`{@}` and `{@,…}` stand for the boards that are chosen, `[R]` for the window that Grafana chooses.
 """
 
 from __future__ import annotations

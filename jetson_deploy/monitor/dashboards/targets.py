@@ -1,4 +1,4 @@
-"""Which monitors Prometheus asks: `HOST[:PORT]` from the command line, or from a file with one host in each line.
+"""The monitors that Prometheus scrapes: `HOST[:PORT]` from the command line, or from a file with one host in each line.
 
 There is no inventory of a fleet yet; a file of it can be given as soon as it has this shape.
 """

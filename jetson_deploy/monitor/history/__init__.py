@@ -1,1 +1,1 @@
-"""What was: samples and events in one SQLite file, written gently, bounded, and read again."""
+"""History: samples and events in one SQLite file, written gently, bounded, and read again."""

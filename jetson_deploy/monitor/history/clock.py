@@ -1,4 +1,4 @@
-"""Which times of a history are believable, and milliseconds since 1970, which it keeps."""
+"""Valid times of a history, and milliseconds since 1970, in which it stores them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What goes, and when: raw samples after days, minutes and events after months, the oldest raw first for room.
+"""Delete old data: raw samples after days, minutes and events after months, the oldest raw first for room.
 
-By age only what has a believable time, and what has none when everything around it was old enough: a clock that
+By age only data with a valid time, and data without one when everything around it was old enough: a clock that
 stood in 1970 or ran ahead must not cost the history.
 """
 

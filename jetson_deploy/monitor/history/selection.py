@@ -1,4 +1,4 @@
-"""What people type: a time, a window, series with * in them."""
+"""Parse arguments: a time, a window, series with * in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fine a window is shown: every sample, minutes, or longer steps, so that a chart of months stays one."""
+"""Choose the step of a window: every sample, minutes, or longer steps, so that a chart of months stays readable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was counted since the monitor's start: tokens of each model, answers of each path. Safe for threads.
+"""Counts since the monitor's start: tokens of each model, answers of each path. Safe for threads.
 
 A running request is counted while it runs (`progress`), and set right by its own end (`settle`). The sums never fall:
 they become counters.

@@ -1,4 +1,4 @@
-"""What is known of the model's side → `Llm`. Pure."""
+"""From the findings about the model's side to `Llm`. Pure."""
 
 from __future__ import annotations
 

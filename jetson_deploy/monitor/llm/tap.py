@@ -68,7 +68,7 @@ class Tap:
         except OSError as error:
             raise PreflightError(
                 f"the tap cannot listen at {self._listen[0]}:{self._listen[1]}: {_why(error)}",
-                hint=f"choose another port, or see who has it: ss -ltnp 'sport = :{self._listen[1]}'",
+                hint=f"choose another port, or find the process that has it: ss -ltnp 'sport = :{self._listen[1]}'",
                 code="tap-port",
             ) from error
         self.port = int(self._listener.getsockname()[1])

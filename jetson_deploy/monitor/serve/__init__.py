@@ -1,1 +1,1 @@
-"""What others read of the monitor over HTTP: Prometheus text, health, JSON, and a live page."""
+"""The monitor over HTTP: Prometheus text, health, JSON, and a live page."""

@@ -1,4 +1,4 @@
-"""Is what the monitor saw last of now?"""
+"""Whether the last sample of the monitor is recent."""
 
 from __future__ import annotations
 

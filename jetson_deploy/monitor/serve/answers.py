@@ -1,4 +1,4 @@
-"""Which path is answered with what. No path changes anything."""
+"""From a path to its answer. No path changes anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page draws: a fixed choice of series, each with at most one value for each sample."""
+"""Charts of the page: a fixed choice of series, each with at most one value for each sample."""
 
 from __future__ import annotations
 

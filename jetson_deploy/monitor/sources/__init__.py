@@ -1,1 +1,1 @@
-"""Who tells what: each module one source, in the order of trust sysfs, NVML, jetson-stats, tegrastats."""
+"""Sources of board data, one a module, in the order of trust sysfs, NVML, jetson-stats, tegrastats."""

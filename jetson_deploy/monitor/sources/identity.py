@@ -1,4 +1,4 @@
-"""Which board, release and kernel this is: once, at the monitor's start."""
+"""Board, release and kernel: read once, at the monitor's start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every source of board data offers."""
+"""The protocol of every source of board data."""
 
 from __future__ import annotations
 

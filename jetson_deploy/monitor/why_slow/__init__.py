@@ -1,1 +1,1 @@
-"""What holds the model back: a window of samples and a few facts → findings. Pure, but for `facts.gathered`."""
+"""Factors that slow the model: a window of samples and a few facts → findings. Pure, but for `facts.gathered`."""

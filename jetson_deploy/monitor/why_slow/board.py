@@ -22,7 +22,7 @@ def power_mode(window: Window) -> Factor:
     if name is None:
         return unseen("power-mode", "nvpmodel's status cannot be read")
     if mode.at_ceiling is None:
-        return unseen("power-mode", f"it is {name}; the names of this board's modes do not tell which is the highest")
+        return unseen("power-mode", f"it is {name}; the names of this board's modes do not show which is the highest")
     if mode.at_ceiling:
         return fine("power-mode", f"{name}, the highest of this board")
     which = "ID" if window.facts.ceiling_id is None else str(window.facts.ceiling_id)

@@ -1,4 +1,4 @@
-"""What the catalog and the board's files add to the samples."""
+"""Facts of the catalog and of the board's files, beside the samples."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def pressure(window: Window) -> Factor:
     memory = window.last.board.memory
     some, full = (window.mean(lambda s, kind=kind: _psi(s, kind)) for kind in ("some", "full"))  # type: ignore[misc]
     left = memory.available_bytes
-    text = f"{size_text(left)} left" if left is not None else "what is left is unknown"
+    text = f"{size_text(left)} left" if left is not None else "the free memory is unknown"
     if some is not None or full is not None:
         waited = f"work waited for memory {max(some or 0.0, full or 0.0):.0%} of the time; {text}"
         if (some or 0.0) > _SOME or (full or 0.0) > _FULL:
@@ -33,7 +33,7 @@ def pressure(window: Window) -> Factor:
         return unseen("memory", "neither /proc/meminfo nor PSI can be read")
     if left < _LITTLE * memory.total_bytes:
         return _pressed(text)
-    return fine("memory", f"{text} (this kernel tells no waiting times)")
+    return fine("memory", f"{text} (this kernel has no pressure figures)")
 
 
 def _pressed(evidence: str) -> Factor:

@@ -64,7 +64,7 @@ def opened(path: Path) -> Iterator[int]:
 def _not_regular(what: str) -> UsageError:
     return UsageError(
         f"{what} is no regular file, and a model is not read in one go",
-        hint="save what the pipe or the device gives to a file first: cat > model.tar",
+        hint="save the data of the pipe or the device to a file first: cat > model.tar",
         code="file-not-regular",
     )
 

@@ -1,4 +1,4 @@
-"""Which members a tar holds and where their bytes lie, read as strictly as a file of a stranger deserves.
+"""The members of a tar and the places of their bytes, read as strictly as an untrusted file must be.
 
 Not the standard library's reader: it follows what no bundle needs (sparse maps, chains of headers), and in the
 Pythons of JetPack 5 and 6 such input makes it spin or fill the memory (CVE-2024-6232, CVE-2025-8194). Here one

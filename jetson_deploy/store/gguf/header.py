@@ -1,7 +1,7 @@
-"""What the header of a GGUF file says about its model. Only the header is read, and never more than 64 MiB of it.
+"""The header of a GGUF file, as a description of its model. Only the header is read, and never more than 64 MiB of it.
 
 The format: ggml/docs/gguf.md. Versions 2 and 3, little-endian, which is all that Ollama's runners load. Every
-count and length in it is data of a stranger: checked before it is believed; arrays are passed over, not stored.
+count and length in it is untrusted: checked before it is used; arrays are skipped, not stored.
 """
 
 from __future__ import annotations

@@ -182,4 +182,4 @@ def _too_young(written_at: float, min_age_seconds: float, now: float) -> str | N
     age = now - written_at
     if age >= min_age_seconds:
         return None
-    return f"written {age:.0f} s ago, and what is younger than {min_age_seconds:.0f} s stays (--min-age)"
+    return f"written {age:.0f} s ago, files younger than {min_age_seconds:.0f} s are kept (--min-age)"

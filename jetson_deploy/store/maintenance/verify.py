@@ -87,7 +87,7 @@ def _as_found(paths: StorePaths, kept: KeptManifest) -> FoundManifest:
 def _not_listed(error: OSError, paths: StorePaths) -> PreflightError:
     return PreflightError(
         f"{error.filename or paths.root} cannot be listed: {error.strerror}",
-        hint="run with sudo; if the disk does not answer, dmesg says why",
+        hint="run with sudo; if the disk does not answer, dmesg has the reason",
         code="store-not-readable",
     )
 

@@ -40,7 +40,7 @@ class WrongContent(Exception):  # noqa: N818 - not an error yet: the next try ma
 def corrupt(name: ModelName, what: str, registry: str, tries: int, why: str) -> IntegrityError:
     return IntegrityError(
         f"{what} of {name.short} from {registry}: digest mismatch after {tries} attempts: {why}",
-        hint="nothing of it was kept; if it stays, the registry, a mirror or a proxy on the way is at fault",
+        hint="nothing of it was kept; if the error persists, the registry, a mirror or a proxy is at fault",
         code="blob-corrupt" if what.startswith("blob") else "manifest-corrupt",
     )
 
@@ -118,7 +118,7 @@ def of_exception(registry: str, error: Exception, stall_seconds: float) -> Passi
     return PassingError(
         NetworkError(
             f"the connection to {registry} was cut: {_cause(error)}",
-            hint="run the same command again to go on; what arrived is kept",
+            hint="run the same command again to resume; downloaded data is kept",
             code="fetch-interrupted",
         )
     )

@@ -1,4 +1,4 @@
-"""How often a transfer is tried, and what is said meanwhile."""
+"""Retry a transfer, and report each retry."""
 
 from __future__ import annotations
 

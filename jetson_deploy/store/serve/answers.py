@@ -1,4 +1,4 @@
-"""Which request gets which answer. No socket here: an answer is data, and the body's source."""
+"""From a request to its answer. No socket here: an answer is data, and the body's source."""
 
 from __future__ import annotations
 

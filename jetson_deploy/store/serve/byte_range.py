@@ -1,4 +1,4 @@
-"""Which bytes a `Range` header asks for (RFC 9110, 14)."""
+"""Parse the `Range` header of a request (RFC 9110, 14)."""
 
 from __future__ import annotations
 

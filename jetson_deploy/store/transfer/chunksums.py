@@ -1,9 +1,9 @@
-"""Which part of a blob is wrong, where the source can tell: hashes of its chunks (Ollama's client2 protocol).
+"""Find the wrong part of a blob, where the source has hashes of its chunks (Ollama's client2 protocol).
 
     GET /v2/<namespace>/<model>/chunksums/<digest>
     sha256:<64 hex> <first>-<last>          one line per chunk, both bytes included
 
-No signature covers these hashes. They only say what to fetch again first; the hash of the whole decides.
+No signature covers these hashes. They only choose what is fetched again first; the hash of the whole decides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each connection of a transfer does: take a range, stream it into its blob, and know what a failure means.
+"""One connection of a transfer: take a range, stream it into its blob, classify a failure.
 
 A mirror is dropped at the first doubt. The origin is tried again with pauses; a try that brought something starts
 the count anew, so that a poor link that brings a little each time arrives.
@@ -150,6 +150,6 @@ class Fetcher:
 def _ended_early(source: Source, blob: Blob) -> NetworkError:
     return NetworkError(
         f"{source.address} sends {blob.digest} only in part",
-        hint="run the same command again to go on; what arrived is kept",
+        hint="run the same command again to resume; downloaded data is kept",
         code="fetch-interrupted",
     )

@@ -1,4 +1,4 @@
-"""How many connections, and how much each asks for at a time: chosen from the throughput that is measured."""
+"""Number of connections and size of a request: chosen from the measured throughput."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the bytes of blobs come from: a registry, a neighbour, a bundle, a file. All look the same to a transfer."""
+"""Sources of a blob's bytes: a registry, another host, a bundle, a file. A transfer treats all alike."""
 
 from __future__ import annotations
 

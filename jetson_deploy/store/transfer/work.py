@@ -1,4 +1,4 @@
-"""What of a model is still to be fetched, and who is at it: the state that the threads of one transfer share."""
+"""Ranges of a model still to be fetched, and their connections: the state that the threads of one transfer share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the live view shows, as lines of styled text: no terminal is touched here."""
+"""The live view as lines of styled text: no terminal is touched here."""

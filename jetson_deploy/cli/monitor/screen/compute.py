@@ -119,7 +119,7 @@ def _others(frame: Frame) -> Iterator[Block]:
     if (emc.load, emc.hertz, emc.max_hertz) != (None, None, None):
         yield Block(4, (row("EMC", *_load(frame, emc.load, figures.clock(emc.hertz, emc.max_hertz), _emc)),))
     else:
-        yield Block(6, (row("EMC", ("-", ""), ("  (its load is told to root alone, or by jetson-stats)", "dim")),))
+        yield Block(6, (row("EMC", ("-", ""), ("  (only root or jetson-stats can read its load)", "dim")),))
     yield from flowed(5, "engines", [_engine(one) for one in frame.board.engines] or [[("-", "")]], frame.width)
 
 

@@ -1,4 +1,4 @@
-"""What one picture is made of."""
+"""The data of one picture."""
 
 from __future__ import annotations
 

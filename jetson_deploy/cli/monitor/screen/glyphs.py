@@ -12,7 +12,7 @@ class Glyphs:
     """From the lowest to the highest value."""
     full: str
     other: str
-    """The part of a bar that is told apart: the model's share of the memory."""
+    """The part of a bar that is marked: the model's share of the memory."""
     empty: str
     rule: str
     divider: str
@@ -76,7 +76,7 @@ def graph(
 
 
 def bar(share: float | None, width: int, of_it: float | None = None, *, glyphs: Glyphs = BLOCKS) -> str:
-    """`of_it`: the part of the whole that is told apart, at the left end; within `share`."""
+    """`of_it`: the part of the whole that is marked, at the left end; within `share`."""
     if share is None:
         return "-".ljust(width)
     filled = round(max(0.0, min(1.0, share)) * width)

@@ -1,4 +1,4 @@
-"""What the keys do and what the words mean."""
+"""Help of the live view: its keys and its words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ q        end; so does Ctrl-C
 context  tokens of the last or the running request, of what one may take
 J/token  energy of the whole board by the tokens made, over the last minute
 running  requests being answered; waiting: in the queue behind them
-memory   shared by CPU and GPU; the model's share is told apart in the bar
+memory   shared by CPU and GPU; the model's share is marked in the bar
 temp     the zone nearest to its limit of thermal throttling
 oc1 oc2  supply too weak (harmful); oc3: short peaks, harmless on super modes
 waits    share of the last 10 s in which work waited for it (PSI)

@@ -1,4 +1,4 @@
-"""Where everything lies on this board. Costs ten times what a look costs, so it is done rarely."""
+"""Find the files of this board. Costs ten times as much as a sample, so it is done rarely."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class SysfsSource:
             board = self._look(self._discover())
         self._loads.clear()
         if board == Board(disks=board.disks):
-            raise SourceError(f"neither /proc nor /sys below {self._root} says anything of a board")
+            raise SourceError(f"neither /proc nor /sys below {self._root} describes a board")
         return board
 
     def close(self) -> None:
