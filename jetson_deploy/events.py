@@ -6,7 +6,7 @@ Every event is one NDJSON line of `--events`: `{"event": "...", ...}`; the last 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -86,6 +86,8 @@ class Finished(Event, frozen=True, tag="finished", kw_only=True):
     """`done`, `no-changes`, or the error's `code`."""
     message: str = ""
     hint: str = ""
+    document: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    """What --json prints, of an error too. Not there where a command streams and has no --json."""
 
 
 AnyEvent: TypeAlias = StepStarted | StepFinished | Progress | Note | Verdict | Noticed | Healed | LogLine | Finished

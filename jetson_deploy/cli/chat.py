@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, colours, paint, print_document, print_event, say
+from jetson_deploy.cli.render import answer, colours, paint, say
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.endpoint import local_endpoint
-from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
@@ -27,7 +27,7 @@ CHAT_TIMEOUT_SECONDS = 900.0
 @acting
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
-def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None, hide_thinking: bool) -> None:
+def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None, hide_thinking: bool) -> int:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.server.opened import open_server
@@ -41,9 +41,10 @@ def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None
     if not prompt and not programs and sys.stdin.isatty():
         _converse(talk)
     elif programs:
-        _for_programs(talk, prompt or _piped(), serving, common.as_events)
+        return _for_programs(talk, prompt or _piped(), serving, common)
     else:
         talk.turn(prompt or _piped())
+    return 0
 
 
 class Talk:
@@ -134,7 +135,7 @@ def _converse(talk: Talk) -> None:
         talk.turn(prompt)
 
 
-def _for_programs(talk: Talk, prompt: str, serving: Instance, as_events: bool) -> None:
+def _for_programs(talk: Talk, prompt: str, serving: Instance, common: CommonOptions) -> int:
     from jetson_deploy.server.port import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
@@ -145,17 +146,12 @@ def _for_programs(talk: Talk, prompt: str, serving: Instance, as_events: bool) -
             text += piece.text
         elif isinstance(piece, Done):
             stats = piece.stats
-    if as_events:
-        print_event(Finished(exit_code=0, result="done", message=text))
-        return
-    print_document(
-        {
-            "schema": "jetson-deploy.chat/1",
-            "thinking": thinking,
-            "answer": text,
-            "tokens": stats.tokens if stats else None,
-            "tokens_per_second": stats.tokens_per_second if stats else None,
-            "accept_cpu": serving.record.accept_cpu,
-        },
-        serving.record.simulated,
-    )
+    document = {
+        "schema": "jetson-deploy.chat/1",
+        "thinking": thinking,
+        "answer": text,
+        "tokens": stats.tokens if stats else None,
+        "tokens_per_second": stats.tokens_per_second if stats else None,
+        "accept_cpu": serving.record.accept_cpu,
+    }
+    return finish(common, document, None, message=text, simulated=serving.record.simulated)

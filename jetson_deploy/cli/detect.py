@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, checked_store, reading
-from jetson_deploy.cli.render import answer, print_for_programs, table
+from jetson_deploy.cli.render import table
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
 from jetson_deploy.units import size_text
@@ -14,18 +15,15 @@ from jetson_deploy.units import size_text
 @click.command("detect")
 @reading
 @click.option("--store", metavar="DIR", help="Model store on the host.")
-def command(*, common: CommonOptions, store: str | None) -> None:
+def command(*, common: CommonOptions, store: str | None) -> int:
     """Facts of this host, or of a captured root. Unknown stays unknown; a PC is a fact, not an error."""
     from jetson_deploy.deploy.survey import survey
 
     path = checked_store(store) if store is not None else None
     facts = survey(common.root, common.settings, common.catalog(), store=path, deployment=common.name)
-    if common.as_json or common.as_events:
-        print_for_programs(facts, as_events=common.as_events, simulated=common.settings.rehearsal)
-        return
-    if common.settings.rehearsal:
-        answer(f"simulated: {common.settings.rehearsal}")
-    answer(render_facts(facts))
+    simulated = common.settings.rehearsal
+    head = f"simulated: {simulated}\n" if simulated else ""
+    return finish(common, facts, lambda: head + render_facts(facts), simulated=simulated, also_as_line=True)
 
 
 def render_facts(facts: HostFacts) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import WIDTH, short_digests
 
 if TYPE_CHECKING:
@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="[B]", default="current")
 @acting
-def command(*, common: CommonOptions, before: str, after: str) -> None:
+def command(*, common: CommonOptions, before: str, after: str) -> int:
     """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""
     from jetson_deploy.deploy.history import compare
     from jetson_deploy.settings import check_acts_here
 
     check_acts_here(common.root, common.settings, "diff")
     found = compare(common.settings, common.name, before, after, tell_notes(common))
-    if common.as_json or common.as_events:
-        print_for_programs(found, as_events=common.as_events, simulated=common.settings.rehearsal)
-    else:
-        answer(_text(found, common.settings.rehearsal))
+    simulated = common.settings.rehearsal
+    return finish(common, found, lambda: _text(found, simulated), simulated=simulated, also_as_line=True)
 
 
 def _text(found: Comparison, rehearsal: str | None) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
-from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.events import Finished
 from jetson_deploy.units import size_text
+
+if TYPE_CHECKING:
+    from jetson_deploy.deploy.down import Removed
 
 
 @click.command("down")
 @acting
 @click.option("--purge", is_flag=True, help="Also delete state, and images and models that this tool downloaded.")
 @waiting
-def command(*, common: CommonOptions, purge: bool, wait: bool) -> None:
+def command(*, common: CommonOptions, purge: bool, wait: bool) -> int:
     """Remove the deployment's containers, and nothing that is not ours.
 
     Store and revisions stay unless --purge: rollback brings it back.
@@ -33,13 +37,18 @@ def command(*, common: CommonOptions, purge: bool, wait: bool) -> None:
             wait=wait,
             report=report,
         )
-    if common.as_events:
-        print_event(Finished(exit_code=0, result=removed.result))
-    elif common.as_json:
-        print_document(removed, common.settings.rehearsal)
-    elif removed.result == "no-changes":
-        answer(f"no changes: nothing of deployment {common.name!r} is here")
-    else:
-        what = [*removed.containers, *removed.images, *removed.models]
-        freed = f", {size_text(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
-        answer(f"removed: {', '.join(what)}{freed}")
+    return finish(
+        common,
+        removed,
+        lambda: _text(removed, common.name),
+        result=removed.result,
+        simulated=common.settings.rehearsal,
+    )
+
+
+def _text(removed: Removed, name: str) -> str:
+    if removed.result == "no-changes":
+        return f"no changes: nothing of deployment {name!r} is here"
+    what = [*removed.containers, *removed.images, *removed.models]
+    freed = f", {size_text(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
+    return f"removed: {', '.join(what)}{freed}"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrapped
 
 if TYPE_CHECKING:
@@ -23,17 +23,15 @@ _BELOW = " " * 5
 @click.command("history")
 @acting
 @click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Last actions to show.")
-def command(*, common: CommonOptions, lines: int) -> None:
+def command(*, common: CommonOptions, lines: int) -> int:
     """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""
     from jetson_deploy.deploy.history import read_history
     from jetson_deploy.settings import check_acts_here
 
     check_acts_here(common.root, common.settings, "history")
     found = read_history(common.settings, common.name, tell_notes(common))
-    if common.as_json or common.as_events:
-        print_for_programs(found, as_events=common.as_events, simulated=common.settings.rehearsal)
-    else:
-        answer(_text(found, lines, common.settings.rehearsal))
+    simulated = common.settings.rehearsal
+    return finish(common, found, lambda: _text(found, lines, simulated), simulated=simulated, also_as_line=True)
 
 
 def _text(history: History, lines: int, rehearsal: str | None) -> str:

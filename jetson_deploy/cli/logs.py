@@ -12,46 +12,44 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import event_line, print_document, print_event
+from jetson_deploy.cli.render import event_line
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Finished, LogLine
+from jetson_deploy.events import LogLine
 
 
 @click.command("logs")
 @acting
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
-def command(*, common: CommonOptions, follow: bool, tail: int) -> None:
+def command(*, common: CommonOptions, follow: bool, tail: int) -> int:
     """The server's log, as the engine keeps it."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.runtime.opened import open_runtime
 
-    as_document = common.as_json and not common.as_events
-    if follow and as_document:
+    if follow and common.as_json and not common.as_events:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "logs")
     tell_deployment(serving, common)
     runtime = open_runtime(common.settings)
-    if as_document:
-        lines = runtime.logs(serving.container, tail=tail).splitlines()
-        document = {
-            "schema": "jetson-deploy.logs/1",
-            "container": serving.container,
-            "accept_cpu": serving.record.accept_cpu,
-        }
-        print_document({**document, "lines": lines}, serving.record.simulated)
-        return
-    text: Iterable[str] = (runtime.logs(serving.container, tail=tail),)
     if follow:
-        text = _decoded(runtime.follow_logs(serving.container, tail=tail))
-    with _followed() if follow else contextlib.nullcontext():
-        _show(text, as_events=common.as_events)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result="done"))
+        with _followed():
+            _show(_decoded(runtime.follow_logs(serving.container, tail=tail)), as_events=common.as_events)
+        return finish(common, None, None)
+    text = runtime.logs(serving.container, tail=tail)
+    if common.as_events or not common.as_json:
+        _show((text,), as_events=common.as_events)
+    document = {
+        "schema": "jetson-deploy.logs/1",
+        "container": serving.container,
+        "accept_cpu": serving.record.accept_cpu,
+        "lines": text.splitlines(),
+    }
+    return finish(common, document, None, simulated=serving.record.simulated)
 
 
 @contextlib.contextmanager

@@ -96,9 +96,9 @@ def _run(args: list[str]) -> int:
 
 
 def _render(error: JetsonDeployError, args: list[str]) -> int:
-    from jetson_deploy.cli.render import render_error
+    from jetson_deploy.cli.finish import fail
 
-    quietly(lambda: render_error(error, as_json="--json" in args, as_events="--events" in args, verbose=_verbose(args)))
+    quietly(lambda: fail(error, as_json="--json" in args, as_events="--events" in args, verbose=_verbose(args)))
     return error.exit_code
 
 

@@ -47,8 +47,8 @@ def common_options(command: Callable[..., Result]) -> Callable[..., Result]:
 
     @functools.wraps(command)
     def called(**given: Any) -> Result:
-        wanted: DeployFlags | None = given.get("wanted")
-        common = read_common_options(given, wanted)
+        wanted = given.get("wanted")  # an option of this name is another verb's own
+        common = read_common_options(given, wanted if isinstance(wanted, DeployFlags) else None)
         return command(common=common, **given)
 
     for decorate in reversed(_COMMON):

@@ -11,10 +11,11 @@ from click.core import ParameterSource
 
 from jetson_deploy.cli import candidates
 from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.finish import finish, refuse
 from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, reading
 from jetson_deploy.cli.plan_text import plan_text
-from jetson_deploy.cli.render import answer, print_for_programs, refuse, say
+from jetson_deploy.cli.render import answer, say
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
@@ -66,7 +67,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
     from jetson_deploy.deployment.recovery import unfinished
-    from jetson_deploy.plan.larger import ways_to_fit, ways_to_larger
+    from jetson_deploy.plan.larger import ways_to_fit
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
 
@@ -86,16 +87,21 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     plan = msgspec.structs.replace(draft.plan, assumptions=(*assumed, *draft.plan.assumptions))
     if save is not None:
         _save(plan, save)
-    if common.as_json or common.as_events:
-        print_for_programs(plan, as_events=common.as_events, simulated=common.settings.rehearsal)
-        return 0
-    if common.settings.rehearsal:
-        answer(f"simulated: {common.settings.rehearsal}")
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT
-    larger = _larger(ways_to_larger(facts, request, catalog, plan.model))
-    beside = _beside(request, common.settings)
-    answer(plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside))
-    return 0
+    return finish(
+        common,
+        plan,
+        lambda: _text(common, plan, request, _larger(facts, request, catalog, plan), following),
+        simulated=common.settings.rehearsal,
+        also_as_line=True,
+    )
+
+
+def _text(common: CommonOptions, plan: Plan, request: Request, larger: str, following: str) -> str:
+    settings = common.settings
+    head = f"simulated: {settings.rehearsal}\n" if settings.rehearsal else ""
+    beside = _beside(request, settings)
+    return head + plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside)
 
 
 def _state(common: CommonOptions) -> State | None:
@@ -126,7 +132,10 @@ def _looked_at(
     return host.facts, host.assumptions
 
 
-def _larger(ways: list[Way]) -> str:
+def _larger(facts: HostFacts, request: Request, catalog: Catalog, plan: Plan) -> str:
+    from jetson_deploy.plan.larger import ways_to_larger
+
+    ways = ways_to_larger(facts, request, catalog, plan.model)
     if not ways:
         return ""
     from jetson_deploy.cli.larger_text import larger_text

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
-from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.events import Finished
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.recover import Recovered
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
-def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> None:
+def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> int:
     """Finish the commit of a run that died, or undo what it had begun; nothing is ever rolled forward.
 
     `up` and `rollback` do the same before anything else, and so does the unit that `watch --install` puts behind
@@ -38,12 +37,7 @@ def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> None:
             only_plan=only_plan,
         )
     text = _text(recovered, only_plan=only_plan)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result=recovered.result, message=text))
-    elif common.as_json:
-        print_document(recovered)
-    else:
-        answer(text)
+    return finish(common, recovered, lambda: text, result=recovered.result, message=text)
 
 
 def _text(recovered: Recovered, *, only_plan: bool) -> str:

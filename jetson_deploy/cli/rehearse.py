@@ -12,10 +12,11 @@ import click
 import msgspec
 
 from jetson_deploy.cli import candidates
-from jetson_deploy.cli.render import answer, print_document, print_event, say, table
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.render import answer, print_event, say, table
 from jetson_deploy.cli.reporters import PlainReporter
 from jetson_deploy.cli.streams import unfailing
-from jetson_deploy.events import Finished, Reporter
+from jetson_deploy.events import Reporter
 
 if TYPE_CHECKING:
     from jetson_deploy.rehearsal.session import Session
@@ -71,10 +72,11 @@ def command(
     Simulated: the board and its memory, and the weights (SmolLM2, 98 MB). There is no GPU, so the rehearsal
     accepts the CPU, and says so. Needs root; Docker Engine and registry run in a network namespace of their own.
     """
-    if list_only:
-        return _list(as_json)
-    if stop_id:
-        return _stop(stop_id, as_json)
+    asked = Asked(model=model, keep=keep, as_json=as_json, as_events=as_events, verbose=verbose)
+    if list_only or stop_id:
+        from jetson_deploy.cli.rehearsals import show_all, stop
+
+        return stop(stop_id, asked) if stop_id and not list_only else show_all(asked)
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
     from jetson_deploy.rehearsal.session import Session
 
@@ -83,7 +85,6 @@ def command(
     report = unfailing(print_event if as_events else PlainReporter())
     say(f"simulated: {session.words}")
     say("real: Docker Engine, registry, Ollama, tokens")
-    asked = Asked(model=model, keep=keep, as_json=as_json, as_events=as_events, verbose=verbose)
     show = Show(session, report, asked)
     if fault_name:
         return show.fault(fault_name)
@@ -122,14 +123,9 @@ class Show:
             self._stop()
         code = 0 if handled else 1
         text = f"fault {name}: {'handled as promised' if handled else 'NOT handled as promised'}"
-        if self._asked.as_events:
-            print_event(Finished(exit_code=code, result="handled" if handled else "not-handled", message=text))
-        elif self._asked.as_json:
-            document = {"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled}
-            print_document(document, self._session.words)
-        else:
-            answer(text)
-        return code
+        document = {"schema": "jetson-deploy.fault/1", "fault": name, "handled": handled}
+        result, simulated = "handled" if handled else "not-handled", self._session.words
+        return finish(self._asked, document, lambda: text, code=code, result=result, message=text, simulated=simulated)
 
     def _verbs(self) -> int:
         store = ("--store", str(self._session.store))
@@ -194,31 +190,28 @@ class Show:
 
     def _end(self, code: int) -> int:
         kept = self._session.kept() if self._asked.keep and code == 0 else None
-        if self._asked.as_events:
-            print_event(Finished(exit_code=code, result="done" if code == 0 else "failed"))
-        elif self._asked.as_json:
-            extra = {**msgspec.to_builtins(kept), **_named(self._up)} if kept else {}
-            parts = [msgspec.to_builtins(p) for p in self._parts]
-            document = {"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra}
-            print_document(document, self._session.words)
-        else:
-            self._summary(code)
-            if kept is not None:
-                say("\nit goes on running; next:")
-                for verb in ("status", "chat", "monitor"):
-                    say(f"  {kept.jd} {verb}")
-                say(f"end it with  jetson-deploy rehearse --stop {kept.id}")
+        extra = {**msgspec.to_builtins(kept), **_named(self._up)} if kept else {}
+        parts = [msgspec.to_builtins(p) for p in self._parts]
+        document = {"schema": "jetson-deploy.rehearsal/1", "exit_code": code, "parts": parts, **extra}
+        if not self._quiet:
+            say("")
+        result, simulated = "done" if code == 0 else "failed", self._session.words
+        finish(self._asked, document, lambda: self._summary(code), code=code, result=result, simulated=simulated)
+        if kept is not None and not self._quiet:
+            say("\nit goes on running; next:")
+            for verb in ("status", "chat", "monitor"):
+                say(f"  {kept.jd} {verb}")
+            say(f"end it with  jetson-deploy rehearse --stop {kept.id}")
         return code
 
-    def _summary(self, code: int) -> None:
-        say("")
+    def _summary(self, code: int) -> str:
         rows = [
             (p.name, f"{'ok' if p.exit_code == 0 else f'exit {p.exit_code}'}, {p.seconds:.1f} s") for p in self._parts
         ]
-        answer(table(rows, "  "))
         total = sum(p.seconds for p in self._parts)
         words = "every part passed" if code == 0 else f"failed with exit code {code}"
-        answer(f"rehearsal on {self._session.board}: {words}, {total:.1f} s; simulated: {self._session.words}")
+        last = f"rehearsal on {self._session.board}: {words}, {total:.1f} s; simulated: {self._session.words}"
+        return f"{table(rows, '  ')}\n{last}"
 
 
 def _document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -231,35 +224,3 @@ def _document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 def _named(up: dict[str, Any]) -> dict[str, Any]:
     return {key: up.get(key) for key in ("container", "model", "image", "endpoint", "tokens_per_second")}
-
-
-def _list(as_json: bool) -> int:
-    from jetson_deploy.catalog.load import load_catalog
-    from jetson_deploy.rehearsal.board import board_roots
-    from jetson_deploy.rehearsal.faults import fault_lines
-    from jetson_deploy.rehearsal.session import kept_sessions
-    from jetson_deploy.settings import Settings
-
-    boards, running = sorted(board_roots()), [k.id for k in kept_sessions()]
-    if as_json:
-        faults = dict(fault_lines())
-        print_document({"schema": "jetson-deploy.rehearsals/1", "boards": boards, "faults": faults, "running": running})
-        return 0
-    answer("boards to rehearse on (captured):\n" + "\n".join(f"  {name}" for name in boards))
-    catalog = load_catalog(Settings.from_environment().catalog_dirs)
-    known = [(board.id, board.name) for board in catalog.boards.values()]
-    answer("boards to plan for (jetson-deploy plan --board ID):\n" + table(known, "  "))
-    answer("faults:\n" + table(fault_lines(), "  "))
-    answer(f"running: {', '.join(running) or 'none'}")
-    return 0
-
-
-def _stop(id_: str, as_json: bool) -> int:
-    from jetson_deploy.rehearsal.session import stop_kept
-
-    ended = stop_kept(None if id_ == "all" else id_)
-    if as_json:
-        print_document({"schema": "jetson-deploy.rehearsals/1", "ended": ended})
-    else:
-        answer(f"ended: {', '.join(ended) or 'none was running'}")
-    return 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
-from jetson_deploy.cli.render import answer, print_document, print_event, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.events import Finished
 
 
 @click.command("rollback")
@@ -17,7 +16,7 @@ from jetson_deploy.events import Finished
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
 @click.option("--force", is_flag=True, help="Allow a revision that failed, or the deployed one.")
-def command(*, common: CommonOptions, revision: int | None, wait: bool, only_plan: bool, force: bool) -> None:
+def command(*, common: CommonOptions, revision: int | None, wait: bool, only_plan: bool, force: bool) -> int:
     """Deploy REVISION again, as it was, with its image, model manifest and settings; without it the one before.
 
     It gets a new number, is proven by its own gates, and replaces the current one only then. `history` lists them.
@@ -51,17 +50,9 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
         )
         if only_plan:
             plan = rollback_plan(run, revision)
-            if common.as_json or common.as_events:
-                print_for_programs(plan, as_events=common.as_events, simulated=settings.rehearsal)
-            else:
-                following = "nothing was changed; the same command without --plan carries it out"
-                answer(plan_text(plan, verbose=common.verbose, following=following))
-            return
+            following = "nothing was changed; the same command without --plan carries it out"
+            shown = plan_text(plan, verbose=common.verbose, following=following)
+            return finish(common, plan, lambda: shown, simulated=settings.rehearsal, also_as_line=True)
         outcome = roll_back(run, revision)
     text = summary(msgspec.to_builtins(outcome))
-    if common.as_events:
-        print_event(Finished(exit_code=0, result=outcome.result, message=text))
-    elif common.as_json:
-        print_document(outcome)
-    else:
-        answer(text)
+    return finish(common, outcome, lambda: text, result=outcome.result, message=text)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_document, print_event, table
+from jetson_deploy.cli.render import table
 from jetson_deploy.cli.reporters import chosen_reporter, recover_first
 from jetson_deploy.cli.terse import short_digests, when
-from jetson_deploy.events import Finished, silent
+from jetson_deploy.events import silent
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.status import Status
@@ -41,13 +42,7 @@ def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     with chosen_reporter(common) if common.as_events else contextlib.nullcontext(silent) as told:
         status = read_status(facts, common.settings, catalog, common.name, told, drift=drift or deep, deep=deep)
     code = 0 if status.healthy and not status.drifted else 1
-    if common.as_events:
-        print_event(Finished(exit_code=code, result=_result(status)))
-    elif common.as_json:
-        print_document(status)
-    else:
-        answer(_text(status))
-    return code
+    return finish(common, status, lambda: _text(status), code=code, result=_result(status))
 
 
 def _result(status: Status) -> str:

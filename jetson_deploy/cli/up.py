@@ -8,12 +8,12 @@ import click
 import msgspec
 
 from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
-from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.events import Finished, Note, Reporter
+from jetson_deploy.events import Note, Reporter
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.request import Request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--force", is_flag=True, help="Redeploy even when nothing differs; retry a revision that failed.")
-def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool) -> None:
+def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool) -> int:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
@@ -49,12 +49,8 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
             )
         )
         _install_watch(common, request, report)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result=outcome.result, message=summary(msgspec.to_builtins(outcome))))
-    elif common.as_json:
-        print_document(outcome)
-    else:
-        answer(summary(msgspec.to_builtins(outcome)))
+    text = summary(msgspec.to_builtins(outcome))
+    return finish(common, outcome, lambda: text, result=outcome.result, message=text)
 
 
 def _install_watch(common: CommonOptions, request: Request, report: Reporter) -> None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, not_offered
-from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Event, Finished, Healed, Note, Noticed, Reporter
+from jetson_deploy.events import Event, Healed, Note, Noticed, Reporter
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.outcome import Outcome
@@ -96,7 +96,7 @@ def command(
     uninstall: bool,
     units: Path | None,
     only_roll_back: bool,
-) -> None:
+) -> int:
     """Detect within a minute that the server is dead, wedged, off the GPU or short of memory; name the cause; restart.
 
     It restarts within a limit, then rolls back once, then only observes and reports that it needs attention. A server
@@ -120,10 +120,7 @@ def command(
     asked = Asked(only_roll_back=only_roll_back, units=units, install=install, uninstall=uninstall)
     with chosen_reporter(common) as report:
         text = _carried_out(common, wishes, report if common.as_events else _for_people(report), asked)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result="done", message=text))
-    elif text:
-        answer(text)
+    return finish(common, None, lambda: text, message=text)
 
 
 def _carried_out(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: Asked) -> str:

@@ -14,7 +14,7 @@ class Field(NamedTuple):
     name: str
     kind: str
     default: str
-    """As in the source; empty: none."""
+    """As in the source; empty: none; of what msgspec.UNSET leaves out: `left out`."""
     text: str
 
 
@@ -40,7 +40,10 @@ def _fields(node: ast.ClassDef) -> Iterator[Field]:
     for statement, after in zip(node.body, [*node.body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             default = ast.unparse(statement.value) if statement.value else ""
-            yield Field(statement.target.id, ast.unparse(statement.annotation), default, _docstring(after))
+            kind = ast.unparse(statement.annotation).removesuffix(" | msgspec.UnsetType")
+            yield Field(
+                statement.target.id, kind, "left out" if default == "msgspec.UNSET" else default, _docstring(after)
+            )
 
 
 def _docstring(statement: ast.stmt | None) -> str:

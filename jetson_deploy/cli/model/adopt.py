@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from jetson_deploy.cli.model.answers import advise, columns, count, tell
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.model.answers import advise, columns, count
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.maintenance.findings import StoreFault, VerifiedModel
@@ -54,7 +55,8 @@ def command(*, common: CommonOptions, store: Path) -> int:
         next=f"jetson-deploy up --store {store}",
     )
     code = 0 if found.all_right else 1
-    tell(document, common, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
+    result, simulated = "done" if code == 0 else "damaged", common.settings.rehearsal
+    finish(common, document, lambda: _text(document), code=code, result=result, simulated=simulated, also_as_line=True)
     if code:
         advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", common)
     return code

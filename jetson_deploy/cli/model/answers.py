@@ -1,31 +1,15 @@
-"""How the verbs of `model` answer: one document, its line among the events, or text."""
+"""What the verbs of `model` share in their answers."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from jetson_deploy.cli.render import answer, print_document, print_event, say
-from jetson_deploy.events import Finished
+from jetson_deploy.cli.render import say
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.options import CommonOptions
-
-
-def tell(document: Any, common: CommonOptions, text: Callable[[], str], *, code: int, result: str) -> int:
-    """Answer in the way that was asked for; returns the exit code."""
-    simulated = common.settings.rehearsal
-    if common.as_events:
-        print_event({**msgspec.to_builtins(document), "simulated": simulated} if simulated else document)
-        print_event(Finished(exit_code=code, result=result))
-    elif common.as_json:
-        print_document(document, simulated)
-    else:
-        answer(text())
-    return code
 
 
 def advise(text: str, common: CommonOptions, word: str = "hint") -> None:

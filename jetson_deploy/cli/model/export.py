@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.model.options import store_options
-from jetson_deploy.cli.render import answer, print_for_programs, say
+from jetson_deploy.cli.render import say
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import ResourceError, UsageError
 from jetson_deploy.names import ModelName, parse_model_name
@@ -37,7 +38,7 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.argument("file", metavar="FILE")
 @store_options
 @click.option("--force", is_flag=True, help="Replace FILE, once the new one is whole.")
-def command(*, common: CommonOptions, store: Path, model: str, file: str, force: bool) -> None:
+def command(*, common: CommonOptions, store: Path, model: str, file: str, force: bool) -> int:
     """One model into one tar (an OCI image layout), every blob hashed on the way. FILE `-` is standard output."""
     from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 
@@ -51,7 +52,7 @@ def command(*, common: CommonOptions, store: Path, model: str, file: str, force:
             result = _to_stdout(name, store, report)
         else:
             result = export_model(name, Path(file), store=store, replace=force, report=report)
-    _tell(common, name, file, store, result)
+    return _tell(common, name, file, store, result)
 
 
 def _check_stdout(common: CommonOptions) -> None:
@@ -82,13 +83,10 @@ def _to_stdout(name: ModelName, store: Path, report: Reporter) -> ExportResult:
         ) from error
 
 
-def _tell(common: CommonOptions, name: ModelName, file: str, store: Path, result: ExportResult) -> None:
-    if common.as_json or common.as_events:
-        document = ExportDocument(name=name.short, file=file, store=str(store), **msgspec.structs.asdict(result))
-        print_for_programs(document, as_events=common.as_events, simulated=common.settings.rehearsal)
-        return
+def _tell(common: CommonOptions, name: ModelName, file: str, store: Path, result: ExportResult) -> int:
+    document = ExportDocument(name=name.short, file=file, store=str(store), **msgspec.structs.asdict(result))
     what = f"exported: {name.short} ({result.manifest_digest[:12]}), {size_text(result.written_bytes)}"
-    if file != "-":
-        answer(f"{what} in {file}")
-    elif not common.quiet:
+    text = None if file == "-" else lambda: f"{what} in {file}"
+    if file == "-" and not common.quiet:
         say(what)
+    return finish(common, document, text, simulated=common.settings.rehearsal, also_as_line=True)

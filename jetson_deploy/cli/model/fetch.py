@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from jetson_deploy.cli.model.answers import tell
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.units import size_text
@@ -58,7 +58,7 @@ def command(
     rate: str | None,
     credentials: Path | None,
     accept_new_digest: bool,
-) -> None:
+) -> int:
     """Bring the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
 
     Cut, killed or interrupted it goes on where it was. A catalog's model must have the catalog's digest, any other
@@ -88,10 +88,10 @@ def command(
                 pace=pace_from(common.settings, rate),
                 stall_seconds=common.settings.stall_seconds,
             )
-    _tell(common, store, name.short, result)
+    return _tell(common, store, name.short, result)
 
 
-def _tell(common: CommonOptions, store: Path, name: str, result: FetchResult) -> None:
+def _tell(common: CommonOptions, store: Path, name: str, result: FetchResult) -> int:
     fetched = Fetched(
         result="done" if result.fetched_bytes or not result.was_here else "no-changes",
         name=name,
@@ -102,4 +102,6 @@ def _tell(common: CommonOptions, store: Path, name: str, result: FetchResult) ->
     )
     came = f"{size_text(result.fetched_bytes)} fetched, {size_text(result.reused_bytes)} were here"
     text = f"{name} {result.manifest_digest[:12]} is in {store}: {came}"
-    tell(fetched, common, lambda: text, code=0, result=fetched.result)
+    return finish(
+        common, fetched, lambda: text, result=fetched.result, simulated=common.settings.rehearsal, also_as_line=True
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from jetson_deploy.cli.model.answers import tell
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
@@ -53,7 +53,7 @@ def command(
     wanted: str | None,
     modelfile: Path | None,
     accept_new_digest: bool,
-) -> None:
+) -> int:
     """A model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
 
     Every byte is hashed while it is read. Cut or killed, the same command goes on where it was.
@@ -80,7 +80,7 @@ def command(
                 report=report,
                 stop=stop,
             )
-    _tell(common, name, file, store, result)
+    return _tell(common, name, file, store, result)
 
 
 def _model(
@@ -117,7 +117,7 @@ def _model(
     return name, made.raw, made.source
 
 
-def _tell(common: CommonOptions, name: ModelName, path: Path, store: Path, result: FetchResult) -> None:
+def _tell(common: CommonOptions, name: ModelName, path: Path, store: Path, result: FetchResult) -> int:
     document = ImportDocument(
         result="done" if result.fetched_bytes or not result.was_here else "no-changes",
         name=name.short,
@@ -129,4 +129,6 @@ def _tell(common: CommonOptions, name: ModelName, path: Path, store: Path, resul
     )
     came = f"{size_text(result.fetched_bytes)} copied, {size_text(result.reused_bytes)} were here"
     text = f"{name.short} {result.manifest_digest[:12]} is in {store}: {came}"
-    tell(document, common, lambda: text, code=0, result=document.result)
+    return finish(
+        common, document, lambda: text, result=document.result, simulated=common.settings.rehearsal, also_as_line=True
+    )

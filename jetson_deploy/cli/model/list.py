@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.model.answers import columns, tell
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.model.answers import columns
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.units import size_text
@@ -29,7 +30,7 @@ def command(*, common: CommonOptions, store: Path) -> int:
     from jetson_deploy.deploy.model_list import list_models
 
     found = list_models(store, common.root, common.settings, common.catalog(), common.name)
-    return tell(found, common, lambda: _text(found), code=0, result="done")
+    return finish(common, found, lambda: _text(found), simulated=common.settings.rehearsal, also_as_line=True)
 
 
 def _text(found: Models) -> str:

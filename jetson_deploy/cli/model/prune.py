@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from jetson_deploy.cli.model.answers import advise, count, shows_first, tell
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.model.answers import advise, count, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
@@ -49,7 +50,14 @@ def command(*, common: CommonOptions, store: Path, dry_run: bool, min_age_second
             report=report,
             stop=stop,
         )
-    tell(collected, common, lambda: _text(collected), code=0, result=collected.result)
+    finish(
+        common,
+        collected,
+        lambda: _text(collected),
+        result=collected.result,
+        simulated=common.settings.rehearsal,
+        also_as_line=True,
+    )
     if collected.result == "dry-run" and collected.removed:
         advise(f"jetson-deploy model prune --store {store} --yes removes them", common)
     return 0

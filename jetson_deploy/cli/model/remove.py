@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from jetson_deploy.cli.model.answers import advise, shows_first, tell
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.model.answers import advise, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
@@ -39,7 +40,14 @@ def command(*, common: CommonOptions, store: Path, model: str, dry_run: bool) ->
     dry_run = shows_first(common, dry_run)
     with chosen_reporter(common) as report, stop_on_interruption() as stop:
         removed = take_out(store, name, dry_run=dry_run, report=report, stop=stop)
-    tell(removed, common, lambda: _text(removed), code=0, result=removed.result)
+    finish(
+        common,
+        removed,
+        lambda: _text(removed),
+        result=removed.result,
+        simulated=common.settings.rehearsal,
+        also_as_line=True,
+    )
     if removed.result == "dry-run":
         advise(f"jetson-deploy model remove {name.short} --store {store} --yes removes it", common)
     return 0

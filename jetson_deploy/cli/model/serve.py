@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import announce, finish
 from jetson_deploy.cli.model.options import store_options
-from jetson_deploy.cli.render import answer, print_document, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.events import Finished, Note, Reporter
+from jetson_deploy.events import Note, Reporter
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ServeDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     metavar="RATE",
     help="Limit over all transfers in bytes per second: 500K, 10M; 0: no limit.",
 )
-def command(*, common: CommonOptions, store: Path, listen: str, connections: int, limit_rate: str) -> None:
+def command(*, common: CommonOptions, store: Path, listen: str, connections: int, limit_rate: str) -> int:
     """This store as a read-only registry for the neighbours, until Ctrl-C. No login, no TLS.
 
     A neighbour brings a model with `jetson-deploy model fetch NAME --registry http://HOST:PORT`, or with Ollama:
@@ -77,9 +77,9 @@ def command(*, common: CommonOptions, store: Path, listen: str, connections: int
     paths = store_to_serve(store)
     reserve_descriptors(bounds.connections)
     with listening_socket(wanted) as listener:
-        _serve(_document(paths, listener, wanted.host, bounds), paths, listener, bounds, common)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result="done"))
+        document = _document(paths, listener, wanted.host, bounds)
+        _serve(document, paths, listener, bounds, common)
+    return finish(common, document if common.as_events else None, None, simulated=common.settings.rehearsal)
 
 
 def _document(paths: StorePaths, listener: socket.socket, host: str, bounds: Bounds) -> ServeDocument:
@@ -120,13 +120,7 @@ def _announce(document: ServeDocument, common: CommonOptions, report: Reporter) 
         report(Note(level="warning", text=f"incomplete, verify --repair helps: {_listed(document.incomplete)}"))
     everybody = f"everybody who reaches {document.url.removeprefix('http://')} can read the models"
     report(Note(level="warning", text=f"there is no login and no TLS: {everybody}"))
-    simulated = common.settings.rehearsal
-    if common.as_events:
-        print_event({**msgspec.to_builtins(document), "simulated": simulated} if simulated else document)
-    elif common.as_json:
-        print_document(document, simulated)
-    else:
-        answer(f"serving {document.store} at {document.url}")
+    announce(common, document, f"serving {document.store} at {document.url}", common.settings.rehearsal)
 
 
 def _listed(models: tuple[str, ...]) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from jetson_deploy.cli.model.answers import advise, count, tell
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.model.answers import advise, count
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths
@@ -72,7 +73,8 @@ def command(*, common: CommonOptions, store: Path, model: str | None, wants_repa
         not_recorded = record_if_possible(paths, checked)
     document = _document(store, checked, not_recorded, repaired)
     code = _exit_code(checked, repaired)
-    tell(document, common, lambda: _text(document), code=code, result="done" if code == 0 else "damaged")
+    result, simulated = "done" if code == 0 else "damaged", common.settings.rehearsal
+    finish(common, document, lambda: _text(document), code=code, result=result, simulated=simulated, also_as_line=True)
     _hint(document, common)
     return code
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen import figures
 from jetson_deploy.cli.options import CommonOptions
-from jetson_deploy.cli.render import answer, print_for_programs, say
+from jetson_deploy.cli.render import say
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.alerts.overview import Overview
@@ -37,7 +38,7 @@ def command(
     how_long: str | None,
     unsilence: str | None,
     test_sink: str | None,
-) -> None:
+) -> int:
     """List alert rules with their limits and their present state, sampled for two seconds.
 
     A running monitor fires an alert once its condition has held for the rule's hold time. Limits are changed by
@@ -46,13 +47,12 @@ def command(
     """
     _check_one(silence, how_long, unsilence, test_sink)
     if test_sink is not None:
-        _test(common, test_sink)
-    elif silence is not None:
-        _silence(common, silence, _read_duration(how_long or "1h"))
-    elif unsilence is not None:
-        _unsilence(common, unsilence)
-    else:
-        _overview(common, looking)
+        return _test(common, test_sink)
+    if silence is not None:
+        return _silence(common, silence, _read_duration(how_long or "1h"))
+    if unsilence is not None:
+        return _unsilence(common, unsilence)
+    return _overview(common, looking)
 
 
 def _check_one(silence: str | None, how_long: str | None, unsilence: str | None, sink: str | None) -> None:
@@ -77,24 +77,26 @@ def _read_duration(text: str) -> float:
     return seconds
 
 
-def _test(common: CommonOptions, spec: str) -> None:
+def _test(common: CommonOptions, spec: str) -> int:
     from jetson_deploy.monitor.alerts.sinks import parse_sink, send_trial
 
     sink = parse_sink(spec, say)
     send_trial(sink)
-    _done(common, {"schema": "jetson-deploy.alert-test/1", "sink": sink.name}, f"the test arrived at {sink.name}")
+    return _done(
+        common, {"schema": "jetson-deploy.alert-test/1", "sink": sink.name}, f"the test arrived at {sink.name}"
+    )
 
 
-def _silence(common: CommonOptions, id_: str, seconds: float) -> None:
+def _silence(common: CommonOptions, id_: str, seconds: float) -> int:
     made = _silences(common, id_).silence(id_, seconds, time.time())
     text = f"{_named(id_)} for {figures.duration(made.end - made.begin)}: shown, and not sent"
-    _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
+    return _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": made.end}, text)
 
 
-def _unsilence(common: CommonOptions, id_: str) -> None:
+def _unsilence(common: CommonOptions, id_: str) -> int:
     ended = _silences(common, id_).end(id_, time.time())
     text = f"{id_} is not silenced any more" if ended else f"{id_} was not silenced: nothing to do"
-    _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": None}, text)
+    return _done(common, {"schema": "jetson-deploy.alert-silence/1", "alert": id_, "until": None}, text)
 
 
 def _named(id_: str) -> str:
@@ -122,14 +124,11 @@ def _read_silences(common: CommonOptions) -> Silences:
     return found
 
 
-def _done(common: CommonOptions, document: dict[str, Any], text: str) -> None:
-    if common.as_json or common.as_events:
-        print_for_programs(document, as_events=common.as_events, simulated=common.settings.rehearsal)
-    else:
-        answer(text)
+def _done(common: CommonOptions, document: dict[str, Any], text: str) -> int:
+    return finish(common, document, lambda: text, simulated=common.settings.rehearsal, also_as_line=True)
 
 
-def _overview(common: CommonOptions, looking: MonitorOptions) -> None:
+def _overview(common: CommonOptions, looking: MonitorOptions) -> int:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.cli.monitor.alert_table import alert_table
     from jetson_deploy.monitor.alerts.overview import RuleOverview
@@ -143,7 +142,4 @@ def _overview(common: CommonOptions, looking: MonitorOptions) -> None:
     finally:
         monitor.close()
     overview: Overview = listener.overview()
-    if common.as_json or common.as_events:
-        print_for_programs(overview, as_events=common.as_events, simulated=None)
-    else:
-        answer(alert_table(overview, verbose=common.verbose))
+    return finish(common, overview, lambda: alert_table(overview, verbose=common.verbose), also_as_line=True)

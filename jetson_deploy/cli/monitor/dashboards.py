@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.options import thresholded
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_for_programs
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.dashboards.folder import Written
@@ -48,7 +48,7 @@ def command(
     hosts_file: Path | None,
     thresholds: tuple[str, ...],
     force: bool,
-) -> None:
+) -> int:
     """Grafana dashboard, Prometheus rules and a compose file that brings both up, written into DIR.
 
     Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards that the
@@ -64,10 +64,8 @@ def command(
         targets += read_hosts(hosts_file)
     rules = with_thresholds(load_alerts(common.settings.catalog_dirs), thresholds)
     written = write_folder(folder, rules, targets or None, force=force)
-    if common.as_json or common.as_events:
-        print_for_programs(_document(folder, written), as_events=common.as_events, simulated=None)
-    elif not common.quiet:
-        answer(_text(folder, written))
+    text = None if common.quiet else lambda: _text(folder, written)
+    return finish(common, _document(folder, written), text, also_as_line=True)
 
 
 def _document(folder: Path, written: Written) -> DashboardsDocument:

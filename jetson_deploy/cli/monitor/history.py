@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_document, print_event
+from jetson_deploy.cli.render import print_event
 from jetson_deploy.cli.terse import aligned, when, wrapped
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Finished
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def command(
     step: str,
     as_csv: bool,
     as_jsonl: bool,
-) -> None:
+) -> int:
     """What was recorded: which series, since when, how many; with --series their lowest, mean and highest value.
 
     --csv and --jsonl give the rows, also while it is being recorded. --events gives the alerts that began or ended,
@@ -81,26 +81,30 @@ def command(
     window = chosen_window(since, until, time.time())
     asked = Asked(wanted=wanted, step=step, as_csv=as_csv, as_jsonl=as_jsonl)
     with open_history(db or default_path(common.settings)) as history:
-        _answered(history, window, asked, common)
+        return _answered(history, window, asked, common)
 
 
-def _answered(history: History, window: Window, asked: Asked, common: CommonOptions) -> None:
+def _answered(history: History, window: Window, asked: Asked, common: CommonOptions) -> int:
+    if asked.as_csv or asked.as_jsonl:
+        _write_lines(_lines(history, window, asked))
+        return finish(common, None, None)
     if common.as_events:
         for event in history.events(window):
             print_event(_event_document(event))
-        print_event(Finished(exit_code=0, result="done"))
-    elif asked.as_csv or asked.as_jsonl:
-        _write_lines(_lines(history, window, asked))
-    elif common.as_json:
-        from jetson_deploy.cli.monitor.history_answers import document
+    if not (common.as_json or common.as_events):
+        return finish(common, None, lambda: _text(history, window, asked))
+    from jetson_deploy.cli.monitor.history_answers import document
 
-        print_document(document(history, _chosen(history, asked), window, asked.step), history.simulated(window))
-    elif asked.wanted:
-        from jetson_deploy.cli.monitor.history_answers import extremes
+    found = document(history, _chosen(history, asked), window, asked.step)
+    return finish(common, found, None, simulated=history.simulated(window))
 
-        answer(extremes(history, _chosen(history, asked), window))
-    else:
-        answer(_summary(history, window))
+
+def _text(history: History, window: Window, asked: Asked) -> str:
+    if not asked.wanted:
+        return _summary(history, window)
+    from jetson_deploy.cli.monitor.history_answers import extremes
+
+    return extremes(history, _chosen(history, asked), window)
 
 
 def _chosen(history: History, asked: Asked) -> list[str]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, served
 from jetson_deploy.cli.options import CommonOptions, not_offered
-from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
@@ -64,7 +64,7 @@ def command(
     tap: str | None,
     uninstall: bool,
     units: Path | None,
-) -> None:
+) -> int:
     """`monitor serve --record` as a systemd service with these options, started now and at boot.
 
     Given again, with other options, it replaces the first. It may write to the history's directory and nowhere else.
@@ -72,10 +72,7 @@ def command(
     asked = Asked(listen=listen, alerts=alerts, tap=tap, uninstall=uninstall, units=units)
     with chosen_reporter(common) as report:
         document = _carried_out(common, looking, report, asked)
-    if common.as_json or common.as_events:
-        print_for_programs(document, as_events=common.as_events, simulated=None)
-    elif not common.quiet:
-        answer(document.message)
+    return finish(common, document, None if common.quiet else lambda: document.message, also_as_line=True)
 
 
 def _carried_out(common: CommonOptions, looking: MonitorOptions, report: Reporter, asked: Asked) -> InstallDocument:

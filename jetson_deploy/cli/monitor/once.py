@@ -6,17 +6,18 @@ import shutil
 import sys
 import threading
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.options import MonitorOptions, opened
 from jetson_deploy.cli.monitor.screen.frame import Frame
 from jetson_deploy.cli.monitor.screen.glyphs import glyphs_for
 from jetson_deploy.cli.monitor.screen.layout import page
 from jetson_deploy.cli.monitor.screen.lines import as_ascii, plain
 from jetson_deploy.cli.options import CommonOptions
-from jetson_deploy.cli.render import answer, print_document, say
+from jetson_deploy.cli.render import say
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.monitor.alerts.firing import Firing
 from jetson_deploy.monitor.monitor import Latest
-from jetson_deploy.monitor.sample import Board
+from jetson_deploy.monitor.sample import Board, Sample
 
 _APART = 0.3
 """Seconds between the two samples."""
@@ -37,15 +38,16 @@ def once(common: CommonOptions, looking: MonitorOptions, *, check: bool) -> int:
         latest, recent = monitor.latest or monitor.look(), tuple(monitor.recent)
     finally:
         monitor.close()
-    if common.as_json:
-        print_document(latest.sample)
-    elif not (check and common.quiet):
-        terminal = sys.stdout.isatty()
-        width = max(40, shutil.get_terminal_size((_WIDTH, 24)).columns) if terminal else _WIDTH
-        frame = Frame(recent=recent, firing=latest.firing, width=width, glyphs=glyphs_for(sys.stdout.encoding))
-        text = "\n".join(plain(line) for line in page(frame, None))
-        answer(as_ascii(text) if frame.glyphs.ascii_only else text)
+    finish(common, latest.sample, None if check and common.quiet else lambda: _screen(recent, latest))
     return _checked(latest, named) if check else 0
+
+
+def _screen(recent: tuple[Sample, ...], latest: Latest) -> str:
+    terminal = sys.stdout.isatty()
+    width = max(40, shutil.get_terminal_size((_WIDTH, 24)).columns) if terminal else _WIDTH
+    frame = Frame(recent=recent, firing=latest.firing, width=width, glyphs=glyphs_for(sys.stdout.encoding))
+    text = "\n".join(plain(line) for line in page(frame, None))
+    return as_ascii(text) if frame.glyphs.ascii_only else text
 
 
 def _checked(latest: Latest, named: str | None) -> int:

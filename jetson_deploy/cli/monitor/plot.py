@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import answer, print_for_programs
 from jetson_deploy.errors import PreflightError, ResourceError, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def command(
     until: str | None,
     out: Path,
     dark: bool,
-) -> None:
+) -> int:
     """Draw what was recorded: PNG, or one HTML file that opens anywhere, without a network.
 
     Times of thermal throttling are shaded; minutes with requests, alerts and reboots are marked.
@@ -82,10 +82,8 @@ def command(
 
         _write(out, html_bytes(drawn))
     done = {"schema": "jetson-deploy.monitor-plot/1", "file": str(out), "series": keys, "points": len(drawn.times)}
-    if common.as_json or common.as_events:
-        print_for_programs(done, as_events=common.as_events, simulated=simulated)
-    else:
-        answer(f"written: {out} ({len(keys)} series, {len(drawn.times)} points each)")
+    text = f"written: {out} ({len(keys)} series, {len(drawn.times)} points each)"
+    return finish(common, done, lambda: text, simulated=simulated, also_as_line=True)
 
 
 def _window(last: str | None, since: str | None, until: str | None) -> Window:

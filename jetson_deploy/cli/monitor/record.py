@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
 from jetson_deploy.cli.monitor.options import MonitorOptions, alerting, monitored, opened
 from jetson_deploy.cli.options import CommonOptions, not_offered
-from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Finished, Note, Reporter
+from jetson_deploy.events import Note, Reporter
 
 _PERIOD = 5.0
 """Seconds."""
@@ -33,7 +33,7 @@ _PERIOD = 5.0
 @alerting
 def command(
     *, common: CommonOptions, looking: MonitorOptions, db: Path | None, max_size: str, alerts: tuple[str, ...]
-) -> None:
+) -> int:
     """Record samples, alerts and what was counted, until Ctrl-C or SIGTERM.
 
     Written once every 30 s. Every sample is kept for 7 days, the minimum, mean and maximum of each minute for 90.
@@ -44,10 +44,7 @@ def command(
         )
     with chosen_reporter(common) as report:
         text = _record(common, looking, report, alerts, recorded=(db, max_size))
-    if common.as_events:
-        print_event(Finished(exit_code=0, result="done", message=text))
-    else:
-        answer(text)
+    return finish(common, None, lambda: text, message=text)
 
 
 def _record(

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.listeners import alert_sinks, recorder
 from jetson_deploy.cli.monitor.options import MonitorOptions, alerting, monitored, opened, served
 from jetson_deploy.cli.options import CommonOptions, not_offered
-from jetson_deploy.cli.render import answer, print_event
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.errors import UsageError
-from jetson_deploy.events import Finished, Note, Reporter
+from jetson_deploy.events import Note, Reporter
 
 if TYPE_CHECKING:
     from jetson_deploy.monitor.monitor import Listener
@@ -68,7 +68,7 @@ def command(
     max_size: str | None,
     alerts: tuple[str, ...],
     tap: str | None,
-) -> None:
+) -> int:
     """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is stopped.
 
     A scrape reads the last sample and never touches the hardware. On loopback by default; there is no
@@ -85,10 +85,7 @@ def command(
     asked = Asked(listen=listen, recording=recording, db=db, max_size=max_size, alerts=alerts, tap=tap)
     with chosen_reporter(common) as report:
         _serve(common, looking, report, asked)
-    if common.as_events:
-        print_event(Finished(exit_code=0, result="done", message=_ENDED))
-    else:
-        answer(_ENDED)
+    return finish(common, None, lambda: _ENDED, message=_ENDED)
 
 
 def _serve(common: CommonOptions, looking: MonitorOptions, report: Reporter, asked: Asked) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen.lines import clean, wrapped
 from jetson_deploy.cli.options import CommonOptions, not_offered
-from jetson_deploy.cli.render import answer, print_document, say
+from jetson_deploy.cli.render import say
 from jetson_deploy.cli.terse import WIDTH
 from jetson_deploy.errors import UnhealthyError, UsageError
 
@@ -55,11 +56,7 @@ def command(*, common: CommonOptions, looking: MonitorOptions, seconds: float, a
             asking.close(0.0)
         monitor.close()
     report = _report(common, samples, asking)
-    if common.as_json:
-        print_document(report)
-    else:
-        answer("\n".join(_lines(report, asked=ask)))
-    return 1 if report.held_back else 0
+    return finish(common, report, lambda: "\n".join(_lines(report, asked=ask)), code=1 if report.held_back else 0)
 
 
 def _refuse(common: CommonOptions, *, ask: bool, alone: bool) -> None:

@@ -1,0 +1,47 @@
+"""`rehearse --list` and `--stop`: what can be rehearsed, and the rehearsals that run."""
+
+from __future__ import annotations
+
+from jetson_deploy.cli.finish import Form, finish
+from jetson_deploy.cli.render import table
+
+_SCHEMA = "jetson-deploy.rehearsals/1"
+
+
+def show_all(form: Form) -> int:
+    from jetson_deploy.rehearsal.board import board_roots
+    from jetson_deploy.rehearsal.faults import fault_lines
+    from jetson_deploy.rehearsal.session import kept_sessions
+
+    boards, running = sorted(board_roots()), [kept.id for kept in kept_sessions()]
+    document = {"schema": _SCHEMA, "boards": boards, "faults": dict(fault_lines()), "running": running}
+    return finish(form, document, lambda: _text(boards, running))
+
+
+def _text(boards: list[str], running: list[str]) -> str:
+    from jetson_deploy.catalog.load import load_catalog
+    from jetson_deploy.rehearsal.faults import fault_lines
+    from jetson_deploy.settings import Settings
+
+    catalog = load_catalog(Settings.from_environment().catalog_dirs)
+    known = [(board.id, board.name) for board in catalog.boards.values()]
+    return "\n".join(
+        [
+            "boards to rehearse on (captured):",
+            *(f"  {name}" for name in boards),
+            "boards to plan for (jetson-deploy plan --board ID):",
+            table(known, "  "),
+            "faults:",
+            table(fault_lines(), "  "),
+            f"running: {', '.join(running) or 'none'}",
+        ]
+    )
+
+
+def stop(id_: str, form: Form) -> int:
+    """`all`: every one."""
+    from jetson_deploy.rehearsal.session import stop_kept
+
+    ended = stop_kept(None if id_ == "all" else id_)
+    text = f"ended: {', '.join(ended) or 'none was running'}"
+    return finish(form, {"schema": _SCHEMA, "ended": ended}, lambda: text)
