@@ -15,7 +15,8 @@ BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts"
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
-    {"runtime", "server", "store", "detect"},
+    {"store", "detect"},
+    {"runtime", "server"},
     {"systemd", "deployment"},
     {"plan", "state"},
     {"deploy", "watch", "monitor"},

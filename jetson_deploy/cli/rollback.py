@@ -27,6 +27,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
     from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.server.opened import open_server
 
     settings = common.settings
     request = Request(
@@ -42,6 +43,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
             request=request,
             settings=settings,
             runtime=open_runtime(settings),
+            server=open_server(),
             root=common.root,
             store=None,
             catalog=common.catalog(),

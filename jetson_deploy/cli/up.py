@@ -33,6 +33,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
     from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deploy.up import Run, bring_up
     from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.server.opened import open_server
 
     request, store = read_wishes(wanted, common, force=force)
     with chosen_reporter(common) as report:
@@ -41,6 +42,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
                 request=request,
                 settings=common.settings,
                 runtime=open_runtime(common.settings),
+                server=open_server(),
                 root=common.root,
                 store=store,
                 catalog=common.catalog(),

@@ -157,6 +157,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
     from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.server.opened import open_server
 
     settings = common.settings
     request = Request(
@@ -170,6 +171,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
         request=request,
         settings=settings,
         runtime=open_runtime(settings),
+        server=open_server(),
         root=common.root,
         store=None,
         catalog=common.catalog(),

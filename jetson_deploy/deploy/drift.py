@@ -26,6 +26,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings
 
 
@@ -59,6 +60,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 def find_drift(
     facts: HostFacts,
     runtime: Runtime,
+    server: Server,
     settings: Settings,
     catalog: Catalog,
     deployment: str,
@@ -71,7 +73,7 @@ def find_drift(
 
     A container that was made again with the very same content is not told from the one that was proven.
     """
-    would = _would(facts, settings, catalog, deployment, state)
+    would = _would(facts, server, settings, catalog, deployment, state)
     revision = state.revision(serving.record.revision) if state else None
     gaps: list[str] = []
     findings = (
@@ -83,7 +85,9 @@ def find_drift(
     return Drift(findings=findings, not_compared=(*gaps, *_unknown(facts, revision)))
 
 
-def _would(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: str, state: State | None) -> UpWould:
+def _would(
+    facts: HostFacts, server: Server, settings: Settings, catalog: Catalog, deployment: str, state: State | None
+) -> UpWould:
     """The plan of an `up` that asks for nothing new."""
     request = Request(
         name=deployment,
@@ -93,7 +97,7 @@ def _would(facts: HostFacts, settings: Settings, catalog: Catalog, deployment: s
         stability_seconds=settings.stability_seconds,
     )
     try:
-        return UpWould(plan=make_plan(facts, request, catalog, state))
+        return UpWould(plan=make_plan(facts, request, catalog, state, server))
     except JetsonDeployError as error:
         return UpWould(plan=None, refusal=error.message)
 

@@ -8,24 +8,26 @@ from jetson_deploy.deployment.finding import Finding, failed_check
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.port import Cause, Server
 from jetson_deploy.settings import Settings
 
 
-def health_findings(proof: Proof, runtime: Runtime, settings: Settings, container: str) -> tuple[Finding, ...]:
+def health_findings(
+    proof: Proof, runtime: Runtime, server: Server, settings: Settings, container: str
+) -> tuple[Finding, ...]:
     """The engine is asked for the log only where a check failed."""
     if proof.failed is None:
         return ()
-    cause = _cause(runtime, settings, container)
+    cause = _cause(runtime, server, settings, container)
     if cause is None:
         return (failed_check(proof.failed),)
     return (failed_check(proof.failed, cause=cause.title, fix=cause.hint, details=(f"log line: {cause.evidence}",)),)
 
 
-def _cause(runtime: Runtime, settings: Settings, container: str) -> Cause | None:
+def _cause(runtime: Runtime, server: Server, settings: Settings, container: str) -> Cause | None:
     """None where none fits, or where the engine cannot tell: the check has failed all the same."""
     try:
-        cause, _ = explain(runtime, container, settings.catalog_dirs)
+        cause, _ = explain(runtime, server, container, settings.catalog_dirs)
     except JetsonDeployError:
         return None
     return None if cause is None or cause.id in SAID_BY_THE_CHECK else cause

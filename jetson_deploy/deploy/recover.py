@@ -29,6 +29,8 @@ from jetson_deploy.interrupts import shielded
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings, acts_here, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
@@ -62,6 +64,7 @@ def recover(
     wait: bool = False,
     only_plan: bool = False,
     runtime: Runtime | None = None,
+    server: Server | None = None,
 ) -> Recovered:
     """Look at every container of the deployment, and finish or undo. `only_plan`: say what would be done.
 
@@ -69,7 +72,7 @@ def recover(
     before does not serve again.
     """
     check_acts_here(root, settings, "recover")
-    runtime = runtime or open_runtime(settings)
+    runtime, server = runtime or open_runtime(settings), server or open_server()
     with deployment_lock(settings.lock_dir, deployment, verb="recover", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
@@ -77,20 +80,25 @@ def recover(
         remembered = _remembered(facts, state, deployment, report, write=not only_plan)
         found = _decide(runtime, catalog, deployment, remembered)
         if not only_plan:
-            _act(found, settings, runtime, deployment, state, remembered, report)
-            _calm_where_it_serves(facts, runtime, catalog, deployment, state)
+            _act(found, settings, runtime, server, deployment, state, remembered, report)
+            _calm_where_it_serves(facts, runtime, server, catalog, deployment, state)
     return _answer(found, settings, deployment)
 
 
 def _calm_where_it_serves(
-    facts: HostFacts, runtime: Runtime, catalog: Catalog, deployment: str, directory: StateDirectory
+    facts: HostFacts,
+    runtime: Runtime,
+    server: Server,
+    catalog: Catalog,
+    deployment: str,
+    directory: StateDirectory,
 ) -> None:
     """Somebody was asked to look: not any more once what serves proves itself."""
     state, serving = directory.load(), find_serving(facts.engine, deployment)
     if state is None or state.attention is None or serving is None:
         return
     share = catalog.limits["gpu_share_gate"].value
-    target = binding.serving_target(runtime, serving, share)
+    target = binding.serving_target(runtime, server, serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
         directory.clear_attention()
 
@@ -102,6 +110,7 @@ def recovered_first(
     deployment: str,
     report: Reporter,
     runtime: Runtime,
+    server: Server,
     *,
     store: Path | None,
 ) -> tuple[HostFacts, State | None]:
@@ -114,7 +123,7 @@ def recovered_first(
     if not unfinished(facts.engine, state, deployment):
         return facts, state
     found = _decide(runtime, catalog, deployment, state)
-    _act(found, settings, runtime, deployment, directory, state, report)
+    _act(found, settings, runtime, server, deployment, directory, state, report)
     again = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime)
     return again, directory.load(report)
 
@@ -126,6 +135,7 @@ def recover_unfinished(
     deployment: str,
     report: Reporter,
     runtime: Runtime | None = None,
+    server: Server | None = None,
 ) -> None:
     """Before a verb that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
     if not acts_here(root, settings):
@@ -138,7 +148,7 @@ def recover_unfinished(
     except JetsonDeployError:
         return  # the verb meets the same, and says so
     try:
-        recover(root, settings, catalog, deployment, report, runtime=runtime)
+        recover(root, settings, catalog, deployment, report, runtime=runtime, server=server)
     except LockedError as error:
         report(Note(level="info", text=f"a change is under way: {error.message}"))
     except JetsonDeployError as error:
@@ -175,6 +185,7 @@ def _act(
     found: Recovery,
     settings: Settings,
     runtime: Runtime,
+    server: Server,
     deployment: str,
     directory: StateDirectory,
     state: State | None,
@@ -197,7 +208,13 @@ def _act(
     )
     hands = bind(
         Binding(
-            runtime=runtime, deployment=deployment, state=directory, journal=journal, settings=settings, report=report
+            runtime=runtime,
+            server=server,
+            deployment=deployment,
+            state=directory,
+            journal=journal,
+            settings=settings,
+            report=report,
         )
     )
     border = Border(run="recover", crash_at=settings.crash_at, report=report)

@@ -33,12 +33,14 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, verb=verb, wait=run.wait, report=run.report):
         was_intended = _intended(run, name)
-        facts, state = recovered_first(run.root, run.settings, run.catalog, name, run.report, run.runtime, store=None)
+        facts, state = recovered_first(
+            run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=None
+        )
         if number is None and state is not None and was_intended == state.current is not None:
             number = state.current  # the rollback that died was finished just now: not one further back
         plan, facts = _plan(run, facts, state, number)
         if not plan.steps:
-            proof = asked(run.runtime, plan, run.report)
+            proof = asked(run.runtime, run.server, plan, run.report)
             if proof.failed is None:
                 return outcome("no-changes", run.settings, plan, proof)
             run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
@@ -52,6 +54,7 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
             serving=find_serving(facts.engine, name),
             settings=run.settings,
             runtime=run.runtime,
+            server=run.server,
             report=run.report,
             force=run.request.force,
         )

@@ -25,6 +25,8 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import holder
@@ -87,23 +89,26 @@ def read_status(
     drift: bool = False,
     deep: bool = False,
     runtime: Runtime | None = None,
+    server: Server | None = None,
 ) -> Status:
     """`drift`: what differs from what was deployed too; `deep`: hash the model's files for it.
 
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
-    runtime = runtime or open_runtime(settings)
+    runtime, server = runtime or open_runtime(settings), server or open_server()
     check_engine_reachable(facts)
     notes: list[str] = []
     state = _load(settings, deployment, notes)
     serving = require_serving(facts, deployment, state)
     notes += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(binding.serving_target(runtime, serving, share), QUICK_TOKENS).prove(report)
+    proof = Prover(binding.serving_target(runtime, server, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = runtime.details(serving.container)
     policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
-    looked = find_drift(facts, runtime, settings, catalog, deployment, serving, state, deep=deep) if drift else None
+    looked = (
+        find_drift(facts, runtime, server, settings, catalog, deployment, serving, state, deep=deep) if drift else None
+    )
     return Status(
         deployment=deployment,
         healthy=proof.failed is None,
@@ -129,7 +134,7 @@ def read_status(
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
         findings=(
-            *health_findings(proof, runtime, settings, serving.container),
+            *health_findings(proof, runtime, server, settings, serving.container),
             *(one.finding for one in (looked.findings if looked else ())),
         ),
     )

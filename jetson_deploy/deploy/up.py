@@ -23,6 +23,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -34,6 +35,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     settings: Settings
     runtime: Runtime
+    server: Server
     root: Path
     store: Path | None
     catalog: Catalog
@@ -48,9 +50,9 @@ def bring_up(run: Run) -> Outcome:
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, verb="up", wait=run.wait, report=run.report):
         facts, state = recovered_first(
-            run.root, run.settings, run.catalog, name, run.report, run.runtime, store=run.store
+            run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=run.store
         )
-        plan = make_plan(facts, run.request, run.catalog, state)
+        plan = make_plan(facts, run.request, run.catalog, state, run.server)
         new = any(isinstance(step, CreateContainer) for step in plan.steps)
         return _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
 
@@ -65,7 +67,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
         plan = _with_policy(run, plan)
     plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
     if proof is None or not proof.verdicts:  # the server went on serving
-        proof = asked(run.runtime, plan, run.report)
+        proof = asked(run.runtime, run.server, plan, run.report)
     if proof.failed is None:
         StateDirectory(run.settings.state_dir, plan.deployment).clear_attention()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
@@ -82,7 +84,7 @@ def _with_policy(run: Run, plan: Plan) -> Plan:
 
 def _replaced(run: Run, facts: HostFacts, state: State | None, why: str) -> Outcome:
     run.report(Note(level="warning", text=f"deployed, but {why}: replacing it"))
-    plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state)
+    plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state, run.server)
     return _carry_out(run, facts, plan)
 
 
@@ -105,12 +107,13 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
         serving=find_serving(facts.engine, plan.deployment),
         settings=run.settings,
         runtime=run.runtime,
+        server=run.server,
         report=run.report,
         force=run.request.force,
     )
 
 
-def asked(runtime: Runtime, plan: Plan, report: Reporter) -> Proof:
+def asked(runtime: Runtime, server: Server, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
-    target = binding.target_of(runtime, plan.container, plan.gates, None)
+    target = binding.target_of(runtime, server, plan.container, plan.gates, None)
     return Prover(target, QUICK_TOKENS, fresh=False).prove(report)

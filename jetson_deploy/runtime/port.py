@@ -14,7 +14,7 @@ import msgspec
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.facts import EngineAnswers, PortFacts
 from jetson_deploy.spec import ContainerSpec
 
 
@@ -148,6 +148,12 @@ class Runtime(Protocol):
 
     def usage(self, name: str) -> Usage | None:
         """One reading; None: there is no such container."""
+
+    def listener(self, port: int) -> PortFacts:
+        """Who listens on that loopback port of this machine; `container_id`: of the runtime's container, if one does.
+
+        Process and container are None where seeing them needs root. Never raises.
+        """
 
     def logs(self, name: str, tail: int = 400) -> str:
         """The last `tail` lines of stdout and stderr, at most the last 256 KiB of them."""

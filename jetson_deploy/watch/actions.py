@@ -11,6 +11,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
+from jetson_deploy.server.port import Server
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.watch.audit_log import VERB, Scribe
 from jetson_deploy.watch.probe import client_of
@@ -34,6 +35,7 @@ class WatchHands:
         deployment: str,
         lock_dir: Path,
         runtime: Runtime,
+        server: Server,
         scribe: Scribe,
         report: Reporter,
         run: Callable[[list[str]], Finished],
@@ -41,7 +43,7 @@ class WatchHands:
     ) -> None:
         self._deployment, self._lock_dir = deployment, lock_dir
         self._runtime, self._scribe, self._report, self._run = runtime, scribe, report, run
-        self._unloaded = unloaded
+        self._server, self._unloaded = server, unloaded
         self.busy = False
 
     def restart(self, found: ContainerState, why: str) -> bool:
@@ -60,7 +62,8 @@ class WatchHands:
         model = Record.read(found.labels).model
         text = f"{model} unloaded: {why}"
         self._unloaded()
-        return self._do("unloaded", text, found, lambda: client_of(found).unload(model, timeout=UNLOAD_SECONDS))
+        client = client_of(self._server, found)
+        return self._do("unloaded", text, found, lambda: client.unload(model, timeout=UNLOAD_SECONDS))
 
     def stop(self, found: ContainerState, why: str) -> bool:
         text = f"{found.name} stopped until memory is back: {why}"

@@ -6,28 +6,31 @@ from collections.abc import Iterator, Mapping
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
-from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.port import Cause, Server
 
 _CAUSE_LINES = 400
 
 
-def cause_of(runtime: Runtime, found: ContainerState, issues: Mapping[str, Issue], *, accept_cpu: bool) -> Cause | None:
+def cause_of(
+    runtime: Runtime, server: Server, found: ContainerState, issues: Mapping[str, Issue], *, accept_cpu: bool
+) -> Cause | None:
     """From the end of the log; None when nothing known fits."""
     try:
         text = "\n".join(runtime.stamped_logs(found.id, _CAUSE_LINES))
     except EngineAwayError:
         return None
     wanted = {i: issue for i, issue in issues.items() if not (accept_cpu and "cpu-serves" in issue.explains)}
-    known = open_server().causes(text, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=wanted)
+    known = server.causes(text, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=wanted)
     return next(known, None)
 
 
-def lost_in(lines: tuple[str, ...], issues: Mapping[str, Issue], *, accept_cpu: bool) -> Iterator[Cause]:
+def lost_in(
+    server: Server, lines: tuple[str, ...], issues: Mapping[str, Issue], *, accept_cpu: bool
+) -> Iterator[Cause]:
     """What new log lines say of GPU or memory being lost."""
     if not lines:
         return
     text = "\n".join(lines)
     lost = {"memory-lost"} if accept_cpu else {"memory-lost", "gpu-lost"}
     wanted = {i: issue for i, issue in issues.items() if lost & {*issue.explains}}
-    yield from open_server().causes(text, exit_code=None, oom_killed=False, issues=wanted)
+    yield from server.causes(text, exit_code=None, oom_killed=False, issues=wanted)

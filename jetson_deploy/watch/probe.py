@@ -13,8 +13,7 @@ from jetson_deploy.deployment.record import Record, described, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
-from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import ServerClient
+from jetson_deploy.server.port import Server, ServerClient
 from jetson_deploy.state.lock import holder
 from jetson_deploy.watch.asking import Asking
 from jetson_deploy.watch.free_memory import read_oom_kills
@@ -39,8 +38,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looker:
-    def __init__(self, place: Place, runtime: Runtime, clock: Callable[[], float] = time.monotonic) -> None:
-        self._place, self._runtime, self._clock = place, runtime, clock
+    def __init__(
+        self, place: Place, runtime: Runtime, server: Server, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._place, self._runtime, self._kind, self._clock = place, runtime, server, clock
         self.asking = Asking(clock)
         self._run: tuple[str, str | None] = ("", None)
         self._run_since = 0.0
@@ -121,7 +122,7 @@ class Looker:
         return work_between(before, counted, at - since)
 
     def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerSeen:
-        server, gate = client_of(found), gate_of(found, self._place.default_share)
+        server, gate = client_of(self._kind, found), gate_of(found, self._place.default_share)
         try:
             server.check_reachable()
             running = {m.name: m for m in server.running()}
@@ -158,8 +159,8 @@ class Looker:
         return asked
 
 
-def client_of(found: ContainerState) -> ServerClient:
-    return open_server().client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
+def client_of(server: Server, found: ContainerState) -> ServerClient:
+    return server.client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:

@@ -17,6 +17,8 @@ from jetson_deploy.events import Finished, Reporter
 from jetson_deploy.interrupts import INTERRUPTIONS, shielded
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
@@ -47,64 +49,84 @@ def watch(
     *,
     notifier: Notifier | None = None,
     runtime: Runtime | None = None,
+    server: Server | None = None,
+    run: Callable[[list[str]], Finished] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Until SIGINT, SIGTERM or SIGHUP: at once while it looks, after a healing that is under way.
 
+    `run`: carries out `recover` and the rollback; None: in a process of their own.
     Raises UsageError for a captured root, PreflightError `engine-not-plain`.
     """
     check_acts_here(root, settings, "watch")
     told = notifier or Notifier()
-    looked_at = (runtime or open_runtime(settings)).quick(ANSWER_SECONDS)
-    parts = _parts(root, settings, catalog, deployment, wishes, report, told, looked_at)
+    parts = _parts(
+        _place(root, settings, catalog, deployment, wishes),
+        settings,
+        catalog,
+        wishes,
+        report,
+        told,
+        (runtime or open_runtime(settings)).quick(ANSWER_SECONDS),
+        server or open_server(),
+        run or _in_a_child(root, settings, deployment, report, told),
+        clock,
+    )
     watcher = Watcher(parts)
     with contextlib.suppress(WatchEnded), _ended_by_signals(lambda: parts.hands.busy) as ended:
         told.ready()
         watcher.begin()
-        next_look = time.monotonic()
+        next_look = clock()
         while not ended.is_set():
             told.alive()
             watcher.look_at_memory()
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + wishes.interval_seconds * watcher.tick()
-            ended.wait(max(0.0, min(GUARD_SECONDS, next_look - time.monotonic())))
+            if clock() >= next_look:
+                next_look = clock() + wishes.interval_seconds * watcher.tick()
+            ended.wait(max(0.0, min(GUARD_SECONDS, next_look - clock())))
     with shielded():
         parts.hands.flush()
     told.stopping()
 
 
+def _place(root: Path, settings: Settings, catalog: Catalog, deployment: str, wishes: WatchWishes) -> Place:
+    return Place(
+        deployment=deployment,
+        root=root,
+        lock_dir=settings.lock_dir,
+        default_share=catalog.limits["gpu_share_gate"].value,
+        generate_seconds=wishes.generate_seconds,
+    )
+
+
+def _in_a_child(
+    root: Path, settings: Settings, deployment: str, report: Reporter, notifier: Notifier
+) -> Callable[[list[str]], Finished]:
+    overlays = (word for folder in settings.catalog_dirs for word in ("--catalog", str(folder)))
+    common = ["--name", deployment, "--root", str(root), *overlays]
+    return lambda arguments: run_verb([*arguments, *common], report, notifier.alive)
+
+
 def _parts(
-    root: Path,
+    place: Place,
     settings: Settings,
     catalog: Catalog,
-    deployment: str,
     wishes: WatchWishes,
     report: Reporter,
     notifier: Notifier,
     runtime: Runtime,
+    server: Server,
+    run: Callable[[list[str]], Finished],
+    clock: Callable[[], float],
 ) -> Parts:
-    share, reserve, low = (
-        catalog.limits[name].value for name in ("gpu_share_gate", "host_reserve_bytes", "memory_guard_bytes")
-    )
-    overlays = settings.catalog_dirs
-    place = Place(
-        deployment=deployment,
-        root=root,
-        lock_dir=settings.lock_dir,
-        default_share=share,
-        generate_seconds=wishes.generate_seconds,
-    )
-    common = ["--name", deployment, "--root", str(root), *(w for d in overlays for w in ("--catalog", str(d)))]
-
-    def run(arguments: list[str]) -> Finished:
-        return run_verb([*arguments, *common], report, notifier.alive)
-
-    state = StateDirectory(settings.state_dir, deployment)
+    reserve, low = (catalog.limits[name].value for name in ("host_reserve_bytes", "memory_guard_bytes"))
+    state = StateDirectory(settings.state_dir, place.deployment)
     scribe = Scribe(state, report)
-    looker = Looker(place, runtime)
+    looker = Looker(place, runtime, server, clock)
     hands = WatchHands(
-        deployment=deployment,
+        deployment=place.deployment,
         lock_dir=settings.lock_dir,
         runtime=runtime,
+        server=server,
         scribe=scribe,
         report=report,
         run=run,
@@ -119,19 +141,21 @@ def _parts(
         window_seconds=wishes.window_seconds,
     )
     limits = Limits(max_restarts=wishes.max_restarts, window_seconds=wishes.window_seconds, roll_back=wishes.roll_back)
-    issues = load_issues(overlays)
+    issues = load_issues(settings.catalog_dirs)
     return Parts(
         place=place,
         limits=limits,
         runtime=runtime,
+        server=server,
         looker=looker,
         hands=hands,
-        guard=MemoryGuard(root, guard, hands, scribe, report),
+        guard=MemoryGuard(place.root, guard, hands, scribe, report, clock),
         scribe=scribe,
         state=state,
         notifier=notifier,
         issues=lambda: issues,
         report=report,
+        clock=clock,
     )
 
 

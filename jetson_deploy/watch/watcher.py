@@ -11,6 +11,7 @@ from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
+from jetson_deploy.server.port import Server
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
 from jetson_deploy.watch.actions import WatchHands
@@ -34,6 +35,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     limits: Limits
     runtime: Runtime
+    server: Server
     looker: Looker
     hands: WatchHands
     guard: MemoryGuard
@@ -176,7 +178,7 @@ class Watcher:
     def _notice(self, fault: Fault, found: ContainerState) -> None:
         parts = self._parts
         accept_cpu = gate_of(found, parts.place.default_share).accept_cpu
-        cause = cause_of(parts.runtime, found, parts.issues(), accept_cpu=accept_cpu)
+        cause = cause_of(parts.runtime, parts.server, found, parts.issues(), accept_cpu=accept_cpu)
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else "jetson-deploy logs"
         parts.scribe.line("noticed", text, revision_of(found))
@@ -199,7 +201,7 @@ class Watcher:
     def _log(self, found: ContainerState, accept_cpu: bool) -> None:
         """What the log says of GPU or memory, told once a window; whether it is felt the checks decide."""
         lines = self._parts.looker.new_log(found.id)
-        for cause in lost_in(lines, self._parts.issues(), accept_cpu=accept_cpu):
+        for cause in lost_in(self._parts.server, lines, self._parts.issues(), accept_cpu=accept_cpu):
             if self._first_in_window(cause.id):
                 text = f"the log shows: {cause.title} ({cause.evidence[:200]})"
                 self._parts.report(Noticed(fault="log", text=text, hint=cause.hint, cause=cause.id))

@@ -18,7 +18,7 @@ from runtime_answers import answers_of, details_of
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.facts import EngineAnswers, PortFacts
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Inspected, ListedContainer, PulledImage, Usage
 from jetson_deploy.spec import ContainerSpec
 
@@ -72,6 +72,8 @@ class FakeRuntime:
         self.containers: dict[str, FakeContainer] = {}
         self.images: dict[str, PulledImage] = {}
         self.acts: list[str] = []
+        self.listeners: dict[int, str] = {}
+        """Port → container that listens there."""
         self.away: str = ""
         """The error's message, when it does not answer; empty: it does."""
         self.on_start: Callable[[FakeContainer], None] = lambda container: None
@@ -234,6 +236,11 @@ class FakeRuntime:
         self._asked()
         found = self._find(name)
         return found.usage if found else None
+
+    def listener(self, port: int) -> PortFacts:
+        name = self.listeners.get(port)
+        found = self._find(name) if name else None
+        return PortFacts(port=port, listening=found is not None, container_id=found.id if found else None)
 
     def logs(self, name: str, tail: int = 400) -> str:
         self._asked()

@@ -15,6 +15,7 @@ from jetson_deploy.deploy.up import Run, bring_up
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.events import silent
 from jetson_deploy.runtime.opened import open_runtime
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 
 CONTEXT = 2048
@@ -35,6 +36,7 @@ def main() -> None:
         request=base,
         settings=settings,
         runtime=open_runtime(settings),
+        server=open_server(),
         root=root,
         store=Path(os.environ["JD_STORE"]),
         catalog=load_catalog(settings.catalog_dirs),

@@ -22,6 +22,7 @@ from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.session import Filled, Session
 from jetson_deploy.runtime.opened import runtime_at
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
@@ -260,6 +261,7 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
         hands = bind(
             Binding(
                 runtime=runtime_at(session.engine.host),
+                server=open_server(),
                 deployment="default",
                 state=state,
                 journal=journal,

@@ -6,6 +6,7 @@ import pytest
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.watch.cause import lost_in
 
 LINES = ("NvMapMemAllocInternalTagged: error 12", 'string="signal: killed"', "exec format error")
@@ -18,11 +19,14 @@ def issues(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Issue]:
 
 
 def test_issues_that_take_gpu_or_memory_away_are_noticed_and_no_others(issues: dict[str, Issue]) -> None:
-    assert [cause.id for cause in lost_in(LINES, issues, accept_cpu=False)] == ["oom-killer", "nvmap-fragmentation"]
+    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=False)] == [
+        "oom-killer",
+        "nvmap-fragmentation",
+    ]
 
 
 def test_where_the_cpu_was_accepted_only_lost_memory_is_noticed(issues: dict[str, Issue]) -> None:
-    assert [cause.id for cause in lost_in(LINES, issues, accept_cpu=True)] == ["oom-killer"]
+    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=True)] == ["oom-killer"]
 
 
 def test_the_catalog_says_which_issues_mean_that_something_is_lost(issues: dict[str, Issue]) -> None:

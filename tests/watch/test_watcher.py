@@ -17,6 +17,7 @@ from states import full_state
 import jetson_deploy.watch
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
+from jetson_deploy.server.opened import open_server
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier
@@ -117,12 +118,13 @@ class Scene:
         place = Place(
             deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
         )
-        looker = Looker(place, self.runtime, clock)
+        looker = Looker(place, self.runtime, open_server(), clock)
         scribe = Scribe(self.state, self.events.append)
         hands = WatchHands(
             deployment="default",
             lock_dir=self.lock_dir,
             runtime=self.runtime,
+            server=open_server(),
             scribe=scribe,
             report=self.events.append,
             run=self._run,
@@ -133,6 +135,7 @@ class Scene:
             place=place,
             limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
             runtime=self.runtime,
+            server=open_server(),
             looker=looker,
             hands=hands,
             guard=MemoryGuard(self.root, guard, hands, scribe, self.events.append, clock),

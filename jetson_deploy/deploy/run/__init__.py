@@ -9,7 +9,6 @@
     verify.py        the checks of the new server; stability.py: whether it still serves a while later
     evidence.py      why a server failed, and the files kept of it
     prune.py         what neither this revision nor the one before needs
-    listener.py      which process has a port
 
 Nothing here chooses: the steps and their order are the plan's (`plan/steps.py`).
 """

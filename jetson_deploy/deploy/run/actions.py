@@ -24,8 +24,7 @@ from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.port import Cause, Server
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
@@ -40,6 +39,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     """What the hands of one run are bound to."""
 
     runtime: Runtime
+    server: Server
     deployment: str
     state: StateDirectory
     journal: Journal
@@ -52,17 +52,17 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bind(to: Binding) -> Hands:
-    runtime = to.runtime
+    runtime, server = to.runtime, to.server
 
     def prove(container: str, gates: Gates) -> Proof:
         fresh = container.endswith(CANDIDATE)
-        target = target_of(runtime, container, gates, to.predicted if fresh else None)
+        target = target_of(runtime, server, container, gates, to.predicted if fresh else None)
         return Prover(target, PROOF_TOKENS, fresh=fresh).prove(to.report)
 
     def settled(container: str, seconds: float) -> Verdict:
         if to.gates is None:
             raise InternalError("a server is watched without gates", hint="report it", code="bug")
-        verdict = settle(target_of(runtime, container, to.gates, None), seconds)
+        verdict = settle(target_of(runtime, server, container, to.gates, None), seconds)
         to.report(verdict)
         return verdict
 
@@ -89,7 +89,7 @@ def bind(to: Binding) -> Hands:
             runtime, to.deployment, keep, to.state, to.report, lock_dir=to.settings.lock_dir
         ),
         look=lambda: look(runtime, to.deployment),
-        explain=lambda name: explain(runtime, name, to.settings.catalog_dirs),
+        explain=lambda name: explain(runtime, server, name, to.settings.catalog_dirs),
         keep_evidence=lambda what, name: _keep_evidence(to, what, name),
     )
 
@@ -115,12 +115,12 @@ def _as_facts(state: ContainerState) -> ContainerFacts:
     )
 
 
-def explain(runtime: Runtime, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
+def explain(runtime: Runtime, server: Server, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
     """The likely cause of a server's failure, and its log."""
     found = inspect(runtime, container)
     log = runtime.logs(container, tail=LOG_LINES)
     issues = load_issues(overlays)
-    known = open_server().causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
+    known = server.causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
     return next(known, None), log
 
 
@@ -150,13 +150,13 @@ def _remove_ours(runtime: Runtime, deployment: str, container: str) -> None:
         runtime.remove(found.id, force=True)
 
 
-def target_of(runtime: Runtime, container: str, gates: Gates, predicted: Speed | None) -> Target:
+def target_of(runtime: Runtime, server: Server, container: str, gates: Gates, predicted: Speed | None) -> Target:
     """The questions that `gates` demand of a container of ours; port and model are in its labels."""
     serving = read_instance(_as_facts(inspect(runtime, container)))
-    return _target(runtime, serving, gates, predicted)
+    return _target(runtime, server, serving, gates, predicted)
 
 
-def serving_target(runtime: Runtime, serving: Instance, min_gpu_share: float) -> Target:
+def serving_target(runtime: Runtime, server: Server, serving: Instance, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
     asked = serving.record.asked_gpu_share
     gates = Gates(
@@ -166,20 +166,21 @@ def serving_target(runtime: Runtime, serving: Instance, min_gpu_share: float) ->
         expect_version=None,
         expect_manifest_digest=serving.record.manifest_digest,
     )
-    return _target(runtime, serving, gates, None)
+    return _target(runtime, server, serving, gates, None)
 
 
-def _target(runtime: Runtime, serving: Instance, gates: Gates, predicted: Speed | None) -> Target:
+def _target(runtime: Runtime, server: Server, serving: Instance, gates: Gates, predicted: Speed | None) -> Target:
     name = serving.container
     return Target(
-        client=open_server().client(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
+        client=server.client(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
         container=name,
         model=serving.record.model,
         gates=gates,
         predicted=predicted,
         port=serving.record.port,
         inspect=lambda: inspect(runtime, name),
-        read_log=lambda: open_server().read_log(runtime.logs(name, tail=LOG_LINES)),
+        read_port=runtime.listener,
+        read_log=lambda: server.read_log(runtime.logs(name, tail=LOG_LINES)),
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.deploy.run.listener import listener_of
 from jetson_deploy.deployment.plan import Gates, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.endpoint import local_endpoint
@@ -44,8 +43,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     inspect: Callable[[], ContainerState]
     """Raises UnhealthyError when the container is gone."""
+    read_port: Callable[[int], PortFacts]
     read_log: Callable[[], ServerLog]
-    read_port: Callable[[int], PortFacts] = listener_of
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -16,7 +17,7 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.facts import EngineAnswers, PortFacts
 from jetson_deploy.runtime.docker.answers import ask
 from jetson_deploy.runtime.docker.calls import Calls
 from jetson_deploy.runtime.docker.errors import no_engine
@@ -168,6 +169,12 @@ class DockerRuntime:
         path = f"/containers/{quote(name)}/stats?stream=false&one-shot=true"
         answer = self._calls.get(f"measuring the container {name}", path)
         return as_usage(answer) if isinstance(answer, dict) else None
+
+    def listener(self, port: int) -> PortFacts:
+        from jetson_deploy.detect.host import Host
+        from jetson_deploy.detect.port import port_facts
+
+        return port_facts(Host(Path("/")), port)
 
     def logs(self, name: str, tail: int = 400) -> str:
         """The engine cuts lines at 16 KiB, so even a log of one endless line is bounded."""
