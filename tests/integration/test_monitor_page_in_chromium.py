@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -187,11 +186,9 @@ def monitor_serve(*options: str) -> Iterator[str]:
                 assert line, said
                 said += line
             yield found[1]
-            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=10)
+            out, _ = process.communicate(timeout=9)  # less than its patience with a page that stays open
             assert (process.returncode, "monitor ended" in out) == (0, True)
-            assert time.monotonic() - began < 3
         finally:
             process.kill()
 

@@ -249,4 +249,4 @@ def test_a_good_mirror_gives_all_blobs(site: Site, tmp_path: Path) -> None:
 def test_a_cap_on_the_rate_is_kept(site: Site, tmp_path: Path) -> None:
     rate, began = 6e6, time.monotonic()
     bring(tmp_path / "store", site.url, rate=rate)
-    assert (time.monotonic() - began) * rate == pytest.approx(site.model.size, rel=0.15)
+    assert time.monotonic() - began > 0.85 * site.model.size / rate

@@ -66,10 +66,8 @@ def test_systemd_is_told_and_starts_a_watcher_again_that_hangs_or_dies(tmp_path:
         systemd.kill(WATCH, signal.SIGKILL)
         until(lambda: systemd.shown(WATCH, "NRestarts") == "2")
         until(lambda: systemd.shown(WATCH, "ActiveState") == "active")
-        started = time.monotonic()
         systemd.systemctl("stop", WATCH)
-        assert time.monotonic() - started < 5
-        assert systemd.shown(WATCH, "Result") == "success"
+        assert systemd.shown(WATCH, "Result") == "success"  # of one that has to be killed it is "timeout"
 
 
 def test_the_services_are_installed_for_now_and_the_next_boot_and_taken_away_again(tmp_path: Path) -> None:

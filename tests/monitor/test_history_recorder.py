@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -189,7 +188,7 @@ def test_hearing_never_waits_for_the_disk_and_what_is_lost_is_counted(path: Path
 
     def slow(where: Path) -> object:
         if opened:
-            free.wait(20)
+            free.wait()
         opened.append(where)
         return connect(where)
 
@@ -198,12 +197,9 @@ def test_hearing_never_waits_for_the_disk_and_what_is_lost_is_counted(path: Path
         going.receive(30)
         going.recorder.flush()
         path.unlink()  # so that it is opened again, slowly
-        began = time.perf_counter()
-        going.receive(MOST_WAITING + 300)
-        mean = (time.perf_counter() - began) / (MOST_WAITING + 300)
+        going.receive(MOST_WAITING + 300)  # would hang if it waited for the disk
         free.set()
         assert going.recorder.flush()
-    assert mean < 0.001, "seconds for one sample"
     assert going.recorder.lost >= 270
     assert len(raw(path)) == MOST_WAITING + 300 - going.recorder.lost
     assert [text for text in going.said if "lost" in text] == [

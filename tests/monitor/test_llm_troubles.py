@@ -128,12 +128,10 @@ def test_an_engine_that_answers_nonsense_is_one_trouble(docker: SmallDocker, oll
 
 def test_an_engine_that_hangs_does_not_hold_up_the_first_picture() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        watch = LlmWatch(runtime_at(f"tcp://127.0.0.1:{deaf.getsockname()[1]}").quick(1.3), "default", None)
-        began = time.monotonic()
-        watch.start()
+        watch = LlmWatch(runtime_at(f"tcp://127.0.0.1:{deaf.getsockname()[1]}").quick(3600.0), "default", None)
+        watch.start()  # to wait for the engine would be to wait for an hour
         assert watch.read() == (Llm(), (Trouble(source="engine", why="no answer yet"),))
-        assert time.monotonic() - began < 1.25
-        watch.close()
+    watch.close()
 
 
 @pytest.mark.parametrize("endpoint", ["https://127.0.0.1", "127.0.0.1:11434", "http://127.0.0.1:99999"])

@@ -125,12 +125,13 @@ def test_tokens_are_counted(tap: Tap, request_bytes: bytes, tokens: int, rate: f
 
 
 def test_what_a_finished_answer_says_of_prompt_context_and_waiting_is_kept(tap: Tap) -> None:
+    began = time.monotonic()
     talk(tap.port, post("stream 5"))
     assert soon(lambda: counted(tap).prompt_tokens == 12)
     assert counted(tap).prompt_seconds == pytest.approx(0.1)
     assert counted(tap).context_used_tokens == 17
     assert tap.ledger.first_tokens().count == 1
-    assert 0 < (tap.ledger.first_tokens().last_seconds or 0) < 5
+    assert 0 < (tap.ledger.first_tokens().last_seconds or 0) < time.monotonic() - began
     assert [(r.path, r.code, r.count) for r in tap.ledger.answered().requests] == [("/api/generate", 200, 1)]
 
 

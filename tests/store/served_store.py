@@ -120,5 +120,5 @@ def serving_store(store: Path, *, detailed: bool = False, **bounds: Any) -> Iter
         yield served
     finally:
         stop.set()
-        thread.join(5)
+        thread.join(60)  # ends a hang: no client of a test is served out or given up in that time
         assert not thread.is_alive()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,18 +205,16 @@ def test_a_stop_ends_a_silent_transfer_within_a_moment(
     kind: str, path: str, fetch: Fetch, store: Path, registry: RegistryServer, model: Model
 ) -> None:
     registry.faults.append(Fault(kind, path, after=100))
-    stop, stopped_at = threading.Event(), [0.0]
+    stop = threading.Event()
 
     def stop_when_silent() -> None:
         registry.asked.wait(20)
-        stopped_at[0] = time.monotonic()
         stop.set()
 
     watcher = threading.Thread(target=stop_when_silent)
     watcher.start()
     with pytest.raises(InterruptedRunError):
-        fetch(stop=stop, stall_seconds=60.0)
-    assert time.monotonic() - stopped_at[0] < 2
+        fetch(stop=stop, stall_seconds=3600.0)  # to wait for the registry's silence to end would be to hang
     watcher.join()
     assert not registry.closing.is_set()
     assert_nothing_wrong_is_kept(store, model)

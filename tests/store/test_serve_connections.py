@@ -181,14 +181,13 @@ def test_a_client_that_still_sends_is_heard_out(served: Served) -> None:
 
 def test_a_head_has_to_come_whole_in_time(store: Path) -> None:
     with serving_store(store, patience_seconds=0.2) as served, served.connect() as link:
-        began = time.monotonic()
         link.settimeout(0.02)
-        ended = False
-        while not ended:
+        for _ in range(3000):  # a minute: a server without patience would listen for ever
             link.sendall(b"x")
             with contextlib.suppress(TimeoutError):
-                ended = link.recv(1) == b""
-            assert time.monotonic() - began < 2
+                assert link.recv(1) == b""
+                return
+    pytest.fail("a head that comes byte by byte is waited for")
 
 
 def test_the_rate_holds_for_all_connections_together(store: Path) -> None:
@@ -200,7 +199,7 @@ def test_the_rate_holds_for_all_connections_together(store: Path) -> None:
             client.start()
         for client in clients:
             client.join()
-    assert 0.45 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.45
 
 
 def test_clients_that_hang_up_leave_nothing_behind(store: Path) -> None:
@@ -217,14 +216,13 @@ def test_clients_that_hang_up_leave_nothing_behind(store: Path) -> None:
 
 
 def test_it_ends_at_once_whatever_the_clients_do(store: Path) -> None:
+    """Served out they would take 5,000 s, given up as too slow 600 s."""
     put_huge(store, MANY)
-    with serving_store(store, connections=16, bytes_per_second=10_000) as served:
+    with serving_store(store, connections=16, bytes_per_second=10_000, patience_seconds=600) as served:
         links = [served.connect() for _ in range(20)]
         for number, link in enumerate(links):
             link.sendall(get(BLOB) if number % 2 else b"GET")
         eventually(lambda: len(threads()) == 16)
-        began = time.monotonic()
-    assert time.monotonic() - began < 1
     assert threads() == []
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", served.port)):
         pass
