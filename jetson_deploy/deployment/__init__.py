@@ -1,4 +1,4 @@
-"""What a deployment is, as data, for whatever plans, runs, watches or shows one. It changes nothing on the host.
+"""A deployment as data, for the packages that plan, run, watch or show one. It changes nothing on the host.
 
 record.py                  what was deployed, as container labels: the only place that knows their keys
 instance.py                our containers among the facts: the one that serves, the one before, leftovers

@@ -1,7 +1,7 @@
-"""What a container really has, in the terms of its spec, from the engine's inspect answers. Pure.
+"""The actual settings of a container, in the terms of its spec, from Docker's inspect answers. Pure.
 
-`Runtime.details` asks for them. What the image adds by itself is told apart; a field that an engine does not tell
-stays None.
+`Runtime.details` asks for them. Settings that the image adds by itself are separated; a field that Docker does not
+report stays None.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     """With what the image sets."""
     image_environment: dict[str, str] | None
-    """None: the image is gone, so what was added cannot be told from what it set."""
+    """None: the image is gone, so added settings cannot be separated from the image's own."""
     mounts: tuple[MountSpec, ...]
     tmpfs: dict[str, str]
     runtime: str | None
@@ -95,7 +95,7 @@ def as_actual(container: dict[str, Any], image: dict[str, Any] | None) -> Actual
 
 
 def _user(config: dict[str, Any], image: dict[str, Any] | None) -> str:
-    """Of an image that is gone nobody can say whose user it is."""
+    """The user of an image that is gone is unknown."""
     user = str(config.get("User") or "")
     return "" if image is None or user == str((image.get("Config") or {}).get("User") or "") else user
 

@@ -1,4 +1,4 @@
-"""What of a container is not as it was deployed. Pure."""
+"""Drift of a container from its spec. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs from what was deployed, and what `up` would do about it: container, record, image. Pure.
+"""Drift from the deployed revision, and `up`'s remedy: container, record, image. Pure.
 
 What is around them: host_drift.py.
 """
@@ -103,7 +103,7 @@ def record_findings(
                 what=what,
                 deployed=deployed,
                 found=found,
-                effect="somebody made the container again from something else: this one was not proven",
+                effect="the container was created again from another spec or image: this one was not proven",
                 up_would=would.about(CreateContainer),
             )
 

@@ -1,4 +1,4 @@
-"""What a check found: of a host before a change, of a deployment's drift, of a server's health."""
+"""A finding of a check: of a host before a change, of a deployment's drift, of a server's health."""
 
 from __future__ import annotations
 

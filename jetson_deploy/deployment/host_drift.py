@@ -1,4 +1,4 @@
-"""What differs around a deployment: host, port, names, the revision before, the tag in the store. Pure."""
+"""Drift of the host around a deployment: port, names, the revision before, the tag in the store. Pure."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def surrounding_findings(facts: HostFacts, serving: Instance, state: State | Non
 
 
 def _port(facts: HostFacts, serving: Instance, would: UpWould) -> Iterator[Drifted]:
-    """Who listens is known to root alone: without a process nobody is accused."""
+    """Only root can see the listening process: without one there is no finding."""
     port = facts.port
     if port is None or not port.listening or port.port != serving.record.port or port.pid is None:
         return
@@ -90,7 +90,7 @@ def _port(facts: HostFacts, serving: Instance, would: UpWould) -> Iterator[Drift
             what=f"port {port.port}",
             deployed=serving.container,
             found=f"{port.process or 'another process'} (pid {port.pid}, {where})",
-            effect="somebody else answers at the endpoint",
+            effect="another process answers at the endpoint",
             up_would=would.about(CreateContainer),
         )
 

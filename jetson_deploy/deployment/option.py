@@ -1,4 +1,4 @@
-"""What an option is beside its type and bounds. `Option` on the fields of a struct makes the struct a table."""
+"""An option beside its type and bounds. `Option` on the fields of a struct makes the struct a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text of the deployment file must be, where its type does not say it. Each raises UsageError."""
+"""Checks of texts in the deployment file beyond their types. Each raises UsageError."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
     min_tokens_per_second: Annotated[float | None, Option(section=_GATE, bounds=_SPEED, label="asked-floor")] = None
     """None: what the prediction demands."""
     stability_seconds: Annotated[float, Option(section=_GATE, bounds=_SECONDS, variable=True)] = STABILITY_SECONDS
-    """So long a proven server is watched before the old one is let go."""
+    """A proven server is observed for so long before the old one is stopped."""
 
 
 OPTIONS = rows_of(DeployOptions)

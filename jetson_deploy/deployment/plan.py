@@ -30,7 +30,7 @@ class ImageChoice(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str
     """Empty: whatever it is, it ran here before."""
     jetson_jetpack: bool
-    """Upstream's image: it cannot see the host's L4T and must be told."""
+    """Upstream's image: it cannot see the host's L4T, which must be passed to it."""
     rejected: tuple[RejectedImage, ...]
 
 
@@ -79,7 +79,7 @@ class Gates(msgspec.Struct, frozen=True, kw_only=True):
     expect_version: str | None
     expect_manifest_digest: str | None
     stability_seconds: float = 0.0
-    """So long a proven server is watched before it replaces the old one."""
+    """A proven server is observed for so long before it replaces the old one."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
@@ -132,7 +132,7 @@ class Prove(Step, frozen=True, kw_only=True, tag="prove"):
 
 
 class Settle(Step, frozen=True, kw_only=True, tag="settle"):
-    """Watch the proven server for a while before the old one is let go."""
+    """Observe the proven server for a while before the old one is stopped."""
 
     container: str
     seconds: float
@@ -159,7 +159,7 @@ class Remember(Step, frozen=True, kw_only=True, tag="remember"):
 
 
 class Collect(Step, frozen=True, kw_only=True, tag="collect"):
-    """Remove what neither the revision that serves nor the one before needs, where we brought it."""
+    """Remove downloaded images and models that neither the serving revision nor the one before needs."""
 
     keep: tuple[str, ...]
     """Containers that stay."""

@@ -1,4 +1,4 @@
-"""What the checks of one server found."""
+"""Results of the checks of one server."""
 
 from __future__ import annotations
 

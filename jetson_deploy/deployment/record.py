@@ -1,4 +1,4 @@
-"""What was deployed, as the labels of its container hold it: the only place that knows their keys and texts.
+"""The record of a deployment, stored as the labels of its container: the only codec of their keys and texts.
 
 A container that any version made must be found and read: what stands in the labels is never written otherwise.
 """

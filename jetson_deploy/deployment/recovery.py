@@ -1,4 +1,4 @@
-"""What an unfinished cutover needs: the containers alone decide, the state file only tells what was meant.
+"""Recover an unfinished cutover: the containers alone decide, the state file only adds the intent.
 
 A candidate with the restart policy `always` was proven: its commit is finished. Any other candidate is undone.
 Nothing is ever rolled forward. The same decision undoes a cutover whose proof failed, in the run itself.

@@ -1,4 +1,4 @@
-"""What the user asked for; `settle.py` fills the gaps."""
+"""The user's request; `settle.py` fills the gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a deployment, as data: its revisions, a change under way, and what was done to it."""
+"""State of a deployment, as data: its revisions, a change under way, and its history."""
 
 from __future__ import annotations
 

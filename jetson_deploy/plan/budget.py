@@ -1,4 +1,4 @@
-"""What memory a model may take on a host, and the context that fits it."""
+"""Memory that a model may take on a host, and the context that fits it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the container is given, whatever serves in it. Every value that is not obvious names its reason."""
+"""Settings of the container, for any server in it. Every value that is not obvious names its reason."""
 
 from __future__ import annotations
 

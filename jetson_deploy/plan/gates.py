@@ -1,4 +1,4 @@
-"""What the proof demands, by the request or by the catalog, and where the request demands less."""
+"""Gates of the proof, by the request or by the catalog, and where the request demands less."""
 
 from __future__ import annotations
 

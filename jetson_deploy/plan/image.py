@@ -1,4 +1,4 @@
-"""Which image: constraints over the catalog, every candidate with its reason (ARCHITECTURE decision 5)."""
+"""Choose the image: constraints over the catalog, every candidate with its reason (ARCHITECTURE decision 5)."""
 
 from __future__ import annotations
 

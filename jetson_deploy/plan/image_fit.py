@@ -38,7 +38,7 @@ def refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) -
 
 
 def wrong_chip(catalog: Catalog, facts: HostFacts) -> str | None:
-    """A chip of another generation; one that nobody lists may be new, and is not judged."""
+    """A chip of another generation; one that no board lists may be new, and is not judged."""
     soc, listed = facts.board.soc, {board.soc for board in catalog.boards.values()}
     if soc not in listed or not catalog.not_made_for(facts.l4t or "0", soc):
         return None

@@ -1,4 +1,4 @@
-"""Which of the images that can serve comes first, and what the others stand behind for."""
+"""Rank the images that can serve, each with its reason."""
 
 from __future__ import annotations
 

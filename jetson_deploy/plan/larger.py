@@ -1,4 +1,4 @@
-"""What would make a larger model fit: each answer is found by choosing again with one thing changed."""
+"""Changes that make a larger model fit: each is found by choosing again with one thing changed."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def draft_plan(
     host = tuple(preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving))
     try:
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
-    except JetsonDeployError as refusal:  # the host is judged all the same: what it lacks is to be told in one go
+    except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
     found = (*host, *preflight.choice_findings(facts, image, model, catalog.limits), *preflight.store_findings(facts))
     if blocking(found) or facts.store is None:

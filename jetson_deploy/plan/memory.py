@@ -1,4 +1,4 @@
-"""How much memory a model needs on a board whose GPU shares the system's memory.
+"""Memory that a model needs on a board whose GPU shares the system's memory.
 
 `need` is ours: the whole file (on unified memory the host-side tensors are the same DRAM), the KV cache,
 the compute graph of one batch and the CUDA runtime. A server may reckon for itself (`Server.own_estimate`) before it

@@ -1,4 +1,4 @@
-"""Which DeepSeek-R1: the largest size that fits the memory, is fast enough to use and has an image."""
+"""Choose the model: the largest size that fits the memory, is fast enough to use and has an image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the host ready? Findings with numbers before anything is changed; what is not known is an assumption.
+"""Preflight: findings with numbers before anything is changed; an unknown value is an assumption.
 
 A new check is one generator here and its place in `host_findings` or, where it needs the choice, `choice_findings`.
 """

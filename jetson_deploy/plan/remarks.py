@@ -1,4 +1,4 @@
-"""What a person should know beside the decisions: warnings, and what was assumed because it is not known."""
+"""Remarks beside the decisions: warnings, and assumptions for unknown values."""
 
 from __future__ import annotations
 

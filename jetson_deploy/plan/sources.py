@@ -1,4 +1,4 @@
-"""Where each wish comes from: said (flag, variable, file), deployed, chosen or the default."""
+"""Source of each option: given (flag, variable, file), deployed, chosen or the default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is on the host already: the image in the engine, the model in the store, its manifest pinned."""
+"""Parts that are on the host already: the image in the runtime, the model in the store, its manifest pinned."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def model_pinned(facts: HostFacts, model: ModelChoice) -> bool:
 
 
 def pin_lost(facts: HostFacts, model: ModelChoice) -> bool:
-    """Somebody looked, and the manifest of a deployment is not there any more."""
+    """The store was inspected, and the manifest of a deployment is not there any more."""
     return facts.store is not None and facts.store.pinned is not None and not model_pinned(facts, model)
 
 

@@ -48,7 +48,7 @@ def steps_from(
     steps: list[AnyStep] = leftover_steps(facts, wanted.name, serving)
     serves = same is not None and same.running
     unknown_store = facts.store is None or facts.store.models is None
-    if not (serves and unknown_store):  # what serves has its image and model, where nobody can look
+    if not (serves and unknown_store):  # the serving deployment has its image and model, where they cannot be inspected
         steps += staging_steps(facts, model, image, wanted.registry)
     if same is not None and not wanted.force:
         return tuple(steps if same.running else [*steps, *start_again_steps(same, gates)])
@@ -67,7 +67,7 @@ def start_again_steps(same: Instance, gates: Gates) -> list[AnyStep]:
     return [
         StartContainer(container=same.container),
         Prove(container=same.container, gates=gates),
-        # It may be the previous one, whose successor somebody removed.
+        # It may be the previous one, whose successor was removed.
         SetRestart(container=same.container, policy="always", why="serves again"),
     ]
 

@@ -1,4 +1,4 @@
-"""What is built or fetched once: under $XDG_CACHE_HOME/jetson-deploy/rehearsal, or ~/.cache/…"""
+"""Things built or fetched once: under $XDG_CACHE_HOME/jetson-deploy/rehearsal, or ~/.cache/…"""
 
 from __future__ import annotations
 

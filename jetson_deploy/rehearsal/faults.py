@@ -70,7 +70,7 @@ FAULTS = {
     for fault in (
         Fault(
             name="no-gpu",
-            title="the server answers 200 and runs on the CPU, which nobody accepted",
+            title="the server answers 200 and runs on the CPU, which was not accepted",
             exit_code=1,
             says="0% on the GPU",
             breaks=_nothing,

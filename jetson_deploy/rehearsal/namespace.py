@@ -1,4 +1,4 @@
-"""A network namespace of its own: port 11434, docker0 and iptables there are nobody else's."""
+"""A network namespace of its own: port 11434, docker0 and iptables there are used by no other program."""
 
 from __future__ import annotations
 

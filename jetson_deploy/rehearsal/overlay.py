@@ -1,4 +1,4 @@
-"""What the rehearsal differs in, as a user's catalog overlay: digests and sizes of the stand-ins, nothing else.
+"""The differences of a rehearsal, as a user's catalog overlay: digests and sizes of the stand-ins, nothing else.
 
 The memory need, the speed and the choice stay those of the real image and the real model.
 """

@@ -1,7 +1,7 @@
 """Daemons of a rehearsal: started detached, waited for, ended when they are still what was started.
 
 A pid alone proves nothing: the number is given again. What may be ended is a child of this process, or a
-process whose command line names a file in the session's directory, which nobody else's does.
+process whose command line names a file in the session's directory, which no other process does.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _spawn(argv: list[str], log: Path) -> int:
         process = subprocess.Popen(
             argv, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
         )
-    process.returncode = 0  # else Python warns that nobody waited for it
+    process.returncode = 0  # else Python warns that the process was not waited for
     return process.pid
 
 

@@ -164,7 +164,7 @@ class Session:
         }
 
     def start_engine(self) -> None:
-        """Again, after somebody ended it."""
+        """Start it again, after it was ended."""
         # Takes the zombie away too: its pid file names a process that must be gone.
         end(self._engine_pid, self.directory)
         self._engine_pid = self.engine.start()
@@ -184,7 +184,7 @@ class Session:
         self._remember()
 
     def stop(self) -> None:
-        """End everything that this rehearsal started, in any state of it; nothing that somebody else made."""
+        """End everything that this rehearsal started, in any state of it; nothing of another program."""
         if not self._is_ours:
             return
         self.engine.stop()
@@ -211,7 +211,7 @@ class Session:
         )
 
     def _make_directory(self) -> None:
-        """For root's eyes alone, and new: anybody may write where it lies."""
+        """Readable by root alone, and new: any user may write to its parent."""
         try:
             if self.namespace.exists:
                 raise FileExistsError
@@ -274,7 +274,7 @@ def kept_sessions(work: Path = WORK) -> list[Kept]:
 
 
 def _is_private(directory: Path) -> bool:
-    """A real directory of ours that nobody else can write in: everybody may write where it lies."""
+    """A real directory of ours in which no other user can write: any user may write to its parent."""
     seen = directory.lstat()
     return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
 

@@ -1,4 +1,4 @@
-"""How a server is run: the port to a container runtime, and its implementations.
+"""Runtimes that run a server: the port, and its implementations.
 
     port.py      `Runtime`: what may be asked of one, and the answers
     opened.py    which one runs the deployments of this host

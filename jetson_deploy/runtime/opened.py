@@ -1,4 +1,4 @@
-"""Which runtime runs the deployments of this host."""
+"""The runtime of this host's deployments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a server is run: what the tool asks of a container runtime, and the answers.
+"""The port to a container runtime: requests, and the answers.
 
 Containers are spoken of with raw labels: what they mean is `deployment/`'s. The Docker Engine (`docker/`) is the first
 implementation; another one is a folder beside it, and a line in `opened.py`.
@@ -144,7 +144,7 @@ class Runtime(Protocol):
         """All containers, running or not, that carry the label with that value."""
 
     def details(self, name: str) -> Inspected | None:
-        """All that is known of it, to compare with its spec; None: no such container, or it cannot be told."""
+        """All settings of it, to compare with its spec; None: no such container, or unknown."""
 
     def usage(self, name: str) -> Usage | None:
         """One reading; None: there is no such container."""

@@ -1,4 +1,4 @@
-"""What serves: the port to an LLM server, and its implementations.
+"""LLM servers: the port, and its implementations.
 
 port.py            `Server` and `ServerClient`: what may be asked of one, and the answers
 opened.py          which one serves the deployments of this host

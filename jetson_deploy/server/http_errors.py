@@ -1,4 +1,4 @@
-"""What goes wrong between us and a server, as our errors."""
+"""Failures of HTTP requests to a server, as our errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which server serves the deployments of this host."""
+"""The server of this host's deployments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serves: what the tool asks of an LLM server, and the answers. Sizes in bytes, times in seconds.
+"""The port to an LLM server: requests, and the answers. Sizes in bytes, times in seconds.
 
 `Server` is a kind of server: what its container needs, how it counts memory, how its log reads. `ServerClient` is one
 that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, and a line

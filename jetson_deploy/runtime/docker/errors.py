@@ -1,4 +1,4 @@
-"""What goes wrong with the engine, as our errors: one that cannot be reached, and one that says no.
+"""Docker's failures as our errors: an engine that cannot be reached, and one that refuses.
 
 Which fault gives which text or exception was measured on Docker 20.10 with SDK 7.2 and is held by
 tests/integration/test_engine_*.py. What the SDK raises is turned into these by `sdk_errors.py`.

@@ -1,4 +1,4 @@
-"""How long the engine may take: to look is quick, to change something on an SD card is not."""
+"""Time limits of Docker's answers: to read is quick, to change something on an SD card is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine says when a pull fails, told as our errors.
+"""Docker's failures of a pull as our errors.
 
 The texts are those of Docker 20.10 to 28 and of registries; most arrive inside a stream whose HTTP
 status is 200.

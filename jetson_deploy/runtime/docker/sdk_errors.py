@@ -1,4 +1,4 @@
-"""What the docker SDK raises, as our errors.
+"""Exceptions of the Docker SDK as our errors.
 
 The SDK lets four families through: its own `DockerException`, `requests`, `urllib3` (a stream cut by a
 dying engine is a bare `ProtocolError`) and `OSError`.

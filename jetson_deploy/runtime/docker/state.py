@@ -1,4 +1,4 @@
-"""What the engine knows about one container."""
+"""State of one container, from Docker's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a container takes, from the engine's reading of its cgroup. Pure."""
+"""CPU and memory of a container, from Docker's reading of its cgroup. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the container of an Ollama server needs. Every value that is not obvious names its reason."""
+"""Settings of an Ollama server's container. Every value that is not obvious names its reason."""
 
 from __future__ import annotations
 

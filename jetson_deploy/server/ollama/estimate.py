@@ -1,4 +1,4 @@
-"""What a server up to 0.12.3 computes before it decides how many layers go to the GPU.
+"""The memory estimate of a server up to 0.12.3, by which it decides how many layers go to the GPU.
 
 When that exceeds the free memory it keeps layers on the CPU although they would fit; newer servers measure instead
 (docs/ollama-behaviour.md). Source: the formulas in Ollama's llm/memory.go (0.5.7 to 0.12.3).

@@ -1,4 +1,4 @@
-"""What a server's log says about GPU, offloading and address.
+"""Read a server's log: GPU, offloading and address.
 
 Read for all generations: up to 0.12.3 (`msg=offload library=cuda layers.offload=29`), 0.12.4 and later
 (`library=CUDA`, `GPULayers:29[…]`), and llama.cpp's own line in both (`offloaded 29/29 layers to GPU`).

@@ -1,4 +1,4 @@
-"""What the server says when it says no, told as our errors.
+"""Refusals of the server as our errors.
 
 The texts are recorded from 0.6.8, 0.9.5, 0.11.4 and 0.24.0 (tests/data/contract).
 """

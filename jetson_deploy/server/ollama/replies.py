@@ -1,4 +1,4 @@
-"""What the Ollama server answers, as data. Sizes in bytes, times in seconds."""
+"""Replies of the Ollama server, as data. Sizes in bytes, times in seconds."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class ThinkSplitter:
         self._held = ""
 
     def feed(self, text: str) -> list[Text]:
-        """What can be told now; the rest is held until it is clear."""
+        """The text that is certain now; the rest is held until it is clear."""
         self._held += text
         pieces: list[Text] = []
         while self._step(pieces):
