@@ -16,6 +16,7 @@ from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, reading
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, say
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.settings import Settings
@@ -84,7 +85,12 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
         if SHORT_OF_MEMORY & {finding.id for finding in draft.findings}:
             _tell_ways(ways_to_fit(facts, request, catalog))
         return code
-    plan = msgspec.structs.replace(draft.plan, assumptions=(*assumed, *draft.plan.assumptions))
+    notes = (Finding(id="host-not-looked-at", severity="note", evidence=text) for text in assumed)
+    plan = msgspec.structs.replace(
+        draft.plan,
+        assumptions=(*assumed, *draft.plan.assumptions),
+        findings=(*draft.plan.findings, *notes),
+    )
     if save is not None:
         _save(plan, save)
     following = CARRIED_OUT if live else FOR_A_BOARD if board else ONLY_LOOKED_AT

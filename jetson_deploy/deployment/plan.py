@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.spec import ContainerSpec
 
 
@@ -201,3 +202,5 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="j
     """Empty: the host is already as requested."""
     sources: dict[str, str] = {}
     """What was asked for → where that was said: `--port`, a variable, `jetson-deploy.yaml:7`, deployed, default."""
+    findings: tuple[Finding, ...] = ()
+    """Warnings and assumptions again, each with its id, for programs."""

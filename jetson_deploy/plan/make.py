@@ -22,7 +22,7 @@ from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.model import choose_model
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.remarks import assumptions, warnings
+from jetson_deploy.plan.remarks import assumptions, remark, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
@@ -73,8 +73,8 @@ def draft_plan(
     if blocking(found) or facts.store is None:
         return Draft(findings=found)
     plan = _plan(facts, wanted, catalog, server, serving, model, image, revision, facts.store.path)
-    found += () if wanted.force else tuple(failed_before(plan, state))
-    return Draft(findings=found, plan=None if blocking(found) else plan)
+    failed = () if wanted.force else tuple(failed_before(plan, state))
+    return Draft(findings=(*found, *failed, *plan.findings), plan=None if failed else plan)
 
 
 def failed_before(plan: Plan, state: State | None) -> Iterator[Finding]:
@@ -115,6 +115,8 @@ def _plan(
         same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
+    warned = tuple(warnings(facts, catalog, wanted, image, model))
+    assumed = tuple(assumptions(facts, catalog, image, model))
     return Plan(
         deployment=wanted.name,
         board=facts.board.id,
@@ -127,8 +129,9 @@ def _plan(
         container=serving.container if keeps and serving else container_name(wanted.name, revision),
         spec=spec,
         gates=gates,
-        warnings=tuple(warnings(facts, catalog, wanted, image, model)),
-        assumptions=tuple(assumptions(facts, catalog, image, model)),
+        warnings=tuple(map(remark, warned)),
+        assumptions=tuple(map(remark, assumed)),
         steps=steps,
         sources=sources(wanted, serving, model, store),
+        findings=(*warned, *assumed),
     )

@@ -14,7 +14,7 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
-from jetson_deploy.facts import ContainerFacts, DiskFacts, EngineFacts, HostFacts, PortFacts
+from jetson_deploy.facts import ContainerFacts, DiskFacts, HostFacts, PortFacts
 from jetson_deploy.plan.staged import image_staged, model_staged
 from jetson_deploy.units import compared, size_text
 
@@ -184,16 +184,3 @@ def _disk_of(disks: tuple[DiskFacts, ...], path: str | None) -> DiskFacts | None
 
 def _is_ours(container: ContainerFacts, wanted: Wanted) -> bool:
     return deployment_of(container.labels) == wanted.name
-
-
-def engine_warnings(engine: EngineFacts | None) -> list[str]:
-    if engine is None or not engine.reachable:
-        return []
-    warnings = []
-    if engine.snap:
-        warnings.append("Docker is a snap: it hides bind mounts outside $HOME and has no nvidia runtime of its own")
-    if engine.rootless:
-        warnings.append("Docker is rootless: host networking stays inside its namespace")
-    if engine.storage_driver == "vfs":
-        warnings.append("Docker stores images with vfs: every layer is a full copy, expect several times the disk use")
-    return warnings

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.request import Wanted
-from jetson_deploy.facts import HostFacts
+from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
-from jetson_deploy.plan.preflight import engine_warnings
 from jetson_deploy.units import size_text
 
 DESKTOP_WORTH_NAMING = 200 << 20
 
 
-def warnings(facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageChoice, model: ModelChoice) -> list[str]:
+def remark(finding: Finding) -> str:
+    """One line of the plan's `warnings` or `assumptions`."""
+    return f"{finding.text}; {finding.fix}" if finding.fix else finding.text
+
+
+def warnings(
+    facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageChoice, model: ModelChoice
+) -> Iterator[Finding]:
     release = f"{facts.l4t} (treated like {facts.l4t_assumed})" if facts.l4t_assumed else facts.l4t
-    found = [f"L4T {release}: {text}" for text in _release_warnings(facts, catalog)]
-    found += facts.notes
-    found += engine_warnings(facts.engine)
-    found += _power(facts) + _memory(facts) + _disk(facts) + _model(catalog, model)
-    if facts.clock.sane is False:
-        found.append("the clock is wrong: TLS to registries will fail; set it (sudo timedatectl set-ntp true)")
-    if facts.native_ollama:
-        found.append("a native Ollama is installed too: it competes for the port and the memory when started")
+    for text in _release_warnings(facts, catalog):
+        yield _warning("l4t-release", f"L4T {release}: {text}")
+    for text in facts.notes:
+        yield _warning("host-odd", text)
+    yield from _engine(facts.engine)
+    yield from _power(facts)
+    yield from _memory(facts)
+    yield from _disk(facts)
+    yield from _model(catalog, model)
+    yield from _host(facts)
     if image.advisories:
-        found.append(
+        yield _warning(
+            "image-advisories",
             f"the image's Ollama has {len(image.advisories)} known advisories ({', '.join(image.advisories[:3])}…): "
-            "it listens on loopback only and sees the store read-only; --image-policy secure prefers one with fewer"
+            "it listens on loopback only and sees the store read-only",
+            "--image-policy secure prefers one with fewer",
         )
-    found += weaker_gates(wanted, catalog, model)
+    for text in weaker_gates(wanted, catalog, model):
+        yield _warning("gate-weaker", text)
     if wanted.accept_cpu:
-        found.append("a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment")
-    return found
+        text = "a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment"
+        yield _warning("cpu-accepted", text)
+
+
+def _warning(code: str, evidence: str, fix: str = "") -> Finding:
+    return Finding(id=code, severity="warning", evidence=evidence, fix=fix)
+
+
+def _note(code: str, evidence: str) -> Finding:
+    return Finding(id=code, severity="note", evidence=evidence)
 
 
 def _release_warnings(facts: HostFacts, catalog: Catalog) -> tuple[str, ...]:
@@ -41,67 +63,96 @@ def _release_warnings(facts: HostFacts, catalog: Catalog) -> tuple[str, ...]:
     return release.warnings if release else ()
 
 
-def _power(facts: HostFacts) -> list[str]:
+def _engine(engine: EngineFacts | None) -> Iterator[Finding]:
+    if engine is None or not engine.reachable:
+        return
+    if engine.snap:
+        text = "Docker is a snap: it hides bind mounts outside $HOME and has no nvidia runtime of its own"
+        yield _warning("docker-snap", text)
+    if engine.rootless:
+        yield _warning("docker-rootless", "Docker is rootless: host networking stays inside its namespace")
+    if engine.storage_driver == "vfs":
+        text = "Docker stores images with vfs: every layer is a full copy, expect several times the disk use"
+        yield _warning("docker-vfs", text)
+
+
+def _power(facts: HostFacts) -> Iterator[Finding]:
     power = facts.power
-    if power.at_ceiling is not False:
-        return []
-    return [f"power mode {power.mode}, the ceiling is {power.ceiling}: the predicted speed assumes the ceiling"]
+    if power.at_ceiling is False:
+        text = f"power mode {power.mode}, the ceiling is {power.ceiling}: the predicted speed assumes the ceiling"
+        yield _warning("power-mode-low", text)
 
 
-def _memory(facts: HostFacts) -> list[str]:
-    found = []
+def _memory(facts: HostFacts) -> Iterator[Finding]:
     if (facts.memory.desktop_bytes or 0) > DESKTOP_WORTH_NAMING:
         held = size_text(facts.memory.desktop_bytes)
-        found.append(f"the desktop holds {held}: sudo systemctl isolate multi-user.target frees them")
-    return found
+        text = f"the desktop holds {held}: sudo systemctl isolate multi-user.target frees them"
+        yield _warning("desktop-memory", text)
 
 
-def _disk(facts: HostFacts) -> list[str]:
+def _disk(facts: HostFacts) -> Iterator[Finding]:
     disk = facts.store.disk if facts.store else None
     if disk is not None and disk.filesystem == "overlay":
-        return ["the store is on an overlay filesystem: it may be gone after a reboot; name a disk with --store DIR"]
-    if disk is None or disk.medium not in ("emmc", "sd"):
-        return []
-    return [f"the store is on {'eMMC' if disk.medium == 'emmc' else 'an SD card'}: loading a model is slow there"]
+        text = "the store is on an overlay filesystem: it may be gone after a reboot"
+        yield _warning("store-overlay", text, "name a disk with --store DIR")
+    elif disk is not None and disk.medium in ("emmc", "sd"):
+        medium = "eMMC" if disk.medium == "emmc" else "an SD card"
+        yield _warning("store-slow", f"the store is on {medium}: loading a model is slow there")
 
 
-def _model(catalog: Catalog, model: ModelChoice) -> list[str]:
+def _model(catalog: Catalog, model: ModelChoice) -> Iterator[Finding]:
     speed = model.predicted_tokens_per_second
     usable = catalog.limits["usable_tokens_per_second"].value
-    if speed is None or speed.high >= usable:
-        return []
-    return [f"{model.name} is predicted to decode {speed.low:g} to {speed.high:g} tok/s: an answer takes minutes"]
+    if speed is not None and speed.high < usable:
+        text = f"{model.name} is predicted to decode {speed.low:g} to {speed.high:g} tok/s: an answer takes minutes"
+        yield _warning("model-slow", text)
 
 
-def assumptions(facts: HostFacts, catalog: Catalog, image: ImageChoice, model: ModelChoice) -> list[str]:
-    found = list(_identity(facts))
+def _host(facts: HostFacts) -> Iterator[Finding]:
+    if facts.clock.sane is False:
+        text = "the clock is wrong: TLS to registries will fail"
+        yield _warning("clock-wrong", text, "set it (sudo timedatectl set-ntp true)")
+    if facts.native_ollama:
+        text = "a native Ollama is installed too: it competes for the port and the memory when started"
+        yield _warning("native-ollama", text)
+
+
+def assumptions(facts: HostFacts, catalog: Catalog, image: ImageChoice, model: ModelChoice) -> Iterator[Finding]:
+    yield from _identity(facts)
     if facts.engine is None:
-        found.append("Docker Engine not asked: assumed present, with the nvidia runtime, without our containers")
+        text = "Docker Engine not asked: assumed present, with the nvidia runtime, without our containers"
+        yield _note("engine-not-asked", text)
     elif facts.engine.data_root and image.size_bytes and not facts.disks:
-        found.append("room for the image not checked: the disks are unknown")
+        yield _note("image-room-unknown", "room for the image not checked: the disks are unknown")
     if facts.port is None or facts.port.listening is None:
-        found.append("port not asked: assumed free")
+        yield _note("port-not-asked", "port not asked: assumed free")
     if facts.store is not None and (facts.store.disk is None or facts.store.disk.free_bytes is None):
-        found.append(f"free space for the store at {facts.store.path} not known: assumed enough")
-    if image.size_bytes is None:
-        found.append(f"size of image {image.reference} not on record: room for it not checked")
-    if image.digest is None:
-        found.append(f"digest of image {check_image_reference(image.reference).name} not on record: pinned at the pull")
-    if model.manifest_digest is None:
-        found.append(f"manifest digest of {model.name} not on record: pinned at the first fetch")
+        text = f"free space for the store at {facts.store.path} not known: assumed enough"
+        yield _note("store-room-unknown", text)
+    yield from _not_on_record(image, model)
     if model.predicted_tokens_per_second is None:
-        found.append("speed not predicted: the board's memory bandwidth is unknown")
-    return found
+        yield _note("speed-unknown", "speed not predicted: the board's memory bandwidth is unknown")
 
 
-def _identity(facts: HostFacts) -> list[str]:
-    found = []
+def _not_on_record(image: ImageChoice, model: ModelChoice) -> Iterator[Finding]:
+    if image.size_bytes is None:
+        text = f"size of image {image.reference} not on record: room for it not checked"
+        yield _note("image-size-unknown", text)
+    if image.digest is None:
+        name = check_image_reference(image.reference).name
+        yield _note("image-digest-unknown", f"digest of image {name} not on record: pinned at the pull")
+    if model.manifest_digest is None:
+        text = f"manifest digest of {model.name} not on record: pinned at the first fetch"
+        yield _note("model-digest-unknown", text)
+
+
+def _identity(facts: HostFacts) -> Iterator[Finding]:
     if facts.is_jetson is None:
-        found.append("taken for a Jetson on weak signs")
+        yield _note("jetson-on-weak-signs", "taken for a Jetson on weak signs")
     if facts.board.assumed:
-        found.append(f"board taken for {facts.board.id}: {facts.board.assumed_why or 'the nearest lower listed one'}")
+        why = facts.board.assumed_why or "the nearest lower listed one"
+        yield _note("board-assumed", f"board taken for {facts.board.id}: {why}")
     elif facts.board.id is None:
-        found.append("board unknown: neither its chip nor its bandwidth could be checked")
+        yield _note("board-unknown", "board unknown: neither its chip nor its bandwidth could be checked")
     if facts.l4t_assumed:
-        found.append(f"L4T {facts.l4t} is not listed: treated like {facts.l4t_assumed}")
-    return found
+        yield _note("l4t-assumed", f"L4T {facts.l4t} is not listed: treated like {facts.l4t_assumed}")

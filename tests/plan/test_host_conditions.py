@@ -23,6 +23,7 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import draft_plan, make_plan
+from jetson_deploy.plan.remarks import remark
 from jetson_deploy.settings import Settings
 
 HERE = Path(__file__).parent
@@ -93,6 +94,16 @@ def found(condition: dict[str, Any]) -> tuple[Finding, ...]:
 @pytest.mark.parametrize("name", JUDGED)
 def test_everything_that_stands_against_a_deployment_is_found_in_order(name: str) -> None:
     assert [[one.id, one.text, one.fix] for one in found(JUDGED[name])] == JUDGED[name]["findings"]
+
+
+@pytest.mark.parametrize("name", [name for name, one in CONDITIONS.items() if one["error"] is None])
+def test_the_warnings_and_assumptions_of_a_plan_are_its_findings(name: str) -> None:
+    condition = CONDITIONS[name]
+    plan = make_plan(facts_of(condition), request_of(condition), CATALOG, state_of(condition))
+    said = {"warning": plan.warnings, "note": plan.assumptions}
+    for severity, lines in said.items():
+        assert tuple(remark(one) for one in plan.findings if one.severity == severity) == lines
+    assert plan.findings == found(condition)
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
