@@ -31,7 +31,7 @@ def connect(docker_host: str | None, *, timeout: float = 20.0) -> docker.APIClie
 
 def _knock(host: str) -> None:
     """Fail here rather than in the SDK, which leaves the socket of a failed connection open."""
-    path = host.removeprefix("unix://")
+    path = host.removeprefix("http+").removeprefix("unix://")
     if path != host:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(5.0)
