@@ -14,16 +14,22 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.status import Status
 from rich.text import Text
 
 from jetson_deploy import events
-from jetson_deploy.cli.event_line import line_of
+from jetson_deploy.cli.event_line import EachEvent, Lines
 
 
 class LiveReporter:
-    """Bars while bytes flow, lines for everything else. The bars go when nothing is being staged."""
+    """Bars while bytes flow, lines for everything else, and below them what is waited for.
 
-    def __init__(self) -> None:
+    The bars go when nothing is being staged.
+    """
+
+    def __init__(self, lines: Lines | None = None) -> None:
+        self._lines: Lines = lines or EachEvent()
+        self._status: Status | None = None
         self._console = Console(stderr=True, highlight=False)
         self._lock = threading.RLock()
         self._progress: Progress | None = None
@@ -36,27 +42,49 @@ class LiveReporter:
                 self._advance(event)
                 return
             self._count(event)
-            text = line_of(event)
-            if text is not None:
-                self._console.print(Text.from_ansi(text), soft_wrap=True)
+            self._print(self._lines(event))
+            self._wait()
 
     def close(self) -> None:
-        """Take the bars away: nothing may be drawn below an error line."""
+        """Say the rest and take everything away that moves: nothing may be drawn below an error line."""
         with self._lock:
-            if self._progress is not None:
-                self._progress.stop()
-                self._progress = None
-                self._tasks.clear()
+            self._no_bars()
+            self._no_status()
+            self._print(self._lines.end())
+
+    def _print(self, lines: list[str]) -> None:
+        for text in lines:
+            self._console.print(Text.from_ansi(text), soft_wrap=True)
+
+    def _wait(self) -> None:
+        under_way = "" if self._staging else self._lines.under_way
+        if self._status is not None and self._status.status != under_way:
+            self._no_status()
+        if under_way and self._status is None:
+            self._status = self._console.status(under_way)
+            self._status.start()
+
+    def _no_status(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _no_bars(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._tasks.clear()
 
     def _count(self, event: events.Event) -> None:
         staging = isinstance(event, events.StepStarted | events.StepFinished) and event.step.startswith("stage-")
         if staging:
             self._staging += 1 if isinstance(event, events.StepStarted) else -1
         if self._staging == 0:
-            self.close()
+            self._no_bars()
 
     def _advance(self, event: events.Progress) -> None:
         if self._progress is None:
+            self._no_status()
             self._progress = _bars(self._console)
             self._progress.start()
         label = f"{event.item} ({event.phase})"

@@ -40,7 +40,7 @@ def command(*, common: CommonOptions, purge: bool, wait: bool) -> int:
     return finish(
         common,
         removed,
-        lambda: _text(removed, common.name),
+        None if common.quiet else lambda: _text(removed, common.name),
         result=removed.result,
         simulated=common.settings.rehearsal,
     )

@@ -37,7 +37,8 @@ def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> int:
             only_plan=only_plan,
         )
     text = _text(recovered, only_plan=only_plan)
-    return finish(common, recovered, lambda: text, result=recovered.result, message=text)
+    shown = None if common.quiet else lambda: text
+    return finish(common, recovered, shown, result=recovered.result, message=text)
 
 
 def _text(recovered: Recovered, *, only_plan: bool) -> str:

@@ -82,7 +82,7 @@ def command(
 
     board = board or DEFAULT_BOARD
     session = Session(board, find_board(board))
-    report = unfailing(print_event if as_events else PlainReporter())
+    report = unfailing(print_event if as_events else PlainReporter(timed=True))
     say(f"simulated: {session.words}")
     say("real: Docker Engine, registry, Ollama, tokens")
     show = Show(session, report, asked)
@@ -210,7 +210,7 @@ class Show:
         ]
         total = sum(p.seconds for p in self._parts)
         words = "every part passed" if code == 0 else f"failed with exit code {code}"
-        last = f"rehearsal on {self._session.board}: {words}, {total:.1f} s; simulated: {self._session.words}"
+        last = f"rehearsal on {self._session.board}: {words}, {total:.1f} s"
         return f"{table(rows, '  ')}\n{last}"
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from jetson_deploy.cli.event_line import line_of
+from jetson_deploy.cli.event_line import EachEvent, Lines
 from jetson_deploy.cli.render import colours, print_event, say
 from jetson_deploy.cli.streams import quietly, unfailing
 from jetson_deploy.events import Event, Note, Progress, Reporter, silent
@@ -20,25 +20,33 @@ if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
 
 PLAIN_PROGRESS_SECONDS = 5.0
+SHORT_PROGRESS_SECONDS = 30.0
 
 
 @contextlib.contextmanager
-def chosen_reporter(common: CommonOptions) -> Iterator[Reporter]:
+def chosen_reporter(common: CommonOptions, *, in_phases: bool = False) -> Iterator[Reporter]:
     """--events: every event on stdout. Else people's lines on stderr, live bars when that is a terminal.
 
-    Says first what is simulated, where something is.
+    `in_phases`: what `up` and `rollback` do is told in four lines, with -v event by event. Says first what is
+    simulated, where something is.
     """
     live = not common.as_json and not common.as_events and not common.quiet and colours(sys.stderr)
-    report: Reporter = PlainReporter()
-    close: Callable[[], None] | None = None
+    lines: Lines = EachEvent()
+    if in_phases and not common.verbose:
+        from jetson_deploy.cli.phases import Phases
+
+        lines = Phases()
+    plain = PlainReporter(lines, SHORT_PROGRESS_SECONDS if in_phases else PLAIN_PROGRESS_SECONDS, timed=True)
+    report: Reporter = plain
+    close: Callable[[], None] | None = plain.close
     if common.as_events:
-        report = print_event
+        report, close = print_event, None
     elif common.quiet:
-        report = silent
+        report, close = silent, None
     elif live:
         from jetson_deploy.cli.bars import LiveReporter
 
-        bars = LiveReporter()
+        bars = LiveReporter(lines)
         report, close = bars, bars.close
     report = unfailing(report)
     if common.settings.rehearsal:
@@ -71,22 +79,38 @@ def recover_first(common: CommonOptions) -> None:
 
 
 class PlainReporter:
-    """Plain lines: steps, verdicts, notes; progress at most every five seconds per item."""
+    """Plain lines: steps, verdicts, notes; progress at most every few seconds per item.
 
-    def __init__(self) -> None:
+    `timed`: with the time of day, where it is no terminal that somebody watches.
+    """
+
+    def __init__(
+        self, lines: Lines | None = None, pace: float = PLAIN_PROGRESS_SECONDS, *, timed: bool = False
+    ) -> None:
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
+        self._lines: Lines = lines or EachEvent()
+        self._pace = pace
+        self._timed = timed and not sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, Progress):
                 self._progress(event)
-            elif (text := line_of(event)) is not None:
-                say(text)
+            else:
+                self._say(self._lines(event))
+
+    def close(self) -> None:
+        with self._lock:
+            self._say(self._lines.end())
+
+    def _say(self, lines: list[str]) -> None:
+        for text in lines:
+            say(f"{time.strftime('%H:%M:%S')} {text}" if self._timed else text)
 
     def _progress(self, event: Progress) -> None:
         now = time.monotonic()
-        if now - self._last.setdefault(event.item, now) >= PLAIN_PROGRESS_SECONDS:
+        if now - self._last.setdefault(event.item, now) >= self._pace:
             self._last[event.item] = now
             total = f" of {size_text(event.total_bytes)}" if event.total_bytes else ""
-            say(f"  {event.item}: {event.phase} {size_text(event.done_bytes)}{total}")
+            self._say([f"  {event.item}: {event.phase} {size_text(event.done_bytes)}{total}"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
@@ -22,7 +21,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
     It gets a new number, is proven by its own gates, and replaces the current one only then. `history` lists them.
     """
     from jetson_deploy.cli.plan_text import plan_text
-    from jetson_deploy.cli.up import summary
+    from jetson_deploy.cli.up import finish_change
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import Request
@@ -38,7 +37,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
         force=force,
         stability_seconds=settings.stability_seconds,
     )
-    with chosen_reporter(common) as report:
+    with chosen_reporter(common, in_phases=not only_plan) as report:
         run = Run(
             request=request,
             settings=settings,
@@ -56,5 +55,4 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
             shown = plan_text(plan, verbose=common.verbose, following=following)
             return finish(common, plan, lambda: shown, simulated=settings.rehearsal, also_as_line=True)
         outcome = roll_back(run, revision)
-    text = summary(msgspec.to_builtins(outcome))
-    return finish(common, outcome, lambda: text, result=outcome.result, message=text)
+    return finish_change(common, outcome)

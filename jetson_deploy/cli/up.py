@@ -16,6 +16,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Note, Reporter
 
 if TYPE_CHECKING:
+    from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deployment.request import Request
 
 
@@ -30,14 +31,13 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
     deployment that serves keeps its model.
     """
-    from jetson_deploy.deploy.outcome import Outcome
     from jetson_deploy.deploy.up import Run, bring_up
     from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     request, store = read_wishes(wanted, common, force=force)
-    with chosen_reporter(common) as report:
-        outcome: Outcome = bring_up(
+    with chosen_reporter(common, in_phases=True) as report:
+        outcome = bring_up(
             Run(
                 request=request,
                 settings=common.settings,
@@ -51,8 +51,14 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
             )
         )
         _install_watch(common, request, report)
-    text = summary(msgspec.to_builtins(outcome))
-    return finish(common, outcome, lambda: text, result=outcome.result, message=text)
+    return finish_change(common, outcome)
+
+
+def finish_change(common: CommonOptions, outcome: Outcome) -> int:
+    """Of `up` and `rollback`. What is simulated was said before the first step; with -q nothing is."""
+    document = msgspec.to_builtins(outcome)
+    text = None if common.quiet else lambda: served(document)
+    return finish(common, outcome, text, result=outcome.result, message=summary(document))
 
 
 def _install_watch(common: CommonOptions, request: Request, report: Reporter) -> None:
@@ -72,6 +78,12 @@ def _install_watch(common: CommonOptions, request: Request, report: Reporter) ->
 
 
 def summary(outcome: dict[str, Any]) -> str:
+    """One line that stands alone, below what is simulated."""
+    text = served(outcome)
+    return f"simulated: {outcome['simulated']}\n{text}" if outcome["simulated"] else text
+
+
+def served(outcome: dict[str, Any]) -> str:
     rate, share = outcome["tokens_per_second"], outcome["gpu_share"]
     facts = [f"{outcome['model']} at {outcome['endpoint']}", f"context {outcome['context_tokens']}"]
     if rate is not None and outcome["result"] == "done":
@@ -80,5 +92,4 @@ def summary(outcome: dict[str, Any]) -> str:
         facts.append(f"{share:.0%} on the GPU")
     if outcome["accept_cpu"]:
         facts.append("CPU accepted (--accept-cpu)")
-    text = ("no changes: " if outcome["result"] == "no-changes" else "serving: ") + ", ".join(facts)
-    return f"simulated: {outcome['simulated']}\n{text}" if outcome["simulated"] else text
+    return ("no changes: " if outcome["result"] == "no-changes" else "serving: ") + ", ".join(facts)
