@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
-BOTTOM = {"errors", "events", "settings", "facts", "spec", "names", "interrupts", "endpoint", "units"}
+BOTTOM = {"errors", "events", "file_lock", "settings", "facts", "spec", "names", "interrupts", "endpoint", "units"}
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
@@ -131,6 +131,11 @@ def test_which_runtime_it_is_is_asked_in_one_place() -> None:
     users = {path for path in MODULES if any(f"{name}.".startswith(f"{door}.") for name in imports(path))}
     outside = {path for path in users if path.parent != PACKAGE / "runtime" / "docker"}
     assert outside == {PACKAGE / "runtime" / "opened.py"}
+
+
+def test_a_file_is_locked_in_one_place() -> None:
+    lockers = {str(path.relative_to(PACKAGE)) for path in MODULES if "flock(" in path.read_text(encoding="utf-8")}
+    assert lockers == {"file_lock.py"}
 
 
 def test_only_cli_speaks() -> None:

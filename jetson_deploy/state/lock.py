@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import time
@@ -17,13 +16,14 @@ from pathlib import Path
 
 from jetson_deploy.errors import LockedError, PreflightError
 from jetson_deploy.events import Note, Reporter, silent
+from jetson_deploy.file_lock import try_lock, write_holder
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.lock_owner import Holder, identity, read_holder
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 0.2
-"""So long somebody may look (`holder`), or have taken it and not yet written who he is."""
+GRACE_LOOKS = 10
 _STEP_SECONDS = 0.02
+"""Looks, and the time between two: so long another may only be asking (`holder`), or has not yet written who it is."""
 MODE = 0o666
 """Every user of the host may write who he is."""
 
@@ -49,18 +49,17 @@ def deployment_lock(
         _take(descriptor, path, wait, report, sleep)
         # A full disk, or a file of another user that we may not write: then the holder is not known to others.
         with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, identity(actor(verb)), 0)
+            write_holder(descriptor, identity(actor(verb)))
         try:
             yield
         finally:
             with contextlib.suppress(OSError):  # this process may live on: it must not be shown as the holder
-                os.ftruncate(descriptor, 0)
+                write_holder(descriptor, b"")
     finally:
         os.close(descriptor)
 
 
-def holder(directory: Path, name: str) -> Holder | None:
+def holder(directory: Path, name: str, sleep: Callable[[float], None] = time.sleep) -> Holder | None:
     """Who holds it now; None: nobody. Holder() when that cannot be told. Never waits, changes nothing."""
     try:
         descriptor = _opened_to_read(_path(directory, name))
@@ -69,13 +68,15 @@ def holder(directory: Path, name: str) -> Holder | None:
     except OSError:
         return Holder()
     try:
-        deadline = time.monotonic() + GRACE_SECONDS
-        while not _try(descriptor, fcntl.LOCK_SH):
+        found = Holder()
+        for _ in range(GRACE_LOOKS):
+            if try_lock(descriptor, shared=True):
+                return None
             found = read_holder(descriptor)
-            if found.pid is not None or time.monotonic() > deadline:
+            if found.pid is not None:
                 return found
-            time.sleep(_STEP_SECONDS)
-        return None
+            sleep(_STEP_SECONDS)
+        return found
     except OSError:
         return Holder()
     finally:
@@ -123,11 +124,11 @@ def _regular(descriptor: int) -> int:
 
 
 def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Callable[[float], None]) -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
-    told = False
+    grace, told = GRACE_LOOKS, False
     while not _free(descriptor, path):
         found = read_holder(descriptor)
-        if found.pid is None and time.monotonic() < deadline:
+        if found.pid is None and grace:
+            grace -= 1
             sleep(_STEP_SECONDS)
             continue
         if not wait:
@@ -144,17 +145,9 @@ def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Call
 
 def _free(descriptor: int, path: Path) -> bool:
     try:
-        return _try(descriptor, fcntl.LOCK_EX)
+        return try_lock(descriptor)
     except OSError as error:  # a filesystem without locks
         raise _unusable(path, error) from error
-
-
-def _try(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _unusable(path: Path, error: OSError) -> PreflightError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 
 from jetson_deploy.errors import LockedError
 from jetson_deploy.events import Note, Reporter
+from jetson_deploy.file_lock import read_pid, try_lock, write_pid
 from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.layout import FILE_MODE, StorePaths, remove_whatever, set_mode_and_owner
@@ -41,7 +41,7 @@ def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Repor
     deadline = time.monotonic() + wait_seconds
     told = False
     while not _locked(descriptor, paths):
-        holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+        holder = read_pid(descriptor) or "unknown"
         if time.monotonic() >= deadline:
             raise LockedError(
                 f"another run (pid {holder}) has been writing the store {paths.root} for {wait_seconds:g} s and more",
@@ -53,18 +53,14 @@ def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Repor
             told = True
         stop.wait(POLL_SECONDS)
         check_stop(stop, "while waiting for another run; nothing was changed")
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    write_pid(descriptor)
 
 
 def _locked(descriptor: int, paths: StorePaths) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(descriptor)
     except OSError as error:
         raise store_error(error, paths.root) from error
-    return True
 
 
 def _remove_leftovers(paths: StorePaths) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from jetson_deploy.errors import (
     UnhealthyError,
     UsageError,
 )
+from jetson_deploy.file_lock import read_pid, try_lock, write_holder, write_pid
 from jetson_deploy.monitor.history.schema import is_damage
 from jetson_deploy.names import shown
 from jetson_deploy.store.layout import sync_directory
@@ -47,30 +47,30 @@ class RecorderLock:
         except OSError as error:
             raise trouble(error, path) from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            found = _told(self._descriptor)
+            self._take(path)
+        except BaseException:
             os.close(self._descriptor)
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise trouble(error, path) from error
+            raise
+
+    def _take(self, path: Path) -> None:
+        try:
+            taken = try_lock(self._descriptor)
+            holder = None if taken else read_pid(self._descriptor)
+        except OSError as error:
+            raise trouble(error, path) from error
+        if not taken:
             raise LockedError(
-                f"another recorder{found} writes to {path}",
+                f"another recorder{f' (process {holder})' if holder is not None else ''} writes to {path}",
                 hint="one is enough for a board; record elsewhere with --db FILE, or end the other one",
                 code="already-recording",
-            ) from error
+            )
         with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            write_pid(self._descriptor)
 
     def free(self) -> None:
         with contextlib.suppress(OSError):
-            os.ftruncate(self._descriptor, 0)
+            write_holder(self._descriptor, b"")
         os.close(self._descriptor)
-
-
-def _told(descriptor: int) -> str:
-    text = os.pread(descriptor, 20, 0).strip()
-    return f" (process {int(text)})" if text.isdigit() else ""
 
 
 def check_is_ours(path: Path) -> None:

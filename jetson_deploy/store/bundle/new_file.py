@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from jetson_deploy.errors import JetsonDeployError, LockedError, PreflightError, ResourceError, UsageError
+from jetson_deploy.file_lock import try_lock
 from jetson_deploy.store.disk_errors import free_bytes, is_full
 from jetson_deploy.store.layout import sync_directory
 
@@ -77,16 +77,17 @@ def _locked(temporary: Path) -> Iterator[int]:
 
 def _lock(descriptor: int, temporary: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        locked = try_lock(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return
+    if not locked:
         raise LockedError(
             f"another run is writing {temporary}",
             hint="wait for it to end, or choose another file",
             code="file-locked",
-        ) from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
+        )
 
 
 def _is_still(temporary: Path, descriptor: int) -> bool:
