@@ -65,17 +65,15 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
         if one.passed is False:
             yield "check", f"{one.check}: {one.observed} (expected: {one.expected})"
             yield from [("hint", one.hint)] if one.hint else []
-    if status.attention:
-        yield "attention", status.attention
-        yield (
-            "",
-            "jetson-deploy history tells what was tried; a rollback, or up --force, that succeeds ends it",
-        )
+    found = {one.id: one for one in status.findings}
+    if attention := found.get("needs-attention"):
+        yield "attention", attention.evidence
+        yield "", attention.fix
     if status.unfinished:
         yield "unfinished", status.unfinished
-    if status.restart_policy not in (None, "always"):
-        yield "warning", f"restart policy is {status.restart_policy}, not always: does not come back after a power cut"
-        yield "", "jetson-deploy up sets it back"
+    if policy := found.get("restart-policy-not-always"):
+        yield "warning", policy.evidence
+        yield "", policy.fix
     yield from (("record", note) for note in status.notes)
 
 

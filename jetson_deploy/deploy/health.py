@@ -1,9 +1,12 @@
-"""The health of what serves as findings: the check that failed, and its likely cause among the known issues."""
+"""What `status` finds wrong: the check that failed with its likely cause, and what threatens what serves."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from jetson_deploy.deploy.run.actions import explain
 from jetson_deploy.deploy.run.evidence import SAID_BY_THE_CHECK
+from jetson_deploy.deployment.drift import COMMITTED
 from jetson_deploy.deployment.finding import Finding, failed_check
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.errors import JetsonDeployError
@@ -31,3 +34,23 @@ def _cause(runtime: Runtime, server: Server, settings: Settings, container: str)
     except JetsonDeployError:
         return None
     return None if cause is None or cause.id in SAID_BY_THE_CHECK else cause
+
+
+def threats(policy: str | None, attention: str | None, unfinished: Finding | None) -> Iterator[Finding]:
+    """What does not keep it from serving now."""
+    if attention:
+        yield Finding(
+            id="needs-attention",
+            severity="warning",
+            evidence=attention,
+            fix="jetson-deploy history tells what was tried; a rollback, or up --force, that succeeds ends it",
+        )
+    if unfinished:
+        yield unfinished
+    if policy not in (None, COMMITTED):
+        yield Finding(
+            id="restart-policy-not-always",
+            severity="warning",
+            evidence=f"restart policy is {policy}, not always: does not come back after a power cut",
+            fix="jetson-deploy up sets it back",
+        )

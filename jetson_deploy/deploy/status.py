@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.drift import find_drift
-from jetson_deploy.deploy.health import health_findings
+from jetson_deploy.deploy.health import health_findings, threats
 from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
@@ -71,7 +71,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     not_compared: tuple[str, ...] = ()
     """What no drift was looked for in, and why."""
     findings: tuple[Finding, ...] = ()
-    """The check that failed with its likely cause, and the drift: what blocks first."""
+    """All of it with ids: the check that failed with its likely cause, what threatens it, the drift."""
 
     @property
     def drifted(self) -> bool:
@@ -96,10 +96,10 @@ def read_status(
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
     runtime, server = runtime or open_runtime(settings), server or open_server()
     check_engine_reachable(facts)
-    notes: list[str] = []
-    state = _load(settings, deployment, notes)
+    noted: list[Finding] = []
+    state = _load(settings, deployment, noted)
     serving = require_serving(facts, deployment, state)
-    notes += _another(serving, state)
+    noted += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
     proof = Prover(binding.serving_target(runtime, server, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
@@ -109,6 +109,7 @@ def read_status(
     looked = (
         find_drift(facts, runtime, server, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     )
+    attention, begun = state.attention if state else None, _unfinished(facts, settings, deployment, state)
     return Status(
         deployment=deployment,
         healthy=proof.failed is None,
@@ -127,39 +128,42 @@ def read_status(
         verdicts=proof.verdicts,
         restart_policy=policy,
         previous=_previous(facts, deployment, serving, state),
-        attention=state.attention if state else None,
-        unfinished=_unfinished(facts, settings, deployment, state),
+        attention=attention,
+        unfinished=_in_one_line(begun),
         last=state.lines[-1] if state and state.lines else None,
-        notes=tuple(notes),
+        notes=tuple(one.line for one in noted),
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
         findings=(
             *health_findings(proof, runtime, server, settings, serving.container),
+            *threats(policy, attention, begun),
+            *noted,
             *(one.finding for one in (looked.findings if looked else ())),
         ),
     )
 
 
-def _load(settings: Settings, deployment: str, notes: list[str]) -> State | None:
+def _load(settings: Settings, deployment: str, noted: list[Finding]) -> State | None:
     """A record that cannot be used is said, and never a reason not to tell what serves."""
 
     def keep(event: Event) -> None:
         if isinstance(event, Note):
-            notes.append(event.text)
+            noted.append(Finding(id="record-odd", severity="warning", evidence=event.text))
 
     try:
         return StateDirectory(settings.state_dir, deployment).load(keep)
     except JetsonDeployError as error:
-        notes.append(f"{error.message}; {error.hint}")
+        noted.append(Finding(id=error.code, severity="warning", evidence=error.message, fix=error.hint))
         return None
 
 
-def _another(serving: Instance, state: State | None) -> list[str]:
+def _another(serving: Instance, state: State | None) -> list[Finding]:
     """The container of the current revision was removed by somebody: what is left is not what was deployed last."""
     current = state.revision(state.current) if state else None
     if current is None or current.number == serving.record.revision:
         return []
-    return [f"revision {current.number} was deployed, and its container {current.container} is gone; {_again(current)}"]
+    text = f"revision {current.number} was deployed, and its container {current.container} is gone"
+    return [Finding(id="revision-gone", severity="warning", evidence=text, fix=_again(current))]
 
 
 def _again(current: Revision) -> str:
@@ -174,15 +178,22 @@ def _previous(facts: HostFacts, deployment: str, serving: Instance, state: State
     return Previous(revision=recorded.number, container=recorded.container, kept=False) if recorded else None
 
 
-def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: State | None) -> str | None:
+def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: State | None) -> Finding | None:
     """The lock tells a run that is under way from one that died."""
     found = holder(settings.lock_dir, deployment)
     if found is not None:
-        return f"a run is under way{found.told}"
+        return Finding(id="run-under-way", severity="note", evidence=f"a run is under way{found.told}")
     if not unfinished(facts.engine, state, deployment):
         return None
     what = f"`{state.intent.verb}` started at {state.intent.at}" if state and state.intent else "an earlier run"
-    return f"interrupted run: {what}. Run: sudo jetson-deploy recover"
+    text, fix = f"interrupted run: {what}", "sudo jetson-deploy recover"
+    return Finding(id="interrupted-run", severity="warning", evidence=text, fix=fix)
+
+
+def _in_one_line(begun: Finding | None) -> str | None:
+    if begun is None:
+        return None
+    return f"{begun.evidence}. Run: {begun.fix}" if begun.fix else begun.evidence
 
 
 def find_deployment(

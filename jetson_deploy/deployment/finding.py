@@ -33,6 +33,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         return f"{self.evidence}: {self.cause}" if self.cause else self.evidence
 
+    @property
+    def line(self) -> str:
+        """With its fix, for a list of lines."""
+        return f"{self.text}; {self.fix}" if self.fix else self.text
+
     def error(self) -> JetsonDeployError:
         return error_class(self.exit_code)(self.text, hint=self.fix, code=self.id, details=self.details)
 

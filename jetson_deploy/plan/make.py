@@ -22,7 +22,7 @@ from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.model import choose_model
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.remarks import assumptions, remark, warnings
+from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
@@ -129,8 +129,8 @@ def _plan(
         container=serving.container if keeps and serving else container_name(wanted.name, revision),
         spec=spec,
         gates=gates,
-        warnings=tuple(map(remark, warned)),
-        assumptions=tuple(map(remark, assumed)),
+        warnings=tuple(one.line for one in warned),
+        assumptions=tuple(one.line for one in assumed),
         steps=steps,
         sources=sources(wanted, serving, model, store),
         findings=(*warned, *assumed),

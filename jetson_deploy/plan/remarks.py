@@ -16,11 +16,6 @@ from jetson_deploy.units import size_text
 DESKTOP_WORTH_NAMING = 200 << 20
 
 
-def remark(finding: Finding) -> str:
-    """One line of the plan's `warnings` or `assumptions`."""
-    return f"{finding.text}; {finding.fix}" if finding.fix else finding.text
-
-
 def warnings(
     facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageChoice, model: ModelChoice
 ) -> Iterator[Finding]:

@@ -181,3 +181,28 @@ def test_the_check_that_failed_and_the_drift_are_findings(
 def test_without_drift_the_only_finding_is_the_check_that_failed(run: Run, record: StateDirectory) -> None:
     document = json.loads(run("--json")[1])
     assert [one["id"] for one in document["findings"]] == ["check-container-failed"]
+
+
+def test_what_threatens_it_is_among_the_findings_and_under_its_own_keys(
+    run: Run, record: StateDirectory, engine: RecordedEngine
+) -> None:
+    assert engine.container is not None
+    engine.container["HostConfig"]["RestartPolicy"] = {"Name": "no"}
+    record.change(
+        lambda state: msgspec.structs.replace(state, attention="both failed", current=3).with_revision(revision(3))
+    )
+    document = json.loads(run("--json")[1])
+    found = {one["id"]: one for one in document["findings"]}
+    assert list(found)[1:] == ["needs-attention", "restart-policy-not-always", "revision-gone"]
+    assert document["attention"] == found["needs-attention"]["evidence"] == "both failed"
+    gone = found["revision-gone"]
+    assert document["notes"] == [f"{gone['evidence']}; {gone['fix']}"]
+    out = run()[1]
+    for one in ("needs-attention", "restart-policy-not-always"):
+        assert found[one]["evidence"] in out and found[one]["fix"] in out
+
+
+def test_a_record_that_cannot_be_used_is_a_finding(run: Run, record: StateDirectory) -> None:
+    damage(record)
+    found = {one["id"] for one in json.loads(run("--json")[1])["findings"]}
+    assert "record-odd" in found

@@ -23,7 +23,6 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import draft_plan, make_plan
-from jetson_deploy.plan.remarks import remark
 from jetson_deploy.settings import Settings
 
 HERE = Path(__file__).parent
@@ -102,7 +101,7 @@ def test_the_warnings_and_assumptions_of_a_plan_are_its_findings(name: str) -> N
     plan = make_plan(facts_of(condition), request_of(condition), CATALOG, state_of(condition))
     said = {"warning": plan.warnings, "note": plan.assumptions}
     for severity, lines in said.items():
-        assert tuple(remark(one) for one in plan.findings if one.severity == severity) == lines
+        assert tuple(one.line for one in plan.findings if one.severity == severity) == lines
     assert plan.findings == found(condition)
 
 
