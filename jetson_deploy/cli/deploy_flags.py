@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from jetson_deploy.cli import candidates
 from jetson_deploy.cli.layers import DeployFlags
@@ -56,15 +57,29 @@ def _flag(row: Row) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     name = _BESIDE.format(row.key) if option.argument else row.key
     if row.kind is bool:
         return click.option(option.flag, name, default=None, help=option.help)
-    kind = click_type(row)
-    return click.option(option.flag, name, type=kind, metavar=option.metavar, help=option.help, **_completion(row))
+    about: dict[str, Any] = {"type": click_type(row), "metavar": option.metavar, "help": option.help}
+    return click.option(option.flag, name, callback=_within(row), **about, **_completion(row))
 
 
 def click_type(row: Row) -> Any:
-    """Of a number with bounds a range, else the plain type."""
-    bounds = row.option.bounds
+    """A range for a number that has bounds."""
+    bounds = None if row.option.planned else row.option.bounds
     ranges: dict[Any, Any] = {int: click.IntRange, float: click.FloatRange}
-    return ranges[row.kind](bounds.ge, bounds.le) if bounds is not None else row.kind
+    return ranges[row.kind](bounds.ge, bounds.le) if bounds is not None and row.kind in ranges else row.kind
+
+
+def _within(row: Row) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """The callback that refuses a text out of the row's bounds."""
+
+    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is None or row.kind is not str or row.option.bounds is None:
+            return value
+        try:
+            return msgspec.convert(value, row.file_type)
+        except msgspec.ValidationError as error:
+            raise click.BadParameter(f"{value!r}: {error}", context, parameter) from None
+
+    return check
 
 
 def _completion(row: Row) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from jetson_deploy.cli.options import CommonOptions, reading
 from jetson_deploy.cli.plan_text import plan_text
 from jetson_deploy.cli.render import answer, say
 from jetson_deploy.deployment.finding import Finding
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
-from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -104,9 +104,8 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
 
 
 def _text(common: CommonOptions, plan: Plan, request: Request, larger: str, following: str) -> str:
-    settings = common.settings
-    head = f"simulated: {settings.rehearsal}\n" if settings.rehearsal else ""
-    beside = _beside(request, settings)
+    head = f"simulated: {common.settings.rehearsal}\n" if common.settings.rehearsal else ""
+    beside = _beside(request)
     return head + plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside)
 
 
@@ -167,11 +166,10 @@ def _save(plan: Plan, path: Path) -> None:
         ) from error
 
 
-def _beside(request: Request, settings: Settings) -> dict[str, object]:
+def _beside(request: Request) -> dict[str, object]:
+    """Options that the container does not keep, and those of the watcher."""
     watch = request.watch
     return {
-        "registry": settings.registry,
-        "mirrors": " ".join(settings.mirrors) or None,
-        "limit_rate": settings.limit_rate,
+        **{row.key: getattr(request, row.field) for row in OPTIONS.values() if not row.option.label},
         **{f"watch.{field}": getattr(watch, field) for field in (watch.__struct_fields__ if watch else ())},
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jetson_deploy.cli.render import paint, table
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import AnyStep, Collect, Plan, Remember, Settle, StageImage, StageModel
 from jetson_deploy.deployment.record import Record
 from jetson_deploy.units import compared, size_text
@@ -86,20 +87,16 @@ def _asked(plan: Plan, beside: Mapping[str, object]) -> str:
     """What each wish came to, and where it was said."""
     record = Record.read(plan.spec.labels)
     values: dict[str, Any] = {
+        **beside,
+        **{row.key: record.kept(row.option.label) for row in OPTIONS.values() if row.option.label},
         "name": plan.deployment,
         "model": plan.model.name,
         "context": plan.model.context_tokens,
-        "parallel": plan.model.parallel,
-        "kv_cache_type": plan.model.kv_cache_type,
-        "image_policy": record.image_policy,
         "store": plan.store,
-        "port": record.port,
-        "accept_cpu": plan.accept_cpu,
         "min_gpu_share": plan.gates.min_gpu_share,
         "min_tokens_per_second": plan.gates.floor_tokens_per_second,
         "stability_seconds": plan.gates.stability_seconds,
     }
-    values |= beside
     rows = [(key, f"{_in_words(values[key])} ({place})") for key, place in plan.sources.items() if key in values]
     return "asked for:\n" + table(rows, "  ") if rows else ""
 
@@ -109,6 +106,8 @@ def _in_words(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -33,7 +33,9 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     section: str = ""
     """Of the deployment file."""
     bounds: Meta | None = None
-    """Of a number, in the file and as a flag."""
+    """Of the value, in the file and as a flag."""
+    planned: bool = False
+    """The plan checks what a flag says, by the model too (`plan/wanted_model.py`)."""
     in_file: Any = None
     """How a person writes it there, where that is not the field's own type and bounds."""
     check: Callable[[str], object] | None = None
@@ -42,6 +44,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     """Where nothing is said and nothing deployed. None: the plan chooses, or it is not needed."""
     unsaid: Literal["default", "chosen", ""] = "default"
     """Where the value then comes from, in `plan`; empty: `plan` does not list it."""
+    of_server: bool = False
+    """The server's container is set up with it: it is one of `server/port.py` `Workload.options`."""
     label: str = ""
     """Label of the container that keeps it for later runs (`deployment/record.py` writes and reads it)."""
 
@@ -52,6 +56,8 @@ class Row(NamedTuple):
     field: str
     kind: Any
     """Type without None."""
+    default: Any
+    """Of the field."""
     option: Option
 
     @property
@@ -89,14 +95,15 @@ class Row(NamedTuple):
 
 def rows_of(struct: type[msgspec.Struct]) -> dict[str, Row]:
     """Its fields that carry an `Option`, by their keys. The struct's annotations must be objects, not texts."""
-    found = (_row(field, annotation) for field, annotation in struct.__annotations__.items())
+    defaults = zip(struct.__struct_fields__, struct.__struct_defaults__, strict=True)
+    found = (_row(field, struct.__annotations__[field], default) for field, default in defaults)
     return {row.key: row for row in found if row is not None}
 
 
-def _row(field: str, annotation: Any) -> Row | None:
+def _row(field: str, annotation: Any, default: Any) -> Row | None:
     notes = getattr(annotation, "__metadata__", ())
     option = next((note for note in notes if isinstance(note, Option)), None)
-    return Row(field, _kind(annotation.__origin__), option) if option else None
+    return Row(field, _kind(annotation.__origin__), default, option) if option else None
 
 
 def _kind(declared: Any) -> Any:

@@ -47,7 +47,8 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
             flag="--context",
             metavar="TOKENS",
             help="Context size; never reduced.",
-            in_file=Annotated[int, Meta(ge=256, le=1 << 20)],  # a flag's bounds are the model's (`plan/model.py`)
+            bounds=Meta(ge=256, le=1 << 20),
+            planned=True,
             unsaid="chosen",
         ),
     ] = None
@@ -57,7 +58,8 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
             flag="--parallel",
             metavar="N",
             help="Requests served at the same time.",
-            in_file=Annotated[int, Meta(ge=1, le=64)],
+            bounds=Meta(ge=1, le=64),
+            planned=True,
             default=1,
             label="parallel",
         ),

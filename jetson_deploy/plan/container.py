@@ -6,6 +6,7 @@ import msgspec
 
 from jetson_deploy import __version__
 from jetson_deploy.catalog.entries import L4tLine
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
@@ -68,6 +69,7 @@ def _bare(
             context_tokens=model.context_tokens,
             parallel=model.parallel,
             kv_cache_type=model.kv_cache_type,
+            options={row.key: getattr(wanted, row.field) for row in OPTIONS.values() if row.option.of_server},
         )
     )
     return ContainerSpec(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec import Meta
+
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelFamily
 from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.option import Row
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import UsageError
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
@@ -26,14 +30,19 @@ def check_wanted(catalog: Catalog, request: Wanted, server: Server) -> None:
             hint=f"one of {', '.join(server.kv_cache_types)}",
             code="bad-kv-cache-type",
         )
-    for name, value, low, high in (
-        ("--context", request.context_tokens, 256, longest),
-        ("--parallel", request.parallel, 1, 64),
-    ):
-        if value is not None and not low <= value <= high:
-            source = request.sources.get(name.strip("-"), name)
-            said = f"{name} {value}" if source == name else f"{name.strip('-')} {value} ({source})"
-            raise UsageError(f"{said} is out of range", hint=f"give {low} to {high}", code="out-of-range")
+    _check_range(request, OPTIONS["context"], longest)
+    _check_range(request, OPTIONS["parallel"])
+
+
+def _check_range(request: Wanted, row: Row, longest: int | None = None) -> None:
+    value, bounds = getattr(request, row.field), row.option.bounds or Meta()
+    low, high = bounds.ge, longest or bounds.le
+    if value is None or low is None or high is None or low <= value <= high:
+        return
+    flag = row.option.flag
+    source = request.sources.get(row.key, flag)
+    said = f"{flag} {value}" if source == flag else f"{row.key} {value} ({source})"
+    raise UsageError(f"{said} is out of range", hint=f"give {low} to {high}", code="out-of-range")
 
 
 def kept_model(catalog: Catalog, serving: Instance) -> tuple[ModelFamily, str] | None:

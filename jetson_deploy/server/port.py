@@ -8,7 +8,7 @@ in `opened.py`.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """Of one request."""
     parallel: int
     kv_cache_type: str
+    options: dict[str, Any] = {}
+    """By key, those that the server alone reads: the rows of `deployment/options.py` that say `of_server`."""
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):

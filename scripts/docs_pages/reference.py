@@ -10,8 +10,11 @@ from docs_pages.markdown import fenced, page, table
 from docs_pages.shipped import shipped_alerts
 from jetson_deploy import errors
 from jetson_deploy.catalog.alert_rules import AlertRule
+from jetson_deploy.deployment.file import ROWS
+from jetson_deploy.deployment.option import Row
 from jetson_deploy.monitor.metrics import METRICS
 from jetson_deploy.rehearsal.ollama_binary import VARIABLE as OLLAMA_VARIABLE
+from jetson_deploy.settings import Settings
 
 VARIABLE = re.compile(r"((?:JETSON_DEPLOY_|DOCKER_)\w+): (.*)", re.DOTALL)
 REHEARSAL_OLLAMA = Field(
@@ -24,16 +27,34 @@ def config_page() -> str:
     example = (PACKAGE.parent / "jetson-deploy.yaml").read_text(encoding="utf-8")
     return page(
         "The deployment file",
-        "jetson-deploy.yaml",
+        "jetson-deploy.yaml and jetson_deploy/deployment/options.py",
         "`jetson-deploy plan --example` prints this file. Pass it with `-f`. It is the schema: an unknown key ends the "
         "command with exit 2, the line and the nearest valid key.",
         fenced(example, "yaml"),
+        "## Flags and variables",
+        "A flag comes before a variable, a variable before the file. *Kept*: until another value is given, later runs "
+        "use the value that is deployed.",
+        table(("key", "flag", "variable", "kept", "default"), map(_option, ROWS)),
     )
+
+
+def _option(row: Row) -> tuple[str, ...]:
+    of_watch = " of `watch`" if row.option.section == "watch" else ""
+    flag = f"`{row.option.flag}`{of_watch}" if row.option.flag else ""
+    kept = "yes" if row.option.label else ""
+    return f"`{'.'.join(row.path)}`", flag, f"`{row.variable}`" if row.variable else "", kept, _default(row)
+
+
+def _default(row: Row) -> str:
+    value = row.option.default if row.default is None else row.default
+    return "" if value in (None, ()) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def environment_page() -> str:
     fields = [*classes("settings.py")["Settings"].fields, REHEARSAL_OLLAMA]
     rows = [row for field in fields if (row := _variable(field))]
+    further = [row for row in ROWS if row.variable and row.key not in Settings.__struct_fields__]
+    rows += [(f"`{row.variable}`", escaped(row.option.help), _default(row)) for row in further]
     return page(
         "Environment",
         "jetson_deploy/settings.py",
