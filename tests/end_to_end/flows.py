@@ -1,0 +1,14 @@
+"""Every flow by its name, which is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import back_flows
+import up_flows
+import watch_flows
+
+FLOWS: dict[str, Callable[[Path], None]] = {
+    flow.__name__: flow for module in (up_flows, back_flows, watch_flows) for flow in module.FLOWS
+}

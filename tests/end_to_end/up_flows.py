@@ -1,0 +1,146 @@
+"""`up` on a fresh board, with nothing to do, for a second revision, and with one that fails its proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fake_board import DIGEST, IMAGE, MODEL, FakeBoard
+from server import Behaviour
+
+from jetson_deploy.errors import JetsonDeployError, RolledBackError
+
+CHECKS = ["container", "port", "version", "model", "generate", "gpu", "speed", "stability"]
+
+
+def a_fresh_board_gets_image_container_proof_and_commit_in_this_order(folder: Path) -> None:
+    board = FakeBoard(folder)
+    done = board.up()
+    acts = board.acts()
+    assert acts == [
+        f"pull {IMAGE}@{DIGEST}",
+        "create jd-default-1-candidate",
+        "start jd-default-1-candidate",
+        "set-restart jd-default-1-candidate always",
+        "rename jd-default-1-candidate jd-default-1",
+    ]
+    assert (done.result, done.container, done.endpoint, done.model) == ("done", "jd-default-1", board.url, MODEL)
+    assert (done.gpu_share, done.tokens_per_second) == (1.0, 80.0)
+    assert [verdict.check for verdict in done.verdicts] == CHECKS
+    assert all(verdict.passed for verdict in done.verdicts)
+    assert board.containers == {"jd-default-1": ("running", "always")}
+    assert (board.state.current, board.state.previous) == (1, None)
+    assert [line.result for line in board.state.lines] == ["done"]
+
+
+def the_container_is_made_as_the_server_asks_and_the_proof_asks_the_server(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up(context=2048)
+    spec = board.runtime.containers["jd-default-1"].spec
+    assert spec is not None
+    assert (spec.entrypoint, spec.command) == (("fake-llm",), ("--serve",))
+    assert spec.environment["FAKE_CONTEXT"] == "2048"
+    assert spec.environment["FAKE_ADDRESS"] == f"127.0.0.1:{board.port}"
+    assert (spec.environment["HOME"], list(spec.tmpfs)) == ("/home/fake", ["/home/fake"])
+    assert not [name for name in spec.environment if name.startswith("OLLAMA")]
+    assert spec.mounts == board.server.mounts(str(board.store), board.server.models[0].digest)
+    questions = list(dict.fromkeys(board.asked()))
+    first = ["alive", "version", "models", f"generate {MODEL} 1", f"generate {MODEL} 32", "running"]
+    assert questions == [*first, f"generate {MODEL} 2"]
+
+
+def a_converged_board_is_asked_and_not_changed(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts(), board.asked()
+    done = board.up()
+    assert (done.result, board.acts()) == ("no-changes", [])
+    assert board.asked() == ["alive", "version", "models", f"generate {MODEL} 2", "running"]
+    assert board.state.current == 1
+
+
+def a_second_revision_takes_over_and_the_first_is_kept_stopped(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts()
+    done = board.up(context=2048)
+    acts = board.acts()
+    assert acts == [
+        "create jd-default-2-candidate",
+        "stop jd-default-1",
+        "start jd-default-2-candidate",
+        "set-restart jd-default-2-candidate always",
+        "set-restart jd-default-1 no",
+        "rename jd-default-2-candidate jd-default-2",
+    ]
+    assert (done.result, done.context_tokens) == ("done", 2048)
+    assert board.containers == {"jd-default-1": ("exited", "no"), "jd-default-2": ("running", "always")}
+    assert (board.state.current, board.state.previous) == (2, 1)
+
+
+def a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts()
+    board.servers["jd-default-2-candidate"] = Behaviour(gpu_share=0.0, library="cpu", layers=(0, 29), rate=80.0)
+    error = failed_up(board, context=2048)
+    assert isinstance(error, RolledBackError)
+    assert (error.exit_code, error.code) == (7, "check-gpu-failed")
+    assert "0% on the GPU, 0/29 layers offloaded" in error.message
+    assert "rolled back, jd-default-1 serves" in error.message
+    acts = board.acts()
+    assert acts == [
+        "create jd-default-2-candidate",
+        "stop jd-default-1",
+        "start jd-default-2-candidate",
+        "remove jd-default-2-candidate",
+        "start jd-default-1",
+    ]
+    assert board.containers == {"jd-default-1": ("running", "always")}
+    assert board.state.current == 1
+    failed = board.state.revision(2)
+    assert failed is not None and failed.outcome == "failed"
+    assert board.up().result == "no-changes"
+
+
+def what_failed_before_is_not_tried_again_unasked(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.servers["jd-default-2-candidate"] = Behaviour(tokens=0)
+    assert failed_up(board, context=2048).code == "check-generate-failed"
+    board.acts()
+    assert failed_up(board, context=2048).code == "failed-before"
+    acts = board.acts()
+    assert acts == []
+    assert board.up(context=2048, force=True).container == "jd-default-3"
+
+
+def a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.server.phrases = {"no kernel image": "kernel-image"}
+    board.servers["jd-default-1-candidate"] = Behaviour(exit_code=1, says=("CUDA error: no kernel image",))
+    error = failed_up(board)
+    assert (error.exit_code, error.code) == (1, "check-container-failed")
+    assert "exited, exit code 1" in error.message
+    assert "undone, nothing of ours runs" in error.message
+    assert board.containers == {}
+    assert board.state.current is None
+    assert any("CUDA error" in path.read_text() for path in folder.rglob("server.log"))
+
+
+def failed_up(board: FakeBoard, context: int = 4096) -> JetsonDeployError:
+    try:
+        board.up(context)
+    except JetsonDeployError as error:
+        return error
+    raise AssertionError("it succeeded")
+
+
+FLOWS = (
+    a_fresh_board_gets_image_container_proof_and_commit_in_this_order,
+    the_container_is_made_as_the_server_asks_and_the_proof_asks_the_server,
+    a_converged_board_is_asked_and_not_changed,
+    a_second_revision_takes_over_and_the_first_is_kept_stopped,
+    a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again,
+    what_failed_before_is_not_tried_again_unasked,
+    a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed,
+)

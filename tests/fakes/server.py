@@ -1,0 +1,240 @@
+"""An LLM server in memory: no port, no process. What it answers is scripted; what it is asked stands in `asked`.
+
+server = FakeServer()
+server.models = (ListedModel(name="deepseek-r1:8b", digest="…", size=1),)
+server.start("http://127.0.0.1:11434", Behaviour(rate=20.0))        # it answers there from now on
+server.at("http://127.0.0.1:11434").hung = "no answer within 5 s"   # the one that runs hangs from now on
+server.asked                                                        # ["generate deepseek-r1:8b 32", …]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.port import (
+    Answer,
+    Cause,
+    ChatPiece,
+    Done,
+    Generation,
+    ListedModel,
+    Message,
+    Probed,
+    RunningModel,
+    ServerLog,
+    Setup,
+    Stats,
+    Workload,
+)
+from jetson_deploy.spec import HealthCheck, MountSpec
+
+MODEL_BYTES = 5_000_000_000
+
+
+@dataclass
+class Behaviour:
+    """How one started server behaves. `hung`: why no question is answered; `broken`: why nothing is generated."""
+
+    version: str = "0.6.8"
+    rate: float = 12.0
+    """Tokens per second."""
+    tokens: int | None = None
+    """Of each answer; None: as many as are asked for."""
+    gpu_share: float = 1.0
+    library: str = "cuda"
+    layers: tuple[int, int] = (29, 29)
+    """(on the GPU, all)"""
+    ready: bool = True
+    hung: str = ""
+    broken: str = ""
+    exit_code: int | None = None
+    """It ends with that as soon as it is started; for whoever starts it."""
+    says: tuple[str, ...] = ()
+    """More lines of its log."""
+    loaded: set[str] = field(default_factory=set)
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """Lines of its start, as `FakeServer.read_log` reads them."""
+        loading = f"offloaded {self.layers[0]}/{self.layers[1]} {self.library}"
+        return (f"fake server {self.version}", *self.says, loading)
+
+
+class FakeServer:
+    """See `server/port.py` for each method."""
+
+    title = "FakeLLM"
+    least_version = "0.0.1"
+    kv_cache_types = ("f16", "q8_0", "q4_0")
+    estimate_term = "fake_estimate"
+
+    def __init__(self) -> None:
+        self.models: tuple[ListedModel, ...] = ()
+        self.asked: list[str] = []
+        self.phrases: dict[str, str] = {}
+        """Text of a log → id of the issue that it shows."""
+        self._running: dict[str, Behaviour] = {}
+
+    def start(self, url: str, behaves: Behaviour) -> None:
+        self._running[url] = replace(behaves, loaded=set())
+
+    def stop(self, url: str) -> None:
+        self._running.pop(url, None)
+
+    def at(self, url: str) -> Behaviour:
+        """The one that runs there. Raises UnhealthyError."""
+        found = self._running.get(url)
+        if found is None:
+            raise UnhealthyError(f"nothing answers at {url}", hint="start it", code="server-unreachable")
+        return found
+
+    def set_up(self, work: Workload) -> Setup:
+        return Setup(
+            entrypoint=("fake-llm",),
+            command=("--serve",),
+            home="/home/fake",
+            environment={
+                "FAKE_ADDRESS": work.endpoint.address,
+                "FAKE_CONTEXT": str(work.context_tokens),
+                "FAKE_PARALLEL": str(work.parallel),
+                "FAKE_KV": work.kv_cache_type,
+            },
+            mounts=self.mounts(work.store, work.manifest_digest),
+            health=HealthCheck(
+                command=("fake-llm", "--ping"),
+                interval_seconds=60,
+                timeout_seconds=20,
+                start_period_seconds=120,
+                retries=3,
+            ),
+        )
+
+    def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
+        return (MountSpec(source=store, target=f"/fake/{manifest_digest or 'any'}", read_only=True),)
+
+    def own_estimate(
+        self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
+    ) -> int | None:
+        return None
+
+    def estimates(self, version: str | None) -> bool:
+        return False
+
+    def logs_tokens(self, version: str | None) -> bool:
+        return False
+
+    def client(self, url: str, *, timeout: float = 10.0) -> FakeClient:
+        return FakeClient(self, url)
+
+    def read_log(self, text: str) -> ServerLog:
+        found = ServerLog()
+        for line in text.splitlines():
+            word, *rest = line.split()
+            if word == "offloaded":
+                here, _, total = rest[0].partition("/")
+                found = ServerLog(library=rest[1], offloaded_layers=(int(here), int(total)))
+        return found
+
+    def causes(
+        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
+    ) -> Iterator[Cause]:
+        for phrase, id_ in self.phrases.items():
+            if phrase in log and id_ in issues:
+                yield Cause(id=id_, title=issues[id_].title, hint="as the issue says", evidence=phrase)
+
+
+class FakeClient:
+    title = FakeServer.title
+
+    def __init__(self, server: FakeServer, url: str) -> None:
+        self._server, self._url = server, url
+
+    def alive(self) -> bool:
+        try:
+            return self._there("alive").ready
+        except UnhealthyError:
+            return False
+
+    def check_reachable(self) -> None:
+        self._there("check-reachable")
+
+    def version(self) -> str:
+        return self._there("version").version
+
+    def models(self) -> tuple[ListedModel, ...]:
+        self._there("models")
+        return self._server.models
+
+    def running(self) -> tuple[RunningModel, ...]:
+        there = self._there("running")
+        return tuple(
+            RunningModel(
+                name=model.name,
+                digest=model.digest,
+                size_bytes=MODEL_BYTES,
+                gpu_bytes=round(MODEL_BYTES * there.gpu_share),
+                context_length=None,
+            )
+            for model in self._server.models
+            if model.name in there.loaded
+        )
+
+    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = 0.0) -> Generation:
+        there = self._there(f"generate {model} {max_tokens}")
+        self._load(there, model)
+        tokens = max_tokens if there.tokens is None else there.tokens
+        return Generation(**_counters(tokens, there.rate), text="word " * tokens, thinking="")
+
+    def chat(
+        self,
+        model: str,
+        messages: Sequence[Message],
+        *,
+        think: bool | None = None,
+        max_tokens: int | None = None,
+        timeout: float = 0.0,
+    ) -> Generator[ChatPiece, None, None]:
+        there = self._there(f"chat {model}")
+        self._load(there, model)
+        tokens = (max_tokens or 8) if there.tokens is None else there.tokens
+        yield from (Answer("word ") for _ in range(tokens))
+        yield Done(Stats(**_counters(tokens, there.rate)))
+
+    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
+        there = self._there(f"probe {model}")
+        if there.broken:
+            return Probed(problem=there.broken, tokens=0)
+        self._load(there, model)
+        return Probed(problem="", tokens=int(token))
+
+    def unload(self, model: str, *, timeout: float) -> None:
+        self._there(f"unload {model}").loaded.discard(model)
+
+    def _there(self, question: str) -> Behaviour:
+        self._server.asked.append(question)
+        there = self._server.at(self._url)
+        if there.hung:
+            raise UnhealthyError(there.hung, hint="restart it", code="server-timeout")
+        return there
+
+    def _load(self, there: Behaviour, model: str) -> None:
+        if there.broken:
+            raise UnhealthyError(there.broken, hint="read its log", code="server-error")
+        if model not in {one.name for one in self._server.models}:
+            raise UnhealthyError(f"model {model!r} not found", hint="stage it", code="model-not-found")
+        there.loaded.add(model)
+
+
+def _counters(tokens: int, rate: float) -> dict[str, Any]:
+    return {
+        "tokens": tokens,
+        "prompt_tokens": 10,
+        "eval_seconds": tokens / rate,
+        "load_seconds": 1.0,
+        "total_seconds": 1.0 + tokens / rate,
+        "done_reason": "length",
+    }
