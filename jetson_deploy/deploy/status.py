@@ -182,7 +182,7 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
     """The lock tells a run that is under way from one that died."""
     found = holder(settings.lock_dir, deployment)
     if found is not None:
-        return Finding(id="run-under-way", severity="note", evidence=f"a run is under way{found.told}")
+        return Finding(id="run-under-way", severity="note", evidence=f"a run is under way{found.description}")
     if not unfinished(facts.engine, state, deployment):
         return None
     what = f"`{state.intent.verb}` started at {state.intent.at}" if state and state.intent else "an earlier run"

@@ -1,6 +1,6 @@
 """One run per deployment and host: `flock`, freed by the kernel when the holder dies.
 
-The file tells who holds it; what it tells is shown only when that very process is alive. Local and SSH runs, and
+The file names its holder, which is shown only while that very process is alive. Local and SSH runs, and
 runs of several users, share it.
 """
 
@@ -21,11 +21,11 @@ from jetson_deploy.state.actor import actor
 from jetson_deploy.state.lock_owner import Holder, identity, read_holder
 
 POLL_SECONDS = 0.2
-GRACE_LOOKS = 10
+GRACE_READS = 10
 _STEP_SECONDS = 0.02
-"""Looks, and the time between two: so long another may only be asking (`holder`), or has not yet written who it is."""
+"""Reads, and the time between two: another process may only read the holder, or has not yet written its identity."""
 MODE = 0o666
-"""Every user of the host may write who he is."""
+"""Every user of the host may write an identity."""
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def deployment_lock(
 
 
 def holder(directory: Path, name: str, sleep: Callable[[float], None] = time.sleep) -> Holder | None:
-    """Who holds it now; None: nobody. Holder() when that cannot be told. Never waits, changes nothing."""
+    """The present holder; None: the lock is free. Holder() when it is unknown. Never waits, changes nothing."""
     try:
         descriptor = _opened_to_read(_path(directory, name))
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def holder(directory: Path, name: str, sleep: Callable[[float], None] = time.sle
         return Holder()
     try:
         found = Holder()
-        for _ in range(GRACE_LOOKS):
+        for _ in range(GRACE_READS):
             if try_lock(descriptor, shared=True):
                 return None
             found = read_holder(descriptor)
@@ -88,7 +88,7 @@ def _path(directory: Path, name: str) -> Path:
 
 
 def _opened(path: Path) -> int:
-    """The file, made where it is missing. Never followed elsewhere: /run/lock is everybody's.
+    """The file, made where it is missing. Never followed elsewhere: any user may write to /run/lock.
 
     Opened without O_CREAT first: in a sticky directory fs.protected_regular (Ubuntu: 2) refuses O_CREAT even to root
     when another user made the file, as a run without sudo does.
@@ -115,7 +115,7 @@ def _opened_to_read(path: Path) -> int:
 
 
 def _regular(descriptor: int) -> int:
-    """A second name of somebody's file, or a device, must not be emptied."""
+    """A second name of a user's file, or a device, must not be emptied."""
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
         return descriptor
@@ -124,7 +124,7 @@ def _regular(descriptor: int) -> int:
 
 
 def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Callable[[float], None]) -> None:
-    grace, told = GRACE_LOOKS, False
+    grace, reported = GRACE_READS, False
     while not _free(descriptor, path):
         found = read_holder(descriptor)
         if found.pid is None and grace:
@@ -133,13 +133,13 @@ def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Call
             continue
         if not wait:
             raise LockedError(
-                f"deployment is locked by another run{found.told}",
+                f"deployment is locked by another run{found.description}",
                 hint="wait for it to end, or run with --wait; the lock frees itself when that process is gone",
                 code="locked",
             )
-        if not told:
-            report(Note(level="info", text=f"waiting for another run of this deployment{found.told}"))
-            told = True
+        if not reported:
+            report(Note(level="info", text=f"waiting for another run of this deployment{found.description}"))
+            reported = True
         sleep(POLL_SECONDS)
 
 

@@ -31,15 +31,15 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """It has held the lock for so long, suspended time included."""
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """To follow `deployment is locked by another run`."""
         if self.pid is None:
             return " (which one is not known)"
-        verb = f"`{self.verb}`" if self.verb else "a run"
+        run = f"`{self.verb}`" if self.verb else "a run"
         by = f" by {self.user}" if self.user else ""
         source = f" from {self.source}" if self.source else ""
         held = f", for {self.seconds:.0f} s" if self.seconds is not None else ""
-        return f": {verb}{by}{source} (pid {self.pid}){held}"
+        return f": {run}{by}{source} (pid {self.pid}){held}"
 
 
 class _Identity(msgspec.Struct, frozen=True, kw_only=True):

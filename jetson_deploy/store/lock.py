@@ -39,7 +39,7 @@ def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop
 
 def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Reporter, stop: threading.Event) -> None:
     deadline = time.monotonic() + wait_seconds
-    told = False
+    reported = False
     while not _locked(descriptor, paths):
         holder = read_pid(descriptor) or "unknown"
         if time.monotonic() >= deadline:
@@ -48,9 +48,9 @@ def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Repor
                 hint="wait for it to end; the lock frees itself when that process is gone",
                 code="store-locked",
             )
-        if not told:
+        if not reported:
             report(Note(level="info", text=f"waiting for another run (pid {holder}) that writes {paths.root}"))
-            told = True
+            reported = True
         stop.wait(POLL_SECONDS)
         check_stop(stop, "while waiting for another run; nothing was changed")
     write_pid(descriptor)

@@ -1,7 +1,7 @@
 """Notice within a minute that the server does not serve, name the cause, and heal it within limits.
 
-    probe.py, asking.py, processes.py, free_memory.py  look: engine, server, processes, memory
-    observation.py                                 one look, as data
+    probe.py, asking.py, processes.py, free_memory.py  observe: runtime, server, processes, memory
+    observation.py                                 one observation, as data
     judge.py                                       the fault that it shows; cause.py: the known issue behind it
     escalation.py                                  what to do about it, gentlest first, within a limit
     guard.py, memory_guard.py                      unload the model before the OOM killer must choose

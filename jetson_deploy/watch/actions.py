@@ -1,4 +1,4 @@
-"""Carrying out, each deed under the deployment's lock, with its event and its line in the history."""
+"""Actions of the watcher: each under the deployment's lock, with its event and its line in the history."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
 from jetson_deploy.server.port import Server
 from jetson_deploy.state.lock import deployment_lock
-from jetson_deploy.watch.audit_log import VERB, Scribe
+from jetson_deploy.watch.audit_log import VERB, AuditLog
 from jetson_deploy.watch.probe import client_of
 
 STOP_SECONDS = 10
 """For a server that is short of memory; it ends in 0.3 s (measured)."""
 HARD_STOP_SECONDS = 5
-"""For one that does not answer: waiting is of no use to anybody."""
+"""For one that does not answer: waiting is of no use."""
 UNLOAD_SECONDS = 10.0
 
 
-class WatchHands:
-    """`run`: runs a verb in a child, see child.run_verb; `unloaded`: is told before we unload.
+class WatchActions:
+    """`run`: runs a command in a child, see child.run_command; `unloaded`: called before the model is unloaded.
 
-    `busy`: a deed is under way, which must not be cut short.
+    `busy`: an action is under way, which must not be interrupted.
     """
 
     def __init__(
@@ -36,27 +36,27 @@ class WatchHands:
         lock_dir: Path,
         runtime: Runtime,
         server: Server,
-        scribe: Scribe,
+        audit: AuditLog,
         report: Reporter,
         run: Callable[[list[str]], Finished],
         unloaded: Callable[[], None],
     ) -> None:
         self._deployment, self._lock_dir = deployment, lock_dir
-        self._runtime, self._scribe, self._report, self._run = runtime, scribe, report, run
+        self._runtime, self._audit, self._report, self._run = runtime, audit, report, run
         self._server, self._unloaded = server, unloaded
         self.busy = False
 
     def restart(self, found: ContainerState, why: str) -> bool:
-        def deed() -> None:
+        def restart() -> None:
             if found.state in ("exited", "created", "dead"):
                 self._runtime.start(found.id)
             else:
                 self._runtime.restart(found.id, HARD_STOP_SECONDS)
 
-        return self._do("restarted", f"{found.name} restarted: {why}", found, deed)
+        return self._do("restarted", f"{found.name} restarted: {why}", found, restart)
 
     def unpause(self, found: ContainerState, why: str) -> bool:
-        return self._do("unpaused", f"{found.name} goes on: {why}", found, lambda: self._runtime.unpause(found.id))
+        return self._do("unpaused", f"{found.name} unpaused: {why}", found, lambda: self._runtime.unpause(found.id))
 
     def unload(self, found: ContainerState, why: str) -> bool:
         model = Record.read(found.labels).model
@@ -73,7 +73,7 @@ class WatchHands:
         return self._do("started", f"{found.name} started: {why}", found, lambda: self._runtime.start(found.id))
 
     def roll_back(self) -> bool:
-        """With its own lock, events and history. False: another run was in the way."""
+        """With its own lock, events and history. False: another run holds the lock."""
         ended = self._child(["watch", "--only-roll-back"])
         if ended.exit_code == LockedError.exit_code:
             self._report(Note(level="info", text=f"not now: {ended.message}"))
@@ -81,21 +81,21 @@ class WatchHands:
         done = ended.exit_code == 0
         text = ended.message if done else f"rolling back failed: {ended.message}"
         if not done:
-            self._scribe.line("failed", text, None)
+            self._audit.line("failed", text, None)
         self._report(Healed(action="rolled-back" if done else "failed", text=text))
         return True
 
     def recover(self) -> None:
-        """What a run that died left unfinished; a run under way is left alone."""
+        """Recover an interrupted run; a run under way is not touched."""
         ended = self._child(["recover"])
         if ended.exit_code not in (0, LockedError.exit_code):
             self._report(Note(level="warning", text=f"recover: {ended.message}"))
 
     def flush(self) -> None:
         """Write the lines that wait, unless another run holds the lock."""
-        if self._scribe.waiting:
+        if self._audit.waiting:
             with contextlib.suppress(JetsonDeployError), self._held():
-                self._scribe.flush()
+                self._audit.flush()
 
     def _child(self, arguments: list[str]) -> Finished:
         self.busy = True
@@ -104,14 +104,14 @@ class WatchHands:
         finally:
             self.busy = False
 
-    def _do(self, result: str, text: str, found: ContainerState, deed: Callable[[], None]) -> bool:
-        """False: it was not done, and why was said."""
+    def _do(self, result: str, text: str, found: ContainerState, action: Callable[[], None]) -> bool:
+        """False: it was not done, and the reason was reported."""
         try:
             with self._held():
-                deed()
+                action()
                 self._report(Healed(action=result, text=text))
-                self._scribe.line(result, text, revision_of(found))
-                self._scribe.flush()
+                self._audit.line(result, text, revision_of(found))
+                self._audit.flush()
         except LockedError as error:
             self._report(Note(level="info", text=f"not now: {error.message}"))
             return False

@@ -1,4 +1,4 @@
-"""What the watcher did, into the history. Whoever writes holds the lock, so a line may have to wait."""
+"""Write the watcher's actions into the history. The writer holds the lock, so a line may have to wait."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def on_record(state: StateDirectory) -> State | None:
         return None
 
 
-class Scribe:
+class AuditLog:
     def __init__(self, state: StateDirectory, report: Reporter) -> None:
         self._state, self._report = state, report
         self._waiting: list[Callable[[State], State]] = []
-        self._complained = False
+        self._reported = False
 
     def line(self, result: str, text: str, revision: int | None) -> None:
         """To be written by the next `flush`; stamped now. The oldest that wait are lost first."""
@@ -39,7 +39,7 @@ class Scribe:
         self._wait(lambda state: state.with_line(stamped))
 
     def attention(self, before: str | None, after: str | None) -> None:
-        """Say that somebody has to look (before: None), or take back the very words that we said."""
+        """Ask for manual action (before: None), or withdraw the very text that we wrote."""
 
         def change(state: State) -> State:
             if before is not None and state.attention != before:
@@ -53,7 +53,7 @@ class Scribe:
         return bool(self._waiting)
 
     def flush(self) -> None:
-        """The lock is held. A disk that refuses is told once, and loses the record alone."""
+        """The lock is held. A write that fails is reported once, and loses the record alone."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -64,13 +64,13 @@ class Scribe:
             return state
 
         try:
-            if self._state.load() is not None:  # else it is rebuilt from the containers, by whoever brings next
+            if self._state.load() is not None:  # else the next deployment rebuilds it from the containers
                 self._state.change(apply)
-            self._complained = False
+            self._reported = False
         except JetsonDeployError as error:
-            if not self._complained:
+            if not self._reported:
                 self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
-            self._complained = True
+            self._reported = True
 
     def _wait(self, change: Callable[[State], State]) -> None:
         self._waiting = [*self._waiting, change][-_MOST_WAITING:]

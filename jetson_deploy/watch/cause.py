@@ -1,4 +1,4 @@
-"""Known issues in a log: the cause of a fault, and what shows before one is felt."""
+"""Known issues in a log: the cause of a fault, and signs that precede one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cause_of(
 def lost_in(
     server: Server, lines: tuple[str, ...], issues: Mapping[str, Issue], *, accept_cpu: bool
 ) -> Iterator[Cause]:
-    """What new log lines say of GPU or memory being lost."""
+    """Losses of GPU or memory in new log lines."""
     if not lines:
         return
     text = "\n".join(lines)

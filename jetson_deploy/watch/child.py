@@ -15,7 +15,7 @@ from jetson_deploy.systemd.notify import without_notify
 _POLL_SECONDS = 0.5
 
 
-def run_verb(arguments: Sequence[str], report: Reporter, still: Callable[[], None]) -> Finished:
+def run_command(arguments: Sequence[str], report: Reporter, still: Callable[[], None]) -> Finished:
     """Run `jetson-deploy ARGUMENTS --events`; its events are passed on. `still` is called every half second.
 
     In a session of its own: a Ctrl-C in the terminal ends the watcher when the child is through, not the child.

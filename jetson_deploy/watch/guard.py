@@ -1,7 +1,7 @@
 """The memory guard: the model goes before the kernel's OOM killer must choose, and comes back with the memory. Pure.
 
-It sees MemAvailable and, where the kernel tells, how long everybody waited for memory (PSI). It does not see that
-NvMap cannot give what is free: fragmentation and carveouts show as a model that is not on the GPU.
+It sees MemAvailable and, where the kernel reports them, the stalls of all processes for memory (PSI). It does not see
+that NvMap cannot give free memory: fragmentation and carveouts show as a model that is not on the GPU.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     available: int | None
     """MemAvailable in bytes."""
     stall: float | None = None
-    """PSI: percent of the last 10 s in which nobody could run for want of memory."""
+    """PSI: percent of the last 10 s in which no process could run for want of memory."""
 
 
 class GuardLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""One look at a deployment, as data. Times are monotonic seconds; None: not known, or not asked."""
+"""One observation of a deployment, as data. Times are monotonic seconds; None: not known, or not asked."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
+class ServerObservation(msgspec.Struct, frozen=True, kw_only=True):
     answers: bool
     """`GET /` within its deadline."""
     problem: str = ""
     was_loaded: bool | None = None
-    """Before this look asked for it; None also: nor was it at the look before."""
+    """Before this observation asked for it; None also: nor was it at the one before."""
     loaded: bool | None = None
     gpu_share: float | None = None
     """Of the loaded model; None also: not loaded."""
@@ -33,7 +33,7 @@ class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What the container's processes did since the look before."""
+    """The work of the container's processes since the observation before."""
 
     frozen: int = 0
     """So many are stopped by a signal (state T)."""
@@ -45,12 +45,12 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """From the disk: a model that is being loaded reads more than it computes."""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     engine_problem: str = ""
     """Why the engine does not answer; empty: it does."""
     held: str = ""
-    """Another run holds the lock: who; empty: nobody does."""
+    """The run that holds the lock; empty: none."""
     container: ContainerState | None = None
     """The committed one of the highest revision; None: there is none."""
     candidate: bool = False
@@ -58,9 +58,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     age: float = 0.0
     """So long this very run of the container is known, seconds."""
     new_restarts: int = 0
-    """Docker restarted it since the look before."""
+    """Restarts by Docker since the observation before."""
     oom_kills: int = 0
-    """The kernel's OOM killer chose since the look before, on the whole host."""
-    server: ServerSeen | None = None
+    """Processes that the kernel's OOM killer ended since the observation before, on the whole host."""
+    server: ServerObservation | None = None
     """None: the container does not run, or is not to be asked."""
     work: Work = Work()

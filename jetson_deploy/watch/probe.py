@@ -1,4 +1,4 @@
-"""Look at the deployment: engine, container, processes, server, log. Changes nothing; asking loads the model."""
+"""Observe the deployment: runtime, container, processes, server, log. Changes nothing; asking loads the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jetson_deploy.state.lock import holder
 from jetson_deploy.watch.asking import Asking
 from jetson_deploy.watch.free_memory import read_oom_kills
 from jetson_deploy.watch.judge import BUSY_CORES, Gate
-from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
+from jetson_deploy.watch.observation import Asked, Observation, ServerObservation, Work
 from jetson_deploy.watch.processes import Counted, context_of, count, work_between
 
 ANSWER_SECONDS = 5.0
@@ -27,7 +27,7 @@ LOG_LINES = 50
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What is watched, and where."""
+    """The watched deployment, and its place."""
 
     deployment: str
     root: Path
@@ -37,7 +37,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     generate_seconds: float
 
 
-class Looker:
+class Probe:
     def __init__(
         self, place: Place, runtime: Runtime, server: Server, clock: Callable[[], float] = time.monotonic
     ) -> None:
@@ -52,7 +52,7 @@ class Looker:
         self._log_mark: str | None = None
         self._had_model = False
 
-    def look(self, *, ask: bool = True) -> Seen:
+    def observe(self, *, ask: bool = True) -> Observation:
         """`ask`: with a generate, which loads a model that is not loaded."""
         at, place = self._clock(), self._place
         try:
@@ -60,16 +60,16 @@ class Looker:
             mine = newest_committed(listed)
             found = self._runtime.inspect(mine.id) if mine else None
         except EngineAwayError as error:
-            return Seen(at=at, engine_problem=error.message)
+            return Observation(at=at, engine_problem=error.message)
         held = holder(place.lock_dir, place.deployment)
         candidate = any(c.name.endswith(CANDIDATE) for c in listed)
-        seen = Seen(at=at, held=held.told if held else "", candidate=candidate, container=found)
+        observed = Observation(at=at, held=held.description if held else "", candidate=candidate, container=found)
         if found is None:
-            return seen
-        return self._closer(seen, found, ask=ask and not seen.held)
+            return observed
+        return self._closer(observed, found, ask=ask and not observed.held)
 
     def expect_load(self) -> None:
-        """We unloaded it: that it is gone is no news."""
+        """We unloaded it: its absence is no fault."""
         self._had_model = False
 
     def new_log(self, container: str) -> tuple[str, ...]:
@@ -84,17 +84,17 @@ class Looker:
             return ()
         return tuple(lines[lines.index(mark) + 1 :] if mark in lines else lines)
 
-    def _closer(self, seen: Seen, found: ContainerState, *, ask: bool) -> Seen:
+    def _closer(self, observed: Observation, found: ContainerState, *, ask: bool) -> Observation:
         restarts = self._new_restarts(found)
-        work = self._work(seen.at, found.pid)
+        work = self._work(observed.at, found.pid)
         if not self._had_model:
             work = msgspec.structs.replace(work, lost=False)
         server = None
-        if found.state == "running" and not seen.held:
+        if found.state == "running" and not observed.held:
             server = self._server(found, work, ask=ask)
         return msgspec.structs.replace(
-            seen,
-            age=seen.at - self._run_since,
+            observed,
+            age=observed.at - self._run_since,
             new_restarts=restarts,
             oom_kills=self._new_kills(),
             work=work,
@@ -121,13 +121,13 @@ class Looker:
         (since, before), self._counted = self._counted, (at, counted)
         return work_between(before, counted, at - since)
 
-    def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerSeen:
+    def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerObservation:
         server, gate = client_of(self._kind, found), gate_of(found, self._place.default_share)
         try:
             server.check_reachable()
             running = {m.name: m for m in server.running()}
         except JetsonDeployError as error:
-            return ServerSeen(answers=False, problem=error.message)
+            return ServerObservation(answers=False, problem=error.message)
         before = gate.model in running
         own = Record.read(found.labels).context_tokens
         loaded = (running[gate.model].context_length if before else None) or context_of(self._counted[1])
@@ -137,10 +137,10 @@ class Looker:
             try:
                 running = {m.name: m for m in server.running()}
             except JetsonDeployError as error:
-                return ServerSeen(answers=False, problem=error.message)
+                return ServerObservation(answers=False, problem=error.message)
         model = running.get(gate.model)
         had, self._had_model = self._had_model, model is not None
-        return ServerSeen(
+        return ServerObservation(
             answers=True,
             was_loaded=before if had else None,
             loaded=model is not None,
@@ -149,7 +149,7 @@ class Looker:
         )
 
     def _asked(self, server: ServerClient, model: str, work: Work, context: int | None) -> Asked:
-        """A real token only where nobody is being answered: it costs the server its one cached prompt."""
+        """A real token only while no request is being answered: it costs the server its one cached prompt."""
         every = self._place.generate_seconds
         idle = work.cores is not None and work.cores < BUSY_CORES
         token = bool(every) and idle and self._clock() - self._token_at >= every

@@ -11,7 +11,7 @@ from jetson_deploy.watch.observation import Work
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MOST = 64
-"""Processes that are looked at."""
+"""Processes that are read."""
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):

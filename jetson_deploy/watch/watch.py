@@ -1,4 +1,4 @@
-"""`watch`: put together, and kept going until it is told to end. Every time is monotonic."""
+"""`watch`: put the parts together, and run until a signal ends it. Every time is monotonic."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
-from jetson_deploy.watch.actions import WatchHands
-from jetson_deploy.watch.audit_log import Scribe
-from jetson_deploy.watch.child import run_verb
+from jetson_deploy.watch.actions import WatchActions
+from jetson_deploy.watch.audit_log import AuditLog
+from jetson_deploy.watch.child import run_command
 from jetson_deploy.watch.escalation import Limits
 from jetson_deploy.watch.guard import GuardLimits
 from jetson_deploy.watch.memory_guard import GUARD_SECONDS, MemoryGuard
-from jetson_deploy.watch.probe import Looker, Place
+from jetson_deploy.watch.probe import Place, Probe
 from jetson_deploy.watch.watcher import Parts, Watcher
 
 ANSWER_SECONDS = 10.0
@@ -36,7 +36,7 @@ ANSWER_SECONDS = 10.0
 
 
 class WatchEnded(BaseException):
-    """Somebody asked it to end while it only looked. No Exception: it must pass every handler of errors."""
+    """A signal ended it while it only observed. No Exception: it must pass every handler of errors."""
 
 
 def watch(
@@ -53,39 +53,39 @@ def watch(
     run: Callable[[list[str]], Finished] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Until SIGINT, SIGTERM or SIGHUP: at once while it looks, after a healing that is under way.
+    """Until SIGINT, SIGTERM or SIGHUP: at once while it observes, else after the action that is under way.
 
     `run`: carries out `recover` and the rollback; None: in a process of their own.
     Raises UsageError for a captured root, PreflightError `engine-not-plain`.
     """
     check_acts_here(root, settings, "watch")
-    told = notifier or Notifier()
+    systemd = notifier or Notifier()
     parts = _parts(
         _place(root, settings, catalog, deployment, wishes),
         settings,
         catalog,
         wishes,
         report,
-        told,
+        systemd,
         (runtime or open_runtime(settings)).quick(ANSWER_SECONDS),
         server or open_server(),
-        run or _in_a_child(root, settings, deployment, report, told),
+        run or _in_a_child(root, settings, deployment, report, systemd),
         clock,
     )
     watcher = Watcher(parts)
-    with contextlib.suppress(WatchEnded), _ended_by_signals(lambda: parts.hands.busy) as ended:
-        told.ready()
+    with contextlib.suppress(WatchEnded), _ended_by_signals(lambda: parts.actions.busy) as ended:
+        systemd.ready()
         watcher.begin()
         next_look = clock()
         while not ended.is_set():
-            told.alive()
+            systemd.alive()
             watcher.look_at_memory()
             if clock() >= next_look:
                 next_look = clock() + wishes.interval_seconds * watcher.tick()
             ended.wait(max(0.0, min(GUARD_SECONDS, next_look - clock())))
     with shielded():
-        parts.hands.flush()
-    told.stopping()
+        parts.actions.flush()
+    systemd.stopping()
 
 
 def _place(root: Path, settings: Settings, catalog: Catalog, deployment: str, wishes: WatchWishes) -> Place:
@@ -103,7 +103,7 @@ def _in_a_child(
 ) -> Callable[[list[str]], Finished]:
     overlays = (word for folder in settings.catalog_dirs for word in ("--catalog", str(folder)))
     common = ["--name", deployment, "--root", str(root), *overlays]
-    return lambda arguments: run_verb([*arguments, *common], report, notifier.alive)
+    return lambda arguments: run_command([*arguments, *common], report, notifier.alive)
 
 
 def _parts(
@@ -120,17 +120,17 @@ def _parts(
 ) -> Parts:
     reserve, low = (catalog.limits[name].value for name in ("host_reserve_bytes", "memory_guard_bytes"))
     state = StateDirectory(settings.state_dir, place.deployment)
-    scribe = Scribe(state, report)
-    looker = Looker(place, runtime, server, clock)
-    hands = WatchHands(
+    audit = AuditLog(state, report)
+    probe = Probe(place, runtime, server, clock)
+    actions = WatchActions(
         deployment=place.deployment,
         lock_dir=settings.lock_dir,
         runtime=runtime,
         server=server,
-        scribe=scribe,
+        audit=audit,
         report=report,
         run=run,
-        unloaded=looker.expect_load,
+        unloaded=probe.expect_load,
     )
     guard_bytes = int(low) if wishes.memory_guard_bytes is None else wishes.memory_guard_bytes
     guard = GuardLimits(
@@ -147,10 +147,10 @@ def _parts(
         limits=limits,
         runtime=runtime,
         server=server,
-        looker=looker,
-        hands=hands,
-        guard=MemoryGuard(place.root, guard, hands, scribe, report, clock),
-        scribe=scribe,
+        probe=probe,
+        actions=actions,
+        guard=MemoryGuard(place.root, guard, actions, audit, report, clock),
+        audit=audit,
         state=state,
         notifier=notifier,
         issues=lambda: issues,
@@ -161,7 +161,7 @@ def _parts(
 
 @contextlib.contextmanager
 def _ended_by_signals(busy: Callable[[], bool]) -> Iterator[threading.Event]:
-    """The event is set by an interruption; one that comes while we only look also ends the look, by WatchEnded."""
+    """An interruption sets the event; one that comes during an observation also ends that, by WatchEnded."""
     ended = threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.watch.judge import Gate
-from jetson_deploy.watch.observation import Asked, Seen, ServerSeen, Work
+from jetson_deploy.watch.observation import Asked, Observation, ServerObservation, Work
 
 GATE = Gate(model="deepseek-r1:8b", min_gpu_share=0.95, accept_cpu=False)
 CONTAINER = ContainerState(
@@ -28,13 +28,13 @@ CONTAINER = ContainerState(
     restart_policy="always",
 )
 ASKED = Asked(kind="empty", state="done", seconds=0.01)
-SERVER = ServerSeen(answers=True, was_loaded=True, loaded=True, gpu_share=1.0, asked=ASKED)
-SOUND = Seen(at=1000.0, container=CONTAINER, age=500.0, server=SERVER, work=Work(cores=0.0))
+SERVER = ServerObservation(answers=True, was_loaded=True, loaded=True, gpu_share=1.0, asked=ASKED)
+SOUND = Observation(at=1000.0, container=CONTAINER, age=500.0, server=SERVER, work=Work(cores=0.0))
 
 
-def seen(case: dict[str, dict[str, Any]]) -> Seen:
-    """`case`: what differs in `seen`, `container`, `server`, `asked` and `work`; a container that does not run is not
-    asked."""
+def observed(case: dict[str, dict[str, Any]]) -> Observation:
+    """`case`: differences in `observed`, `container`, `server`, `asked` and `work`; a container that does not run is
+    not asked."""
     container = msgspec.structs.replace(CONTAINER, **case.get("container", {}))
     asked = msgspec.structs.replace(ASKED, **case.get("asked", {}))
     server = msgspec.structs.replace(SERVER, asked=asked, **case.get("server", {}))
@@ -44,5 +44,5 @@ def seen(case: dict[str, dict[str, Any]]) -> Seen:
         container=container,
         server=server if container.state == "running" else None,
         work=work,
-        **case.get("seen", {}),
+        **case.get("observed", {}),
     )

@@ -212,7 +212,7 @@ def test_a_change_under_way_is_only_looked_at_and_healing_comes_after_it(
     with watching(session) as watch:
         with deployment_lock(Path(session.variables()["JETSON_DEPLOY_LOCK_DIR"]), "default", verb="test"):
             os.kill(server_pid(engine), signal.SIGSTOP)
-            watch.said("only looking on")
+            watch.said("only observing")
             time.sleep(6)
             assert not [e for e in watch.events if e["event"] in ("noticed", "healed")]
         watch.healed("restarted")

@@ -21,12 +21,12 @@ from jetson_deploy.server.opened import open_server
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier
-from jetson_deploy.watch.actions import WatchHands
-from jetson_deploy.watch.audit_log import Scribe
+from jetson_deploy.watch.actions import WatchActions
+from jetson_deploy.watch.audit_log import AuditLog
 from jetson_deploy.watch.escalation import Limits
 from jetson_deploy.watch.guard import GuardLimits
 from jetson_deploy.watch.memory_guard import MemoryGuard
-from jetson_deploy.watch.probe import Looker, Place
+from jetson_deploy.watch.probe import Place, Probe
 from jetson_deploy.watch.watcher import Parts, Watcher
 
 MODEL = "deepseek-r1:8b"
@@ -118,17 +118,17 @@ class Scene:
         place = Place(
             deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
         )
-        looker = Looker(place, self.runtime, open_server(), clock)
-        scribe = Scribe(self.state, self.events.append)
-        hands = WatchHands(
+        probe = Probe(place, self.runtime, open_server(), clock)
+        audit = AuditLog(self.state, self.events.append)
+        actions = WatchActions(
             deployment="default",
             lock_dir=self.lock_dir,
             runtime=self.runtime,
             server=open_server(),
-            scribe=scribe,
+            audit=audit,
             report=self.events.append,
             run=self._run,
-            unloaded=looker.expect_load,
+            unloaded=probe.expect_load,
         )
         guard = GuardLimits(low=128 << 20, reserve=512 << 20, back=512 << 20, max_times=3, window_seconds=600)
         return Parts(
@@ -136,10 +136,10 @@ class Scene:
             limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
             runtime=self.runtime,
             server=open_server(),
-            looker=looker,
-            hands=hands,
-            guard=MemoryGuard(self.root, guard, hands, scribe, self.events.append, clock),
-            scribe=scribe,
+            probe=probe,
+            actions=actions,
+            guard=MemoryGuard(self.root, guard, actions, audit, self.events.append, clock),
+            audit=audit,
             state=self.state,
             notifier=Notifier({}),
             issues=dict,
@@ -221,7 +221,7 @@ def test_while_another_run_holds_the_lock_nothing_is_done_and_it_is_said_once(sc
     with deployment_lock(scene.lock_dir, "default", verb="up"):
         scene.ticks(10)
         assert scene.told == [] and scene.acts == []
-        assert len([n for n in scene.notes if "only looking on" in n]) == 1
+        assert len([n for n in scene.notes if "only observing" in n]) == 1
     scene.ticks(2)
     assert scene.told == ["off-gpu", "unloaded"]
 
@@ -262,8 +262,8 @@ def test_short_memory_unloads_then_stops_and_the_stopped_one_is_ours_to_start(sc
 def test_a_watcher_that_starts_anew_knows_what_the_one_before_stopped(scene: Scene) -> None:
     scene.container.state, scene.container.exit_code = "exited", 0
     parts = scene._parts()
-    parts.scribe.line("stopped", "no memory", 2)
-    parts.hands.flush()
+    parts.audit.line("stopped", "no memory", 2)
+    parts.actions.flush()
     watcher = Watcher(parts)
     watcher.begin()
     for _ in range(5):
