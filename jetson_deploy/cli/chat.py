@@ -1,9 +1,9 @@
-"""`chat`: talk to the model; its thinking apart; tokens per second at the end."""
+"""`chat`: talk to the model; its thinking apart; tokens per second at the end. A pipe gets the answers alone."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from jetson_deploy.server.port import ChatPiece, Message, ServerClient
 
 CHAT_TIMEOUT_SECONDS = 900.0
+WAITING = "waiting for the model…"
+ERASE = "\r\x1b[K"
 
 
 @click.command("chat")
@@ -28,7 +30,10 @@ CHAT_TIMEOUT_SECONDS = 900.0
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
 def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None, hide_thinking: bool) -> int:
-    """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server."""
+    """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server.
+
+    Where standard output is no terminal, it gets the answer alone.
+    """
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.server.opened import open_server
 
@@ -36,7 +41,8 @@ def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "chat")
     tell_deployment(serving, common)
     client = open_server().client(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
-    talk = Talk(client, serving.record.model, max_tokens, hide_thinking=hide_thinking)
+    hide = hide_thinking or not sys.stdout.isatty()
+    talk = Talk(client, serving.record.model, max_tokens, hide_thinking=hide, quiet=common.quiet)
     programs = common.as_json or common.as_events
     if not prompt and not programs and sys.stdin.isatty():
         _converse(talk)
@@ -50,8 +56,11 @@ def command(*, common: CommonOptions, prompt: str | None, max_tokens: int | None
 class Talk:
     """One conversation: keeps the answers, not the thinking (DeepSeek's advice for R1)."""
 
-    def __init__(self, client: ServerClient, model: str, max_tokens: int | None, *, hide_thinking: bool) -> None:
+    def __init__(
+        self, client: ServerClient, model: str, max_tokens: int | None, *, hide_thinking: bool, quiet: bool = False
+    ) -> None:
         self._client, self._model, self._max_tokens, self._hide = client, model, max_tokens, hide_thinking
+        self._quiet = quiet
         self._messages: list[Message] = []
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
@@ -65,13 +74,18 @@ class Talk:
 
         self._messages.append(Message(role="assistant", content=text))
 
+    def _visible(self, piece: ChatPiece) -> bool:
+        from jetson_deploy.server.port import Thinking
+
+        return not (self._hide and isinstance(piece, Thinking))
+
     def turn(self, prompt: str) -> None:
         """Stream one answer. Ctrl-C ends the answer and is not an error."""
         from jetson_deploy.server.port import Answer, Done, Thinking
 
         shown, thinking, stats = "", False, None
         try:
-            for piece in self.pieces(prompt):
+            for piece in awaited(self.pieces(prompt), wanted=not self._quiet, until=self._visible):
                 if isinstance(piece, Thinking) and not self._hide:
                     thinking = _open_thinking(thinking)
                     _stream(piece.text, dim=True)
@@ -88,8 +102,24 @@ class Talk:
         else:
             answer("")
         self.remember(shown)
-        if stats is not None and stats.tokens_per_second is not None:
+        if not self._quiet and stats is not None and stats.tokens_per_second is not None:
             say(f"{stats.tokens} tokens, {stats.tokens_per_second:.1f} tok/s")
+
+
+def awaited(pieces: Iterator[ChatPiece], *, wanted: bool, until: Callable[[ChatPiece], bool]) -> Iterator[ChatPiece]:
+    """The same pieces; a terminal shows on stderr that they are waited for, until the first that is visible."""
+    waiting = wanted and colours(sys.stderr)
+    if waiting:
+        write(sys.stderr, WAITING)
+    try:
+        for piece in pieces:
+            if waiting and until(piece):
+                write(sys.stderr, ERASE)
+                waiting = False
+            yield piece
+    finally:
+        if waiting:
+            write(sys.stderr, ERASE)
 
 
 def _open_thinking(already: bool) -> bool:
@@ -126,13 +156,20 @@ def _converse(talk: Talk) -> None:
     say("an empty line or Ctrl-D ends the conversation; Ctrl-C stops an answer")
     while True:
         try:
-            prompt = input("> ").strip()
+            prompt = _asked()
         except (EOFError, KeyboardInterrupt):
             say("")
             return
         if not prompt:
             return
         talk.turn(prompt)
+
+
+def _asked() -> str:
+    if sys.stdout.isatty():
+        return input("> ").strip()
+    write(sys.stderr, "> ")  # Python would write it among the answers
+    return input().strip()
 
 
 def _for_programs(talk: Talk, prompt: str, serving: Instance, common: CommonOptions) -> int:
