@@ -218,4 +218,4 @@ def _path_problem(text: str) -> str | None:
 
 def shown(text: str) -> str:
     """A user's text for a message: quoted, ASCII, control characters escaped, shortened."""
-    return ascii(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+    return ascii(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
