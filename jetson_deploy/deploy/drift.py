@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy.store_drift import store_findings
+from jetson_deploy.deploy.store_drift import store_drifted
 from jetson_deploy.deployment.actual import ActualContainer, as_actual
 from jetson_deploy.deployment.drift import Difference, container_drift, since_creation
 from jetson_deploy.deployment.drifted import (
     Drifted,
     UpWould,
-    container_findings,
-    image_findings,
-    record_findings,
+    container_drifted,
+    image_drifted,
+    record_drifted,
 )
-from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
+from jetson_deploy.deployment.host_drift import host_drifted, surroundings_drifted
 from jetson_deploy.deployment.instance import Instance, revision_of
 from jetson_deploy.deployment.record import described
 from jetson_deploy.deployment.request import Request
@@ -78,9 +78,9 @@ def find_drift(
     gaps: list[str] = []
     findings = (
         *_container(facts, runtime, serving, revision, would, gaps),
-        *store_findings(serving, would, gaps, deep=deep),
-        *host_findings(facts, revision, would),
-        *surrounding_findings(facts, serving, state, would),
+        *store_drifted(serving, would, gaps, deep=deep),
+        *host_drifted(facts, revision, would),
+        *surroundings_drifted(facts, serving, state, would),
     )
     return Drift(findings=findings, not_compared=(*gaps, *_unknown(facts, revision)))
 
@@ -119,11 +119,11 @@ def _container(
     if spec is None:
         gaps.append("the container's fields: it has no label that says how it was deployed; up --force makes a new one")
     else:
-        yield from container_findings(since_creation(container_drift(spec, actual), creation_differences), would)
-    yield from record_findings(revision, serving, actual.image_id, would)
+        yield from container_drifted(since_creation(container_drift(spec, actual), creation_differences), would)
+    yield from record_drifted(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
         tag = _image_id(runtime, serving.record.image.partition("@")[0])
-        yield from image_findings(facts.engine, serving, actual.image_id, tag, would)
+        yield from image_drifted(facts.engine, serving, actual.image_id, tag, would)
 
 
 def _image_id(runtime: Runtime, reference: str) -> str | None:

@@ -20,7 +20,7 @@ _NEVER_HASHED = "not on record as hashed"
 _REPAIR = f"{NOTHING}: jetson-deploy model verify --repair"
 
 
-def store_findings(serving: Instance, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Drifted]:
+def store_drifted(serving: Instance, would: UpWould, gaps: list[str], *, deep: bool) -> Iterator[Drifted]:
     """`gaps` gets what could not be looked at. `deep`: the files are hashed."""
     if serving.record.manifest_digest is None or not serving.record.store:
         gaps.append("the model's files: the container does not say which they are")

@@ -72,7 +72,7 @@ _WORDS: dict[type, str] = {
 }
 
 
-def container_findings(differences: tuple[Difference, ...], would: UpWould) -> Iterator[Drifted]:
+def container_drifted(differences: tuple[Difference, ...], would: UpWould) -> Iterator[Drifted]:
     """Of an edited container: the policy alone is set back, anything else needs a new one."""
     rule = "set the restart policy back" if policy_only(differences) else "replace the container"
     for one in differences:
@@ -87,7 +87,7 @@ def container_findings(differences: tuple[Difference, ...], would: UpWould) -> I
         )
 
 
-def record_findings(
+def record_drifted(
     revision: Revision | None, serving: Instance, image: str | None, would: UpWould
 ) -> Iterator[Drifted]:
     """The container against the record. `image`: id of the one it was made from; None: not known."""
@@ -108,7 +108,7 @@ def record_findings(
             )
 
 
-def image_findings(
+def image_drifted(
     engine: EngineFacts, serving: Instance, image: str, tag: str | None, would: UpWould
 ) -> Iterator[Drifted]:
     """`image`: id of the one the container was made from; `tag`: of what its tag names now, None: nothing."""

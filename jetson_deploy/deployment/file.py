@@ -105,5 +105,4 @@ def _checked(part: Part, row: Row, key: KeyPath, text: str) -> None:
     try:
         row.option.check(text)
     except UsageError as error:
-        message = f"{blame([part], key)}: {dotted(key)}: {error.message}"
-        raise UsageError(message, hint=error.hint, code=error.code) from None
+        raise error.with_context(message=f"{blame([part], key)}: {dotted(key)}: {error.message}") from error

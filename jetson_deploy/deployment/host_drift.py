@@ -12,7 +12,7 @@ from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.facts import HostFacts
 
 
-def host_findings(facts: HostFacts, revision: Revision | None, would: UpWould) -> Iterator[Drifted]:
+def host_drifted(facts: HostFacts, revision: Revision | None, would: UpWould) -> Iterator[Drifted]:
     """What was proven on another L4T, engine or power mode; what is unknown on either side is no difference."""
     if revision is None:
         return
@@ -49,7 +49,7 @@ _POWER = "the proven speed may not hold; sudo nvpmodel sets the mode"
 _ANEW = "jetson-deploy up --force proves it anew"
 
 
-def surrounding_findings(facts: HostFacts, serving: Instance, state: State | None, would: UpWould) -> Iterator[Drifted]:
+def surroundings_drifted(facts: HostFacts, serving: Instance, state: State | None, would: UpWould) -> Iterator[Drifted]:
     """Its port, its name, the container of the revision before, and the tag in the store."""
     yield from _port(facts, serving, would)
     deployment = state.deployment if state else ""

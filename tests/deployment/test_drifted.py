@@ -8,9 +8,9 @@ import msgspec
 import pytest
 from states import full_state, revision
 
-from jetson_deploy.deployment.drifted import Drifted, UpWould, image_findings, record_findings
+from jetson_deploy.deployment.drifted import Drifted, UpWould, image_drifted, record_drifted
 from jetson_deploy.deployment.finding import Finding
-from jetson_deploy.deployment.host_drift import host_findings, surrounding_findings
+from jetson_deploy.deployment.host_drift import host_drifted, surroundings_drifted
 from jetson_deploy.deployment.instance import Instance, read_instance
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.deployment.revisions import HostMark
@@ -70,7 +70,7 @@ HELD = ImageFacts(id="sha256:1", references=(f"a/b@sha256:{DIGEST}",))
 def test_what_became_of_the_image(
     held: tuple[ImageFacts, ...], reference: str, tag: str | None, said: list[tuple[str, str]]
 ) -> None:
-    assert told(image_findings(engine(*held), serving(image=reference), "sha256:1", tag, REFUSED)) == said
+    assert told(image_drifted(engine(*held), serving(image=reference), "sha256:1", tag, REFUSED)) == said
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_became_of_the_image(
     ],
 )
 def test_a_container_that_is_not_the_one_on_record(hash_: str, image: str | None, said: list[str]) -> None:
-    found = record_findings(revision(2), serving(**{"spec-hash": hash_}), image, REFUSED)
+    found = record_drifted(revision(2), serving(**{"spec-hash": hash_}), image, REFUSED)
     assert [one.what for one in found] == said
 
 
@@ -97,7 +97,7 @@ def test_a_container_that_is_not_the_one_on_record(hash_: str, image: str | None
 )
 def test_a_power_mode_that_is_lower_than_the_proven_one(power: PowerFacts, said: list[tuple[str, str]]) -> None:
     proven = revision(2, host=HostMark(power_mode="MAXN"))
-    assert told(host_findings(facts(power=power), proven, would_do_nothing())) == said
+    assert told(host_drifted(facts(power=power), proven, would_do_nothing())) == said
 
 
 def would_do_nothing() -> UpWould:
@@ -110,7 +110,7 @@ def would_do_nothing() -> UpWould:
 
 def test_an_upgrade_of_engine_or_driver_is_no_alarm() -> None:
     proven = revision(2, host=HostMark(l4t="36.4.3", engine_version="27"))
-    found = host_findings(
+    found = host_drifted(
         facts(l4t="36.4.4", engine=EngineFacts(reachable=True, version="28")), proven, would_do_nothing()
     )
     assert told(found) == [("L4T", "info"), ("Docker Engine", "info")]
@@ -131,12 +131,12 @@ def test_an_upgrade_of_engine_or_driver_is_no_alarm() -> None:
     ],
 )
 def test_who_answers_at_the_port(port: PortFacts, said: list[str]) -> None:
-    found = surrounding_findings(facts(port=port), serving(), None, REFUSED)
+    found = surroundings_drifted(facts(port=port), serving(), None, REFUSED)
     assert [one.found for one in found] == said
 
 
 def test_a_refused_up_says_so_at_every_finding() -> None:
-    (found,) = record_findings(revision(2), serving(), "sha256:2", REFUSED)
+    (found,) = record_drifted(revision(2), serving(), "sha256:2", REFUSED)
     assert found.up_would == "refuse: no"
 
 
@@ -144,7 +144,7 @@ def test_what_is_only_around_the_deployment_is_a_note() -> None:
     renamed = msgspec.structs.replace(serving(), container="somebodys-name")
     moved = ModelFacts(name="m:1", manifest_digest="cd" * 32, complete=True)
     store = StoreFacts(path="/store", exists=True, models=(moved,))
-    found: list[Drifted] = list(surrounding_findings(facts(store=store), renamed, full_state(), REFUSED))
+    found: list[Drifted] = list(surroundings_drifted(facts(store=store), renamed, full_state(), REFUSED))
     assert told(found) == [
         ("container name", "info"),
         ("previous container", "info"),

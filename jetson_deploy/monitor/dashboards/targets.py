@@ -46,7 +46,7 @@ def read_hosts(path: Path) -> list[str]:
             found.append(target(host))
         except UsageError as error:
             where = f"{path} line {number}: {error.message}"
-            raise UsageError(where, hint=f"one host in each line: {error.hint}", code=error.code) from error
+            raise error.with_context(message=where, hint=f"one host in each line: {error.hint}") from error
     if not found:
         raise UsageError(f"{path} names no host", hint=f"one host in each line: {_SHAPES}", code="no-hosts")
     return found

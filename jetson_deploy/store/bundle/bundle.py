@@ -92,7 +92,7 @@ def _parsed(raw: bytes, path: Path) -> Manifest:
     try:
         return parse_manifest(raw, str(path))
     except IntegrityError as error:
-        raise IntegrityError(error.message, hint=_WHAT_CAN_BE, code=error.code) from None
+        raise error.with_context(hint=_WHAT_CAN_BE) from error
 
 
 _WHAT_CAN_BE = (
