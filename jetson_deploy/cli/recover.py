@@ -42,12 +42,12 @@ def command(*, common: CommonOptions, wait: bool, only_plan: bool) -> int:
 
 
 def _text(recovered: Recovered, *, only_plan: bool) -> str:
-    from jetson_deploy.deploy.run.execute import told
+    from jetson_deploy.deploy.run.execute import describe
 
     if recovered.result == "no-changes":
         return f"no changes: {recovered.why}"
     serves = f"{recovered.serves} serves" if recovered.serves else "nothing of ours runs"
     if not only_plan:
         return f"{recovered.result}: {recovered.why}; {serves}"
-    lines = [f"  {n}. {' '.join(told(step))}" for n, step in enumerate(recovered.steps, 1)]
+    lines = [f"  {n}. {' '.join(describe(step))}" for n, step in enumerate(recovered.steps, 1)]
     return f"{recovered.why}\n" + "\n".join(lines)

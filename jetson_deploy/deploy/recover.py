@@ -12,9 +12,9 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.run import actions as binding
-from jetson_deploy.deploy.run.actions import Binding, bind
-from jetson_deploy.deploy.run.execute import carry_out
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.actions import DeploymentActions
+from jetson_deploy.deploy.run.execute import execute
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import engine_now, survey
 from jetson_deploy.deployment.instance import find_serving, ours
@@ -206,21 +206,19 @@ def _act(
         why=why,
         rebuilt=lambda: _over(directory.load(), rebuilt(deployment, binding.look(runtime, deployment), by)),
     )
-    hands = bind(
-        Binding(
-            runtime=runtime,
-            server=server,
-            deployment=deployment,
-            state=directory,
-            journal=journal,
-            settings=settings,
-            report=report,
-        )
+    actions = DeploymentActions(
+        runtime=runtime,
+        server=server,
+        deployment=deployment,
+        state=directory,
+        journal=journal,
+        settings=settings,
+        report=report,
     )
-    border = Border(run="recover", crash_at=settings.crash_at, report=report)
+    hooks = StepHooks(run="recover", crash_at=settings.crash_at, report=report)
     try:
         with shielded():
-            carry_out(found.steps, hands, border)
+            execute(found.steps, actions, hooks)
     except JetsonDeployError as error:
         raise _stuck(found, journal, error) from error
 

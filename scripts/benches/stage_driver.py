@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from jetson_deploy.deploy.run.stage import stage
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.plan import AnyStep, StageImage, StageModel
 from jetson_deploy.events import silent
 from jetson_deploy.runtime.opened import runtime_at
@@ -23,7 +23,7 @@ def main() -> None:
     runtime = runtime_at(host)
     state = StateDirectory(Path(store).parent, "state")
     for some in [steps] if how == "together" else [steps[:1], steps[1:]]:
-        stage(some, runtime, Border(run="up", crash_at=None, report=silent), Settings(), state)
+        stage(some, runtime, StepHooks(run="up", crash_at=None, report=silent), Settings(), state)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from small_engine import SmallEngine, journal_of
+from small_host import SmallHost, journal_of
 
 from jetson_deploy.deploy.run.evidence import explained
 from jetson_deploy.deployment.plan import Plan
@@ -40,16 +40,16 @@ def test_a_failure_is_explained_by_a_new_error(
     tmp_path: Path, cause: Cause | None, log: str, full: bool, message: str, hint: str, details: tuple[str, ...]
 ) -> None:
     keep = _full if full else lambda what, container: Path("/kept")
-    hands = SmallEngine("jd-default-1").hands(
+    actions = SmallHost("jd-default-1").actions(
         journal_of(PLAN, tmp_path), explain=lambda name: (cause, log), keep_evidence=keep
     )
-    told = explained(PLAN, hands, EXITED)
+    told = explained(PLAN, actions, EXITED)
     assert (type(told), told.code) == (UnhealthyError, EXITED.code)
     assert (told.message, told.hint, told.details) == (message, hint, ("first", *details))
     assert (EXITED.message, EXITED.hint, EXITED.details) == ("exited", "see: jetson-deploy logs", ("first",))
 
 
 def test_where_no_container_can_say_anything_the_error_stays_itself(tmp_path: Path) -> None:
-    hands = SmallEngine().hands(journal_of(PLAN, tmp_path))
+    actions = SmallHost().actions(journal_of(PLAN, tmp_path))
     error: JetsonDeployError = EXITED
-    assert explained(PLAN, hands, error) is EXITED
+    assert explained(PLAN, actions, error) is EXITED

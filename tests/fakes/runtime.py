@@ -160,7 +160,7 @@ class FakeRuntime:
         return answers_of([*self.containers.values()], [*self.images.values()], self.runtimes, self.architecture)
 
     def create(self, name: str, spec: ContainerSpec) -> str:
-        self._act(f"create {name}")
+        self.act(f"create {name}")
         if name in self.containers:
             raise PreflightError(f"the container name {name} is in use", hint="remove it", code="container-name-taken")
         if self.find_image(spec.image) is None:
@@ -169,30 +169,30 @@ class FakeRuntime:
         return made.id
 
     def start(self, name: str) -> None:
-        self._act(f"start {self._name(name)}")
+        self.act(f"start {self._name(name)}")
         found = self._there(name)
         if found.state != "running":
             self._run(found)
 
     def stop(self, name: str, seconds: int) -> None:
-        self._act(f"stop {self._name(name)}")
+        self.act(f"stop {self._name(name)}")
         found = self._find(name)
         if found is not None and found.state in ("running", "paused", "restarting"):
             found.exit_code = 0
             self._ended(found)
 
     def restart(self, name: str, seconds: int) -> None:
-        self._act(f"restart {self._name(name)}")
+        self.act(f"restart {self._name(name)}")
         found = self._there(name)
         self._ended(found)
         self._run(found)
 
     def unpause(self, name: str) -> None:
-        self._act(f"unpause {self._name(name)}")
+        self.act(f"unpause {self._name(name)}")
         self._there(name).state = "running"
 
     def remove(self, name: str, *, force: bool = False) -> None:
-        self._act(f"remove {self._name(name)}")
+        self.act(f"remove {self._name(name)}")
         found = self._find(name)
         if found is None:
             return
@@ -203,14 +203,14 @@ class FakeRuntime:
         del self.containers[found.name]
 
     def rename(self, name: str, new_name: str) -> None:
-        self._act(f"rename {self._name(name)} {new_name}")
+        self.act(f"rename {self._name(name)} {new_name}")
         found = self._there(name)
         del self.containers[found.name]
         found.name = new_name
         self.containers[new_name] = found
 
     def set_restart(self, name: str, policy: str) -> None:
-        self._act(f"set-restart {self._name(name)} {policy}")
+        self.act(f"set-restart {self._name(name)} {policy}")
         self._there(name).restart = policy
 
     def inspect(self, name: str) -> ContainerState | None:
@@ -267,7 +267,7 @@ class FakeRuntime:
         return next((i for i in self.images.values() if wanted & {*i.references, i.id}), None)
 
     def remove_image(self, reference: str) -> str | None:
-        self._act(f"remove-image {reference}")
+        self.act(f"remove-image {reference}")
         found = self.find_image(reference)
         if found is None:
             return None
@@ -279,7 +279,7 @@ class FakeRuntime:
     def pull_image(
         self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
     ) -> PulledImage:
-        self._act(f"pull {reference}")
+        self.act(f"pull {reference}")
         name, _, digest = reference.partition("@")
         found = self._offered.get(reference) or self._offered.get(f"{_repository(name)}@{digest}")
         if found is None:
@@ -293,7 +293,8 @@ class FakeRuntime:
         if self.away:
             raise EngineAwayError(self.away, hint="start it", code="engine-away")
 
-    def _act(self, act: str) -> None:
+    def act(self, act: str) -> None:
+        """Note it, and raise what is scripted for it."""
         self._asked()
         self.acts.append(act)
         for at, on, error in self._failures:

@@ -16,7 +16,7 @@ import docker
 import pytest
 from freezing import freeze
 
-from jetson_deploy.deploy.run.actions import Binding, bind
+from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
@@ -258,20 +258,18 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
         state = StateDirectory(tmp_path, "default")
         journal = Journal(state, Actor(user="tester"), silent, draft=None)
         settings = Settings(docker_host=session.engine.host)
-        hands = bind(
-            Binding(
-                runtime=runtime_at(session.engine.host),
-                server=open_server(),
-                deployment="default",
-                state=state,
-                journal=journal,
-                settings=settings,
-                report=silent,
-            )
+        actions = DeploymentActions(
+            runtime=runtime_at(session.engine.host),
+            server=open_server(),
+            deployment="default",
+            state=state,
+            journal=journal,
+            settings=settings,
+            report=silent,
         )
-        hands.remove("jd-default-2-candidate")
+        actions.remove("jd-default-2-candidate")
         assert "jd-default-2-candidate" in ours(engine)
-        hands.remove("jd-default-1")
+        actions.remove("jd-default-1")
         assert "jd-default-1" not in ours(engine)
     finally:
         engine.remove_container(foreign["Id"], force=True)

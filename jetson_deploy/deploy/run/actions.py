@@ -1,4 +1,4 @@
-"""Bind the verbs of engine, server, store and state to one deployment: the only place where all meet."""
+"""The actions of a run on one deployment: the only place where runtime, server, store and state meet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import msgspec
 
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.drift import different_now
-from jetson_deploy.deploy.run.execute import Hands
 from jetson_deploy.deploy.run.prune import collect_deployment
 from jetson_deploy.deploy.run.stability import settle
 from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover, Target
 from jetson_deploy.deployment.drift import RESTART, creation_difference
 from jetson_deploy.deployment.instance import CANDIDATE, Instance, read_instance, revision_of
-from jetson_deploy.deployment.plan import Gates, PinModel, Speed
+from jetson_deploy.deployment.plan import Gates, PinModel, Remember, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.record import deployment_of, label_of, self_describing
 from jetson_deploy.endpoint import local_endpoint
@@ -35,8 +34,8 @@ ANSWER_SECONDS = 30.0
 STOP_SECONDS = 30
 
 
-class Binding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hands of one run are bound to."""
+class DeploymentActions(msgspec.Struct, kw_only=True):
+    """The actions of one run on one deployment (`execute.Actions`)."""
 
     runtime: Runtime
     server: Server
@@ -50,48 +49,72 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     predicted: Speed | None = None
     """Of the new one."""
 
-
-def bind(to: Binding) -> Hands:
-    runtime, server = to.runtime, to.server
-
-    def prove(container: str, gates: Gates) -> Proof:
-        fresh = container.endswith(CANDIDATE)
-        target = target_of(runtime, server, container, gates, to.predicted if fresh else None)
-        return Prover(target, PROOF_TOKENS, fresh=fresh).prove(to.report)
-
-    def settled(container: str, seconds: float) -> Verdict:
-        if to.gates is None:
-            raise InternalError("a server is watched without gates", hint="report it", code="bug")
-        verdict = settle(target_of(runtime, server, container, to.gates, None), seconds)
-        to.report(verdict)
-        return verdict
-
-    def create(name: str, spec: ContainerSpec) -> str:
-        full = self_describing(spec, to.gates) if to.gates else spec
-        made = runtime.create(name, full)
+    def create(self, container: str, spec: ContainerSpec) -> str:
+        full = self_describing(spec, self.gates) if self.gates else spec
+        made = self.runtime.create(container, full)
         # What this engine makes otherwise is no later drift: `up` would replace the container for ever.
-        born = [creation_difference(d) for d in different_now(runtime, full.labels, name) if d.what != RESTART]
-        to.journal.creation_differences(tuple(born))
+        differences = different_now(self.runtime, full.labels, container)
+        self.journal.creation_differences(tuple(creation_difference(d) for d in differences if d.what != RESTART))
         return made
 
-    return Hands(
-        create=create,
-        start=lambda name: runtime.start(name),
-        stop=lambda name: runtime.stop(name, STOP_SECONDS),
-        remove=lambda name: _remove_ours(runtime, to.deployment, name),
-        rename=lambda name, new: runtime.rename(name, new),
-        set_restart=lambda name, policy: runtime.set_restart(name, policy),
-        prove=prove,
-        settle=settled,
-        pin=_pin,
-        remember=to.journal.remember,
-        collect=lambda keep: collect_deployment(
-            runtime, to.deployment, keep, to.state, to.report, lock_dir=to.settings.lock_dir
-        ),
-        look=lambda: look(runtime, to.deployment),
-        explain=lambda name: explain(runtime, server, name, to.settings.catalog_dirs),
-        keep_evidence=lambda what, name: _keep_evidence(to, what, name),
-    )
+    def start(self, container: str) -> None:
+        self.runtime.start(container)
+
+    def stop(self, container: str) -> None:
+        self.runtime.stop(container, STOP_SECONDS)
+
+    def remove(self, container: str) -> None:
+        """Whoever took the name in the meantime is not touched."""
+        found = self.runtime.inspect(container)
+        if found is not None and deployment_of(found.labels) == self.deployment:
+            self.runtime.remove(found.id, force=True)
+
+    def rename(self, container: str, new_name: str) -> None:
+        self.runtime.rename(container, new_name)
+
+    def set_restart(self, container: str, policy: str) -> None:
+        self.runtime.set_restart(container, policy)
+
+    def prove(self, container: str, gates: Gates) -> Proof:
+        fresh = container.endswith(CANDIDATE)
+        target = target_of(self.runtime, self.server, container, gates, self.predicted if fresh else None)
+        return Prover(target, PROOF_TOKENS, fresh=fresh).prove(self.report)
+
+    def settle(self, container: str, seconds: float) -> Verdict:
+        if self.gates is None:
+            raise InternalError("a server is watched without gates", hint="report it", code="bug")
+        verdict = settle(target_of(self.runtime, self.server, container, self.gates, None), seconds)
+        self.report(verdict)
+        return verdict
+
+    def pin(self, step: PinModel) -> None:
+        from jetson_deploy.store.pinned import pin_manifest
+
+        pin_manifest(Path(step.store), parse_model_name(step.name), step.manifest_digest or "")
+
+    def remember(self, step: Remember, proof: Proof) -> None:
+        self.journal.remember(step, proof)
+
+    def collect(self, keep: tuple[str, ...]) -> None:
+        lock_dir = self.settings.lock_dir
+        collect_deployment(self.runtime, self.deployment, keep, self.state, self.report, lock_dir=lock_dir)
+
+    def look(self) -> list[ContainerFacts]:
+        return look(self.runtime, self.deployment)
+
+    def explain(self, container: str) -> tuple[Cause | None, str]:
+        return explain(self.runtime, self.server, container, self.settings.catalog_dirs)
+
+    def keep_evidence(self, what: str, container: str) -> Path:
+        found = inspect(self.runtime, container)
+        files = {
+            "server.log": self.runtime.logs(container, tail=LOG_LINES),
+            "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
+        }
+        kept = self.state.keep_evidence(revision_of(_as_facts(found)), what, files)
+        if what == "server":
+            self.journal.evidence = str(kept)
+        return kept
 
 
 def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
@@ -122,32 +145,6 @@ def explain(runtime: Runtime, server: Server, container: str, overlays: Sequence
     issues = load_issues(overlays)
     known = server.causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
     return next(known, None), log
-
-
-def _pin(step: PinModel) -> None:
-    from jetson_deploy.store.pinned import pin_manifest
-
-    pin_manifest(Path(step.store), parse_model_name(step.name), step.manifest_digest or "")
-
-
-def _keep_evidence(to: Binding, what: str, container: str) -> Path:
-    found = inspect(to.runtime, container)
-    files = {
-        "server.log": to.runtime.logs(container, tail=LOG_LINES),
-        "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
-    }
-    revision = revision_of(_as_facts(found))
-    kept = to.state.keep_evidence(revision, what, files)
-    if what == "server":
-        to.journal.evidence = str(kept)
-    return kept
-
-
-def _remove_ours(runtime: Runtime, deployment: str, container: str) -> None:
-    """Whoever took the name in the meantime is not touched."""
-    found = runtime.inspect(container)
-    if found is not None and deployment_of(found.labels) == deployment:
-        runtime.remove(found.id, force=True)
 
 
 def target_of(runtime: Runtime, server: Server, container: str, gates: Gates, predicted: Speed | None) -> Target:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.deploy.run.actions import Binding, bind
+from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deploy.run.cutover import cut_over
-from jetson_deploy.deploy.run.execute import carry_out
+from jetson_deploy.deploy.run.execute import execute
 from jetson_deploy.deploy.run.stage import stage
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.finding import raise_first
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import CreateContainer, PinModel, Plan, RemoveContainer, StageImage, StageModel
@@ -59,10 +59,10 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     plan, settings, report = wanted.plan, wanted.settings, wanted.report
     state = StateDirectory(settings.state_dir, plan.deployment)
     state.prepare()
-    border = Border(run=wanted.verb, crash_at=settings.crash_at, report=report)
+    hooks = StepHooks(run=wanted.verb, crash_at=settings.crash_at, report=report)
     runtime = wanted.runtime
     runtime.check()
-    staged = stage(plan.steps, runtime, border, settings, state)
+    staged = stage(plan.steps, runtime, hooks, settings, state)
     image = _staged_image(runtime, plan)
     plan = pinned_by_staging(wanted.server, plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
@@ -76,24 +76,22 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
         replaces=wanted.serving.container if wanted.serving else None,
         done=wanted.done,
     )
-    hands = bind(
-        Binding(
-            runtime=runtime,
-            server=wanted.server,
-            deployment=plan.deployment,
-            state=state,
-            journal=journal,
-            settings=settings,
-            report=report,
-            gates=plan.gates,
-            predicted=plan.model.predicted_tokens_per_second,
-        )
+    actions = DeploymentActions(
+        runtime=runtime,
+        server=wanted.server,
+        deployment=plan.deployment,
+        state=state,
+        journal=journal,
+        settings=settings,
+        report=report,
+        gates=plan.gates,
+        predicted=plan.model.predicted_tokens_per_second,
     )
     beside = sum(1 for step in plan.steps if isinstance(step, BESIDE))
     for number, step in enumerate(plan.steps[:beside], 1):
         if not isinstance(step, StageImage | StageModel):
-            carry_out([step], hands, border, first=number)
-    proof = cut_over(plan, plan.steps[beside:], beside + 1, hands, journal, border)
+            execute([step], actions, hooks, first=number)
+    proof = cut_over(plan, plan.steps[beside:], beside + 1, actions, journal, hooks)
     return plan, proof
 
 

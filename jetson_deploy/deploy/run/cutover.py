@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from jetson_deploy.deploy.run.evidence import explained
-from jetson_deploy.deploy.run.execute import Hands, Progress, carry_out
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.execute import Actions, Progress, execute
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.plan import AnyStep, CreateContainer, Plan, Remember, SetRestart, StartContainer
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.recovery import Recovery, recovery
@@ -26,7 +26,9 @@ from jetson_deploy.state.journal import Journal
 LATER = "when the engine answers again: jetson-deploy recover"
 
 
-def cut_over(plan: Plan, steps: Sequence[AnyStep], first: int, hands: Hands, journal: Journal, border: Border) -> Proof:
+def cut_over(
+    plan: Plan, steps: Sequence[AnyStep], first: int, actions: Actions, journal: Journal, hooks: StepHooks
+) -> Proof:
     """Create, stop the old, start, prove, commit. Raises what went wrong, after the host is as it was.
 
     `steps`: those after staging, the first of which has the number `first`. RolledBackError (7): the old one serves
@@ -35,25 +37,25 @@ def cut_over(plan: Plan, steps: Sequence[AnyStep], first: int, hands: Hands, jou
     progress = Progress()
     try:
         commit = _commit_point(steps)
-        carry_out(steps[:commit], hands, border, progress, first=first)
+        execute(steps[:commit], actions, hooks, progress, first=first)
         with shielded():  # from here on it is finished, whatever comes
-            carry_out(steps[commit:], hands, border, progress, first=first + commit)
+            execute(steps[commit:], actions, hooks, progress, first=first + commit)
         return progress.proof
     except KeyboardInterrupt:
         cause: JetsonDeployError = InterruptedRunError(
             "interrupted during the cutover; it was undone", hint="run the same command again", code="interrupted"
         )
         with shielded():
-            return _after(cause, plan, hands, journal, border, progress)
+            return _after(cause, plan, actions, journal, hooks, progress)
     except JetsonDeployError as error:
         with shielded():
-            cause = error if progress.committed else explained(plan, hands, error)
-            return _after(cause, plan, hands, journal, border, progress)
+            cause = error if progress.committed else explained(plan, actions, error)
+            return _after(cause, plan, actions, journal, hooks, progress)
     except Exception as bug:  # ours; the host must not pay for it
         cause = InternalError(f"a bug of jetson-deploy: {bug}", hint="run up again", code="bug")
         try:
             with shielded():
-                return _after(cause, plan, hands, journal, border, progress)
+                return _after(cause, plan, actions, journal, hooks, progress)
         except NeedsAttentionError:
             raise
         except JetsonDeployError:
@@ -66,28 +68,30 @@ def _commit_point(steps: Sequence[AnyStep]) -> int:
 
 
 def _after(
-    cause: JetsonDeployError, plan: Plan, hands: Hands, journal: Journal, border: Border, progress: Progress
+    cause: JetsonDeployError, plan: Plan, actions: Actions, journal: Journal, hooks: StepHooks, progress: Progress
 ) -> Proof:
     """The host as it was; or the commit finished, when it had begun: then the proof is returned."""
     if not any(isinstance(step, CreateContainer) for step in plan.steps):
-        raise _stopped_again(plan, hands, cause) if _starts(plan) else cause
+        raise _stopped_again(plan, actions, cause) if _starts(plan) else cause
     journal.failed_by(cause, progress.proof if progress.judged else None)
     try:
-        found = recovery(hands.look(), journal.intent, plan.gates.min_gpu_share, stopping=progress.stopped is not None)
+        found = recovery(
+            actions.look(), journal.intent, plan.gates.min_gpu_share, stopping=progress.stopped is not None
+        )
     except JetsonDeployError as error:
         raise journal.stuck(cause, f"undoing failed too: {error.message}", LATER, again=True) from error
     undoing = Progress()
     undoing.proof = progress.proof
     try:
-        carry_out(found.steps, hands, msgspec.structs.replace(border, run="undo"), undoing)
+        execute(found.steps, actions, msgspec.structs.replace(hooks, run="undo"), undoing)
     except JetsonDeployError as error:
-        return _undo_failed(cause, error, found, hands, journal, border, undoing, progress)
+        return _undo_failed(cause, error, found, actions, journal, hooks, undoing, progress)
     if found.kind == "finish" or (progress.committed and found.kind != "undo"):
-        border.report(Note(level="warning", text=f"{cause.message}; the new revision is committed"))
+        hooks.report(Note(level="warning", text=f"{cause.message}; the new revision is committed"))
         return progress.proof
     if found.kind != "undo":  # nothing had been done yet: the history tells all the same
-        hands.remember(Remember(what="undone", container=found.serves or ""), progress.proof)
-    raise _told(cause, found, progress.stopped is not None, border)
+        actions.remember(Remember(what="undone", container=found.serves or ""), progress.proof)
+    raise _told(cause, found, progress.stopped is not None, hooks)
 
 
 def _starts(plan: Plan) -> bool:
@@ -98,45 +102,45 @@ def _undo_failed(
     cause: JetsonDeployError,
     error: JetsonDeployError,
     found: Recovery,
-    hands: Hands,
+    actions: Actions,
     journal: Journal,
-    border: Border,
+    hooks: StepHooks,
     undoing: Progress,
     progress: Progress,
 ) -> Proof:
     if found.kind == "finish":
-        border.report(Note(level="warning", text=f"it serves, but {error.message}; jetson-deploy recover finishes it"))
+        hooks.report(Note(level="warning", text=f"it serves, but {error.message}; jetson-deploy recover finishes it"))
         return progress.proof
     what = f"undoing failed too: {error.message}"
     if undoing.judged and found.serves is not None:
         what = f"{found.serves} was started again but {error.message}"
-        cause = cause.with_context(details=(_old_evidence(hands, found.serves),))
+        cause = cause.with_context(details=(_old_evidence(actions, found.serves),))
     raise journal.stuck(cause, what, error.hint)
 
 
-def _old_evidence(hands: Hands, container: str) -> str:
+def _old_evidence(actions: Actions, container: str) -> str:
     try:
-        return f"evidence of the old one kept in {hands.keep_evidence('old', container)}"
+        return f"evidence of the old one kept in {actions.keep_evidence('old', container)}"
     except JetsonDeployError as lost:
         return f"evidence of the old one could not be kept: {lost.message}"
 
 
-def _stopped_again(plan: Plan, hands: Hands, cause: JetsonDeployError) -> JetsonDeployError:
+def _stopped_again(plan: Plan, actions: Actions, cause: JetsonDeployError) -> JetsonDeployError:
     """It did not run before either."""
     try:
-        hands.stop(plan.container)
+        actions.stop(plan.container)
     except JetsonDeployError as error:
         what = f"{cause.message}; undoing failed too: {error.message}"
         return NeedsAttentionError(what, hint=error.hint, code="needs-attention", details=cause.details)
     return cause.with_context(message=f"{cause.message}; stopped again")
 
 
-def _told(cause: JetsonDeployError, found: Recovery, was_stopped: bool, border: Border) -> JetsonDeployError:
+def _told(cause: JetsonDeployError, found: Recovery, was_stopped: bool, hooks: StepHooks) -> JetsonDeployError:
     if found.serves is None:
         return cause.with_context(message=f"{cause.message}; undone, nothing of ours runs")
     if not was_stopped:
         return cause.with_context(message=f"{cause.message}; undone, {found.serves} was not touched")
-    border.report(Note(level="info", text=f"{found.serves} serves again"))
+    hooks.report(Note(level="info", text=f"{found.serves} serves again"))
     if isinstance(cause, InterruptedRunError):
         return cause.with_context(message=f"{cause.message}; {found.serves} serves")
     text = f"{cause.message}; rolled back, {found.serves} serves"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jetson_deploy.deploy.run.execute import Hands
+from jetson_deploy.deploy.run.execute import Actions
 from jetson_deploy.deployment.instance import CANDIDATE
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.record import deployment_of
@@ -14,17 +14,17 @@ LOGS_VERB = "jetson-deploy logs"
 """Shows a container that is there; the one that failed is removed, its log is kept in a file."""
 
 
-def explained(plan: Plan, hands: Hands, error: JetsonDeployError) -> JetsonDeployError:
+def explained(plan: Plan, actions: Actions, error: JetsonDeployError) -> JetsonDeployError:
     """The error, with the likely cause from the container's log in its message and hint."""
     try:
-        names = {c.name for c in hands.look() if deployment_of(c.labels) == plan.deployment}
+        names = {c.name for c in actions.look() if deployment_of(c.labels) == plan.deployment}
         container = next((n for n in (plan.container + CANDIDATE, plan.container) if n in names), None)
         if container is None:
             return error  # there is no container that could say anything
-        cause, log = hands.explain(container)
+        cause, log = actions.explain(container)
     except Exception:  # a cause that cannot be found must not keep the cutover from being undone
         return error
-    hint, details = _kept(container, log, hands, error.hint) if log else (_silent(plan, error.hint), ())
+    hint, details = _kept(container, log, actions, error.hint) if log else (_silent(plan, error.hint), ())
     if cause is None or cause.id in SAID_BY_THE_CHECK:
         return error.with_context(hint=hint, details=details)
     message = f"{error.message}; likely cause: {cause.title}"
@@ -38,10 +38,10 @@ def _silent(plan: Plan, hint: str) -> str:
     return f"it logged nothing; try it: docker run --rm --entrypoint {program} {image} --version"
 
 
-def _kept(container: str, log: str, hands: Hands, hint: str) -> tuple[str, tuple[str, ...]]:
+def _kept(container: str, log: str, actions: Actions, hint: str) -> tuple[str, tuple[str, ...]]:
     """The hint, which then names the file, and the details that tell where the log is."""
     try:
-        kept = hands.keep_evidence("server", container)
+        kept = actions.keep_evidence("server", container)
     except JetsonDeployError as lost:
         return hint, (f"its log could not be kept: {lost.message}", *log.splitlines()[-5:])
     return hint.replace(LOGS_VERB, f"{kept}/server.log"), (f"evidence kept in {kept}",)

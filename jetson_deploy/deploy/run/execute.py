@@ -1,15 +1,15 @@
-"""Carry out a list of steps: each kind has one deed, each deed lies between two borders."""
+"""Execute a list of steps: each kind has one action, and the hooks stand before and after each."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.finding import failed_check
 from jetson_deploy.deployment.plan import (
     AnyStep,
@@ -41,27 +41,40 @@ if TYPE_CHECKING:
 NOTHING_ASKED = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
 
 
-class Hands(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be done to the host: the verbs of engine, store and state, bound. Tests pass recording ones."""
+class Actions(Protocol):
+    """What may be done to the host for one deployment. `container` is its name throughout."""
 
-    create: Callable[[str, ContainerSpec], str]
-    start: Callable[[str], None]
-    stop: Callable[[str], None]
-    remove: Callable[[str], None]
-    """One that is gone, or is not the deployment's, is left alone."""
-    rename: Callable[[str, str], None]
-    set_restart: Callable[[str, str], None]
-    prove: Callable[[str, Gates], Proof]
-    settle: Callable[[str, float], Verdict]
-    pin: Callable[[PinModel], None]
-    remember: Callable[[Remember, Proof], None]
-    collect: Callable[[tuple[str, ...]], None]
-    look: Callable[[], list[ContainerFacts]]
-    """The deployment's containers as they are now, with their restart policies."""
-    explain: Callable[[str], tuple[Cause | None, str]]
-    """Container → likely cause from its state and log, and the log itself."""
-    keep_evidence: Callable[[str, str], Path]
-    """What it is of (`server`, `old`), and the container."""
+    def create(self, container: str, spec: ContainerSpec) -> str: ...
+
+    def start(self, container: str) -> None: ...
+
+    def stop(self, container: str) -> None: ...
+
+    def remove(self, container: str) -> None:
+        """One that is gone, or is not the deployment's, is left alone."""
+
+    def rename(self, container: str, new_name: str) -> None: ...
+
+    def set_restart(self, container: str, policy: str) -> None: ...
+
+    def prove(self, container: str, gates: Gates) -> Proof: ...
+
+    def settle(self, container: str, seconds: float) -> Verdict: ...
+
+    def pin(self, step: PinModel) -> None: ...
+
+    def remember(self, step: Remember, proof: Proof) -> None: ...
+
+    def collect(self, keep: tuple[str, ...]) -> None: ...
+
+    def look(self) -> list[ContainerFacts]:
+        """The deployment's containers as they are now, with their restart policies."""
+
+    def explain(self, container: str) -> tuple[Cause | None, str]:
+        """The likely cause from its state and log, and the log itself."""
+
+    def keep_evidence(self, what: str, container: str) -> Path:
+        """`what`: `server`, `old`."""
 
 
 class Progress:
@@ -74,11 +87,11 @@ class Progress:
         self.stopped: str | None = None
         """The container that made room."""
         self.judged = False
-        """It was the proof that failed, not a deed."""
+        """It was the proof that failed, not an action."""
 
 
-def carry_out(
-    steps: Sequence[AnyStep], hands: Hands, border: Border, progress: Progress | None = None, *, first: int = 1
+def execute(
+    steps: Sequence[AnyStep], actions: Actions, hooks: StepHooks, progress: Progress | None = None, *, first: int = 1
 ) -> Progress:
     """One after the other; the first that fails ends it with its error. Staging steps are `stage`'s.
 
@@ -88,15 +101,15 @@ def carry_out(
     for number, step in enumerate(steps, first):
         if isinstance(step, StageImage | StageModel):
             raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
-        verb, text = told(step)
-        with border.around(number, verb, text), _to_its_end(step):
-            _do(step, hands, progress)
+        verb, text = describe(step)
+        with hooks.around(number, verb, text), _to_its_end(step):
+            _do(step, actions, progress)
     return progress
 
 
 @contextlib.contextmanager
 def _to_its_end(step: AnyStep) -> Iterator[None]:
-    """An interruption waits for the deed: the engine would go on with it after we looked what is to be undone.
+    """An interruption waits for the action: the engine would go on with it after we looked what is to be undone.
 
     Only the steps that wait for the server are cut short.
     """
@@ -109,7 +122,7 @@ def _to_its_end(step: AnyStep) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def told(step: AnyStep) -> tuple[str, str]:
+def describe(step: AnyStep) -> tuple[str, str]:
     """The step's verb, and a line for people."""
     fields = msgspec.to_builtins(step)
     verb = str(fields["do"])
@@ -135,36 +148,36 @@ _REMEMBERED = {
 }
 
 
-def _do(step: AnyStep, hands: Hands, progress: Progress) -> None:
+def _do(step: AnyStep, actions: Actions, progress: Progress) -> None:
     if isinstance(step, RemoveContainer):
-        hands.remove(step.container)
+        actions.remove(step.container)
     elif isinstance(step, PinModel):
-        hands.pin(step)
+        actions.pin(step)
     elif isinstance(step, Remember):
-        hands.remember(step, progress.proof)
+        actions.remember(step, progress.proof)
     elif isinstance(step, CreateContainer):
         # Not `always` before it is proven: a power cut must boot the old one.
-        hands.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
+        actions.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
     elif isinstance(step, StopContainer):
         progress.stopped = step.container
-        hands.stop(step.container)
+        actions.stop(step.container)
     elif isinstance(step, StartContainer):
-        hands.start(step.container)
+        actions.start(step.container)
     elif isinstance(step, Prove):
-        progress.proof = hands.prove(step.container, step.gates)
+        progress.proof = actions.prove(step.container, step.gates)
         _demand(progress.proof.failed, progress)
     elif isinstance(step, Settle):
-        verdict = hands.settle(step.container, step.seconds)
+        verdict = actions.settle(step.container, step.seconds)
         verdicts = (*progress.proof.verdicts, verdict)
         progress.proof = msgspec.structs.replace(progress.proof, verdicts=verdicts)
         _demand(verdict if verdict.passed is False else None, progress)
     elif isinstance(step, SetRestart):
-        hands.set_restart(step.container, step.policy)
+        actions.set_restart(step.container, step.policy)
         progress.committed = progress.committed or step.policy == "always"
     elif isinstance(step, RenameContainer):
-        hands.rename(step.container, step.name)
+        actions.rename(step.container, step.name)
     elif isinstance(step, Collect):
-        hands.collect(step.keep)
+        actions.collect(step.keep)
 
 
 def _demand(verdict: Verdict | None, progress: Progress) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from jetson_deploy.deploy.run.step_hooks import Border
+from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.plan import AnyStep, StageImage, StageModel
 from jetson_deploy.errors import InterruptedRunError
 from jetson_deploy.events import Note, Reporter, StepFinished, StepStarted
@@ -39,7 +39,7 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
 def stage(
     steps: Sequence[AnyStep],
     runtime: Runtime,
-    border: Border,
+    hooks: StepHooks,
     settings: Settings,
     state: StateDirectory,
 ) -> Staged:
@@ -53,14 +53,14 @@ def stage(
     stops = {"image": threading.Event(), "model": threading.Event()}
     for number, step in enumerate(steps, 1):
         if isinstance(step, StageImage):
-            jobs["image"] = _image_job(number, step, runtime, border, stops["image"], settings, state)
+            jobs["image"] = _image_job(number, step, runtime, hooks, stops["image"], settings, state)
         elif isinstance(step, StageModel):
-            jobs["model"] = _model_job(number, step, border, stops["model"], settings, state)
+            jobs["model"] = _model_job(number, step, hooks, stops["model"], settings, state)
     if not jobs:
         return Staged(image=None, model=None)
     with noticed() as interrupted, ThreadPoolExecutor(max_workers=len(jobs), thread_name_prefix="stage") as pool:
         futures = {key: pool.submit(job) for key, job in jobs.items()}
-        _wait(futures, stops, interrupted, border.report)
+        _wait(futures, stops, interrupted, hooks.report)
         if interrupted():
             raise InterruptedRunError(
                 "interrupted while staging; finished layers and all that arrived of the model are kept",
@@ -78,15 +78,15 @@ def _image_job(
     number: int,
     step: StageImage,
     runtime: Runtime,
-    border: Border,
+    hooks: StepHooks,
     stop: threading.Event,
     settings: Settings,
     state: StateDirectory,
 ) -> Callable[[], PulledImage]:
     def job() -> PulledImage:
-        with border.around(number, "stage-image", f"image {step.reference}"), _owned_image(state, step.reference):
+        with hooks.around(number, "stage-image", f"image {step.reference}"), _owned_image(state, step.reference):
             pulled = runtime.pull_image(
-                step.reference, report=border.report, stop=stop, stall_seconds=settings.stall_seconds
+                step.reference, report=hooks.report, stop=stop, stall_seconds=settings.stall_seconds
             )
             state.add_image(pinned(step.reference, pulled.digest))
         return pulled
@@ -95,20 +95,20 @@ def _image_job(
 
 
 def _model_job(
-    number: int, step: StageModel, border: Border, stop: threading.Event, settings: Settings, state: StateDirectory
+    number: int, step: StageModel, hooks: StepHooks, stop: threading.Event, settings: Settings, state: StateDirectory
 ) -> Callable[[], FetchResult]:
     from jetson_deploy.store.fetch import fetch_model
     from jetson_deploy.store.transfer.pace import pace_from
 
     def job() -> FetchResult:
         what = f"model {step.name} into {step.store}"
-        with border.around(number, "stage-model", what), _owned_model(state, step):
+        with hooks.around(number, "stage-model", what), _owned_model(state, step):
             return fetch_model(
                 parse_model_name(step.name),
                 store=Path(step.store),
                 registry=step.registry,
                 expected_digest=step.manifest_digest,
-                report=border.report,
+                report=hooks.report,
                 stop=stop,
                 mirrors=settings.mirrors,
                 credentials=settings.credentials,

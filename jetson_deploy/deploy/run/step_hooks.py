@@ -1,4 +1,4 @@
-"""The border around each step: where it is told, and where the tests kill the run.
+"""What happens around each step: it is reported, and the tests kill the run there.
 
 `JETSON_DEPLOY_CRASH_AT=up:7:before` ends this process by SIGKILL before the side effect of the seventh step of
 `up`, `…:after` right after it. Every step passes here, so a new step is tested the day it is written
@@ -21,7 +21,7 @@ from jetson_deploy.events import Reporter, StepFinished, StepStarted
 Side = Literal["before", "after"]
 
 
-class Border(msgspec.Struct, frozen=True, kw_only=True):
+class StepHooks(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     """`up`, `rollback`, `recover`, or `undo` for what a failed cutover does itself."""
     crash_at: str | None
