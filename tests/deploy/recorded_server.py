@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from server import FakeClient, FakeServer
+
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.port import Generation, ListedModel, RunningModel, ServerLog
 
@@ -11,12 +13,13 @@ DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
 ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
 
 
-class RecordedServer:
-    """A server that gives one fixed answer to each question."""
+class RecordedServer(FakeClient):
+    """One that gives one fixed answer to each question."""
 
     title = "Ollama"
 
     def __init__(self, **changes: Any) -> None:
+        super().__init__(FakeServer(), "")
         self.answers: dict[str, Any] = {
             "alive": True,
             "version": "0.6.8",
@@ -32,14 +35,15 @@ class RecordedServer:
     def version(self) -> str:
         return str(self.answers["version"])
 
-    def models(self) -> Any:
-        return self.answers["models"]
+    def models(self) -> tuple[ListedModel, ...]:
+        return tuple(self.answers["models"])
 
-    def running(self) -> Any:
-        return self.answers["running"]
+    def running(self) -> tuple[RunningModel, ...]:
+        return tuple(self.answers["running"])
 
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float) -> Any:
-        return self.answers["generate"]
+    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = 0.0) -> Generation:
+        found: Generation = self.answers["generate"]
+        return found
 
 
 def running_model(size: int, gpu: int) -> RunningModel:

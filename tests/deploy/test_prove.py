@@ -27,7 +27,7 @@ def prove(
     now = iter(range(10_000))
     seen: list[Verdict] = []
     target = Target(
-        client=server or RecordedServer(),  # type: ignore[arg-type]  # a recorded server answers like the client
+        client=server or RecordedServer(),
         container="jd-default-1-candidate",
         model="deepseek-r1:7b",
         gates=Gates(

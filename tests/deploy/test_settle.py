@@ -38,7 +38,7 @@ class World:
 
     def judged(self, seconds: float = 60.0) -> Verdict:
         target = Target(
-            client=self._recorded,  # type: ignore[arg-type]  # answers the same questions
+            client=self._recorded,
             container="jd-default-1-candidate",
             model="deepseek-r1:7b",
             gates=Gates(

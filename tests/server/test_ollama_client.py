@@ -12,7 +12,7 @@ import pytest
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError, UsageError
 from jetson_deploy.server.ollama.client import OllamaClient
-from jetson_deploy.server.port import Message
+from jetson_deploy.server.port import Message, Probed
 
 VERSIONS = ("0.6.8", "0.9.5", "0.11.4", "0.24.0")
 SMOL = "c83814a618a57f9e22fddd991eabdb3649c2fbd1ce98fcc08eebb6fe6abb38bc"
@@ -76,6 +76,42 @@ def test_the_request_bounds_the_answer_and_never_sets_the_context(replaying: Sta
     list(client(server).chat("smol", SAY_HI))
     assert server.bodies[0]["options"]["num_predict"] == 1
     assert "num_ctx" not in json.dumps(server.bodies)
+
+
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [
+        ({"token": False, "context": None}, {"prompt": "", "options": {}}),
+        ({"token": False, "context": 2048}, {"prompt": "", "options": {"num_ctx": 2048}}),
+        ({"token": True, "context": None}, {"prompt": "Hi", "options": {"num_predict": 1, "temperature": 0}}),
+    ],
+    ids=["load", "load-as-a-client-did", "one-token"],
+)
+def test_a_probe_asks_for_nothing_or_for_one_token(asked: dict[str, Any], body: dict[str, Any], saying: Start) -> None:
+    server = saying(200, b'{"response": "", "done": true, "eval_count": 1}')
+    probed = client(server).probe("smol", timeout=5, **asked)
+    assert (probed.problem, probed.tokens) == ("", 1)
+    assert server.bodies == [{"model": "smol", "stream": False, **body}]
+
+
+def test_a_probe_tells_what_went_wrong_inside_the_server_and_raises_what_went_wrong_on_the_way(saying: Start) -> None:
+    assert client(saying(200, b'{"error": "llama runner died"}')).probe(
+        "smol", token=False, context=None, timeout=5
+    ) == Probed(problem="llama runner died", tokens=0)
+    with pytest.raises(UnhealthyError, match="answers 500"):
+        client(saying(500, b'{"error": "boom"}')).probe("smol", token=False, context=None, timeout=5)
+
+
+def test_a_model_is_unloaded_by_a_time_to_keep_it_of_zero(saying: Start) -> None:
+    server = saying(200, b'{"response": "", "done": true, "done_reason": "unload"}')
+    client(server).unload("smol", timeout=5)
+    assert server.bodies == [{"model": "smol", "keep_alive": 0, "stream": False}]
+
+
+def test_one_that_cannot_be_reached_is_told_with_the_reason(saying: Start) -> None:
+    client(saying(200, b"whatever it says")).check_reachable()
+    with pytest.raises(UnhealthyError, match="nothing answers"):
+        OllamaClient("http://127.0.0.1:1", timeout=5).check_reachable()
 
 
 @pytest.mark.parametrize("version", VERSIONS)
