@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import msgspec
 
-from jetson_deploy.cli import candidates
 from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, checked_store
+from jetson_deploy.cli.row_flags import completion, flag
 from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Request
@@ -35,9 +34,9 @@ def wishes(command: Callable[..., Result]) -> Callable[..., Result]:
 
     decorated: Callable[..., Result] = gathered
     for row in reversed(FLAGGED):
-        decorated = _flag(row)(decorated)
+        decorated = flag(row, _BESIDE.format(row.key) if row.option.argument else row.key)(decorated)
         if row.option.argument:
-            argument = click.argument(row.key, metavar=f"[{row.option.metavar}]", required=False, **_completion(row))
+            argument = click.argument(row.key, metavar=f"[{row.option.metavar}]", required=False, **completion(row))
             decorated = argument(decorated)
     return _FILE(decorated)
 
@@ -52,54 +51,18 @@ _FILE = click.option(
 )
 
 
-def _flag(row: Row) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
-    option = row.option
-    name = _BESIDE.format(row.key) if option.argument else row.key
-    if row.kind is bool:
-        return click.option(option.flag, name, default=None, help=option.help)
-    about: dict[str, Any] = {"type": click_type(row), "metavar": option.metavar, "help": option.help}
-    return click.option(option.flag, name, callback=_within(row), **about, **_completion(row))
-
-
-def click_type(row: Row) -> Any:
-    """A range for a number that has bounds."""
-    bounds = None if row.option.planned else row.option.bounds
-    ranges: dict[Any, Any] = {int: click.IntRange, float: click.FloatRange}
-    return ranges[row.kind](bounds.ge, bounds.le) if bounds is not None and row.kind in ranges else row.kind
-
-
-def _within(row: Row) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """The callback that refuses a text out of the row's bounds."""
-
-    def check(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-        if value is None or row.kind is not str or row.option.bounds is None:
-            return value
-        try:
-            return msgspec.convert(value, row.file_type)
-        except msgspec.ValidationError as error:
-            raise click.BadParameter(f"{value!r}: {error}", context, parameter) from None
-
-    return check
-
-
-def _completion(row: Row) -> dict[str, Any]:
-    if row.option.completes:
-        return {"shell_complete": getattr(candidates, row.option.completes)}
-    return {"shell_complete": candidates.of(row.literals)} if row.literals else {}
-
-
 def _taken(row: Row, given: dict[str, Any]) -> Any:
     """Out of a verb's keyword arguments."""
     if not row.option.argument:
         return given.pop(row.key)
-    argument, flag = given.pop(row.key), given.pop(_BESIDE.format(row.key))
-    if argument is not None and flag is not None and argument != flag:
+    argument, option = given.pop(row.key), given.pop(_BESIDE.format(row.key))
+    if argument is not None and option is not None and argument != option:
         raise UsageError(
-            f"{row.option.metavar} is {argument!r} and {row.option.flag} is {flag!r}",
+            f"{row.option.metavar} is {argument!r} and {row.option.flag} is {option!r}",
             hint=f"name the {row.key} once",
             code="usage",
         )
-    return flag if argument is None else argument
+    return option if argument is None else argument
 
 
 def read_wishes(wanted: DeployFlags, common: CommonOptions, *, force: bool = False) -> tuple[Request, Path | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -11,14 +13,30 @@ import msgspec
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, not_offered
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.cli.row_flags import flag
+from jetson_deploy.deployment.watch_options import WATCH_OPTIONS, WatchWishes
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Event, Healed, Note, Noticed, Reporter
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.outcome import Outcome
 
-_BASE = WatchWishes()
+Result = TypeVar("Result")
+_FLAGGED = tuple(row for row in WATCH_OPTIONS.values() if row.option.flag)
+
+
+def _wishes(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The flags of `deployment/watch_options.py`, passed on as one `wishes: WatchWishes`."""
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Result:
+        said = {row.field: given.pop(row.key) for row in _FLAGGED}
+        return command(wishes=WatchWishes(enabled=True, **said), **given)
+
+    decorated: Callable[..., Result] = gathered
+    for row in reversed(_FLAGGED):
+        decorated = flag(row, row.key, default=row.default)(decorated)
+    return decorated
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,47 +51,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("watch")
 @not_offered("--json")
 @acting
-@click.option(
-    "--interval",
-    "interval_seconds",
-    type=click.FloatRange(1, 25),
-    default=_BASE.interval_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="Interval between two checks.",
-)
-@click.option(
-    "--generate-every",
-    "generate_seconds",
-    type=click.FloatRange(0),
-    default=_BASE.generate_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="Interval between two test generations while the server is idle; 0: never.",
-)
-@click.option(
-    "--memory-guard",
-    "memory_guard_bytes",
-    type=click.IntRange(0),
-    metavar="BYTES",
-    help="MemAvailable below which the model is unloaded; default: the catalog's 128 MiB; 0: no guard.",
-)
-@click.option("--max-restarts", type=click.IntRange(0, 100), default=_BASE.max_restarts, show_default=True, metavar="N")
-@click.option(
-    "--window",
-    "window_seconds",
-    type=click.FloatRange(1),
-    default=_BASE.window_seconds,
-    show_default=True,
-    metavar="SECONDS",
-    help="Time window for --max-restarts.",
-)
-@click.option(
-    "--roll-back/--no-roll-back",
-    "roll_back",
-    default=_BASE.roll_back,
-    help="Roll back once if restarting does not help.",
-)
+@_wishes
 @click.option("--install", is_flag=True, help="Install systemd services with these options, started now and at boot.")
 @click.option("--uninstall", is_flag=True, help="Remove the systemd services.")
 @click.option(
@@ -86,12 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def command(
     *,
     common: CommonOptions,
-    interval_seconds: float,
-    generate_seconds: float,
-    memory_guard_bytes: int | None,
-    max_restarts: int,
-    window_seconds: float,
-    roll_back: bool,
+    wishes: WatchWishes,
     install: bool,
     uninstall: bool,
     units: Path | None,
@@ -108,15 +81,6 @@ def command(
             hint="--events prints one JSON line for each event",
             code="usage",
         )
-    wishes = WatchWishes(
-        enabled=True,
-        interval_seconds=interval_seconds,
-        generate_seconds=generate_seconds,
-        memory_guard_bytes=memory_guard_bytes,
-        max_restarts=max_restarts,
-        window_seconds=window_seconds,
-        roll_back=roll_back,
-    )
     asked = Asked(only_roll_back=only_roll_back, units=units, install=install, uninstall=uninstall)
     with chosen_reporter(common) as report:
         text = _carried_out(common, wishes, report if common.as_events else _for_people(report), asked)

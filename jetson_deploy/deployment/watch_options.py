@@ -37,18 +37,6 @@ class WatchWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = 300
     """Between two real tokens, which cost the server the cached prompt of its last client; 0: never."""
-    memory_guard_bytes: Annotated[
-        int | None,
-        Option(
-            section=_WATCH,
-            flag="--memory-guard",
-            metavar="BYTES",
-            help="MemAvailable below which the model is unloaded; default: the catalog's 128 MiB; 0: no guard.",
-            bounds=Meta(ge=0),
-            in_file=RATE,
-        ),
-    ] = None
-    """MemAvailable below which the model is unloaded; None: the catalog's limit; 0: no guard."""
     max_restarts: Annotated[
         int, Option(section=_WATCH, flag="--max-restarts", metavar="N", bounds=Meta(ge=0, le=100))
     ] = 3
@@ -64,6 +52,18 @@ class WatchWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             in_file=Annotated[float, Meta(ge=1, le=86_400)],
         ),
     ] = 600
+    memory_guard_bytes: Annotated[
+        int | None,
+        Option(
+            section=_WATCH,
+            flag="--memory-guard",
+            metavar="BYTES",
+            help="MemAvailable below which the model is unloaded; default: the catalog's 128 MiB; 0: no guard.",
+            bounds=Meta(ge=0),
+            in_file=RATE,
+        ),
+    ] = None
+    """MemAvailable below which the model is unloaded; None: the catalog's limit; 0: no guard."""
     roll_back: Annotated[
         bool,
         Option(section=_WATCH, flag="--roll-back/--no-roll-back", help="Roll back once if restarting does not help."),

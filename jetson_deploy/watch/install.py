@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.deployment.option import Row
+from jetson_deploy.deployment.watch_options import WATCH_OPTIONS, WatchWishes
 from jetson_deploy.events import Reporter
 from jetson_deploy.systemd.units import SYSTEM_UNITS, check_systemd, reload, remove_units, systemctl
 from jetson_deploy.systemd.units import write_units as write_templates
@@ -45,18 +46,15 @@ def uninstall(deployment: str, report: Reporter) -> None:
 
 def options(wishes: WatchWishes) -> Sequence[str]:
     """The flags of `watch` that give these wishes."""
-    base, found = WatchWishes(), []
-    for flag, name in (
-        ("--interval", "interval_seconds"),
-        ("--generate-every", "generate_seconds"),
-        ("--max-restarts", "max_restarts"),
-        ("--window", "window_seconds"),
-    ):
-        if getattr(wishes, name) != getattr(base, name):
-            found += [flag, f"{getattr(wishes, name):g}"]
-    if wishes.memory_guard_bytes is not None:
-        found += ["--memory-guard", str(wishes.memory_guard_bytes)]
-    return (*found, *(() if wishes.roll_back else ("--no-roll-back",)))
+    changed = (row for row in WATCH_OPTIONS.values() if row.option.flag and getattr(wishes, row.field) != row.default)
+    return tuple(word for row in changed for word in _flag(row, getattr(wishes, row.field)))
+
+
+def _flag(row: Row, value: float) -> Sequence[str]:
+    if row.kind is bool:
+        yes, _, no = row.option.flag.partition("/")
+        return (yes if value else no,)
+    return row.option.flag, f"{value:g}" if row.kind is float else str(value)
 
 
 def _instances(deployment: str) -> tuple[str, str]:

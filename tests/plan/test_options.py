@@ -16,6 +16,7 @@ from jetson_deploy.deployment.file import ROWS, example_text
 from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Request, Wanted
+from jetson_deploy.deployment.watch_options import WATCH_OPTIONS
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.settings import Settings
 
@@ -24,7 +25,12 @@ BOARD = REPOSITORY / "tests/hosts/orin-nano-8gb-jp6.2/root"
 PAGE = (REPOSITORY / "docs/reference/config.md").read_text(encoding="utf-8")
 NOT_OPTIONS = {"deployment_file", "root", "as_json", "as_events", "quiet", "verbose", "yes", "catalog_dirs"}
 """Parameters of every verb, and -f."""
-OWN = {"plan": {"example", "board", "save"}, "up": {"wait", "force"}}
+TABLES = {"plan": OPTIONS, "up": OPTIONS, "watch": WATCH_OPTIONS}
+OWN = {
+    "plan": {"model_option", "example", "board", "save"},
+    "up": {"model_option", "wait", "force"},
+    "watch": {"name", "install", "uninstall", "units", "only_roll_back"},
+}
 
 
 def parameters(verb: str) -> dict[str, click.Parameter]:
@@ -33,14 +39,12 @@ def parameters(verb: str) -> dict[str, click.Parameter]:
     return {parameter.name or "": parameter for parameter in command.params}
 
 
-@pytest.mark.parametrize("verb", ["plan", "up"])
-def test_plan_and_up_have_the_flags_of_the_rows_and_no_other(verb: str) -> None:
-    offered = parameters(verb)
-    flagged = {row.key for row in OPTIONS.values() if row.option.flag}
-    assert offered.keys() - NOT_OPTIONS - OWN[verb] - {"model_option"} == flagged
-    for row in OPTIONS.values():
-        names = {name for p in offered.values() for name in (*p.opts, *p.secondary_opts)}
-        assert set(row.option.flag.split("/")) - {""} <= names
+@pytest.mark.parametrize("verb", TABLES)
+def test_a_verb_has_the_flags_of_the_rows_and_no_other_option(verb: str) -> None:
+    offered, rows = parameters(verb), [row for row in TABLES[verb].values() if row.option.flag]
+    assert offered.keys() - NOT_OPTIONS - OWN[verb] == {row.key for row in rows}
+    names = {name for parameter in offered.values() for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert {name for row in rows for name in row.option.flag.split("/")} <= names
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
