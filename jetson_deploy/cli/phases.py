@@ -31,7 +31,7 @@ class Phases:
         self._phase: Phase = ""
         self._began = 0.0
         self._fetched: dict[str, float] = {}
-        self._told_fetch = False
+        self._shown_fetch = False
         self._open: StepStarted | None = None
         self._done: set[str] = set()
         """Steps of the deploy phase."""
@@ -63,7 +63,7 @@ class Phases:
             lines = self._healthy()
             if self._phase != "fetch":
                 self._enter("fetch")
-                self._fetched, self._told_fetch = {}, False
+                self._fetched, self._shown_fetch = {}, False
             return lines
         lines, failed = self._gone_wrong(), self._phase == "undo"
         self._open = event
@@ -111,9 +111,9 @@ class Phases:
     def _staged(self, *, new: bool) -> list[str]:
         fetched, self._fetched = self._fetched, {}
         if not fetched:
-            told, self._told_fetch = self._told_fetch, False
-            return [_line("fetch", "nothing: image and model are here")] if new and not told else []
-        self._told_fetch = not new
+            shown, self._shown_fetch = self._shown_fetch, False
+            return [_line("fetch", "nothing: image and model are here")] if new and not shown else []
+        self._shown_fetch = not new
         took = ", ".join(f"{what} in {seconds:.1f} s" for what, seconds in sorted(fetched.items()))
         whole = " and ".join(sorted(fetched))
         return [

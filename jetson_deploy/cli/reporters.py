@@ -27,7 +27,7 @@ SHORT_PROGRESS_SECONDS = 30.0
 def chosen_reporter(common: CommonOptions, *, in_phases: bool = False) -> Iterator[Reporter]:
     """--events: every event on stdout. Else people's lines on stderr, live bars when that is a terminal.
 
-    `in_phases`: what `up` and `rollback` do is told in four lines, with -v event by event. Says first what is
+    `in_phases`: the work of `up` and `rollback` is shown in four lines, with -v event by event. Says first what is
     simulated, where something is.
     """
     live = not common.as_json and not common.as_events and not common.quiet and colours(sys.stderr)
@@ -71,7 +71,7 @@ def tell_deployment(serving: Instance, common: CommonOptions) -> None:
 
 
 def recover_first(common: CommonOptions) -> None:
-    """Before a verb that looks: what a run left unfinished is finished or undone, and told on stderr."""
+    """Before a reading command: recover an interrupted run, and report it on stderr."""
     from jetson_deploy.deploy.recover import recover_unfinished
 
     report = silent if common.quiet else unfailing(PlainReporter())
@@ -81,7 +81,7 @@ def recover_first(common: CommonOptions) -> None:
 class PlainReporter:
     """Plain lines: steps, verdicts, notes; progress at most every few seconds per item.
 
-    `timed`: with the time of day, where it is no terminal that somebody watches.
+    `timed`: with the time of day, where it is no terminal.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ReaderGone(Exception):  # noqa: N818 - no error: `| head` has seen enough
-    """Nobody reads the answer any more. Not an OSError, of which click makes an exit code of its own."""
+    """The reader of the answer is gone. Not an OSError, of which click makes an exit code of its own."""
 
 
 def prepare() -> None:
@@ -32,7 +32,7 @@ def prepare() -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write and flush. Raises ReaderGone when nobody reads, ResourceError when it cannot be written."""
+    """Write and flush. Raises ReaderGone when the reader is gone, ResourceError when it cannot be written."""
     try:
         stream.write(text)
         stream.flush()

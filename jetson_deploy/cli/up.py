@@ -62,7 +62,7 @@ def finish_change(common: CommonOptions, outcome: Outcome) -> int:
 
 
 def _install_watch(common: CommonOptions, request: Request, report: Reporter) -> None:
-    """Where the file asks for it. Raises PreflightError: it serves, and nobody watches it."""
+    """Where the file asks for it. Raises PreflightError: it serves, and the watch is not installed."""
     if request.watch is None or not request.watch.enabled:
         return
     if common.settings.rehearsal is not None:
@@ -74,7 +74,7 @@ def _install_watch(common: CommonOptions, request: Request, report: Reporter) ->
     try:
         install(request.name, request.watch, overlays, report)
     except PreflightError as error:
-        raise error.with_context(message=f"it serves, but nobody watches it: {error.message}") from error
+        raise error.with_context(message=f"it serves, but the watch is not installed: {error.message}") from error
 
 
 def summary(outcome: dict[str, Any]) -> str:

@@ -92,7 +92,7 @@ def _remove(runtime: Runtime, name: str, report: Reporter) -> None:
 
 
 def _remember(state: StateDirectory, revision: int | None, report: Reporter) -> None:
-    """Its revisions stay. What cannot be written is told: the containers are gone, and `recover` sees that too."""
+    """Its revisions stay. A failed write is reported: the containers are gone, and `recover` sees that too."""
     by = actor("down")
     line = Line(
         at=now(),

@@ -31,13 +31,13 @@ from jetson_deploy.settings import Settings
 
 
 def actual_container(runtime: Runtime, name: str) -> ActualContainer | None:
-    """None: there is none, or it cannot be told."""
+    """None: there is none, or it is unknown."""
     found = runtime.details(name)
     return as_actual(found.container, found.image) if found else None
 
 
 def edited_since(facts: HostFacts, runtime: Runtime, state: State | None, container: str) -> tuple[Difference, ...]:
-    """What of the container is not as it was created; nothing where nobody can tell."""
+    """Differences of the container from its creation; none where they are unknown."""
     mine = next((c for c in (facts.engine.containers if facts.engine else ()) if c.name == container), None)
     revision = state.revision(revision_of(mine)) if state and mine else None
     differences = different_now(runtime, mine.labels if mine else {}, container)
@@ -54,7 +54,7 @@ def different_now(runtime: Runtime, labels: dict[str, str], container: str) -> t
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Drifted, ...]
     not_compared: tuple[str, ...]
-    """What nobody could look at, and why: no finding about it means nothing."""
+    """Parts that could not be compared, each with its reason: they have no finding."""
 
 
 def find_drift(
@@ -71,7 +71,7 @@ def find_drift(
 ) -> Drift:
     """Labels are the truth of what was deployed, then the record. `deep`: hash the model's files.
 
-    A container that was made again with the very same content is not told from the one that was proven.
+    A container that was created again with the very same content cannot be distinguished from the proven one.
     """
     would = _would(facts, server, settings, catalog, deployment, state)
     revision = state.revision(serving.record.revision) if state else None

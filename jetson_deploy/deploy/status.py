@@ -158,7 +158,7 @@ def _load(settings: Settings, deployment: str, noted: list[Finding]) -> State | 
 
 
 def _another(serving: Instance, state: State | None) -> list[Finding]:
-    """The container of the current revision was removed by somebody: what is left is not what was deployed last."""
+    """The container of the current revision was removed by a user: the rest is not the last deployed revision."""
     current = state.revision(state.current) if state else None
     if current is None or current.number == serving.record.revision:
         return []

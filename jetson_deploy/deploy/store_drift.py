@@ -67,7 +67,7 @@ def _blob(
         what=f"blob {blob.file_name[:19]}",
         deployed=f"{blob.size} bytes",
         found=problem,
-        effect="nobody knows whether it is right: --deep tells"
+        effect="whether it is right is unknown: --deep hashes it"
         if unhashed
         else "the model fails when it is loaded again",
         # What has the size and the times of the right one is not hashed again by `up`.
@@ -77,7 +77,7 @@ def _blob(
 
 
 def _problem(paths: StorePaths, verified: VerifiedBlobs, blob: Blob, *, deep: bool) -> str | None:
-    """Raises OSError when it is there and nobody may look."""
+    """Raises OSError when it is there and cannot be read."""
     path = paths.blob(blob)
     try:
         size = path.stat().st_size

@@ -67,7 +67,7 @@ def test_it_says_where_it_serves_and_in_the_end_what(store: Path, model: Model) 
         assert get(ready.split()[-1], "deepseek-r1/manifests/7b") == model.manifest
         code, out, err = ended(process, signal.SIGTERM)
     assert (code, out) == (0, "")
-    assert "there is no login and no TLS: everybody who reaches 127.0.0.1:" in err
+    assert "there is no login and no TLS: whoever reaches 127.0.0.1:" in err
     assert "models: deepseek-r1:7b\n" in err
     assert "incomplete, verify --repair helps: huge:latest\n" in err
     assert "127.0.0.1 GET /v2/library/deepseek-r1/manifests/7b 200, " in err

@@ -118,8 +118,8 @@ def _announce(document: ServeDocument, common: CommonOptions, report: Reporter) 
     report(Note(level="info", text=f"models: {_listed(document.models) or 'none yet'}"))
     if document.incomplete:
         report(Note(level="warning", text=f"incomplete, verify --repair helps: {_listed(document.incomplete)}"))
-    everybody = f"everybody who reaches {document.url.removeprefix('http://')} can read the models"
-    report(Note(level="warning", text=f"there is no login and no TLS: {everybody}"))
+    readers = f"whoever reaches {document.url.removeprefix('http://')} can read the models"
+    report(Note(level="warning", text=f"there is no login and no TLS: {readers}"))
     announce(common, document, f"serving {document.store} at {document.url}", common.settings.rehearsal)
 
 

@@ -1,6 +1,6 @@
-"""After a commit: what neither what serves nor the revision before needs goes, where we brought it.
+"""Prune after a commit: downloaded images and models that neither the serving revision nor the one before needs.
 
-The deployment is committed by then: what cannot be removed is told as a warning, undoes nothing, and is tried again
+The deployment is committed by then: a failed removal is reported as a warning, undoes nothing, and is tried again
 after the next commit. Everything is decided anew from what is there, so that a run may die at any moment.
 """
 
@@ -44,7 +44,7 @@ def collect_deployment(
     """Containers of the deployment that are not in `keep`, and the images, models and manifests of them. Never raises
     what went wrong: a warning tells it.
 
-    `lock_dir`: while another deployment is being changed, what nobody names yet may be what it is going to use.
+    `lock_dir`: while another deployment is being changed, a file without a reference may be one that it will use.
     """
     _Collection(runtime, deployment, keep, state, report).run(lock_dir)
 

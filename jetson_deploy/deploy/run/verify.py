@@ -194,8 +194,8 @@ class Prover:
         partly = log.offloaded_layers is not None and log.offloaded_layers[0] < log.offloaded_layers[1]
         if share >= gates.min_gpu_share and not partly and log.library != "cpu":
             # Up to 0.12 the share is an estimate; without the log's word the speed has to tell.
-            told = log.offloaded_layers is not None or not self._first_time
-            return (True, observed) if told else (None, f"{observed}; the log does not say how many layers")
+            known = log.offloaded_layers is not None or not self._first_time
+            return (True, observed) if known else (None, f"{observed}; the log does not show how many layers")
         if gates.accept_cpu:
             return None, f"{observed}; accepted with --accept-cpu"
         raise Failed(

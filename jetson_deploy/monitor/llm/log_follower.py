@@ -61,7 +61,7 @@ class LogFollower:
                     self._listen(wanted)
             except EngineAwayError as error:
                 self.problem = error.message
-            except Exception as bug:  # a line that nobody foresaw must not end the counting without a word
+            except Exception as bug:  # an unforeseen line must not end the counting silently
                 self.problem = f"{type(bug).__name__}: {str(bug)[:200]}"
             self.follows = False
             self._changed.wait(None if wanted is None else _PAUSE_SECONDS)

@@ -94,7 +94,7 @@ class LlmWatch:
             try:
                 self._turn(full=full)
             except Exception as bug:
-                # An answer of a shape that nobody knows must not end the monitor.
+                # An answer of an unknown shape must not end the monitor.
                 problem = f"{type(bug).__name__}: {str(bug)[:200]}"
                 self._known = msgspec.structs.replace(self._known, engine_problem=problem)
                 self._looked.set()

@@ -57,7 +57,7 @@ class MonitorServer:
 
     @property
     def on_loopback(self) -> bool:
-        """Nobody but this machine can read it."""
+        """Only this machine can read it."""
         return self._server.on_loopback if self._server else is_loopback(self._listen[0])
 
     def close(self) -> None:
