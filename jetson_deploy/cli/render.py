@@ -48,9 +48,3 @@ def print_event(event: Any) -> None:
 
 def event_line(event: Any) -> str:
     return msgspec.json.encode(event).decode()
-
-
-def table(rows: list[tuple[str, str]], indent: str = "") -> str:
-    """Two aligned columns."""
-    width = max((len(key) for key, _ in rows), default=0)
-    return "\n".join(f"{indent}{key:<{width}}  {value}" for key, value in rows)

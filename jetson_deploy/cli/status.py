@@ -10,9 +10,8 @@ import click
 
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.render import table
 from jetson_deploy.cli.reporters import chosen_reporter, recover_first
-from jetson_deploy.cli.terse import short_digests, when
+from jetson_deploy.cli.terse import short_digests, table, when
 from jetson_deploy.events import silent
 
 if TYPE_CHECKING:

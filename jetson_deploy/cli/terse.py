@@ -33,12 +33,16 @@ def image_name(reference: str) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
-    """One line for each row, in columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """One line for each row, in columns; the last is as wide as it is."""
+    widths = [*(max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]), 0]
     return [
         (indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
         for row in rows
     ]
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
+    return "\n".join(aligned(rows, indent))
 
 
 def with_text(rows: Sequence[Sequence[str]], indent: str = "") -> str:

@@ -9,9 +9,10 @@ import click
 import msgspec
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.answers import advise, columns, count
+from jetson_deploy.cli.model.narration import advise, count
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
+from jetson_deploy.cli.terse import table
 from jetson_deploy.store.maintenance.findings import StoreFault, VerifiedModel
 from jetson_deploy.units import size_text
 
@@ -67,7 +68,7 @@ def _text(document: AdoptDocument) -> str:
         ("whole" if m.whole else "NOT WHOLE", m.name, m.manifest_digest[:12], size_text(m.size_bytes))
         for m in document.models
     ]
-    lines = [columns(rows)] if rows else [f"no model in {document.store}"]
+    lines = [table(rows)] if rows else [f"no model in {document.store}"]
     lines += [f"{f.kind}: {f.path}: {f.observed}" for f in document.findings]
     lines.append(
         f"adopted: {count(len(rows), 'model')}, {size_text(document.hashed_bytes)} hashed and "

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.answers import columns
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
+from jetson_deploy.cli.terse import table
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def command(*, common: CommonOptions, store: Path) -> int:
 
 
 def _text(found: Models) -> str:
-    lines = [columns([_HEAD, *map(_row, found.models)])] if found.models else [_nothing(found)]
+    lines = [table([_HEAD, *map(_row, found.models)])] if found.models else [_nothing(found)]
     lines += [f"damaged: {damaged.path}: {damaged.problem}" for damaged in found.damaged]
     return "\n".join(lines)
 

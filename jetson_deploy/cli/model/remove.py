@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.answers import advise, shows_first
+from jetson_deploy.cli.model.narration import advise, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.answers import advise, count
+from jetson_deploy.cli.model.narration import advise, count
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
 from jetson_deploy.store.layout import StorePaths

@@ -13,7 +13,7 @@ import msgspec
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import print_event
-from jetson_deploy.cli.terse import aligned, when, wrapped
+from jetson_deploy.cli.terse import table, when, wrapped
 from jetson_deploy.errors import UsageError
 from jetson_deploy.units import size_text
 
@@ -157,7 +157,7 @@ def _summary(history: History, window: Window) -> str:
         rows.append((span.key, unit, *times, str(span.samples), str(span.minutes)))
     simulated = history.simulated(window)
     parts = [f"simulated: {simulated}"] if simulated else []
-    parts += [head, "\n".join(aligned(rows)) if rows[1:] else "no sample was recorded yet"]
+    parts += [head, table(rows) if rows[1:] else "no sample was recorded yet"]
     last = [event for event in history.events(window) if event.kind != "count"][-_LAST_EVENTS:]
     if last:
         parts.append("last events, the newest last:\n" + "\n".join(wrapped(_told(event), "  ") for event in last))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jetson_deploy.cli.terse import aligned, when
+from jetson_deploy.cli.terse import table, when
 from jetson_deploy.monitor.history.export import raw_document, stat_document, stats_document
 from jetson_deploy.monitor.history.rollup import Stat
 from jetson_deploy.monitor.history.selection import rfc3339, rounded
@@ -57,7 +57,7 @@ def extremes(history: History, keys: Sequence[str], window: Window) -> str:
             continue
         numbers = (_short(stat.low), _short(stat.mean), _short(stat.high), str(stat.count))
         rows.append((key, unit, *numbers, when(rfc3339(first)), when(rfc3339(last))))
-    return "\n".join(aligned(rows))
+    return table(rows)
 
 
 def _statistics(history: History, keys: Sequence[str], window: Window) -> dict[str, tuple[Stat | None, int, int]]:
