@@ -109,7 +109,7 @@ def two_revisions(folder: Path) -> FakeBoard:
 
 def killed(board: FakeBoard, step: str) -> None:
     """`up` of a third revision dies right before the step."""
-    board.killed_before = step
+    board.cut_before = step
     try:
         board.up(context=3072)
     except Killed:

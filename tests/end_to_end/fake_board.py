@@ -51,8 +51,9 @@ class FakeBoard:
         self.runtime, self.server = FakeRuntime(), FakeServer()
         self.servers: dict[str, Behaviour] = {}
         self.events: list[Event] = []
-        self.killed_before = ""
-        """The step, as `verb text` begins, before which the process is killed."""
+        self.cut_before = ""
+        """The step, as `verb text` begins, before which `cut` is raised."""
+        self.cut: type[BaseException] = Killed
         model = put(self.store, small_model(), "registry.ollama.ai/library/" + MODEL.replace(":", "/"))
         adopt_store(self.store, report=silent, stop=threading.Event())
         self.server.models = (ListedModel(name=MODEL, digest=model.digest, size=model.size),)
@@ -117,9 +118,9 @@ class FakeBoard:
 
     def report(self, event: Event) -> None:
         self.events.append(event)
-        if isinstance(event, StepStarted) and f"{event.step} {event.text}".startswith(self.killed_before or "\0"):
-            self.killed_before = ""
-            raise Killed
+        if isinstance(event, StepStarted) and f"{event.step} {event.text}".startswith(self.cut_before or "\0"):
+            self.cut_before = ""
+            raise self.cut
 
     @property
     def url(self) -> str:

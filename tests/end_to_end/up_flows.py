@@ -7,7 +7,7 @@ from pathlib import Path
 from fake_board import DIGEST, IMAGE, MODEL, FakeBoard
 from server import Behaviour
 
-from jetson_deploy.errors import JetsonDeployError, RolledBackError
+from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NetworkError, RolledBackError
 
 CHECKS = ["container", "port", "version", "model", "generate", "gpu", "speed", "stability"]
 
@@ -127,6 +127,44 @@ def a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed(folder:
     assert any("CUDA error" in path.read_text() for path in folder.rglob("server.log"))
 
 
+def ctrl_c_during_the_proof_brings_the_old_one_back(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts()
+    board.cut, board.cut_before = KeyboardInterrupt, "prove"
+    error = failed_up(board, context=2048)
+    acts = board.acts()
+    assert (error.exit_code, error.code) == (InterruptedRunError.exit_code, "interrupted")
+    assert acts[-2:] == ["remove jd-default-2-candidate", "start jd-default-1"]
+    assert board.containers == {"jd-default-1": ("running", "always")}
+    assert board.up(context=2048).container == "jd-default-3"
+
+
+def an_image_that_cannot_be_pulled_leaves_what_serves_alone(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.runtime.fail(NetworkError("the registry does not answer", hint="try again", code="network"), on="pull")
+    error = failed_up(board)
+    assert (error.code, board.acts(), board.containers) == ("network", [f"pull {IMAGE}@{DIGEST}"], {})
+    assert board.server.asked == []
+
+
+def a_runtime_that_is_away_is_named_before_anything_is_done(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.runtime.away = "hung"
+    error = failed_up(board)
+    assert (error.exit_code, error.code, board.acts()) == (3, "engine-hung", [])
+
+
+def a_container_that_somebody_changed_gets_back_what_it_was_deployed_with(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.runtime.set_restart("jd-default-1", "no")
+    board.acts()
+    assert [one.what for one in board.status(drift=True).drift or ()] == ["restart policy"]
+    assert (board.up().result, board.acts()) == ("done", ["set-restart jd-default-1 always"])
+    assert board.status(drift=True).drift == ()
+
+
 def failed_up(board: FakeBoard, context: int = 4096) -> JetsonDeployError:
     try:
         board.up(context)
@@ -143,4 +181,8 @@ FLOWS = (
     a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again,
     what_failed_before_is_not_tried_again_unasked,
     a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed,
+    ctrl_c_during_the_proof_brings_the_old_one_back,
+    an_image_that_cannot_be_pulled_leaves_what_serves_alone,
+    a_runtime_that_is_away_is_named_before_anything_is_done,
+    a_container_that_somebody_changed_gets_back_what_it_was_deployed_with,
 )
