@@ -11,7 +11,7 @@ _SCHEMA = "jetson-deploy.rehearsals/1"
 def show_all(form: Form) -> int:
     from jetson_deploy.rehearsal.board import board_roots
     from jetson_deploy.rehearsal.faults import fault_lines
-    from jetson_deploy.rehearsal.session import kept_sessions
+    from jetson_deploy.rehearsal.kept import kept_sessions
 
     boards, running = sorted(board_roots()), [kept.id for kept in kept_sessions()]
     document = {"schema": _SCHEMA, "boards": boards, "faults": dict(fault_lines()), "running": running}

@@ -5,6 +5,8 @@ subprocess inside a network namespace made for the rehearsal; nothing in the pro
 the words of JETSON_DEPLOY_REHEARSAL, which every verb prints.
 
     session.py                          one rehearsal from start to end
+    kept.py, wrapper.py                 those that go on running; the script that a command is typed through
+    product_plan.py                     what the product plans for the board
     board.py, overlay.py                which board; what differs, as a catalog overlay
     namespace.py, engine.py, registry.py, processes.py  its network, Docker Engine, registry and daemons
     image.py, ollama_binary.py, push.py  the stand-in image

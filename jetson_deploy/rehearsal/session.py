@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,41 +14,23 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deployment.plan import Plan
-from jetson_deploy.errors import JetsonDeployError, PreflightError, UsageError, error_class
+from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import check_image_reference, shown
 from jetson_deploy.rehearsal.board import rehearsal_blobs
 from jetson_deploy.rehearsal.engine import Engine
 from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image
+from jetson_deploy.rehearsal.kept import PREFIX, WORK, Kept, kept_sessions
 from jetson_deploy.rehearsal.namespace import Namespace
 from jetson_deploy.rehearsal.ollama_binary import VERSION, check_named_binary, ollama_binary
 from jetson_deploy.rehearsal.overlay import write_overlay
 from jetson_deploy.rehearsal.processes import check_programs, end
+from jetson_deploy.rehearsal.product_plan import product_plan, python_path, user_overlays
 from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.registry import ADDRESS, Registry
 from jetson_deploy.rehearsal.stand_in_model import StandIn, make_model
 from jetson_deploy.rehearsal.weights import weights
-from jetson_deploy.settings import Settings
-
-WORK = Path("/var/tmp")  # noqa: S108 - not /tmp: images of some GB may not fit a tmpfs
-PREFIX = "jd-"
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """`session.json`: what is needed to use a rehearsal from another process, and to end it."""
-
-    id: str
-    directory: str
-    namespace: str
-    socket: str
-    root: str
-    board: str
-    store: str
-    words: str
-    engine_pid: int
-    registry_pid: int
-    jd: str
-    """A script that runs any verb in this rehearsal."""
+from jetson_deploy.rehearsal.wrapper import wrapper
 
 
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +91,7 @@ class Session:
 
         `gguf`: other weights than SmolLM2.
         """
-        plan = self._plan(model)
+        plan = product_plan(self.root, model)
         reference = check_image_reference(plan.image.reference)
         name, tag = reference.name, reference.tag or "latest"
         report(Note(level="info", text=f"stand-ins: image {name}:{tag} (Ollama {VERSION}), model {plan.model.name}"))
@@ -155,12 +135,12 @@ class Session:
             "JETSON_DEPLOY_REHEARSAL": self.words,
             "JETSON_DEPLOY_REGISTRY": f"http://{ADDRESS}",
             "JETSON_DEPLOY_IMAGE_REGISTRY": ADDRESS,
-            "JETSON_DEPLOY_CATALOG": ":".join(map(str, (*_user_overlays(), self.directory / "catalog"))),
+            "JETSON_DEPLOY_CATALOG": ":".join(map(str, (*user_overlays(), self.directory / "catalog"))),
             "JETSON_DEPLOY_STATE_DIR": str(self.directory / "state"),
             "JETSON_DEPLOY_LOCK_DIR": str(self.directory / "lock"),
             # There is one board, and it is waited for by a person.
             "JETSON_DEPLOY_STABILITY_SECONDS": os.environ.get("JETSON_DEPLOY_STABILITY_SECONDS", "1"),
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "PYTHONPATH": python_path(),
         }
 
     def start_engine(self) -> None:
@@ -226,57 +206,14 @@ class Session:
 
     def _catalog(self) -> Catalog:
         """The very one that the plan was made with."""
-        return load_catalog(_user_overlays())
-
-    def _plan(self, model: str | None) -> Plan:
-        """The plan of the captured board with the user's catalog. Its refusal is the rehearsal's result."""
-        argv = [sys.executable, "-m", "jetson_deploy", "plan", "--json", "--root", str(self.root)]
-        environment = {**os.environ, "PYTHONPATH": self.variables()["PYTHONPATH"]}
-        environment.pop("JETSON_DEPLOY_IMAGE_REGISTRY", None)  # a mirror's name is not the catalog's
-        done = subprocess.run(
-            [*argv, *([model] if model else [])], env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise _refusal(done.stdout, done.returncode)
-        return msgspec.json.decode(done.stdout, type=Plan)
+        return load_catalog(user_overlays())
 
     def _remember(self) -> None:
-        (self.directory / "session.json").write_bytes(msgspec.json.format(msgspec.json.encode(self.kept()), indent=1))
-        exports = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in self.variables().items())
-        argv = shlex.join([*self.namespace.enter(), sys.executable, "-m", "jetson_deploy"])
-        script = Path(self.kept().jd)
-        script.write_text(
-            "#!/bin/sh\n# Runs any verb of jetson-deploy in this rehearsal.\n"
-            f'{exports}[ $# -gt 0 ] || exec {argv} --help\nexec {argv} "$@" --root {shlex.quote(str(self.root))}\n'
-        )
+        kept, argv = self.kept(), [*self.namespace.enter(), sys.executable, "-m", "jetson_deploy"]
+        kept.write()
+        script = Path(kept.jd)
+        script.write_text(wrapper(argv, self.variables(), self.root))
         script.chmod(0o755)
-
-
-def _user_overlays() -> tuple[Path, ...]:
-    """Absolute: the script of a kept rehearsal runs anywhere."""
-    return tuple(path.absolute() for path in Settings.from_environment().catalog_dirs)
-
-
-def kept_sessions(work: Path = WORK) -> list[Kept]:
-    """Rehearsals of this user that were left running, or that a reboot or a kill left half way."""
-    found = []
-    for directory in sorted(work.glob(f"{PREFIX}*")):
-        try:
-            if not _is_private(directory):
-                continue
-            kept = msgspec.json.decode((directory / "session.json").read_bytes(), type=Kept)
-        except (OSError, msgspec.MsgspecError):
-            continue
-        # What is ended and deleted goes by the directory's own name, whatever the file says.
-        id_ = directory.name.removeprefix(PREFIX)
-        found.append(msgspec.structs.replace(kept, id=id_, directory=str(directory), namespace=directory.name))
-    return found
-
-
-def _is_private(directory: Path) -> bool:
-    """A real directory of ours in which no other user can write: any user may write to its parent."""
-    seen = directory.lstat()
-    return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
 
 
 def stop_kept(id_: str | None, work: Path = WORK) -> list[str]:
@@ -293,19 +230,3 @@ def stop_kept(id_: str | None, work: Path = WORK) -> list[str]:
     for kept in wanted:
         Session.of_kept(kept).stop()
     return [kept.id for kept in wanted]
-
-
-class _ErrorAnswer(msgspec.Struct):
-    code: str
-    message: str
-    hint: str
-    exit_code: int
-
-
-def _refusal(document: str, code: int) -> JetsonDeployError:
-    """The product's own refusal, with its exit code."""
-    try:
-        answer = msgspec.json.decode(document, type=_ErrorAnswer)
-    except msgspec.MsgspecError:
-        return PreflightError(f"plan ended with {code} and said nothing", hint="run plan by hand", code="plan-failed")
-    return error_class(answer.exit_code)(answer.message, hint=answer.hint, code=answer.code)

@@ -14,6 +14,8 @@ import tarfile
 import threading
 from pathlib import Path
 
+import pytest
+
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
@@ -229,3 +231,12 @@ def test_the_sensors_of_a_board_read_the_same_from_its_capture(tmp_path: Path) -
     board = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"
     capture(tmp_path / "root", "--from", str(board))
     assert SysfsSource(tmp_path / "root", None).read() == SysfsSource(board, None).read()
+
+
+@pytest.mark.parametrize("name", ["my board", "my board.tar.gz"])
+def test_it_ends_with_a_command_that_works(name: str, tmp_path: Path) -> None:
+    command = capture(tmp_path / name, "--from", str(SAMPLE / "orin-nano-8gb-jp6.2/root")).splitlines()[-1]
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.defpath))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env={"PATH": path})
+    assert done.returncode == 0, done.stderr
+    assert "deepseek-r1:" in done.stdout

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from jetson_deploy.rehearsal.faults import FAULTS
+from jetson_deploy.rehearsal.kept import kept_sessions
 from jetson_deploy.rehearsal.processes import alive
-from jetson_deploy.rehearsal.session import kept_sessions
 
 pytestmark = pytest.mark.integration
 

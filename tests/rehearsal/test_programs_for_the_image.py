@@ -12,6 +12,7 @@ import pytest
 
 from jetson_deploy.errors import NetworkError, PreflightError, UsageError
 from jetson_deploy.events import silent
+from jetson_deploy.rehearsal.kept import kept_sessions
 from jetson_deploy.rehearsal.ollama_binary import (
     VARIABLE,
     built_binary,
@@ -21,7 +22,6 @@ from jetson_deploy.rehearsal.ollama_binary import (
     ollama_binary,
     why_not,
 )
-from jetson_deploy.rehearsal.session import kept_sessions
 
 
 def program(path: Path, text: str, *, mode: int = 0o755) -> Path:

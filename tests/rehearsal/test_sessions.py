@@ -14,8 +14,9 @@ import pytest
 
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.kept import Kept, kept_sessions
 from jetson_deploy.rehearsal.processes import alive, running
-from jetson_deploy.rehearsal.session import Kept, Session, kept_sessions, stop_kept
+from jetson_deploy.rehearsal.session import Session, stop_kept
 
 SLEEP = "import time; time.sleep(60)"
 
