@@ -10,8 +10,8 @@ import pytest
 from walked_commands import commands
 
 COMMANDS = {" ".join(path): command for path, command in commands().items()}
-BUNDLED = {"common", "looking", "wanted"}
-"""One struct made of several options: the common ones, those of everything that looks, those of plan and up."""
+BUNDLED = {"common", "looking", "wanted", "wishes"}
+"""One struct made of several options: the common ones, those of everything that looks, of plan and up, of watch."""
 
 
 def parameters(command: click.Command) -> list[inspect.Parameter]:
