@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from runtime import FakeContainer, FakeRuntime
+from container import FakeContainer
+from runtime import FakeRuntime
 
 from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deployment.plan import Gates, PinModel, Plan

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from container import FakeContainer
 from filled_store import put
 from registry_server import small_model
-from runtime import FakeContainer, FakeRuntime
+from runtime import FakeRuntime
 from server import Behaviour, FakeServer
 
 from jetson_deploy.catalog.load import load_catalog

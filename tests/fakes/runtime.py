@@ -12,57 +12,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from container import FakeContainer, FakeLog, moment
+from images import meant_by, new_image
 from runtime_answers import answers_of, details_of
 
-from jetson_deploy.errors import JetsonDeployError, PreflightError
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import EngineAnswers, PortFacts
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Inspected, ListedContainer, PulledImage, Usage
 from jetson_deploy.spec import ContainerSpec
-
-NOT_COUNTED = Usage(cpu_seconds=None, memory_bytes=None)
-
-
-@dataclass
-class FakeContainer:
-    id: str
-    name: str
-    labels: dict[str, str]
-    image: str
-    image_id: str
-    state: str = "created"
-    restart: str = "no"
-    spec: ContainerSpec | None = None
-    exit_code: int | None = None
-    oom_killed: bool = False
-    restart_count: int = 0
-    started_at: str | None = None
-    pid: int | None = None
-    health: str | None = None
-    usage: Usage = NOT_COUNTED
-    log: list[tuple[str, str]] = field(default_factory=list)
-    """(time stamp, line)"""
-    runs: int = 0
-
-    def as_state(self) -> ContainerState:
-        return ContainerState(
-            id=self.id,
-            name=self.name,
-            state=self.state,
-            exit_code=None if self.state in ("running", "paused") else self.exit_code,
-            oom_killed=self.oom_killed,
-            restart_count=self.restart_count,
-            error="",
-            started_at=self.started_at,
-            health=self.health,
-            labels=dict(self.labels),
-            image=self.image,
-            image_id=self.image_id,
-            pid=self.pid,
-            restart_policy=self.restart,
-        )
 
 
 class FakeRuntime:
@@ -78,6 +37,10 @@ class FakeRuntime:
         """The error's message, when it does not answer; empty: it does."""
         self.on_start: Callable[[FakeContainer], None] = lambda container: None
         self.on_stop: Callable[[FakeContainer], None] = lambda container: None
+        self.logs_refused = ""
+        """Why no log can be followed; empty: it can."""
+        self.followed: list[str] = []
+        """Containers whose log was followed, in order."""
         self.runtimes, self.architecture = runtimes, architecture
         self._offered: dict[str, PulledImage] = {}
         self._failures: list[tuple[int, str, BaseException]] = []
@@ -100,31 +63,22 @@ class FakeRuntime:
         self._made += 1
         id_ = f"{self._made:064x}"
         found = self.find_image(image) or self.hold(image)
-        made = FakeContainer(
-            id=id_,
-            name=name,
-            labels=dict(labels),
-            image=image,
-            image_id=found.id,
-            state=state,
-            restart=restart,
-            spec=spec,
-        )
+        made = FakeContainer(id_, name, dict(labels), image, found.id, state=state, restart=restart, spec=spec)
         if state in ("running", "paused"):
-            made.started_at, made.runs = _moment(self._made), 1
+            made.started_at, made.runs = moment(self._made), 1
         self.containers[name] = made
         return made
 
     def offer(self, reference: str, digest: str | None = None, *, size_bytes: int = 1 << 30) -> PulledImage:
         """What a pull of that reference, or of its repository with the digest, brings."""
-        image = self._image(reference, digest, size_bytes)
+        image = self._new_image(reference, digest, size_bytes)
         for known in (reference, *image.references):
             self._offered[known] = image
         return image
 
     def hold(self, reference: str, digest: str | None = None, *, size_bytes: int = 1 << 30) -> PulledImage:
         """An image that is here already."""
-        image = self._image(reference, digest, size_bytes)
+        image = self._new_image(reference, digest, size_bytes)
         self.images[image.id] = image
         return image
 
@@ -137,8 +91,15 @@ class FakeRuntime:
         with self._changed:
             found = self._there(name)
             for line in lines:
-                found.log.append((_moment(len(found.log)), line))
+                found.log.append((moment(len(found.log)), line))
             self._changed.notify_all()
+
+    def crash(self, name: str, exit_code: int = 1) -> None:
+        """Its process ends, and its restart policy starts it anew."""
+        self.end_run(name, exit_code)
+        found = self._there(name)
+        found.restart_count += 1
+        self._run(found)
 
     def end_run(self, name: str, exit_code: int, *, oom_killed: bool = False) -> None:
         """Its process ends by itself."""
@@ -224,10 +185,7 @@ class FakeRuntime:
 
     def list_containers(self) -> tuple[ListedContainer, ...]:
         self._asked()
-        return tuple(
-            ListedContainer(id=one.id, name=one.name, labels=dict(one.labels), image_id=one.image_id)
-            for one in self.containers.values()
-        )
+        return tuple(one.as_listed() for one in self.containers.values())
 
     def labelled(self, label: str, value: str) -> tuple[ListedContainer, ...]:
         return tuple(one for one in self.list_containers() if one.labels.get(label) == value)
@@ -253,17 +211,20 @@ class FakeRuntime:
 
     def stamped_logs(self, name: str, tail: int) -> list[str]:
         self._asked()
-        found = self._find(name)
+        found = None if self.logs_refused else self._find(name)
         return [f"{stamp} {line}" for stamp, line in found.log[-tail:]] if found else []
 
     def follow_from(self, name: str, mark: str | None) -> FakeLog:
         self._asked()
-        return FakeLog(self._there(name), self._changed, mark=mark)
+        if self.logs_refused:
+            raise EngineAwayError(self.logs_refused, hint="choose another driver", code="engine-away")
+        found = self._there(name)
+        self.followed.append(found.name)
+        return FakeLog(found, self._changed, mark=mark)
 
     def find_image(self, reference: str) -> PulledImage | None:
         self._asked()
-        name, _, digest = reference.partition("@")
-        wanted = {f"{_repository(name)}@{digest}" if digest else name, reference}
+        wanted = meant_by(reference)
         return next((i for i in self.images.values() if wanted & {*i.references, i.id}), None)
 
     def remove_image(self, reference: str) -> str | None:
@@ -280,8 +241,7 @@ class FakeRuntime:
         self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
     ) -> PulledImage:
         self.act(f"pull {reference}")
-        name, _, digest = reference.partition("@")
-        found = self._offered.get(reference) or self._offered.get(f"{_repository(name)}@{digest}")
+        found = next((self._offered[name] for name in meant_by(reference) if name in self._offered), None)
         if found is None:
             raise PreflightError(f"pulling {reference}: not offered", hint="offer it", code="image-not-found")
         self.images[found.id] = found
@@ -316,8 +276,10 @@ class FakeRuntime:
         return found.name if found else name
 
     def _run(self, found: FakeContainer) -> None:
-        found.runs += 1
-        found.state, found.exit_code, found.started_at = "running", None, _moment(found.runs)
+        with self._changed:
+            found.runs += 1
+            found.state, found.exit_code, found.started_at = "running", None, moment(found.runs)
+            self._changed.notify_all()
         self.on_start(found)
 
     def _ended(self, found: FakeContainer) -> None:
@@ -328,66 +290,6 @@ class FakeRuntime:
         if was_running:
             self.on_stop(found)
 
-    def _image(self, reference: str, digest: str | None, size_bytes: int) -> PulledImage:
-        name, _, asked = reference.partition("@")
-        digest = digest or asked or None
+    def _new_image(self, reference: str, digest: str | None, size_bytes: int) -> PulledImage:
         self._made += 1
-        tagged = (name,) if not asked else ()
-        return PulledImage(
-            id=f"sha256:{self._made:064x}",
-            digest=digest,
-            references=(*tagged, *((f"{_repository(name)}@{digest}",) if digest else ())),
-            architecture={"aarch64": "arm64", "x86_64": "amd64"}.get(self.architecture, self.architecture),
-            size_bytes=size_bytes,
-        )
-
-
-class FakeLog:
-    """Lines that are there, then those that come, until the container stops or `close`."""
-
-    def __init__(
-        self, container: FakeContainer, changed: threading.Condition, *, mark: str | None = "", tail: int | None = None
-    ) -> None:
-        self._container, self._changed, self._closed = container, changed, False
-        known = container.log
-        if tail is not None:
-            self._at = max(0, len(known) - tail)
-        else:
-            self._at = len(known) if mark is None else sum(1 for stamp, _ in known if stamp < mark)
-
-    def lines(self) -> Iterator[tuple[str, str]]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(self._has_news, 10)
-                if self._closed:
-                    return
-                new, self._at = self._container.log[self._at :], len(self._container.log)
-                over = self._container.state != "running"
-            yield from new
-            if over:
-                return
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def _has_news(self) -> bool:
-        return self._closed or len(self._container.log) > self._at or self._container.state != "running"
-
-
-def gone(message: str = "the engine went away", code: str = "engine-vanished") -> JetsonDeployError:
-    """An error to script: what each call of a runtime raises that cannot be reached."""
-    return PreflightError(message, hint="start it", code=code)
-
-
-def _repository(name: str) -> str:
-    head, slash, last = name.rpartition("/")
-    return head + slash + last.partition(":")[0]
-
-
-def _moment(number: int) -> str:
-    return f"2026-06-11T10:00:01.{number:09}Z"
-
-
-__all__ = ["FakeContainer", "FakeLog", "FakeRuntime", "gone"]
+        return new_image(self._made, reference, digest, self.architecture, size_bytes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from container import FakeContainer
 
 from jetson_deploy.facts import EngineAnswers
 from jetson_deploy.runtime.port import Inspected, PulledImage
 from jetson_deploy.spec import ContainerSpec
-
-if TYPE_CHECKING:
-    from runtime import FakeContainer
 
 _NANOSECONDS = 1_000_000_000
 

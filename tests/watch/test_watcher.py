@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from runtime import FakeContainer, FakeRuntime
+from container import FakeContainer
+from runtime import FakeRuntime
 from states import full_state
 
 import jetson_deploy.watch
