@@ -1,6 +1,6 @@
 """One module per verb: arguments → one call → rendering. The only package that prints.
 
-    main.py, verbs.py              the group; errors become text and an exit code; a verb is imported when it runs
+    main.py, command_group.py      the group; errors become text and an exit code; a command is imported when it runs
     options.py, deploy_flags.py    shared options; the flags of `plan` and `up`
     layers.py                      flag before environment before file
     render.py, plan_text.py, terse.py, event_line.py  text for people, documents for programs

@@ -15,11 +15,11 @@ from typing import NoReturn
 import click
 
 from jetson_deploy import __version__
+from jetson_deploy.cli.command_group import CommandGroup, WrongUsage, nearest
 from jetson_deploy.cli.streams import ReaderGone, prepare, quietly
-from jetson_deploy.cli.verbs import Verbs, WrongUsage, nearest
 from jetson_deploy.errors import JetsonDeployError
 
-VERBS = {
+COMMANDS = {
     "detect": "Show the facts of this host, or of a captured root",
     "plan": "Show what `up` would do, with the reason for every choice",
     "up": "Deploy the model, verify it, roll back on failure",
@@ -49,8 +49,8 @@ serves; 8 needs attention; 70 our bug; 75 locked by another run;
 
 
 @click.command(
-    cls=Verbs,
-    verbs=VERBS,
+    cls=CommandGroup,
+    listed=COMMANDS,
     package="jetson_deploy.cli",
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -106,7 +106,7 @@ class Show:
         try:
             self._timed("start engine and registry", self._start)
             self._timed("fill registry with stand-ins", self._fill)
-            code = self._verbs()
+            code = self._commands()
             keep = code == 0 and self._asked.keep
         finally:
             if not keep:
@@ -128,7 +128,7 @@ class Show:
         result, simulated = "handled" if handled else "not-handled", self._session.words
         return finish(self._asked, document, lambda: text, code=code, result=result, message=text, simulated=simulated)
 
-    def _verbs(self) -> int:
+    def _commands(self) -> int:
         store = ("--store", str(self._session.store))
         model = (self._asked.model,) if self._asked.model else ()
         flow: list[tuple[str, tuple[str, ...]]] = [

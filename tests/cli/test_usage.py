@@ -15,7 +15,7 @@ HOSTS = Path(__file__).parent.parent / "hosts"
 ORIN_NANO = HOSTS / "orin-nano-8gb-jp6.2" / "root"
 
 
-VERBS = (
+COMMANDS = (
     *("detect", "plan", "up", "status", "logs", "rollback", "history", "diff", "recover", "watch", "down", "chat"),
     *("model", "rehearse"),
 )
@@ -28,7 +28,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> subproces
 def test_help_lists_every_verb_and_the_exit_codes() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    for verb in VERBS:
+    for verb in COMMANDS:
         assert f"\n  {verb} " in shown.stdout
     assert "75 locked by another run" in shown.stdout
 
@@ -41,7 +41,7 @@ def test_events_are_lines_and_end_with_finished(verb: str) -> None:
     assert (finished["event"], finished["exit_code"]) == ("finished", 0)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_help(verb: str) -> None:
     shown = run(verb, "--help")
     assert shown.returncode == 0, shown.stderr

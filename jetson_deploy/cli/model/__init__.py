@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from jetson_deploy.cli.verbs import Verbs
+from jetson_deploy.cli.command_group import CommandGroup
 
-VERBS = {
+COMMANDS = {
     "list": "List the models, and whether they fit this board",
     "fetch": "Download a model from a registry, resumable, every byte hashed",
     "verify": "Hash the store; --repair downloads only what is corrupt",
@@ -22,6 +22,6 @@ OLD = {"collect": "prune"}
 """Former names, good for one more release."""
 
 
-@click.command("model", cls=Verbs, verbs=VERBS, old=OLD, package="jetson_deploy.cli.model")
+@click.command("model", cls=CommandGroup, listed=COMMANDS, old=OLD, package="jetson_deploy.cli.model")
 def command() -> None:
     """The model store: works alone, without a Jetson or an engine, for any model name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jetson_deploy.cli.verbs import nearest
+from jetson_deploy.cli.command_group import nearest
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY

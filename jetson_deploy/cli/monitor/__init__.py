@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
+from jetson_deploy.cli.command_group import CommandGroup, WrongUsage
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored
 from jetson_deploy.cli.options import CommonOptions, not_offered
-from jetson_deploy.cli.verbs import Verbs, WrongUsage
 
-VERBS = {
+COMMANDS = {
     "serve": "Prometheus endpoint, JSON and a live page; --record also records",
     "record": "Write samples into the history, until it is stopped",
     "history": "What was recorded: a summary, CSV or JSON lines",
@@ -38,7 +38,9 @@ def _without_verb(command: Callable[..., int]) -> Callable[..., int]:
     return called
 
 
-@click.group("monitor", cls=Verbs, verbs=VERBS, package="jetson_deploy.cli.monitor", invoke_without_command=True)
+@click.group(
+    "monitor", cls=CommandGroup, listed=COMMANDS, package="jetson_deploy.cli.monitor", invoke_without_command=True
+)
 @_without_verb
 @not_offered("--events")
 @monitored
