@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
-BOTTOM = {"errors", "events", "file_lock", "settings", "facts", "spec", "names", "interrupts", "endpoint", "units"}
+BOTTOM = {
+    "errors",
+    "events",
+    "file_lock",
+    "listener",
+    "settings",
+    "facts",
+    "spec",
+    "names",
+    "interrupts",
+    "endpoint",
+    "units",
+}
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},

@@ -1,7 +1,7 @@
 """A measuring pass-through to the server, for Ollama below 0.30, which says nothing of tokens itself.
 
 Clients point at it, on loopback; it passes bytes on unchanged and counts what the answers tell. One thread, bounded
-memory: at most `_MOST` connections of two buffers each.
+memory: at most MOST_CONNECTIONS connections of two buffers each.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from urllib.parse import urlsplit
 import msgspec
 
 from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.listener import MOST_CONNECTIONS, Wake, accepted, longest_idle
 from jetson_deploy.monitor.llm.exchanges import Exchange, Exchanges
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.relay import READ_BYTES, Address, Relay
 from jetson_deploy.monitor.serve.listen import is_loopback
 from jetson_deploy.names import shown
 
-_MOST = 64
 _LOOK_SECONDS = 1.0
-_IDLE_SECONDS = 0.5
-"""After which a connection that asks for nothing gives its place to another."""
+_PAUSE_SECONDS = 0.01
+"""Where there are no descriptors: the relayed ones must go on."""
 
 
 class Tap:
     """`upstream`: http://HOST:PORT. `port` after `start`: the one listened at (0 asks for any free one)."""
 
-    def __init__(self, listen: tuple[str, int], upstream: str, *, most: int = _MOST) -> None:
+    def __init__(self, listen: tuple[str, int], upstream: str, *, most: int = MOST_CONNECTIONS) -> None:
         """Raises UsageError: tap-not-loopback, bad-endpoint."""
         self._listen, self._most = listen, most
         check_loopback(listen[0])
@@ -41,7 +41,7 @@ class Tap:
         self._relays: dict[Relay, None] = {}
         self._selector = selectors.DefaultSelector()
         self._stop = threading.Event()
-        self._awake, self._wake = socket.socketpair()
+        self._wake = Wake()
         self._listener: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, name="monitor tap", daemon=True)
         self.port = listen[1]
@@ -72,21 +72,20 @@ class Tap:
                 code="tap-port",
             ) from error
         self.port = int(self._listener.getsockname()[1])
-        for link in (self._listener, self._awake):
-            link.setblocking(False)
+        self._listener.setblocking(False)
+        for link in (self._listener, self._wake.ears):
             self._selector.register(link, selectors.EVENT_READ)
         self._thread.start()
 
     def close(self) -> None:
         """Ends every connection."""
         self._stop.set()
-        with contextlib.suppress(OSError):
-            self._wake.send(b"x")
+        self._wake.call()
         if self._thread.is_alive():
             self._thread.join(5.0)
-        for link in (self._awake, self._wake, self._listener):
-            if link is not None:
-                link.close()
+        self._wake.close()
+        if self._listener is not None:
+            self._listener.close()
         self._selector.close()
 
     def _run(self) -> None:
@@ -95,7 +94,7 @@ class Tap:
                 if isinstance(key.data, Relay):
                     self._pass_on(key.data, key.fileobj, mask)
                 elif key.fileobj is self._listener:
-                    self._accept()
+                    self._accept(self._listener)
             now = time.monotonic()
             for relay in [one for one in self._relays if one.overdue(now)]:
                 self._end(relay)
@@ -112,16 +111,11 @@ class Tap:
         if relay.closed:
             self._relays.pop(relay, None)
 
-    def _accept(self) -> None:
-        try:
-            client, _ = self._listener.accept() if self._listener else (None, None)
-        except OSError:
-            time.sleep(0.01)  # out of descriptors: it stays in the queue until there are some
+    def _accept(self, listener: socket.socket) -> None:
+        newcomer = accepted(listener, pause_seconds=_PAUSE_SECONDS)
+        if newcomer is None:
             return
-        if client is None:
-            return
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client, _ = newcomer
         if len(self._relays) >= self._most and not self._make_room():
             _turn_away(client, f"all {self._most} connections of the tap are in use")
             return
@@ -133,12 +127,10 @@ class Tap:
         self._relays[relay] = None
 
     def _make_room(self) -> bool:
-        """The connection that has been idle longest goes; clients count on that (RFC 9112, 9.6)."""
-        idle = min((one for one in self._relays if one.idle), key=lambda one: one.since, default=None)
-        if idle is None or time.monotonic() - idle.since < _IDLE_SECONDS:
-            return False
-        self._end(idle)
-        return True
+        idle = longest_idle({relay: relay.since for relay in self._relays if relay.idle})
+        if idle is not None:
+            self._end(idle)
+        return idle is not None
 
     def _end(self, relay: Relay) -> None:
         relay.close()

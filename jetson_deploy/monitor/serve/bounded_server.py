@@ -10,10 +10,10 @@ import time
 from http.server import HTTPServer
 from typing import Any
 
+from jetson_deploy.listener import MOST_CONNECTIONS
 from jetson_deploy.monitor.serve.answers import Answers
 from jetson_deploy.monitor.serve.listen import is_loopback
 
-MOST_CONNECTIONS = 64
 CONNECTION_SECONDS = 10.0
 """From its first to its last byte: a client that sends one byte now and then is cut off too."""
 _BUSY = b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n\r\ntoo many connections\n"

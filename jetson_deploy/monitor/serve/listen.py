@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from jetson_deploy.errors import UsageError
+from jetson_deploy.listener import http_url
 
 DEFAULT_LISTEN = "127.0.0.1:9735"
 """All of 9100 to 9999 is given away in Prometheus' list of exporters, so no number there is free. This one is none of
@@ -44,7 +45,7 @@ def named_host(header: str) -> str:
 
 
 def url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{http_url(host, port)}/"
 
 
 def _is_host(host: str, bracketed: bool) -> bool:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.listener import MOST_CONNECTIONS
 from jetson_deploy.monitor.monitor import Monitor
 from jetson_deploy.monitor.serve.answers import Answers
-from jetson_deploy.monitor.serve.bounded_server import CONNECTION_SECONDS, MOST_CONNECTIONS, BoundedServer
+from jetson_deploy.monitor.serve.bounded_server import CONNECTION_SECONDS, BoundedServer
 from jetson_deploy.monitor.serve.handler import Handler
 from jetson_deploy.monitor.serve.listen import is_loopback, url
 

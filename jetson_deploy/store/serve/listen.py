@@ -8,6 +8,7 @@ import socket
 from typing import NamedTuple
 
 from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.listener import http_url
 from jetson_deploy.names import shown
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z_.-]+)?)\]|([0-9A-Za-z._-]*)):([0-9]{1,5})")
@@ -22,7 +23,7 @@ class ListenAddress(NamedTuple):
 
     @property
     def url(self) -> str:
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        return http_url(self.host, self.port)
 
 
 def parse_listen(text: str) -> ListenAddress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import selectors
 import socket
 import threading
@@ -11,6 +10,7 @@ from collections import deque
 
 import msgspec
 
+from jetson_deploy.listener import MOST_CONNECTIONS, Wake, accepted, longest_idle
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.rate import RateLimit
 from jetson_deploy.store.serve.answers import Answers
@@ -21,14 +21,12 @@ from jetson_deploy.store.serve.tally import Tally
 
 _LOOK_SECONDS = 0.1
 """At most between two looks at `stop`, and at those who wait or leave."""
-_IDLE_SECONDS = 0.5
-"""After which a connection that asks for nothing gives its place to another."""
 _END_SECONDS = 0.5
 """For the threads to notice that their sockets are shut."""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    connections: int = 64
+    connections: int = MOST_CONNECTIONS
     """At the same time, each with a thread. One `ollama pull` uses up to 16."""
     bytes_per_second: float | None = None
     """Over all connections together; None or 0: no limit."""
@@ -50,14 +48,13 @@ class StoreServer:
         self._ended: deque[Conversation] = deque()
         self._selector = selectors.DefaultSelector()
         self._door = Door(self._selector, bounds.wait_seconds)
-        self._awake, self._wake = socket.socketpair()
+        self._wake = Wake()
 
     def run(self) -> None:
         """Until the end; then nothing is left open."""
-        for link in (self._listener, self._awake, self._wake):
-            link.setblocking(False)
+        self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        self._selector.register(self._awake, selectors.EVENT_READ, self._hear)
+        self._selector.register(self._wake.ears, selectors.EVENT_READ, lambda _: self._wake.hear())
         try:
             while not self._stop.is_set():
                 self._look()
@@ -77,17 +74,10 @@ class StoreServer:
             self._refused()
 
     def _accept(self, listener: socket.socket) -> None:
-        try:
-            link, place = listener.accept()
-        except BlockingIOError:
+        newcomer = accepted(listener, pause_seconds=_LOOK_SECONDS)
+        if newcomer is None:
             return
-        except OSError:
-            # Out of descriptors or memory: the connection stays in the queue until there are some.
-            time.sleep(_LOOK_SECONDS)
-            return
-        link.setblocking(False)
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        address = str(place[0]).removeprefix("::ffff:")
+        link, address = newcomer
         self._tally.client(address)
         if not self._door.wait(link, address):
             self._refused()
@@ -116,26 +106,16 @@ class StoreServer:
             self._tally.warn("bug", f"a request of {conversation.address} failed, which is a bug: {what}")
         finally:
             self._ended.append(conversation)
-            self._nudge()
+            self._wake.call()
 
     def _part(self, conversation: Conversation) -> None:
         del self._talks[conversation]
         self._door.see_off(conversation.link)
 
     def _make_room(self) -> None:
-        """The connection that has been idle longest goes; clients count on that (RFC 9112, 9.6)."""
-        since = {talk: idle for talk in self._talks if (idle := talk.idle_since) is not None}
-        longest = min(since, key=lambda talk: since[talk], default=None)
-        if longest is not None and time.monotonic() - since[longest] >= _IDLE_SECONDS:
-            longest.hang_up()
-
-    def _hear(self, awake: socket.socket) -> None:
-        with contextlib.suppress(BlockingIOError):
-            awake.recv(4096)
-
-    def _nudge(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
-            self._wake.send(b"x")
+        idle = longest_idle({talk: since for talk in self._talks if (since := talk.idle_since) is not None})
+        if idle is not None:
+            idle.hang_up()
 
     def _end(self) -> None:
         self._stop.set()
@@ -149,5 +129,4 @@ class StoreServer:
                 conversation.link.close()
         self._door.close()
         self._selector.close()
-        self._awake.close()
         self._wake.close()
