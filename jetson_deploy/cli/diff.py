@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import CommonOptions, acting
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @click.command("diff")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="[B]", default="current")
+@click.argument("before", metavar="A", shell_complete=candidates.compared)
+@click.argument("after", metavar="[B]", default="current", shell_complete=candidates.compared)
 @acting
 def command(*, common: CommonOptions, before: str, after: str) -> int:
     """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""

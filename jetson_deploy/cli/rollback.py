@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
 from jetson_deploy.cli.reporters import chosen_reporter
 
 
 @click.command("rollback")
-@click.argument("revision", required=False, type=click.IntRange(min=1))
+@click.argument("revision", required=False, type=click.IntRange(min=1), shell_complete=candidates.rollback_targets)
 @acting
 @waiting
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from forked_cli import ran
+
+from jetson_deploy.deployment.revisions import State
+from jetson_deploy.state.state_file import encode_state
+
+STATES = Path(__file__).parents[1] / "data/states"
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 
 
-def offered(*words: str) -> set[str]:
+def offered(*words: str, **environment: str) -> set[str]:
     """What bash is given for the last word."""
     asked = {"_JETSON_DEPLOY_COMPLETE": "bash_complete", "COMP_WORDS": " ".join(("jetson-deploy", *words))}
-    done = ran(environment={**ENVIRONMENT, **asked, "COMP_CWORD": str(len(words))})
+    done = ran(environment={**ENVIRONMENT, **environment, **asked, "COMP_CWORD": str(len(words))})
     assert (done.returncode, done.stderr) == (0, "")
-    return {line.partition(",")[2] for line in done.stdout.splitlines()}
+    return {line.partition(",")[2] for line in done.stdout.splitlines() if line}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -38,6 +46,35 @@ def test_the_script_of_a_shell_asks_the_tool(shell: str) -> None:
 )
 def test_commands_options_and_names_are_offered(words: tuple[str, ...], some: set[str]) -> None:
     assert some <= offered(*words)
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> str:
+    """With three revisions of `default`, of which the third serves and the second failed."""
+    (tmp_path / "default").mkdir()
+    state = msgspec.json.decode((STATES / "three-revisions.json").read_bytes(), type=State)
+    (tmp_path / "default/state.json").write_bytes(encode_state(state))
+    return str(tmp_path)
+
+
+def test_rollback_is_offered_the_revisions_that_were_proven_and_do_not_serve(state_dir: str) -> None:
+    assert offered("rollback", "", JETSON_DEPLOY_STATE_DIR=state_dir) == {"1"}
+    assert offered("rollback", "--name", "other", "", JETSON_DEPLOY_STATE_DIR=state_dir) == set()
+
+
+def test_diff_is_offered_every_revision_and_its_names(state_dir: str) -> None:
+    assert offered("diff", "", JETSON_DEPLOY_STATE_DIR=state_dir) == {"1", "2", "3", "current", "previous"}
+    assert offered("diff", "1", "c", JETSON_DEPLOY_STATE_DIR=state_dir) == {"current"}
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 99}', ""], ids=["damaged", "newer", "empty"])
+def test_a_record_that_cannot_be_read_offers_nothing_and_says_nothing(text: str, state_dir: str) -> None:
+    (Path(state_dir) / "default/state.json").write_text(text)
+    assert offered("rollback", "", JETSON_DEPLOY_STATE_DIR=state_dir) == set()
+
+
+def test_a_catalog_that_cannot_be_read_offers_nothing_and_says_nothing() -> None:
+    assert offered("plan", "--board", "", JETSON_DEPLOY_CATALOG="/nonexistent") == set()
 
 
 def test_a_hidden_option_is_not_offered() -> None:
