@@ -79,8 +79,10 @@ class FakeServer:
         """Text of a log → id of the issue that it shows."""
         self._running: dict[str, Behaviour] = {}
 
-    def start(self, url: str, behaves: Behaviour) -> None:
-        self._running[url] = replace(behaves, loaded=set())
+    def start(self, url: str, behaves: Behaviour) -> Behaviour:
+        """Returns that of this very run: what is changed in it changes how the server behaves from then on."""
+        started = self._running[url] = replace(behaves, loaded=set())
+        return started
 
     def stop(self, url: str) -> None:
         self._running.pop(url, None)
@@ -205,7 +207,7 @@ class FakeClient:
         yield Done(Stats(**_counters(tokens, there.rate)))
 
     def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
-        there = self._there(f"probe {model}")
+        there = self._there(f"probe {model} {int(token)}")
         if there.broken:
             return Probed(problem=there.broken, tokens=0)
         self._load(there, model)

@@ -1,24 +1,22 @@
-"""The whole watcher beside a server that answers as Ollama does, with an engine and a clock of the test's own."""
+"""The whole watcher, with a runtime, a server and a clock of the tests' own."""
 
 from __future__ import annotations
 
 import ast
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
 import pytest
 from container import FakeContainer
 from runtime import FakeRuntime
+from server import Behaviour, FakeServer
 from states import full_state
 
 import jetson_deploy.watch
 from jetson_deploy.deployment.record import LABEL
+from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
-from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.port import ListedModel
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier
@@ -31,51 +29,23 @@ from jetson_deploy.watch.probe import Place, Probe
 from jetson_deploy.watch.watcher import Parts, Watcher
 
 MODEL = "deepseek-r1:8b"
+PORT = 11434
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    gpu_share = 1.0
-    loaded = True
-    requests: list[dict[str, object]]
-
-
-class Answers(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        size = 5_000_000_000
-        model = {"name": MODEL, "digest": "d", "size": size, "size_vram": int(size * self.server.gpu_share)}
-        models = [model] if self.server.loaded else []
-        self._say(b"Ollama is running" if self.path == "/" else json.dumps({"models": models}).encode())
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append(body)
-        self.server.loaded = body.get("keep_alive") != 0
-        self._say(json.dumps({"response": "", "done": True, "done_reason": "load", "eval_count": 1}).encode())
-
-    def _say(self, data: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-def deployed(runtime: FakeRuntime, port: int) -> FakeContainer:
-    labels = {"name": "default", "model": MODEL, "port": str(port), "revision": "2", "accept-cpu": "false"}
+def deployed(runtime: FakeRuntime) -> FakeContainer:
+    labels = {"name": "default", "model": MODEL, "port": str(PORT), "revision": "2", "accept-cpu": "false"}
     found = runtime.add("jd-default-2", {LABEL + key: value for key, value in labels.items()})
     runtime.write(found.name, "started")
     return found
 
 
 class Scene:
-    def __init__(self, folder: Path, server: Server) -> None:
-        self.server, self.runtime = server, FakeRuntime()
-        self.container = deployed(self.runtime, server.server_port)
+    def __init__(self, folder: Path) -> None:
+        self.kind, self.runtime = FakeServer(), FakeRuntime()
+        self.kind.models = (ListedModel(name=MODEL, digest="d", size=1),)
+        self.server = self.kind.start(local_endpoint(PORT).url, Behaviour())
+        self.server.loaded.add(MODEL)
+        self.container = deployed(self.runtime)
         self.now, self.events, self.children = 1000.0, list[Event](), list[list[str]]()
         self.ended = Finished(exit_code=0, result="done", message="done")
         self.lock_dir = folder / "lock"
@@ -119,13 +89,13 @@ class Scene:
         place = Place(
             deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
         )
-        probe = Probe(place, self.runtime, open_server(), clock)
+        probe = Probe(place, self.runtime, self.kind, clock)
         audit = AuditLog(self.state, self.events.append)
         actions = WatchActions(
             deployment="default",
             lock_dir=self.lock_dir,
             runtime=self.runtime,
-            server=open_server(),
+            server=self.kind,
             audit=audit,
             report=self.events.append,
             run=self._run,
@@ -136,7 +106,7 @@ class Scene:
             place=place,
             limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
             runtime=self.runtime,
-            server=open_server(),
+            server=self.kind,
             probe=probe,
             actions=actions,
             guard=MemoryGuard(self.root, guard, actions, audit, self.events.append, clock),
@@ -154,21 +124,14 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    server = Server(("127.0.0.1", 0), Answers)
-    server.requests = []
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        yield Scene(tmp_path, server)
-    finally:
-        server.shutdown()
-        server.server_close()
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
 
 
 def test_a_server_that_serves_is_only_asked_for_nothing(scene: Scene) -> None:
     scene.ticks(20)
     assert (scene.told, scene.acts, scene.history) == ([], [], [])
-    assert {request["prompt"] for request in scene.server.requests} == {""}
+    assert {asked for asked in scene.kind.asked if "probe" in asked} == {f"probe {MODEL} 0"}
 
 
 def test_a_lost_gpu_is_answered_by_loading_again_restarting_rolling_back_and_then_by_a_call_for_somebody(
@@ -201,7 +164,7 @@ def test_another_container_is_healed_anew(scene: Scene) -> None:
     scene.ticks(40)
     scene.runtime.acts.clear()
     scene.runtime.remove(scene.container.name, force=True)
-    deployed(scene.runtime, scene.server.server_port)
+    deployed(scene.runtime)
     scene.runtime.acts.clear()
     scene.ticks(6)
     assert scene.acts == ["restart"]
@@ -248,7 +211,7 @@ def test_short_memory_unloads_then_stops_and_the_stopped_one_is_ours_to_start(sc
     scene.watcher.look_at_memory()
     assert scene.told == ["memory-low", "unloaded"]
     scene.ticks(1)
-    assert not scene.server.loaded, "a look must not load what was unloaded for want of memory"
+    assert MODEL not in scene.server.loaded, "a look must not load what was unloaded for want of memory"
     scene.watcher.look_at_memory()
     assert scene.acts == ["stop"]
     assert (scene.container.state, scene.container.exit_code) == ("exited", 0)
