@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_docker import SmallDocker, small_docker
+from runtime import FakeRuntime
+from scripted_engine import scripted_engine
 from small_ollama import SmallOllama, small_ollama
-from watched_llm import deployed_ollama, server_of, soon, watching
+from watched_llm import NAME, deployed_ollama, fake_runtime, label, server_of, soon, watching
 
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.log_follower import LogFollower
@@ -27,10 +29,10 @@ TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
 
 
 @contextlib.contextmanager
-def _followed(docker: SmallDocker, reader: LogReader) -> Iterator[LogFollower]:
-    follower = LogFollower(runtime_at(docker.host).quick(2.0), reader)
+def _followed(runtime: FakeRuntime, reader: LogReader) -> Iterator[LogFollower]:
+    follower = LogFollower(runtime, reader)
     follower.start()
-    follower.follow("jd-default-3")
+    follower.follow(NAME)
     while not follower.follows:
         time.sleep(0.005)
     try:
@@ -40,30 +42,28 @@ def _followed(docker: SmallDocker, reader: LogReader) -> Iterator[LogFollower]:
 
 
 @pytest.fixture
-def docker() -> Iterator[SmallDocker]:
-    with small_docker() as found:
-        yield found
+def runtime() -> FakeRuntime:
+    return fake_runtime()
 
 
 @pytest.fixture
-def ollama(docker: SmallDocker) -> Iterator[SmallOllama]:
-    with deployed_ollama(docker) as found:
+def ollama(runtime: FakeRuntime) -> Iterator[SmallOllama]:
+    with deployed_ollama(runtime) as found:
         yield found
 
 
-def test_a_server_that_is_down_is_down_and_no_trouble(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_a_server_that_is_down_is_down_and_no_trouble(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    docker.label(name="default", port=str(port))
-    with watching(docker) as watch:
+    label(runtime, name="default", port=str(port))
+    with watching(runtime) as watch:
         llm, troubles = watch.read()
     assert (server_of(llm), llm.models, troubles) == (Server(up=False, endpoint=f"http://127.0.0.1:{port}"), (), ())
 
 
-def test_a_container_that_was_killed_is_shown_and_its_port_not_asked(docker: SmallDocker, ollama: SmallOllama) -> None:
-    assert docker.container is not None
-    docker.container["State"].update(Status="exited", ExitCode=137, OOMKilled=True)
-    with watching(docker) as watch:
+def test_a_container_that_was_killed_is_shown_and_its_port_not_asked(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    runtime.end_run(NAME, 137, oom_killed=True)
+    with watching(runtime) as watch:
         llm, troubles = watch.read()
     assert llm.container is not None
     assert (llm.container.state, llm.container.exit_code, llm.container.oom_killed) == ("exited", 137, True)
@@ -71,39 +71,38 @@ def test_a_container_that_was_killed_is_shown_and_its_port_not_asked(docker: Sma
     assert (server_of(llm).up, troubles, ollama.asked) == (False, (), [])
 
 
-def test_another_program_at_the_port_is_one_trouble(docker: SmallDocker) -> None:
+def test_another_program_at_the_port_is_one_trouble(runtime: FakeRuntime) -> None:
     with small_ollama() as other:
         other.models = [{"no": "name"}]
-        docker.label(name="default", port=str(other.port))
-        with watching(docker) as watch:
+        label(runtime, name="default", port=str(other.port))
+        with watching(runtime) as watch:
             llm, troubles = watch.read()
     assert not server_of(llm).up
     assert [one.source for one in troubles] == ["ollama"]
 
 
 def test_an_engine_that_is_away_is_one_trouble_and_the_server_is_asked_on(
-    docker: SmallDocker, ollama: SmallOllama
+    runtime: FakeRuntime, ollama: SmallOllama
 ) -> None:
-    with watching(docker) as watch:
-        assert docker.container is not None
+    with watching(runtime) as watch:
         assert watch.read()[0].container is not None
-        Path(docker.path).rename(docker.path + "-away")
+        runtime.away = "the engine is away"
         llm = soon(watch, lambda _, troubles: [one.source for one in troubles] == ["engine"])
         assert (llm.container, server_of(llm).up) == (None, True)
         assert llm.deployment is not None
-        Path(docker.path + "-away").rename(docker.path)
+        runtime.away = ""
         soon(watch, lambda llm, troubles: llm.container and troubles == ())
 
 
-def test_a_log_that_cannot_be_read_is_one_trouble(docker: SmallDocker, ollama: SmallOllama) -> None:
-    docker.refuses = "configured logging driver does not support reading"
-    with watching(docker) as watch:
+def test_a_log_that_cannot_be_read_is_one_trouble(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    runtime.logs_refused = "configured logging driver does not support reading"
+    with watching(runtime) as watch:
         llm = soon(watch, lambda _, troubles: [one.source for one in troubles] == ["log"])
         assert "does not support reading" in watch.read()[1][0].why
         assert server_of(llm).tokens_from is None
 
 
-def test_a_fault_over_a_line_is_told_and_the_log_followed_on(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_a_fault_over_a_line_is_told_and_the_log_followed_on(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     first, second = threading.Event(), threading.Event()
 
     def model() -> str:
@@ -113,17 +112,24 @@ def test_a_fault_over_a_line_is_told_and_the_log_followed_on(docker: SmallDocker
         first.set()
         raise KeyError("r1")
 
-    with _followed(docker, LogReader(Ledger(), model)) as follower:
-        docker.write(*TIMING.read_text().splitlines())
+    with _followed(runtime, LogReader(Ledger(), model)) as follower:
+        runtime.write(NAME, *TIMING.read_text().splitlines())
         assert first.wait(10)
         assert second.wait(10)
         assert follower.problem is None
 
 
-def test_an_engine_that_answers_nonsense_is_one_trouble(docker: SmallDocker, ollama: SmallOllama) -> None:
-    docker.strange = True
-    with watching(docker) as watch:
+def test_an_engine_that_answers_nonsense_is_one_trouble() -> None:
+    with scripted_engine() as engine:
+        labels = {LABEL + "name": "default", LABEL + "revision": "3"}
+        engine.answers = {
+            "GET /containers/json": (200, [{"Id": "c3", "Names": [f"/{NAME}"], "Labels": labels}]),
+            "GET /containers/c3/json": (200, {"Id": 1}),
+        }
+        watch = LlmWatch(runtime_at(engine.host).quick(2.0), "default", None, period=0.05)
+        watch.start()
         soon(watch, lambda _, troubles: [one.source for one in troubles] == ["engine"])
+        watch.close()
 
 
 def test_an_engine_that_hangs_does_not_hold_up_the_first_picture() -> None:

@@ -1,4 +1,4 @@
-"""The model's side beside a small engine and a small server."""
+"""The model's side beside a runtime in memory and a small server."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_docker import SmallDocker, small_docker
+from runtime import FakeRuntime
 from small_llama_server import llama_server
 from small_ollama import SmallOllama, small_ollama
-from watched_llm import deployed_ollama, server_of, soon, watching
+from watched_llm import NAME, deployed_ollama, fake_runtime, label, server_of, soon, watching
 
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Server
@@ -26,14 +26,13 @@ TIMING = [
 
 
 @pytest.fixture
-def docker() -> Iterator[SmallDocker]:
-    with small_docker() as found:
-        yield found
+def runtime() -> FakeRuntime:
+    return fake_runtime()
 
 
 @pytest.fixture
-def ollama(docker: SmallDocker) -> Iterator[SmallOllama]:
-    with deployed_ollama(docker) as found:
+def ollama(runtime: FakeRuntime) -> Iterator[SmallOllama]:
+    with deployed_ollama(runtime) as found:
         yield found
 
 
@@ -41,16 +40,15 @@ def restarts_of(llm: Llm) -> int | None:
     return llm.container.restarts if llm.container else None
 
 
-def test_a_deployment_is_found_by_its_labels(docker: SmallDocker, ollama: SmallOllama) -> None:
-    docker.label(
-        name="default", model="deepseek-r1:8b", port=str(ollama.port), context="4096", parallel="2",
+def test_a_deployment_is_found_by_its_labels(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    label(
+        runtime, name="default", model="deepseek-r1:8b", port=str(ollama.port), context="4096", parallel="2",
         accept_cpu="true", simulated="rehearsal",
     )  # fmt: skip
-    with watching(docker) as watch:
+    with watching(runtime) as watch:
         # What it uses comes after the first look: the engine may take a second for it.
         llm = soon(watch, lambda llm, _: llm.container and llm.container.memory_bytes)
         _, troubles = watch.read()
-    assert docker.container is not None
     assert llm.deployment == Deployment(
         name="default",
         model="deepseek-r1:8b",
@@ -60,7 +58,7 @@ def test_a_deployment_is_found_by_its_labels(docker: SmallDocker, ollama: SmallO
         parallel=2,
     )
     assert llm.container == Container(
-        name=docker.container["Name"].lstrip("/"),
+        name=NAME,
         state="running",
         cpu_seconds=2.5,
         memory_bytes=400,
@@ -83,22 +81,23 @@ def test_a_deployment_is_found_by_its_labels(docker: SmallDocker, ollama: SmallO
     assert troubles == ()
 
 
-def test_the_version_is_asked_once(docker: SmallDocker, ollama: SmallOllama) -> None:
-    with watching(docker) as watch:
+def test_the_version_is_asked_once(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    with watching(runtime) as watch:
         soon(watch, lambda *_: ollama.asked.count("/api/ps") > 3)
     assert ollama.asked.count("/api/version") == 1
 
 
-def test_tokens_come_from_the_log_from_0_30_on(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_tokens_come_from_the_log_from_0_30_on(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     ollama.version = "0.31.2"
-    docker.write(*TIMING, '[GIN] 2025/02/24 - 16:32:42 | 200 | 9s | 127.0.0.1 | POST "/api/generate"')  # before us
-    with watching(docker) as watch:
+    # Before us:
+    runtime.write(NAME, *TIMING, '[GIN] 2025/02/24 - 16:32:42 | 200 | 9s | 127.0.0.1 | POST "/api/generate"')
+    with watching(runtime) as watch:
         llm = soon(watch, lambda llm, _: server_of(llm).tokens_from == "log")
         assert (llm.models[0].decode_tokens, server_of(llm).in_flight, server_of(llm).decoding) == (0, 0, False)
-        docker.write(*TIMING[:2])
+        runtime.write(NAME, *TIMING[:2])
         llm = soon(watch, lambda llm, _: llm.models[0].decode_tokens == 177)
         assert (server_of(llm).in_flight, server_of(llm).decoding) == (1, True)
-        docker.write(*TIMING[2:], '[GIN] 2025/02/24 - 16:32:42 | 200 | 12.1s | 127.0.0.1 | POST "/api/generate"')
+        runtime.write(NAME, *TIMING[2:], '[GIN] 2025/02/24 - 16:32:42 | 200 | 12.1s | 127.0.0.1 | POST "/api/generate"')
         llm = soon(watch, lambda llm, _: llm.models[0].decode_tokens == 500 and server_of(llm).requests)
     assert (llm.models[0].prompt_tokens, llm.models[0].context_used_tokens) == (4, 503)
     assert llm.models[0].last_decode_rate == pytest.approx(52.18, abs=0.01)
@@ -107,36 +106,35 @@ def test_tokens_come_from_the_log_from_0_30_on(docker: SmallDocker, ollama: Smal
     assert server_of(llm).in_flight == 0
 
 
-def test_after_a_restart_the_log_goes_on_and_nothing_is_counted_twice(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_after_a_restart_the_log_goes_on_and_nothing_is_counted_twice(
+    runtime: FakeRuntime, ollama: SmallOllama
+) -> None:
     ollama.version = "0.31.2"
-    with watching(docker) as watch:
+    with watching(runtime) as watch:
         soon(watch, lambda llm, _: server_of(llm).tokens_from == "log")
-        docker.write(*TIMING)
+        runtime.write(NAME, *TIMING)
         soon(watch, lambda llm, _: llm.models[0].decode_tokens == 500)
-        assert docker.container is not None
-        docker.container["RestartCount"] = 1
-        docker.container["State"]["StartedAt"] = "2026-06-11T11:00:00.5Z"
-        docker.end_followers()
-        docker.write('msg="Listening on 127.0.0.1:11434 (version 0.31.2)"', *TIMING[:2])
+        runtime.crash(NAME)
+        runtime.write(NAME, 'msg="Listening on 127.0.0.1:11434 (version 0.31.2)"', *TIMING[:2])
         llm = soon(watch, lambda llm, _: restarts_of(llm) == 1 and llm.models[0].decode_tokens >= 677)
         assert llm.models[0].decode_tokens == 677
 
 
-def test_below_0_30_the_log_tells_requests_and_no_tokens(docker: SmallDocker, ollama: SmallOllama) -> None:
-    with watching(docker) as watch:
-        soon(watch, lambda *_: any("follow=1" in path for path in docker.asked))
-        docker.write('[GIN] 2025/02/24 - 16:32:42 | 503 | 117.4µs | 127.0.0.1 | POST "/api/generate"')
+def test_below_0_30_the_log_tells_requests_and_no_tokens(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    with watching(runtime) as watch:
+        soon(watch, lambda *_: runtime.followed)
+        runtime.write(NAME, '[GIN] 2025/02/24 - 16:32:42 | 503 | 117.4µs | 127.0.0.1 | POST "/api/generate"')
         llm = soon(watch, lambda llm, _: server_of(llm).requests)
     assert [(r.path, r.code, r.count) for r in server_of(llm).requests] == [("/api/generate", 503, 1)]
     assert (server_of(llm).tokens_from, server_of(llm).in_flight, server_of(llm).decoding) == (None, None, None)
 
 
-def test_below_0_30_the_tap_counts_tokens(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_below_0_30_the_tap_counts_tokens(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     tap = Tap(("127.0.0.1", 0), "http://127.0.0.1:9")
     tap.start()
     body = b'{"model": "deepseek-r1:8b", "prompt": "stream 5"}'
     request = b"POST /api/generate HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
-    with watching(docker, tap=tap) as watch:
+    with watching(runtime, tap=tap) as watch:
         links = [socket.create_connection(("127.0.0.1", tap.port)) for _ in range(3)]
         ollama.hold.clear()
         for link in links:
@@ -156,9 +154,9 @@ def test_below_0_30_the_tap_counts_tokens(docker: SmallDocker, ollama: SmallOlla
 
 
 def test_without_a_deployment_a_given_server_is_watched() -> None:
-    with small_ollama() as other, small_docker() as docker:
-        docker.container = None
-        with watching(docker, other.url) as watch:
+    with small_ollama() as other:
+        runtime = FakeRuntime()
+        with watching(runtime, other.url) as watch:
             llm, troubles = watch.read()
         assert (llm.deployment, llm.container, server_of(llm).up, troubles) == (None, None, True, ())
         with watching(None, other.url) as watch:
@@ -166,14 +164,15 @@ def test_without_a_deployment_a_given_server_is_watched() -> None:
         assert (server_of(llm).up, troubles) == (True, ())
 
 
-def test_llama_server_is_asked_where_the_log_says_it_is(docker: SmallDocker, ollama: SmallOllama) -> None:
+def test_llama_server_is_asked_where_the_log_says_it_is(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     ollama.version = "0.31.2"
     metrics = (DATA / "metrics.txt").read_text().replace("requests_deferred 0", "requests_deferred 2")
     slots = (DATA / "slots.json").read_text().replace('"is_processing": false', '"is_processing": true')
     pages = {"/metrics": metrics.replace("requests_processing 0", "requests_processing 1"), "/slots": slots}
     with llama_server(pages) as port:
-        docker.write(f'level=INFO msg="starting llama-server" cmd="/usr/lib/ollama/llama-server --port {port} -np 1"')
-        with watching(docker) as watch:
+        command = f"/usr/lib/ollama/llama-server --port {port} -np 1"
+        runtime.write(NAME, f'level=INFO msg="starting llama-server" cmd="{command}"')
+        with watching(runtime) as watch:
             llm = soon(watch, lambda llm, _: server_of(llm).queued == 2)
     assert server_of(llm).in_flight == 1
     assert llm.models[0].context_used_tokens == 20

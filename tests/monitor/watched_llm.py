@@ -1,4 +1,4 @@
-"""A watch beside a small engine whose container is a small Ollama."""
+"""A watch of a runtime in memory whose container is a small Ollama."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from small_docker import SmallDocker
+from runtime import FakeRuntime
 from small_ollama import SmallOllama, small_ollama
 
+from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
 from jetson_deploy.monitor.sample import Trouble
-from jetson_deploy.runtime.opened import runtime_at
+from jetson_deploy.runtime.port import Usage
 
 R1 = {
     "name": "deepseek-r1:8b",
@@ -27,19 +28,32 @@ R1 = {
 }
 
 
+NAME = "jd-default-3"
+
+
+def fake_runtime() -> FakeRuntime:
+    """One container of the deployment, without a model and a port."""
+    runtime = FakeRuntime()
+    found = runtime.add(NAME, {LABEL + "name": "default"})
+    found.started_at, found.usage = "2026-06-11T10:00:00.5Z", Usage(cpu_seconds=2.5, memory_bytes=400)
+    return runtime
+
+
+def label(runtime: FakeRuntime, **labels: str) -> None:
+    runtime.containers[NAME].labels = {LABEL + key.replace("_", "-"): value for key, value in labels.items()}
+
+
 @contextlib.contextmanager
-def deployed_ollama(docker: SmallDocker) -> Iterator[SmallOllama]:
+def deployed_ollama(runtime: FakeRuntime) -> Iterator[SmallOllama]:
     with small_ollama() as found:
         found.models = [R1]
-        docker.label(
-            name="default", revision="3", model="deepseek-r1:8b", port=str(found.port), context="4096", parallel="2"
-        )
+        own = {"name": "default", "revision": "3", "model": "deepseek-r1:8b", "port": str(found.port)}
+        label(runtime, **own, context="4096", parallel="2")
         yield found
 
 
 @contextlib.contextmanager
-def watching(docker: SmallDocker | None, endpoint: str | None = None, tap: Tap | None = None) -> Iterator[LlmWatch]:
-    runtime = runtime_at(docker.host).quick(2.0) if docker else None
+def watching(runtime: FakeRuntime | None, endpoint: str | None = None, tap: Tap | None = None) -> Iterator[LlmWatch]:
     watch = LlmWatch(runtime, "default", endpoint, tap=tap, period=0.05)
     watch.start()
     try:

@@ -1,4 +1,4 @@
-"""A Docker Engine's socket with one container, its stats, and a log that can be written to while it is followed."""
+"""A Docker Engine's socket with one log, which can be written to while it is followed."""
 
 from __future__ import annotations
 
@@ -13,33 +13,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from engine_socket import RecordedEngine
-
-LABEL = "io.jetson-deploy."
+from scripted_engine import frame
 
 
-class SmallDocker:
-    """`container`: the inspect answer, None: there is none. `refuses`: the log cannot be read."""
+class LiveLog:
+    """`refuses`: it cannot be read."""
 
     def __init__(self) -> None:
-        self.container = RecordedEngine().container
-        assert self.container is not None
-        self.container["State"].update(Status="running", StartedAt="2026-06-11T10:00:00.5Z", Running=True)
-        self.refuses: str | None = None
-        self.strange = False
-        self.asked: list[str] = []
-        self.path = ""
+        self.host = ""
+        self.refuses = ""
+        self.followers = 0
         self._lines: list[tuple[str, str]] = []
         self._changed = threading.Condition()
         self._run = 0
-
-    @property
-    def host(self) -> str:
-        return f"unix://{self.path}"
-
-    def label(self, **labels: str) -> None:
-        assert self.container is not None
-        self.container["Config"]["Labels"] = {LABEL + key.replace("_", "-"): value for key, value in labels.items()}
 
     def write(self, *lines: str) -> None:
         with self._changed:
@@ -56,6 +42,7 @@ class SmallDocker:
     def so_far(self, query: dict[str, str]) -> tuple[tuple[int, int], list[tuple[str, str]]]:
         """Where a follower goes on, and what it is given before."""
         with self._changed:
+            self.followers += 1
             place = len(self._lines), self._run
             if "since" not in query:
                 return place, self._lines[-int(query["tail"]) :] if int(query["tail"]) else []
@@ -68,14 +55,9 @@ class SmallDocker:
             return None if self._run != run else self._lines[at:]
 
 
-def frame(stamp: str, line: str) -> bytes:
-    text = f"{stamp} {line}\n".encode()
-    return b"\2\0\0\0" + len(text).to_bytes(4, "big") + text
-
-
 @contextlib.contextmanager
-def small_docker() -> Iterator[SmallDocker]:
-    engine = SmallDocker()
+def live_log() -> Iterator[LiveLog]:
+    log = LiveLog()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -84,47 +66,33 @@ def small_docker() -> Iterator[SmallDocker]:
             return "unix"
 
         def do_GET(self) -> None:
-            engine.asked.append(self.path)
-            parts = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            if parts.path == "/containers/json":
-                self._json([_listed(engine.container)] if engine.container else [])
-            elif engine.strange:
-                self._json({"Id": 1})
-            elif engine.container is None:
-                self._json({"message": "No such container"}, 404)
-            elif parts.path.endswith("/stats"):
-                usage = {"usage": 500, "stats": {"inactive_file": 100}}
-                self._json({"cpu_stats": {"cpu_usage": {"total_usage": 2_500_000_000}}, "memory_stats": usage})
-            elif parts.path.endswith("/logs"):
-                with contextlib.suppress(BrokenPipeError):
-                    self._log(query)
-            else:
-                self._json(engine.container)
-
-        def _log(self, query: dict[str, str]) -> None:
-            if engine.refuses:
-                self._json({"message": engine.refuses}, 501)
+            if log.refuses:
+                self._refuse()
                 return
-            (at, run), before = engine.so_far(query)
+            query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+            with contextlib.suppress(BrokenPipeError):
+                self._follow(query)
+
+        def _follow(self, query: dict[str, str]) -> None:
+            (at, run), before = log.so_far(query)
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self._frames(before)
-            while "follow" in query and (found := engine.new_lines(at, run)) is not None:
+            while (found := log.new_lines(at, run)) is not None:
                 at += len(found)
                 self._frames(found)
             self.wfile.write(b"0\r\n\r\n")
 
         def _frames(self, lines: list[tuple[str, str]]) -> None:
-            data = b"".join(frame(*one) for one in lines)
+            data = b"".join(frame(f"{stamp} {line}\n".encode(), 2) for stamp, line in lines)
             for part in (data[:5], data[5:]):  # the engine's chunks do not end with its frames
                 if part:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
 
-        def _json(self, answer: Any, status: int = 200) -> None:
-            body = json.dumps(answer).encode()
-            self.send_response(status)
+        def _refuse(self) -> None:
+            body = json.dumps({"message": log.refuses}).encode()
+            self.send_response(501)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -133,19 +101,16 @@ def small_docker() -> Iterator[SmallDocker]:
             pass
 
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="jd") as folder:
-        engine.path = str(Path(folder) / "s")
-        server = socketserver.ThreadingUnixStreamServer(engine.path, Handler)
+        path = str(Path(folder) / "s")
+        server = socketserver.ThreadingUnixStreamServer(path, Handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
+        log.host = f"unix://{path}"
         try:
-            yield engine
+            yield log
         finally:
-            engine.end_followers()
+            log.end_followers()
             server.shutdown()
             thread.join()
             server.server_close()
-
-
-def _listed(found: dict[str, Any]) -> dict[str, Any]:
-    return {"Id": found["Id"], "Names": [found["Name"]], "Labels": found["Config"]["Labels"]}
