@@ -25,19 +25,12 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
     from jetson_deploy.cli.up import finish_change
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
-    from jetson_deploy.deployment.request import Request
+    from jetson_deploy.deployment.request import as_deployed
     from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     settings = common.settings
-    request = Request(
-        name=common.name,
-        registry=settings.registry,
-        image_registry=settings.image_registry,
-        simulated=settings.rehearsal,
-        force=force,
-        stability_seconds=settings.stability_seconds,
-    )
+    request = as_deployed(common.name, settings, force=force)
     with chosen_reporter(common, in_phases=not only_plan) as report:
         run = Run(
             request=request,

@@ -119,18 +119,12 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     from jetson_deploy.cli.up import summary
     from jetson_deploy.deploy.rollback import roll_back
     from jetson_deploy.deploy.up import Run
-    from jetson_deploy.deployment.request import Request
+    from jetson_deploy.deployment.request import as_deployed
     from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     settings = common.settings
-    request = Request(
-        name=common.name,
-        registry=settings.registry,
-        image_registry=settings.image_registry,
-        simulated=settings.rehearsal,
-        stability_seconds=settings.stability_seconds,
-    )
+    request = as_deployed(common.name, settings)
     run = Run(
         request=request,
         settings=settings,

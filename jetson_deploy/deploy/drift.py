@@ -20,7 +20,7 @@ from jetson_deploy.deployment.drifted import (
 from jetson_deploy.deployment.host_drift import host_drifted, surroundings_drifted
 from jetson_deploy.deployment.instance import Instance, revision_of
 from jetson_deploy.deployment.record import described
-from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.request import as_deployed
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
@@ -89,13 +89,7 @@ def _would(
     facts: HostFacts, server: Server, settings: Settings, catalog: Catalog, deployment: str, state: State | None
 ) -> UpWould:
     """The plan of an `up` that asks for nothing new."""
-    request = Request(
-        name=deployment,
-        registry=settings.registry,
-        image_registry=settings.image_registry,
-        simulated=settings.rehearsal,
-        stability_seconds=settings.stability_seconds,
-    )
+    request = as_deployed(deployment, settings)
     try:
         return UpWould(plan=make_plan(facts, request, catalog, state, server))
     except JetsonDeployError as error:

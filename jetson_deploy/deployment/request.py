@@ -8,6 +8,7 @@ import msgspec
 
 from jetson_deploy.deployment.options import DeployOptions
 from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.settings import Settings
 
 
 class Request(DeployOptions[None], frozen=True, kw_only=True):
@@ -31,3 +32,15 @@ class Wanted(DeployOptions[NoReturn], frozen=True, kw_only=True):
     simulated: str | None
     force: bool
     sources: dict[str, str]
+
+
+def as_deployed(name: str, settings: Settings, *, force: bool = False) -> Request:
+    """The request that asks for nothing new."""
+    return Request(
+        name=name,
+        registry=settings.registry,
+        image_registry=settings.image_registry,
+        simulated=settings.rehearsal,
+        stability_seconds=settings.stability_seconds,
+        force=force,
+    )
