@@ -1,4 +1,4 @@
-"""What happened, as data. The engine of each verb emits these; `cli/` renders them.
+"""What happened, as data. The engine of each command emits these; `cli/` renders them.
 
 Every event is one NDJSON line of `--events`: `{"event": "...", ...}`; the last is always `finished`.
 """
@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
 
 class StepStarted(Event, frozen=True, tag="step-started", kw_only=True):
     step: str
-    """The step's verb, e.g. `stage-image`."""
+    """The step's kind, e.g. `stage-image`."""
     text: str
     """The same for people, e.g. `staging image dustynv/ollama:…`."""
 
@@ -106,7 +106,7 @@ def read_event(line: bytes) -> AnyEvent | None:
 _DECODER = msgspec.json.Decoder(AnyEvent)
 
 Reporter: TypeAlias = Callable[[Event], None]
-"""Where a verb's engine sends its events. Must be safe to call from several threads."""
+"""Where a command's engine sends its events. Must be safe to call from several threads."""
 
 
 def silent(event: Event) -> None:

@@ -96,11 +96,11 @@ def acts_here(root: Path, settings: Settings) -> bool:
     return root.resolve() == LIVE_ROOT or settings.rehearsal is not None
 
 
-def check_acts_here(root: Path, settings: Settings, verb: str) -> None:
+def check_acts_here(root: Path, settings: Settings, command: str) -> None:
     """Refuse to act on this machine when another one's captured root was named. Raises UsageError."""
     if not acts_here(root, settings):
         raise UsageError(
-            f"{verb} is for this machine, it cannot act on the captured root {root}",
+            f"{command} is for this machine, it cannot act on the captured root {root}",
             hint=f"jetson-deploy plan --root {root} shows the plan; jetson-deploy rehearse runs it on real parts",
             code="root-is-captured",
         )

@@ -1,12 +1,12 @@
-"""One module per verb: arguments → one call → rendering. The only package that prints.
+"""One module per command: arguments → one call → rendering. The only package that prints.
 
     main.py, command_group.py      the group; errors become text and an exit code; a command is imported when it runs
     options.py, deploy_flags.py    shared options; the flags of `plan` and `up`
     layers.py                      flag before environment before file
     render.py, plan_text.py, terse.py, event_line.py  text for people, documents for programs
-    reporters.py, bars.py          events while a verb runs: lines, bars or NDJSON
+    reporters.py, bars.py          events while a command runs: lines, bars or NDJSON
     streams.py                     streams that are closed, full or no longer read
-    model/, monitor/               the verbs of `model` and of `monitor`
+    model/, monitor/               the commands of `model` and of `monitor`
 
 stdout is the answer, stderr the narration.
 """

@@ -52,7 +52,7 @@ _FILE = click.option(
 
 
 def _taken(row: Row, given: dict[str, Any]) -> Any:
-    """Out of a verb's keyword arguments."""
+    """Out of a command's keyword arguments."""
     if not row.option.argument:
         return given.pop(row.key)
     argument, option = given.pop(row.key), given.pop(_BESIDE.format(row.key))

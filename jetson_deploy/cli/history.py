@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jetson_deploy.deployment.revisions import Actor, Line, Revision
 
 _HEAD = ("REV", "STATE", "WHEN", "MODEL", "CONTEXT", "TOK/S", "GPU")
-_ACTIONS = ("WHEN", "VERB", "RESULT", "REV", "BY", "WHAT")
+_ACTIONS = ("WHEN", "COMMAND", "RESULT", "REV", "BY", "WHAT")
 _BELOW = " " * 5
 
 
@@ -42,7 +42,7 @@ def _text(history: History, lines: int, rehearsal: str | None) -> str:
     if history.intent is not None:
         number = history.intent.revision.number
         parts.append(
-            f"not ended: `{history.intent.verb}` of {when(history.intent.at)}, which brings revision {number}; "
+            f"not ended: `{history.intent.command}` of {when(history.intent.at)}, which brings revision {number}; "
             "jetson-deploy status tells whether it is under way, and finishes or undoes it if it died"
         )
     parts.append(_revisions(history) if history.revisions else "no revision is on record")
@@ -80,7 +80,7 @@ def _row(history: History, revision: Revision) -> tuple[str, ...]:
 
 def _action(line: Line) -> tuple[str, ...]:
     number = str(line.revision) if line.revision is not None else ""
-    return (when(line.at), line.verb, line.result, number, _who(line.by), line.text)
+    return (when(line.at), line.command, line.result, number, _who(line.by), line.text)
 
 
 def _who(by: Actor | None) -> str:

@@ -1,7 +1,7 @@
 """The command group and the one place where an error becomes text and an exit code.
 
-Start-up is a feature: only click and the error tree are imported here; a verb's module is imported when
-the verb runs.
+Start-up is a feature: only click and the error tree are imported here; a command's module is imported when
+the command runs.
 """
 
 from __future__ import annotations

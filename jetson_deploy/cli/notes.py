@@ -1,4 +1,4 @@
-"""What a verb that only reads the record has to say beside its answer."""
+"""What a command that only reads the record has to say beside its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share, each defined once."""
+"""Options that several commands share, each defined once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class CommonOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options that every verb shares, read and checked."""
+    """The options that every command shares, read and checked."""
 
     name: str
     root: Path
@@ -42,12 +42,12 @@ class CommonOptions(msgspec.Struct, frozen=True, kw_only=True):
 def common_options(command: Callable[..., Result]) -> Callable[..., Result]:
     """--name --root --json --events -q -v --yes --catalog; passed on as `common`.
 
-    A verb's own --file, --port and --registry end there too, in `common.settings`.
+    A command's own --file, --port and --registry end there too, in `common.settings`.
     """
 
     @functools.wraps(command)
     def called(**given: Any) -> Result:
-        wanted = given.get("wanted")  # an option of this name is another verb's own
+        wanted = given.get("wanted")  # an option of this name is another command's own
         common = read_common_options(given, wanted if isinstance(wanted, DeployFlags) else None)
         return command(common=common, **given)
 
@@ -109,7 +109,7 @@ _COMMON = [
 
 
 def read_common_options(options: dict[str, Any], wanted: DeployFlags | None = None) -> CommonOptions:
-    """Take the shared options out of a verb's keyword arguments. `wanted`: of a verb that `wishes` decorates."""
+    """Take the shared options out of a command's keyword arguments. `wanted`: of a command that `wishes` decorates."""
     settings = Settings.from_environment()
     layers = Layers(wanted.file if wanted else None)
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))

@@ -153,7 +153,7 @@ class Show:
         started = time.monotonic()
         judged = name == "up again"
         flags = ("--json",) if self._quiet else ("-v",) if self._asked.verbose else ()
-        done = self._session.verb(*arguments, *flags, capture=judged or self._quiet)
+        done = self._session.run(*arguments, *flags, capture=judged or self._quiet)
         code = self._nothing_changed(done) if judged else done.returncode
         if name == "up" and self._quiet:
             self._up = _document(done)
@@ -200,8 +200,8 @@ class Show:
         finish(self._asked, document, lambda: self._summary(code), code=code, result=result, simulated=simulated)
         if kept is not None and not self._quiet:
             say("\nit goes on running; next:")
-            for verb in ("status", "chat", "monitor"):
-                say(f"  {kept.jd} {verb}")
+            for command_ in ("status", "chat", "monitor"):
+                say(f"  {kept.jd} {command_}")
             say(f"end it with  jetson-deploy rehearse --stop {kept.id}")
         return code
 

@@ -30,7 +30,7 @@ def say(text: str) -> None:
 def answer(text: str) -> None:
     """The answer, on stdout; one write, so that lines of two threads stay whole.
 
-    A reader that went away (`| head`) loses nothing, and a verb keeps its exit code. Raises ResourceError.
+    A reader that went away (`| head`) loses nothing, and a command keeps its exit code. Raises ResourceError.
     """
     with contextlib.suppress(ReaderGone):
         write(sys.stdout, text + "\n")

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 
 def retyped(context: click.Context, without: Iterable[str] = (), *added: str) -> str:
-    """`jetson-deploy VERB …` as given, less these options, and with these words at the end."""
+    """`jetson-deploy COMMAND …` as given, less these options, and with these words at the end."""
     words = ["jetson-deploy", context.info_name or ""]
     options: list[str] = []
     for parameter in context.command.params:

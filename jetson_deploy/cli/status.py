@@ -94,7 +94,7 @@ def _record(status: Status) -> Iterator[tuple[str, str]]:
         yield "previous", f"revision {status.previous.revision}, {status.previous.container}: {how}"
     if status.last:
         last = status.last
-        yield "last", f"{when(last.at)} {last.verb} {last.result}" + (f": {last.text}" if last.text else "")
+        yield "last", f"{when(last.at)} {last.command} {last.result}" + (f": {last.text}" if last.text else "")
 
 
 def _drift(status: Status) -> Iterator[tuple[str, str]]:

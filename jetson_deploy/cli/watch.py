@@ -135,7 +135,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
         catalog=common.catalog(),
         report=report,
     )
-    outcome: Outcome = roll_back(run, None, verb="watch")
+    outcome: Outcome = roll_back(run, None, command="watch")
     return summary(msgspec.to_builtins(outcome))
 
 

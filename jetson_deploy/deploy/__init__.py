@@ -1,4 +1,4 @@
-"""The verbs that act on a deployment or look at one; `cli/` parses their options and prints what they return.
+"""The commands that act on a deployment or look at one; `cli/` parses their options and prints what they return.
 
     up.py, rollback.py      a plan, and its run
     down.py, purge.py       remove what is ours

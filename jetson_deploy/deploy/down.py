@@ -55,7 +55,7 @@ def take_down(
     """
     check_acts_here(root, settings, "down")
     runtime = runtime or open_runtime(settings)
-    with deployment_lock(settings.lock_dir, deployment, verb="down", wait=wait, report=report):
+    with deployment_lock(settings.lock_dir, deployment, command="down", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
         state = StateDirectory(settings.state_dir, deployment)
@@ -96,7 +96,7 @@ def _remember(state: StateDirectory, revision: int | None, report: Reporter) -> 
     by = actor("down")
     line = Line(
         at=now(),
-        verb="down",
+        command="down",
         result="done",
         text="its containers were removed",
         revision=revision,

@@ -1,6 +1,6 @@
 """Finish or undo what an earlier run left unfinished; nothing is ever rolled forward.
 
-At the start of `up` and `rollback`, as a verb, and at boot as a systemd unit after the engine. Until it ran, the
+At the start of `up` and `rollback`, as a command, and at boot as a systemd unit after the engine. Until it ran, the
 restart policies alone decide what serves: the old one up to the commit point, from then on the new one.
 """
 
@@ -73,7 +73,7 @@ def recover(
     """
     check_acts_here(root, settings, "recover")
     runtime, server = runtime or open_runtime(settings), server or open_server()
-    with deployment_lock(settings.lock_dir, deployment, verb="recover", wait=wait, report=report):
+    with deployment_lock(settings.lock_dir, deployment, command="recover", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
         state = StateDirectory(settings.state_dir, deployment)
@@ -137,16 +137,16 @@ def recover_unfinished(
     runtime: Runtime | None = None,
     server: Server | None = None,
 ) -> None:
-    """Before a verb that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
+    """Before a command that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
     if not acts_here(root, settings):
-        return  # the verb refuses
+        return  # the command refuses
     runtime = runtime or open_runtime(settings)
     try:
         state = StateDirectory(settings.state_dir, deployment).load()
         if not unfinished(engine_now(runtime), state, deployment):
             return
     except JetsonDeployError:
-        return  # the verb meets the same, and says so
+        return  # the command meets the same, and says so
     try:
         recover(root, settings, catalog, deployment, report, runtime=runtime, server=server)
     except LockedError as error:
@@ -224,7 +224,7 @@ def _act(
 
 
 def _how_it_ended(intent: Intent) -> str:
-    began = f"`{intent.verb}` of {intent.at}"
+    began = f"`{intent.command}` of {intent.at}"
     if None in (intent.boot_id, boot_id()):
         return f"{began} did not end"
     return f"{began} was killed" if intent.boot_id == boot_id() else f"the host was restarted during {began}"

@@ -23,15 +23,15 @@ from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 
 
-def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcome:
+def roll_back(run: Run, number: int | None, *, command: str = "rollback") -> Outcome:
     """Deploy revision `number` (None: the one before the current) again, proven by its own gates.
 
     Raises JetsonDeployError; the host is then as it was before. RolledBackError: it failed, the current one serves.
-    `verb`: who did it, for the record.
+    `command`: who did it, for the record.
     """
     check_acts_here(run.root, run.settings, "rollback")
     name = run.request.name
-    with deployment_lock(run.settings.lock_dir, name, verb=verb, wait=run.wait, report=run.report):
+    with deployment_lock(run.settings.lock_dir, name, command=command, wait=run.wait, report=run.report):
         was_intended = _intended(run, name)
         facts, state = recovered_first(
             run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=None
@@ -46,8 +46,8 @@ def roll_back(run: Run, number: int | None, *, verb: str = "rollback") -> Outcom
             run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
             plan, facts = _plan(_forced(run), facts, state, number)
         wanted = Change(
-            verb="rollback",
-            by=verb,
+            command="rollback",
+            by=command,
             done=f"{plan.model.reason.removeprefix('that of ')} again",
             plan=plan,
             facts=facts,
@@ -66,7 +66,7 @@ def _intended(run: Run, name: str) -> int | None:
     """Number that a rollback which did not end was bringing."""
     state = StateDirectory(run.settings.state_dir, name).load()
     intent = state.intent if state else None
-    return intent.revision.number if intent and intent.verb == "rollback" else None
+    return intent.revision.number if intent and intent.command == "rollback" else None
 
 
 def rollback_plan(run: Run, number: int | None) -> Plan:

@@ -185,7 +185,7 @@ def _unfinished(facts: HostFacts, settings: Settings, deployment: str, state: St
         return Finding(id="run-under-way", severity="note", evidence=f"a run is under way{found.description}")
     if not unfinished(facts.engine, state, deployment):
         return None
-    what = f"`{state.intent.verb}` started at {state.intent.at}" if state and state.intent else "an earlier run"
+    what = f"`{state.intent.command}` started at {state.intent.at}" if state and state.intent else "an earlier run"
     text, fix = f"interrupted run: {what}", "sudo jetson-deploy recover"
     return Finding(id="interrupted-run", severity="warning", evidence=text, fix=fix)
 
@@ -197,13 +197,13 @@ def _in_one_line(begun: Finding | None) -> str | None:
 
 
 def find_deployment(
-    root: Path, settings: Settings, catalog: Catalog, deployment: str, verb: str, *, runtime: Runtime | None = None
+    root: Path, settings: Settings, catalog: Catalog, deployment: str, command: str, *, runtime: Runtime | None = None
 ) -> Instance:
     """What serves on this machine under that name, by its labels; nothing is asked of the server.
 
     Raises UsageError for a captured root, PreflightError (the engine), UnhealthyError `nothing-deployed`.
     """
-    check_acts_here(root, settings, verb)
+    check_acts_here(root, settings, command)
     facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
     check_engine_reachable(facts)
     return require_serving(facts, deployment)

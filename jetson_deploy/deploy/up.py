@@ -48,7 +48,7 @@ def bring_up(run: Run) -> Outcome:
     """Make the host as requested. Raises JetsonDeployError; the host is then as it was before."""
     check_acts_here(run.root, run.settings, "up")
     name = run.request.name
-    with deployment_lock(run.settings.lock_dir, name, verb="up", wait=run.wait, report=run.report):
+    with deployment_lock(run.settings.lock_dir, name, command="up", wait=run.wait, report=run.report):
         facts, state = recovered_first(
             run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=run.store
         )
@@ -101,7 +101,7 @@ def _changed(run: Run, facts: HostFacts, plan: Plan) -> tuple[Plan, Proof]:
 
 def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
     return Change(
-        verb="up",
+        command="up",
         plan=plan,
         facts=facts,
         serving=find_serving(facts.engine, plan.deployment),

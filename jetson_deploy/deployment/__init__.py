@@ -7,7 +7,7 @@ file.py                    jetson-deploy.yaml, by the schema that the rows give
 request.py, settle.py      what the user asked for, and the gaps filled
 plan.py                    decisions and steps, as `plan --json` prints them
 revisions.py, diff.py      what is on record, and two revisions field by field
-finding.py                 what a check found; a blocking one is the error that a verb refuses with
+finding.py                 what a check found; a blocking one is the error that a command refuses with
 proof.py                   what the checks of a server found
 recovery.py, rebuild.py    what an unfinished cutover needs; the record, read back from containers
 actual.py, drift.py, drifted.py, host_drift.py  what a container really has, and what differs from the record

@@ -17,7 +17,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Kebab-case, stable; of a blocking one the code of the error that it is raised as."""
     severity: Severity
-    """block: the verb refuses, or the check failed."""
+    """block: the command refuses, or the check failed."""
     evidence: str
     """What was seen."""
     cause: str = ""

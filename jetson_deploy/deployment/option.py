@@ -21,7 +21,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     argument: bool = False
     """It may be given without its flag too."""
     shared: bool = False
-    """Every verb has the flag: `jetson_deploy/cli/options.py` declares it."""
+    """Every command has the flag: `jetson_deploy/cli/options.py` declares it."""
     metavar: str | None = None
     help: str = ""
     completes: str = ""

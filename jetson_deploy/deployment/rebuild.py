@@ -60,7 +60,7 @@ def _line(names: list[str], current: int | None, by: Actor | None) -> Line:
     what = f"rebuilt from {', '.join(names)}" if names else "no container is there to rebuild it from"
     return Line(
         at="",
-        verb=by.verb if by else "",
+        command=by.command if by else "",
         result="rebuilt",
         text=f"the record was lost: {what}",
         revision=current,

@@ -21,7 +21,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Login name; with sudo the one who called it."""
     source: str | None = None
     """Address of the SSH client; None: on the host itself."""
-    verb: str = ""
+    command: str = msgspec.field(name="verb", default="")
     """`up`, `rollback`, `recover`, `watch` …"""
     version: str = ""
     """Of jetson-deploy."""
@@ -78,7 +78,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """A cutover under way. Found without its run: the run died, and `recover` finishes or undoes it."""
 
     id: str
-    verb: str
+    command: str = msgspec.field(name="verb")
     revision: Revision
     """As it will be recorded when it is proven."""
     replaces: str | None
@@ -93,7 +93,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was done to the deployment, for `history`."""
 
     at: str
-    verb: str
+    command: str = msgspec.field(name="verb")
     result: str
     """`done`, `rolled-back`, `undone`, `finished`, `failed`, `restarted`, `unloaded`, `stopped`, `needs-attention` …"""
     text: str

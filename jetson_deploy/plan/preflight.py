@@ -93,7 +93,7 @@ def engine_findings(facts: HostFacts) -> Iterator[Finding]:
 
 
 def check_engine_reachable(facts: HostFacts) -> None:
-    """Refuse an engine that does not answer, for a verb that needs no GPU."""
+    """Refuse an engine that does not answer, for a command that needs no GPU."""
     if facts.engine is not None and not facts.engine.reachable:
         raise_first(engine_findings(facts))
 

@@ -2,7 +2,7 @@
 
 Only the board (a captured root) and the weights are not real. The product's own command line is run as a
 subprocess inside a network namespace made for the rehearsal; nothing in the product knows about it except
-the words of JETSON_DEPLOY_REHEARSAL, which every verb prints.
+the words of JETSON_DEPLOY_REHEARSAL, which every command prints.
 
     session.py                          one rehearsal from start to end
     kept.py, wrapper.py                 those that go on running; the script that a command is typed through

@@ -138,7 +138,7 @@ def show_fault(session: Session, fault: Fault, model: str | None, report: Report
     report(Note(level="info", text=f"fault {fault.name}: {fault.title}"))
     wanted = ([model] if model else []) + ["--store", str(session.store), *fault.arguments]
     try:
-        up = session.verb("up", *wanted, "--json", capture=True)
+        up = session.run("up", *wanted, "--json", capture=True)
         verdicts = _judge(session, fault, filled, up, survivor)
     finally:
         if survivor is not None:

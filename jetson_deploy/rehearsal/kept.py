@@ -27,7 +27,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     engine_pid: int
     registry_pid: int
     jd: str
-    """A script that runs any verb in this rehearsal."""
+    """A script that runs any command in this rehearsal."""
 
     def write(self) -> None:
         text = msgspec.json.format(msgspec.json.encode(self), indent=1)

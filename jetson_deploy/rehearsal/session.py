@@ -41,7 +41,7 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session:
-    """The parts of one rehearsal. `start`, `fill`, `verb`…, `stop`; `stop` is right after any of them."""
+    """The parts of one rehearsal. `start`, `fill`, `run`…, `stop`; `stop` is right after any of them."""
 
     def __init__(self, board: str, root: Path, id_: str | None = None, *, work: Path = WORK) -> None:
         self.id = id_ or secrets.token_hex(4)  # short: a unix socket's path has at most 108 bytes
@@ -65,7 +65,7 @@ class Session:
 
     @property
     def words(self) -> str:
-        """What is simulated; printed by every verb."""
+        """What is simulated; printed by every command."""
         return f"board and memory of {self.board}; SmolLM2-135M weights under the model's name; no GPU, CPU accepted"
 
     def start(self) -> None:
@@ -114,14 +114,14 @@ class Session:
         )
         return Filled(plan=plan, model=made)
 
-    def verb(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
         """Run the product's command line in this rehearsal."""
         return subprocess.run(
             self.command(*arguments), env=self.environment(), capture_output=capture, text=True, check=False
         )
 
     def command(self, *arguments: str) -> list[str]:
-        """argv of a verb, inside the namespace, on the captured board."""
+        """argv of a command, inside the namespace, on the captured board."""
         argv = [*self.namespace.enter(), sys.executable, "-m", "jetson_deploy", *arguments]
         return [*argv, "--root", str(self.root)] if arguments else argv
 

@@ -15,11 +15,13 @@ _MOST_BYTES = 2**18
 """Of an environment that is searched."""
 
 
-def actor(verb: str, environ: Mapping[str, str] | None = None, *, proc: Path = Path("/proc")) -> Actor:
+def actor(command: str, environ: Mapping[str, str] | None = None, *, proc: Path = Path("/proc")) -> Actor:
     """`environ`: default, this process'. With sudo the user is the one who called it, not root."""
     env = os.environ if environ is None else environ
     user = env.get("SUDO_USER", "") if os.geteuid() == 0 else ""
-    return Actor(user=_printable(user) or _login_name(), source=_source(env, proc), verb=verb, version=__version__)
+    return Actor(
+        user=_printable(user) or _login_name(), source=_source(env, proc), command=command, version=__version__
+    )
 
 
 def _login_name() -> str:

@@ -93,7 +93,7 @@ class Journal:
     def line(self, result: str, text: str, revision: int | None = None) -> Line:
         return Line(
             at=now(),
-            verb=self._by.verb,
+            command=self._by.command,
             result=result,
             text=text,
             revision=revision,
@@ -107,7 +107,7 @@ class Journal:
             return
         self.intent = Intent(
             id=secrets.token_hex(8),
-            verb=self._by.verb,
+            command=self._by.command,
             revision=self._draft,
             replaces=self._replaces,
             proven=False,

@@ -33,7 +33,7 @@ def deployment_lock(
     directory: Path,
     name: str,
     *,
-    verb: str = "",
+    command: str = "",
     wait: bool = False,
     report: Reporter = silent,
     sleep: Callable[[float], None] = time.sleep,
@@ -49,7 +49,7 @@ def deployment_lock(
         _take(descriptor, path, wait, report, sleep)
         # A full disk, or a file of another user that we may not write: then the holder is not known to others.
         with contextlib.suppress(OSError):
-            write_holder(descriptor, identity(actor(verb)))
+            write_holder(descriptor, identity(actor(command)))
         try:
             yield
         finally:

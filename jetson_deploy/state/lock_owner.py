@@ -22,7 +22,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
     pid: int | None = None
     user: str | None = None
-    verb: str | None = None
+    command: str | None = msgspec.field(name="verb", default=None)
     source: str | None = None
     """Address of its SSH client; None also: on the host itself."""
     host: str | None = None
@@ -35,7 +35,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         """To follow `deployment is locked by another run`."""
         if self.pid is None:
             return " (which one is not known)"
-        run = f"`{self.verb}`" if self.verb else "a run"
+        run = f"`{self.command}`" if self.command else "a run"
         by = f" by {self.user}" if self.user else ""
         source = f" from {self.source}" if self.source else ""
         held = f", for {self.seconds:.0f} s" if self.seconds is not None else ""
@@ -49,7 +49,7 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
     taken: float | None = None
     """CLOCK_BOOTTIME, seconds."""
     user: str = ""
-    verb: str = ""
+    command: str = msgspec.field(name="verb", default="")
     source: str | None = None
     host: str = ""
     version: str = ""
@@ -62,7 +62,7 @@ def identity(by: Actor) -> bytes:
         start=_start_of(os.getpid()) or 0,
         taken=time.clock_gettime(time.CLOCK_BOOTTIME),
         user=by.user,
-        verb=by.verb,
+        command=by.command,
         source=by.source,
         host=socket.gethostname(),
         version=by.version,
@@ -82,7 +82,7 @@ def read_holder(descriptor: int) -> Holder:
     return Holder(
         pid=said.pid,
         user=_plain(said.user),
-        verb=_plain(said.verb),
+        command=_plain(said.command),
         source=_plain(said.source),
         host=_plain(said.host),
         version=_plain(said.version),

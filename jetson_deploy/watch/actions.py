@@ -13,7 +13,7 @@ from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
 from jetson_deploy.server.port import Server
 from jetson_deploy.state.lock import deployment_lock
-from jetson_deploy.watch.audit_log import VERB, AuditLog
+from jetson_deploy.watch.audit_log import COMMAND, AuditLog
 from jetson_deploy.watch.probe import client_of
 
 STOP_SECONDS = 10
@@ -124,7 +124,7 @@ class WatchActions:
     def _held(self) -> Iterator[None]:
         self.busy = True
         try:
-            with deployment_lock(self._lock_dir, self._deployment, verb=VERB):
+            with deployment_lock(self._lock_dir, self._deployment, command=COMMAND):
                 yield
         finally:
             self.busy = False

@@ -13,7 +13,7 @@ from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import boot_id, now
 
-VERB = "watch"
+COMMAND = "watch"
 _MOST_WAITING = 20
 
 
@@ -34,7 +34,7 @@ class AuditLog:
     def line(self, result: str, text: str, revision: int | None) -> None:
         """To be written by the next `flush`; stamped now. The oldest that wait are lost first."""
         stamped = Line(
-            at=now(), verb=VERB, result=result, text=text, revision=revision, by=actor(VERB), boot_id=boot_id()
+            at=now(), command=COMMAND, result=result, text=text, revision=revision, by=actor(COMMAND), boot_id=boot_id()
         )
         self._wait(lambda state: state.with_line(stamped))
 

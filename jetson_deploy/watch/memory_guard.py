@@ -14,7 +14,7 @@ from jetson_deploy.events import Healed, Noticed, Reporter
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.watch.actions import WatchActions
-from jetson_deploy.watch.audit_log import VERB, AuditLog, on_record
+from jetson_deploy.watch.audit_log import COMMAND, AuditLog, on_record
 from jetson_deploy.watch.free_memory import read_memory
 from jetson_deploy.watch.guard import Guard, GuardAction, GuardLimits, Memory, step
 from jetson_deploy.watch.observation import Observation
@@ -43,7 +43,7 @@ class MemoryGuard:
         """Another watcher may have stopped the server for want of memory: that one was not stopped manually."""
         record = on_record(state)
         last = next((line for line in reversed(record.lines if record else ())), None)
-        if last is not None and (last.verb, last.result) == (VERB, "stopped"):
+        if last is not None and (last.command, last.result) == (COMMAND, "stopped"):
             self._guard = Guard(stage="stopped", since=self._clock(), times=(self._clock(),))
 
     @property

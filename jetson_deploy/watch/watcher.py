@@ -15,7 +15,7 @@ from jetson_deploy.server.port import Server
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
 from jetson_deploy.watch.actions import WatchActions
-from jetson_deploy.watch.audit_log import VERB, AuditLog, on_record
+from jetson_deploy.watch.audit_log import COMMAND, AuditLog, on_record
 from jetson_deploy.watch.cause import cause_of, lost_in
 from jetson_deploy.watch.escalation import Action, Assessment, Escalation, Limits, next_action
 from jetson_deploy.watch.judge import Fault, judge, sound, stopped_on_purpose
@@ -215,7 +215,7 @@ class Watcher:
         current = state.revision(state.current) if state else None
         if state is None or state.previous is None:
             return False
-        return current is None or current.by is None or current.by.verb != VERB
+        return current is None or current.by is None or current.by.command != COMMAND
 
     def _recover(self) -> None:
         self._recovered_at = self._parts.clock()

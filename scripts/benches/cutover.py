@@ -130,7 +130,7 @@ class _Bench:
             self._docker("start", current)
 
     def _verb(self, *arguments: str) -> dict[str, Any]:
-        done = self._session.verb(*arguments, "--json", capture=True)
+        done = self._session.run(*arguments, "--json", capture=True)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(arguments)} failed with {done.returncode}:\n{done.stderr}")
         return dict(json.loads(done.stdout))

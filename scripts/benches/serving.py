@@ -23,7 +23,7 @@ def serving() -> Iterator[Session]:
     try:
         note("bringing a rehearsal up")
         session.fill(None, silent)
-        done = session.verb("up", "--store", str(session.store), "--accept-cpu", capture=True)
+        done = session.run("up", "--store", str(session.store), "--accept-cpu", capture=True)
         if done.returncode != 0:
             raise SystemExit(f"up failed:\n{done.stderr}")
         yield session

@@ -44,7 +44,7 @@ SHOWN = {
     "events": ("plan", "7", "--root", ORIN_NANO, "--events"),
 }
 PREPARED: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {
-    "locked": lambda: deployment_lock(Path(os.environ["JETSON_DEPLOY_LOCK_DIR"]), "default", verb="rollback"),
+    "locked": lambda: deployment_lock(Path(os.environ["JETSON_DEPLOY_LOCK_DIR"]), "default", command="rollback"),
 }
 
 

@@ -56,9 +56,9 @@ def test_history_shows_every_revision_with_its_times_as_they_are(run: Callable[.
 
 def test_no_line_of_history_is_wider_than_a_terminal(run: Callable[..., Ran]) -> None:
     def long(state: State) -> State:
-        actor = Actor(user="administrator", source="2001:db8::1234", verb="up")
+        actor = Actor(user="administrator", source="2001:db8::1234", command="up")
         line = Line(
-            at="2026-01-01T00:00:00+00:00", verb="recover", result="needs-attention", text="word " * 60, by=actor
+            at="2026-01-01T00:00:00+00:00", command="recover", result="needs-attention", text="word " * 60, by=actor
         )
         revisions = tuple(msgspec.structs.replace(r, image="registry.example:5000/" + r.image) for r in state.revisions)
         return msgspec.structs.replace(state, lines=(line,), revisions=revisions)
@@ -73,7 +73,7 @@ def test_a_change_that_has_not_ended_is_said(run: Callable[..., Ran]) -> None:
         new = msgspec.structs.replace(state.revisions[-1], number=4)
         at = "2026-01-01T00:00:00+00:00"
         return msgspec.structs.replace(
-            state, intent=Intent(id="1", verb="up", revision=new, replaces=None, proven=False, boot_id=None, at=at)
+            state, intent=Intent(id="1", command="up", revision=new, replaces=None, proven=False, boot_id=None, at=at)
         )
 
     assert "not ended: `up` of 2026-01-01 00:00:00Z, which brings revision 4" in run("history", changed=begun)[1]

@@ -115,7 +115,7 @@ def test_what_somebody_has_to_do_stands_above_what_is_only_to_be_known(run: Run,
 
 def test_a_run_that_is_under_way_is_named(run: Run, record: StateDirectory, tmp_path: Path) -> None:
     record.change(lambda state: msgspec.structs.replace(state, intent=intent(3)))
-    with deployment_lock(tmp_path / "lock", "default", verb="rollback"):
+    with deployment_lock(tmp_path / "lock", "default", command="rollback"):
         code, out, err = run()
     assert code == 1
     assert rows(out)["unfinished"].startswith("a run is under way: `rollback` by")

@@ -107,7 +107,7 @@ def plan_of(name: str) -> Plan:
 def journal_of(plan: Plan, directory: Path, report: Reporter = silent) -> Journal:
     state = StateDirectory(directory, plan.deployment)
     state.prepare()
-    return Journal(state, Actor(user="tester", verb="up"), report, draft=draft_of(plan))
+    return Journal(state, Actor(user="tester", command="up"), report, draft=draft_of(plan))
 
 
 def draft_of(plan: Plan, gates: Gates | None = None) -> Revision:

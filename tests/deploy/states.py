@@ -35,19 +35,19 @@ def revision(number: int, **changes: object) -> Revision:
         "simulated": None,
         "at": "2026-01-01T00:00:00+00:00",
         "verdicts": (Verdict(check="answers", passed=True, observed="✓ 12 tokens", expected="an answer"),),
-        "by": Actor(user="alice", source="10.0.0.5", verb="up", version="1"),
+        "by": Actor(user="alice", source="10.0.0.5", command="up", version="1"),
     }
     return Revision(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def intent(number: int) -> Intent:
     return Intent(
-        id="1", verb="up", revision=revision(number), replaces=None, proven=False, boot_id=None, at="2026-01-01"
+        id="1", command="up", revision=revision(number), replaces=None, proven=False, boot_id=None, at="2026-01-01"
     )
 
 
 def line(text: str = "done", number: int | None = None) -> Line:
-    return Line(at="2026-01-01T00:00:00+00:00", verb="up", result="done", text=text, revision=number)
+    return Line(at="2026-01-01T00:00:00+00:00", command="up", result="done", text=text, revision=number)
 
 
 def full_state() -> State:

@@ -69,7 +69,7 @@ def test_the_newest_committed_container_is_current_and_the_one_before_previous()
 
 @pytest.mark.fault("F8")
 def test_nothing_is_invented_and_it_is_told_that_it_was_rebuilt() -> None:
-    by = Actor(user="alice", verb="recover")
+    by = Actor(user="alice", command="recover")
     state = rebuilt("default", [container(2)], by)
     revision = state.revision(2)
     assert revision is not None
@@ -77,7 +77,7 @@ def test_nothing_is_invented_and_it_is_told_that_it_was_rebuilt() -> None:
     assert (revision.by, revision.image_id, revision.evidence) == (None, None, None)
     assert len(state.lines) == 1
     line = state.lines[0]
-    assert (line.at, line.verb, line.result, line.revision, line.by) == ("", "recover", "rebuilt", 2, by)
+    assert (line.at, line.command, line.result, line.revision, line.by) == ("", "recover", "rebuilt", 2, by)
     assert "rebuilt from jd-default-2" in line.text
 
 

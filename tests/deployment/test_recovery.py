@@ -36,7 +36,7 @@ def intent(number: int | None) -> Intent | None:
         return None
     revision = states.revision(number)
     return Intent(
-        id="x", verb="up", revision=revision, replaces=f"jd-default-{number - 1}", proven=False, boot_id=None, at=""
+        id="x", command="up", revision=revision, replaces=f"jd-default-{number - 1}", proven=False, boot_id=None, at=""
     )
 
 

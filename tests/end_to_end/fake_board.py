@@ -53,7 +53,7 @@ class FakeBoard:
         self.servers: dict[str, Behaviour] = {}
         self.events: list[Event] = []
         self.cut_before = ""
-        """The step, as `verb text` begins, before which `cut` is raised."""
+        """The step, as `command text` begins, before which `cut` is raised."""
         self.cut: type[BaseException] = Killed
         model = put(self.store, small_model(), "registry.ollama.ai/library/" + MODEL.replace(":", "/"))
         adopt_store(self.store, report=silent, stop=threading.Event())
@@ -83,8 +83,8 @@ class FakeBoard:
     def up(self, context: int = 4096, *, force: bool = False) -> Outcome:
         return bring_up(self.run(context, force=force))
 
-    def roll_back(self, number: int | None = None, *, verb: str = "rollback") -> Outcome:
-        return roll_back(self.run(None), number, verb=verb)
+    def roll_back(self, number: int | None = None, *, command: str = "rollback") -> Outcome:
+        return roll_back(self.run(None), number, command=command)
 
     def recover(self) -> Recovered:
         parts = self.root, self.settings, self.catalog, NAME, self.report

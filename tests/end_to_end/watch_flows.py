@@ -63,7 +63,7 @@ def a_server_that_no_restart_helps_is_rolled_back(folder: Path) -> None:
     assert board.containers == {"jd-default-2": ("exited", "no"), "jd-default-3": ("running", "always")}
     done = board.state.revision(3)
     assert done is not None and done.by is not None
-    assert (done.by.verb, done.context_tokens) == ("watch", 4096)
+    assert (done.by.command, done.context_tokens) == ("watch", 4096)
     assert board.status().healthy
 
 
@@ -93,7 +93,7 @@ def watched(board: FakeBoard, *, until: str) -> list[str]:
             board.recover()
         else:
             assert arguments == ["watch", "--only-roll-back"], arguments
-            board.roll_back(verb="watch")
+            board.roll_back(command="watch")
         return Finished(exit_code=0, result="done", message="done")
 
     watch(
@@ -112,7 +112,7 @@ def watched(board: FakeBoard, *, until: str) -> list[str]:
 
 
 def lines(board: FakeBoard) -> list[str]:
-    return [line.result for line in board.state.lines if line.verb == "watch"]
+    return [line.result for line in board.state.lines if line.command == "watch"]
 
 
 FLOWS = (

@@ -70,10 +70,10 @@ def test_an_image_that_a_container_of_somebody_else_uses_stays_ours(ground: Grou
 def test_while_another_deployment_is_changed_only_the_own_containers_go(ground: Ground) -> None:
     for number in (1, 2):
         ground.deploy(number)
-    with deployment_lock(ground.locks, "other", verb="up"), deployment_lock(ground.locks, "default", verb="up"):
+    with deployment_lock(ground.locks, "other", command="up"), deployment_lock(ground.locks, "default", command="up"):
         ground.deploy(3)
     assert (ground.names, ground.images) == ({"jd-default-2", "jd-default-3"}, {1, 2, 3})
-    with deployment_lock(ground.locks, "default", verb="up"):
+    with deployment_lock(ground.locks, "default", command="up"):
         ground.collect(3, 2)
     assert ground.images == {2, 3}
 

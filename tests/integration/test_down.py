@@ -51,7 +51,7 @@ def test_all_its_containers_go_what_serves_last_and_its_revisions_stay_on_record
     assert state is not None
     assert (state.current, state.previous, state.intent) == (None, None, None)
     assert [revision.number for revision in state.revisions] == [1, 2]
-    assert (state.lines[-1].verb, state.lines[-1].result, state.lines[-1].revision) == ("down", "done", 2)
+    assert (state.lines[-1].command, state.lines[-1].result, state.lines[-1].revision) == ("down", "done", 2)
     assert ground.images == {1, 2}
     assert (down(ground).result, len(ground.state.load().lines)) == ("no-changes", 1)  # type: ignore[union-attr]  # there
 
@@ -100,5 +100,5 @@ def test_purged_what_another_deployment_needs_goes_over_to_it(ground: Ground) ->
 
 
 def test_another_run_is_named(ground: Ground) -> None:
-    with deployment_lock(ground.locks, "default", verb="up"), pytest.raises(LockedError):
+    with deployment_lock(ground.locks, "default", command="up"), pytest.raises(LockedError):
         down(ground)

@@ -45,7 +45,7 @@ def session(parts: tuple[Session, Filled]) -> Iterator[Session]:
 
 
 def ran(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    done = session.verb(*arguments, "--json", capture=True)
+    done = session.run(*arguments, "--json", capture=True)
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 

@@ -25,7 +25,7 @@ import sys, pathlib
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.deployment.revisions import Line
 for text in sys.argv[2:]:
-    line = Line(at="", verb="up", result="done", text=text)
+    line = Line(at="", command="up", result="done", text=text)
     StateDirectory(pathlib.Path(sys.argv[1]), "default").change(lambda state: state.with_line(line))
 """
 

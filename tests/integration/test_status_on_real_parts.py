@@ -40,7 +40,7 @@ def intended(state: State) -> Intent:
     revision = msgspec.structs.replace(known, number=state.last_number + 1, container=f"jd-{NAME}-new")
     at = "2026-01-02T03:04:05+00:00"
     return Intent(
-        id="0", verb="up", revision=revision, replaces=known.container, proven=False, boot_id="another", at=at
+        id="0", command="up", revision=revision, replaces=known.container, proven=False, boot_id="another", at=at
     )
 
 
@@ -106,7 +106,7 @@ def test_a_killed_cutover_is_undone_by_the_next_status(there: Deployed) -> None:
 
 def test_a_run_that_is_under_way_is_named_and_left_alone(there: Deployed, record: State) -> None:
     there.change(intent=intended(record))
-    with deployment_lock(there.locks, NAME, verb="up"):
+    with deployment_lock(there.locks, NAME, command="up"):
         code, status = there.ran("status")
         history = there.said("history").stdout
     assert code == 0

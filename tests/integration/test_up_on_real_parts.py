@@ -56,7 +56,7 @@ def engine(session: Session) -> Iterator[docker.APIClient]:
 
 def ran(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, JSON document and narration of a verb."""
-    done = session.verb(*arguments, "--json", capture=True)
+    done = session.run(*arguments, "--json", capture=True)
     assert "Traceback" not in done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 
@@ -360,7 +360,7 @@ def test_purge_leaves_what_another_deployment_uses_and_that_one_removes_it_at_la
 
 def test_logs_shows_the_server_s_own_lines(session: Session) -> None:
     assert up(session, "--accept-cpu")[0] == 0
-    done = session.verb("logs", "--tail", "500", capture=True)
+    done = session.run("logs", "--tail", "500", capture=True)
     assert done.returncode == 0
     assert "Listening on 127.0.0.1:11434" in done.stdout
     assert "CPU-only server was accepted" in done.stderr
@@ -429,7 +429,7 @@ def test_a_store_that_cannot_be_written_is_refused(session: Session, tmp_path: P
 
 
 def test_events_end_with_finished_and_every_line_is_json(session: Session) -> None:
-    done = session.verb("up", "--store", str(session.store), "--accept-cpu", "--events", capture=True)
+    done = session.run("up", "--store", str(session.store), "--accept-cpu", "--events", capture=True)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[0]["event"] == "note" and events[0]["level"] == "simulated"
     assert events[-1] == {**events[-1], "event": "finished", "exit_code": 0, "result": "done"}

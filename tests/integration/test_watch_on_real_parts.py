@@ -55,10 +55,10 @@ def parts(board: Path) -> Iterator[Session]:
 @pytest.fixture
 def session(parts: Session) -> Iterator[Session]:
     """A deployment that serves."""
-    done = parts.verb("up", "--store", str(parts.store), "--accept-cpu", capture=True)
+    done = parts.run("up", "--store", str(parts.store), "--accept-cpu", capture=True)
     assert done.returncode == 0, done.stderr
     yield parts
-    parts.verb("down", "--purge", capture=True)
+    parts.run("down", "--purge", capture=True)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def children(pid: int) -> list[int]:
 
 def history(session: Session, name: str = "default") -> list[str]:
     state = StateDirectory(Path(session.variables()["JETSON_DEPLOY_STATE_DIR"]), name).load()
-    return [line.result for line in state.lines if line.verb == "watch"] if state else []
+    return [line.result for line in state.lines if line.command == "watch"] if state else []
 
 
 FAULTS: dict[str, tuple[Callable[[docker.APIClient], None], set[str], str]] = {
@@ -186,7 +186,7 @@ def test_a_fault_is_noticed_within_a_minute_healed_and_in_the_history(
         watch.healed(deed)
         watch.healed("recovered")
     assert {"noticed", deed, "recovered"} <= set(history(session))
-    assert session.verb("status", capture=True).returncode == 0
+    assert session.run("status", capture=True).returncode == 0
 
 
 def test_a_killed_runner_is_told_and_its_model_loaded_again(session: Session, engine: docker.APIClient) -> None:
@@ -210,7 +210,7 @@ def test_a_change_under_way_is_only_looked_at_and_healing_comes_after_it(
     session: Session, engine: docker.APIClient
 ) -> None:
     with watching(session) as watch:
-        with deployment_lock(Path(session.variables()["JETSON_DEPLOY_LOCK_DIR"]), "default", verb="test"):
+        with deployment_lock(Path(session.variables()["JETSON_DEPLOY_LOCK_DIR"]), "default", command="test"):
             os.kill(server_pid(engine), signal.SIGSTOP)
             watch.said("only observing")
             time.sleep(6)
@@ -276,7 +276,7 @@ def test_short_memory_unloads_the_model_then_stops_the_server_and_both_come_back
 def test_when_restarting_does_not_help_it_is_rolled_back_once_and_then_left_to_somebody(
     session: Session, engine: docker.APIClient
 ) -> None:
-    assert session.verb("up", "--context", "2048", capture=True).returncode == 0
+    assert session.run("up", "--context", "2048", capture=True).returncode == 0
     with watching(session, "--max-restarts", "0") as watch:
         os.kill(server_pid(engine, "jd-default-2"), signal.SIGSTOP)
         watch.healed("rolled-back", 180)
@@ -294,7 +294,7 @@ def test_an_engine_that_was_killed_is_waited_for_and_what_it_left_is_recovered(s
         watch.said("waiting for it")
         session.start_engine()
         watch.said("answers again")
-    assert session.verb("status", capture=True).returncode == 0
+    assert session.run("status", capture=True).returncode == 0
 
 
 def test_it_tells_systemd_over_an_abstract_socket_and_ends_when_told_to(session: Session) -> None:

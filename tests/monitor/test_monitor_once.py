@@ -111,7 +111,7 @@ REFUSED = {
     "threshold": (["--threshold", "ram-lwo=1"], "ram-low"),
     "endpoint": (["--endpoint", "https://model.example"], "http://"),
     "root": (["--root", "/no/such/board"], "is not a directory"),
-    "option-before-the-verb": (["--once", "why-slow"], "behind the verb"),
+    "option-before-the-verb": (["--once", "why-slow"], "behind the command"),
 }
 
 

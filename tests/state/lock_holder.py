@@ -30,7 +30,7 @@ def main() -> int:
         os.setgid(int(uid))
         os.setuid(int(uid))
     try:
-        with deployment_lock(Path(directory), "default", verb=verb, wait="--wait" in options, report=tell):
+        with deployment_lock(Path(directory), "default", command=verb, wait="--wait" in options, report=tell):
             print("held", flush=True)
             sys.stdin.read()
     except JetsonDeployError as error:

@@ -87,7 +87,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _said(text: str) -> Callable[[State], State]:
-    return lambda s: s.with_line(Line(at="", verb="up", result="done", text=text))
+    return lambda s: s.with_line(Line(at="", command="up", result="done", text=text))
 
 
 def _write(text: str) -> Callable[[StateDirectory], object]:

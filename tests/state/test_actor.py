@@ -16,7 +16,7 @@ ME = pwd.getpwuid(os.geteuid()).pw_name
 
 def test_on_the_host_it_is_the_user_with_the_verb_and_our_version() -> None:
     found = actor("up", {})
-    assert (found.user, found.source, found.verb, found.version) == (ME, None, "up", __version__)
+    assert (found.user, found.source, found.command, found.version) == (ME, None, "up", __version__)
 
 
 @pytest.mark.parametrize(

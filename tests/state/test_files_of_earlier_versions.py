@@ -117,7 +117,7 @@ def _remember(what: str) -> Remember:
 
 
 def _journal(state: StateDirectory, number: int, replaces: str | None = None) -> Journal:
-    by = Actor(user="alice", source="10.0.0.5", verb="up", version="0.1.0")
+    by = Actor(user="alice", source="10.0.0.5", command="up", version="0.1.0")
     draft = Revision(
         number=number,
         container=f"jd-default-{number}",

@@ -146,10 +146,10 @@ def test_the_holder_can_be_asked_for_without_disturbing_anybody(tmp_path: Path) 
     assert holder(tmp_path, "default") is None
     assert list(tmp_path.iterdir()) == []
     began = time.clock_gettime(time.CLOCK_BOOTTIME)
-    with deployment_lock(tmp_path, "default", verb="recover"):
+    with deployment_lock(tmp_path, "default", command="recover"):
         found = holder(tmp_path, "default")
         assert found is not None
-        assert (found.pid, found.verb, found.user) == (os.getpid(), "recover", ME)
+        assert (found.pid, found.command, found.user) == (os.getpid(), "recover", ME)
         assert found.seconds is not None and 0 <= found.seconds <= time.clock_gettime(time.CLOCK_BOOTTIME) - began + 1
         assert found.version and found.host
     assert holder(tmp_path, "default") is None

@@ -40,7 +40,7 @@ def on_record(state_dir: Path, name: str, *digests: str | None) -> StateDirector
 def test_current_previous_and_what_is_being_brought_are_needed_of_every_deployment(tmp_path: Path) -> None:
     on_record(tmp_path, "default", A, B, C)
     other = on_record(tmp_path, "other", D)
-    intent = Intent(id="1", verb="up", revision=revision(2, E), replaces=None, proven=False, boot_id=None, at="")
+    intent = Intent(id="1", command="up", revision=revision(2, E), replaces=None, proven=False, boot_id=None, at="")
     other.change(lambda state: msgspec.structs.replace(state, intent=intent))
     assert needs_of([], tmp_path).digests() == frozenset({B, C, D, E})
 
@@ -73,8 +73,8 @@ def test_an_image_is_known_by_its_digest(spelling: str, tmp_path: Path) -> None:
 
 
 def test_deployments_that_are_being_changed_are_seen_and_not_disturbed(tmp_path: Path) -> None:
-    with deployment_lock(tmp_path, "default", verb="up"):
+    with deployment_lock(tmp_path, "default", command="up"):
         assert others_at_work(tmp_path, "default") == []
-        with deployment_lock(tmp_path, "kitchen", verb="up"):
+        with deployment_lock(tmp_path, "kitchen", command="up"):
             assert others_at_work(tmp_path, "default") == ["deployment 'kitchen'"]
         assert others_at_work(tmp_path, "default") == []

@@ -80,7 +80,7 @@ class Scene:
     @property
     def history(self) -> list[str]:
         state = self.state.load()
-        return [line.result for line in state.lines if line.verb == "watch"] if state else []
+        return [line.result for line in state.lines if line.command == "watch"] if state else []
 
     def _parts(self) -> Parts:
         def clock() -> float:
@@ -182,7 +182,7 @@ def test_a_roll_back_that_another_run_kept_from_is_tried_again(scene: Scene) -> 
 
 def test_while_another_run_holds_the_lock_nothing_is_done_and_it_is_said_once(scene: Scene) -> None:
     scene.server.gpu_share = 0.0
-    with deployment_lock(scene.lock_dir, "default", verb="up"):
+    with deployment_lock(scene.lock_dir, "default", command="up"):
         scene.ticks(10)
         assert scene.told == [] and scene.acts == []
         assert len([n for n in scene.notes if "only observing" in n]) == 1

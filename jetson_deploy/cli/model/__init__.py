@@ -1,4 +1,4 @@
-"""`model`: the store alone, without a Jetson or an engine, for any model name. One module per verb."""
+"""`model`: the store alone, without a Jetson or an engine, for any model name. One module per command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs of `model` share in their answers."""
+"""What the commands of `model` share in their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every verb of `model` needs: the common options, and the store it is about."""
+"""What every command of `model` needs: the common options, and the store it is about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`monitor`: what board and model do, live; and its verbs, one module each."""
+"""`monitor`: what board and model do, live; and its commands, one module each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 def _without_verb(command: Callable[..., int]) -> Callable[..., int]:
-    """With a verb the group itself does nothing, and reads no option."""
+    """With a command the group itself does nothing, and reads no option."""
 
     @functools.wraps(command)
     def called(**given: Any) -> int:
@@ -62,7 +62,7 @@ def command(*, common: CommonOptions, looking: MonitorOptions, once: bool, check
 
 
 def _refuse_lost_options(ctx: click.Context) -> None:
-    """An option before the verb would be lost without a word."""
+    """An option before the command would be lost without a word."""
     given = [
         option
         for option in ctx.params
@@ -70,6 +70,6 @@ def _refuse_lost_options(ctx: click.Context) -> None:
     ]
     if given:
         raise WrongUsage(
-            f"options stand behind the verb `{ctx.invoked_subcommand}`",
+            f"options stand behind the command `{ctx.invoked_subcommand}`",
             f"jetson-deploy monitor {ctx.invoked_subcommand} [OPTIONS]",
         )

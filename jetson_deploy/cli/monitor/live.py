@@ -1,4 +1,4 @@
-"""`monitor` without a verb: the live view on a terminal, and its plain forms."""
+"""`monitor` without a command: the live view on a terminal, and its plain forms."""
 
 from __future__ import annotations
 

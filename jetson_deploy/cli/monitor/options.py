@@ -21,7 +21,7 @@ class MonitorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which board and model are looked at, and how often."""
 
     period: float | None
-    """Seconds; None: the verb's own."""
+    """Seconds; None: the command's own."""
     endpoint: str | None
     no_model: bool
     thresholds: tuple[str, ...]

@@ -37,10 +37,10 @@ BESIDE = (RemoveContainer, StageImage, StageModel, PinModel)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    verb: str
+    command: str
     """`up` or `rollback`: whose crash points these are."""
     by: str = ""
-    """Verb of the record, where another one called it (`watch`); else `verb`."""
+    """Command of the record, where another one called it (`watch`); else `command`."""
     done: str = ""
     """What the history says of it; empty: the model serves."""
     plan: Plan
@@ -59,7 +59,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     plan, settings, report = wanted.plan, wanted.settings, wanted.report
     state = StateDirectory(settings.state_dir, plan.deployment)
     state.prepare()
-    hooks = StepHooks(run=wanted.verb, crash_at=settings.crash_at, report=report)
+    hooks = StepHooks(run=wanted.command, crash_at=settings.crash_at, report=report)
     runtime = wanted.runtime
     runtime.check()
     staged = stage(plan.steps, runtime, hooks, settings, state)
@@ -67,7 +67,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     plan = pinned_by_staging(wanted.server, plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
         raise_first(failed_before(plan, state.load()))
-    by = actor(wanted.by or wanted.verb)
+    by = actor(wanted.by or wanted.command)
     journal = Journal(
         state,
         by,

@@ -101,8 +101,8 @@ def execute(
     for number, step in enumerate(steps, first):
         if isinstance(step, StageImage | StageModel):
             raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
-        verb, text = describe(step)
-        with hooks.around(number, verb, text), _to_its_end(step):
+        kind, text = describe(step)
+        with hooks.around(number, kind, text), _to_its_end(step):
             _do(step, actions, progress)
     return progress
 
@@ -123,21 +123,21 @@ def _to_its_end(step: AnyStep) -> Iterator[None]:
 
 
 def describe(step: AnyStep) -> tuple[str, str]:
-    """The step's verb, and a line for people."""
+    """The step's kind, and a line for people."""
     fields = msgspec.to_builtins(step)
-    verb = str(fields["do"])
+    kind = str(fields["do"])
     what = fields.get("container") or fields.get("reference") or fields.get("name") or fields.get("what") or ""
     if isinstance(step, Remember):
-        return verb, _REMEMBERED[step.what]
+        return kind, _REMEMBERED[step.what]
     if isinstance(step, Collect):
-        return verb, "prune unused images and models"
+        return kind, "prune unused images and models"
     extra = {
         SetRestart: lambda: f" {fields['policy']}",
         RenameContainer: lambda: f" to {fields['name']}",
         Settle: lambda: f": observe for {fields['seconds']:g} s",
     }.get(type(step), lambda: "")()
     why = f": {fields['why']}" if fields.get("why") else ""
-    return verb, f"{what}{extra}{why}"
+    return kind, f"{what}{extra}{why}"
 
 
 _REMEMBERED = {

@@ -147,7 +147,7 @@ def _owned_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
         raise
 
 
-class reported:  # noqa: N801 - used as a verb: `with reported(...)`
+class reported:  # noqa: N801 - used as a statement: `with reported(...)`
     """StepStarted on entry, StepFinished when the block ended without an exception."""
 
     def __init__(self, report: Reporter, step: str, text: str) -> None:

@@ -28,15 +28,15 @@ class StepHooks(msgspec.Struct, frozen=True, kw_only=True):
     report: Reporter
 
     @contextlib.contextmanager
-    def around(self, number: int, verb: str, text: str) -> Iterator[None]:
+    def around(self, number: int, kind: str, text: str) -> Iterator[None]:
         """`number`: place of the step in its list, from 1. StepFinished comes when the block raised nothing."""
         started = time.monotonic()
-        self.report(StepStarted(step=verb, text=text))
+        self.report(StepStarted(step=kind, text=text))
         self._crash(number, "before")
         yield
         self._crash(number, "after")
         seconds = round(time.monotonic() - started, 2)
-        self.report(StepFinished(step=verb, text=text, seconds=seconds))
+        self.report(StepFinished(step=kind, text=text, seconds=seconds))
 
     def _crash(self, number: int, side: Side) -> None:
         if self.crash_at == f"{self.run}:{number}:{side}":
