@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("after", metavar="[B]", default="current", shell_complete=candidates.compared)
 @acting
 def command(*, common: CommonOptions, before: str, after: str) -> int:
-    """What differs between the revisions A and B (default: current); numbers, `current` or `previous`."""
+    """Show the differences between the revisions A and B (default: current): numbers, `current` or `previous`."""
     from jetson_deploy.deploy.history import compare
     from jetson_deploy.settings import check_acts_here
 

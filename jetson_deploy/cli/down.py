@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.option("--purge", is_flag=True, help="Also delete state, and images and models that this tool downloaded.")
 @waiting
 def command(*, common: CommonOptions, purge: bool, wait: bool) -> int:
-    """Remove the deployment's containers, and nothing that is not ours.
+    """Stop and remove the deployment's containers; containers of others are not touched.
 
-    Store and revisions stay unless --purge: rollback brings it back.
+    The store and the revisions are kept unless --purge is given, so that rollback can deploy them again.
     """
     from jetson_deploy.deploy.down import take_down
 

@@ -22,9 +22,11 @@ _BELOW = " " * 5
 
 @click.command("history")
 @acting
-@click.option("--lines", type=click.IntRange(min=0), default=10, show_default=True, help="Last actions to show.")
+@click.option(
+    "--lines", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Show the last N actions."
+)
 def command(*, common: CommonOptions, lines: int) -> int:
-    """The revisions on record, and what was last done by up, rollback, recover and watch; --json has all of it."""
+    """List the revisions on record and the last actions of up, rollback, recover and watch; --json has all of them."""
     from jetson_deploy.deploy.history import read_history
     from jetson_deploy.settings import check_acts_here
 

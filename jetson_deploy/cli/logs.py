@@ -23,10 +23,17 @@ from jetson_deploy.events import LogLine
 
 @click.command("logs")
 @acting
-@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--tail", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Lines from the end.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until Ctrl-C.")
+@click.option(
+    "--tail",
+    type=click.IntRange(1, 100_000),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Start N lines before the end of the log.",
+)
 def command(*, common: CommonOptions, follow: bool, tail: int) -> int:
-    """The server's log, as the engine keeps it."""
+    """Show the server's log, as the container runtime keeps it."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.runtime.opened import open_runtime
 

@@ -84,7 +84,7 @@ def offered(*names: str) -> Callable[[Command], Command]:
 
 
 _COMMON = [
-    click.option("--name", default="default", show_default=True, help="Name of the deployment."),
+    click.option("--name", default="default", show_default=True, metavar="NAME", help="Name of the deployment."),
     click.option(
         "--root",
         type=click.Path(path_type=Path),
@@ -92,8 +92,8 @@ _COMMON = [
         metavar="DIR",
         help="Read the host from a captured root instead of this machine.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
-    click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+    click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`."),
     click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
     click.option("-v", "--verbose", is_flag=True, help="Show every candidate and every detail."),
     click.option("--yes", is_flag=True, help="Skip the confirmation."),
@@ -103,7 +103,7 @@ _COMMON = [
         multiple=True,
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Overlay of profiles/ and containers/; repeatable, the last wins.",
+        help="Catalog overlay: a directory with profiles/ or containers/; repeatable, the last wins.",
     ),
 ]
 

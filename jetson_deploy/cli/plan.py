@@ -61,7 +61,7 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
 def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, save: Path | None) -> int:
-    """What `up` would do, with the reason of every choice. Changes nothing.
+    """Show what `up` would do, with the reason for every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.

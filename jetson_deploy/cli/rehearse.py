@@ -43,7 +43,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 @click.command("rehearse")
 @click.argument("board", required=False, shell_complete=candidates.boards)
 @click.option("--model", metavar="MODEL", help="Model to deploy; default: the one that the plan picks.")
-@click.option("--keep", is_flag=True, help="Keep it running.")
+@click.option("--keep", is_flag=True, help="Keep the deployment running at the end.")
 @click.option(
     "--fault",
     "fault_name",
@@ -53,8 +53,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option("--list", "list_only", is_flag=True, help="List the boards and faults.")
 @click.option("--stop", "stop_id", metavar="ID", help="Stop a running rehearsal (`all`: every one).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--events", "as_events", is_flag=True, help="NDJSON events on stdout; the last is `finished`.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every detail.")
 def command(
     *,

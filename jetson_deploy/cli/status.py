@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @acting
-@click.option("--drift", is_flag=True, help="What differs from what was deployed; exit 1 when what serves does.")
-@click.option("--deep", is_flag=True, help="As --drift, and hash the model's files.")
+@click.option(
+    "--drift", is_flag=True, help="Compare with what was deployed; exit 1 when the running deployment differs."
+)
+@click.option("--deep", is_flag=True, help="Like --drift, and hash the model's files.")
 def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     """Show the running deployment and its health, with a real generation. Exit 1 when it is not healthy.
 

@@ -58,7 +58,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     "--units",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Only write the units there.",
+    help="Write the unit files to DIR and install nothing.",
 )
 @click.option("--only-roll-back", is_flag=True, hidden=True)
 def command(

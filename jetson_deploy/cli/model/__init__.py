@@ -14,7 +14,7 @@ COMMANDS = {
     "remove": "Remove one model",
     "prune": "Remove files that no model needs",
     "export": "Write one model to a tar file",
-    "import": "Read a model from such a file, or from a GGUF",
+    "import": "Import a model from such a tar file, or from a GGUF",
     "serve": "Serve this store as a read-only registry for other boards",
 }
 
@@ -24,4 +24,4 @@ OLD = {"collect": "prune"}
 
 @click.command("model", cls=CommandGroup, listed=COMMANDS, old=OLD, package="jetson_deploy.cli.model")
 def command() -> None:
-    """The model store: works alone, without a Jetson or an engine, for any model name."""
+    """Manage the model store: works without a Jetson or an engine, for any model name."""

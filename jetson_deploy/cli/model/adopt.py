@@ -36,9 +36,9 @@ class AdoptDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
 @click.command("adopt")
 @store_options
 def command(*, common: CommonOptions, store: Path) -> int:
-    """Hash what native Ollama put into the store and put it on record: `up` then serves from it as it lies there.
+    """Hash and record the models that native Ollama put into the store, so that `up` can serve from it in place.
 
-    Nothing is copied, moved or changed. The second time only what changed since is hashed again.
+    Nothing is copied, moved or changed. A second run hashes only what has changed.
     """
     from jetson_deploy.interrupts import stop_on_interruption
     from jetson_deploy.store.maintenance.adopt import adopt_store

@@ -37,9 +37,9 @@ class ExportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.argument("model", metavar="NAME")
 @click.argument("file", metavar="FILE")
 @store_options
-@click.option("--force", is_flag=True, help="Replace FILE, once the new one is whole.")
+@click.option("--force", is_flag=True, help="Replace FILE once the new one is complete.")
 def command(*, common: CommonOptions, store: Path, model: str, file: str, force: bool) -> int:
-    """One model into one tar (an OCI image layout), every blob hashed on the way. FILE `-` is standard output."""
+    """Write one model to a tar file (an OCI image layout) and hash every blob. FILE `-` is standard output."""
     from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 
     name = parse_model_name(model, default_family=DEFAULT_FAMILY)

@@ -46,7 +46,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     "--credentials",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Logins for registries, in the shape of Docker's config.json.",
+    help="Registry logins, in the format of Docker's config.json.",
 )
 @click.option("--accept-new-digest", is_flag=True, help="Accept a tag whose digest has changed.")
 def command(
@@ -59,9 +59,9 @@ def command(
     credentials: Path | None,
     accept_new_digest: bool,
 ) -> int:
-    """Bring the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
+    """Download the model NAME (deepseek-r1:7b, 7b, host:5000/library/name:tag) into the store.
 
-    Cut, killed or interrupted it goes on where it was. A catalog's model must have the catalog's digest, any other
+    An interrupted download is resumed by the same command. A catalog's model must have the catalog's digest, any other
     one the digest that the store has of it, unless --accept-new-digest.
     """
     from jetson_deploy.cli.model.pins import expected_digest

@@ -37,7 +37,7 @@ class ImportDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schem
 @click.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @store_options
-@click.option("--as", "wanted", metavar="NAME", help="The model's name here; a GGUF needs one.")
+@click.option("--as", "wanted", metavar="NAME", help="Name of the model in the store; required for a GGUF.")
 @click.option(
     "--modelfile",
     type=click.Path(path_type=Path),
@@ -54,9 +54,9 @@ def command(
     modelfile: Path | None,
     accept_new_digest: bool,
 ) -> int:
-    """A model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
+    """Import a model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
 
-    Every byte is hashed while it is read. Cut or killed, the same command goes on where it was.
+    Every byte is hashed while it is read. An interrupted import is resumed by the same command.
     """
     from jetson_deploy.cli.model.pins import expected_digest
     from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY

@@ -23,7 +23,7 @@ _HEAD = ("NAME", "DIGEST", "SIZE", "STATE", "FAMILY", "PARAMETERS", "QUANTIZATIO
 @offered("--root")
 @store_options
 def command(*, common: CommonOptions, store: Path) -> int:
-    """What is in the store: size, digest, kind, and whether it fits the memory of this board and why.
+    """List the models in the store: size, digest, kind, and whether each fits the memory of this board and why.
 
     Nothing is hashed. With --root DIR the board is the captured one, the store is this machine's.
     """

@@ -24,7 +24,7 @@ from jetson_deploy.units import size_text
     "--dry-run", is_flag=True, help="Only show what would be removed; the default on a terminal without --yes."
 )
 def command(*, common: CommonOptions, store: Path, model: str, dry_run: bool) -> int:
-    """Take the model NAME out of the store, with the blobs that no other model needs.
+    """Remove the model NAME from the store, with the blobs that no other model needs.
 
     Refused while a deployment or a running process uses it.
     """

@@ -61,9 +61,9 @@ class ServeDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema
     help="Limit over all transfers in bytes per second: 500K, 10M; 0: no limit.",
 )
 def command(*, common: CommonOptions, store: Path, listen: str, connections: int, limit_rate: str) -> int:
-    """This store as a read-only registry for the neighbours, until Ctrl-C. No login, no TLS.
+    """Serve this store as a read-only registry for other boards, until Ctrl-C. No login, no TLS.
 
-    A neighbour brings a model with `jetson-deploy model fetch NAME --registry http://HOST:PORT`, or with Ollama:
+    Another board fetches a model with `jetson-deploy model fetch NAME --registry http://HOST:PORT`, or with Ollama:
     `ollama pull http://HOST:PORT/library/NAME:TAG --insecure`.
     """
     from jetson_deploy.store.rate import parse_rate

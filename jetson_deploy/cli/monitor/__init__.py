@@ -13,14 +13,14 @@ from jetson_deploy.cli.monitor.options import MonitorOptions, monitored
 from jetson_deploy.cli.options import CommonOptions, not_offered
 
 COMMANDS = {
-    "serve": "Prometheus endpoint, JSON and a live page; --record also records",
+    "serve": "Serve Prometheus metrics, JSON and a live page",
     "record": "Write samples into the history, until it is stopped",
-    "history": "What was recorded: a summary, CSV or JSON lines",
-    "plot": "Chosen series over a window, as PNG or one HTML file",
-    "why-slow": "What holds the model back now, with the evidence and the command that changes it",
+    "history": "Show what was recorded: a summary, CSV or JSON lines",
+    "plot": "Plot recorded series as PNG or one HTML file",
+    "why-slow": "Show what holds the model back, with evidence and remedy",
     "alerts": "List alert rules, silence them, test sinks",
-    "dashboards": "Grafana dashboard, Prometheus rules and a compose file for a fleet",
-    "install": "Recorder and exporter as one systemd service; --uninstall takes it away",
+    "dashboards": "Write Grafana dashboard, Prometheus rules, compose file",
+    "install": "Install recorder and exporter as a systemd service",
 }
 
 
@@ -52,9 +52,9 @@ def _without_verb(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--jsonl", is_flag=True, help="One JSON line for each sample, until it is interrupted.")
 def command(*, common: CommonOptions, looking: MonitorOptions, once: bool, check: bool, jsonl: bool) -> int:
-    """What the board and the model do, live: no root, no service, nothing to install.
+    """Watch the board and the model live: no root, no service, nothing to install.
 
-    On a terminal a view with keys (h shows them), elsewhere plain lines. What cannot be read is shown as -, never as 0.
+    A terminal gets a view with keys (h lists them), a pipe plain lines. What cannot be read is shown as -, never as 0.
     """
     from jetson_deploy.cli.monitor.live import show
 

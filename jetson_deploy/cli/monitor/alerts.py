@@ -26,10 +26,10 @@ _BETWEEN_SECONDS = 0.5
 
 @click.command("alerts")
 @monitored
-@click.option("--silence", metavar="ALERT", help="Show it, and send nothing about it, for a while; * is all of them.")
-@click.option("--for", "how_long", metavar="TIME", help="With --silence: 30m, 2h, 1d; default 1h.")
+@click.option("--silence", metavar="ALERT", help="Silence this alert: shown, but not sent to sinks; * silences all.")
+@click.option("--for", "how_long", metavar="TIME", help="Duration of --silence: 30m, 2h, 1d; default 1h.")
 @click.option("--unsilence", metavar="ALERT", help="End a silence.")
-@click.option("--test", "test_sink", metavar="SINK", help="Send a marked message to a sink; exit 4 when it fails.")
+@click.option("--test", "test_sink", metavar="SINK", help="Send a test message to this sink; exit 4 when it fails.")
 def command(
     *,
     common: CommonOptions,

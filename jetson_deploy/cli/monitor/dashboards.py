@@ -30,16 +30,16 @@ class DashboardsDocument(
 @click.command("dashboards")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @acting
-@click.option("--host", "hosts", multiple=True, metavar="HOST[:PORT]", help="A board to be asked; repeatable.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST[:PORT]", help="Board to scrape; repeatable.")
 @click.option(
     "--hosts",
     "hosts_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Boards to be asked, one HOST[:PORT] in each line.",
+    help="File with the boards to scrape, one HOST[:PORT] per line.",
 )
 @thresholded
-@click.option("--force", is_flag=True, help="Also over files that were changed by hand, or are others'.")
+@click.option("--force", is_flag=True, help="Also overwrite files that were changed by hand or come from another tool.")
 def command(
     *,
     common: CommonOptions,
@@ -49,10 +49,10 @@ def command(
     thresholds: tuple[str, ...],
     force: bool,
 ) -> int:
-    """Grafana dashboard, Prometheus rules and a compose file that brings both up, written into DIR.
+    """Write a Grafana dashboard, Prometheus rules and a compose file that starts both into DIR.
 
-    Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards that the
-    folder names stay, else the monitor of this machine is asked. Written again, only what changed is replaced.
+    Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards named in
+    DIR are kept, else the monitor of this machine is scraped. A second run replaces only what has changed.
     """
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.rules import with_thresholds

@@ -42,19 +42,25 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.command("history")
 @acting
-@click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
-@click.option("--series", "wanted", multiple=True, metavar="KEY", help="Repeatable; * and ? stand for any signs.")
-@click.option("--from", "since", metavar="TIME", help="RFC 3339, or so long ago: 90s, 30m, 2h, 7d.")
-@click.option("--to", "until", metavar="TIME", help="As --from.")
+@click.option(
+    "--db", type=click.Path(path_type=Path), metavar="FILE", help="History file to read; default: the recorder's."
+)
+@click.option(
+    "--series", "wanted", multiple=True, metavar="KEY", help="Show this series; repeatable; * and ? are wildcards."
+)
+@click.option(
+    "--from", "since", metavar="TIME", help="Start of the window: RFC 3339, or a time ago (90s, 30m, 2h, 7d)."
+)
+@click.option("--to", "until", metavar="TIME", help="End of the window, written like --from; default: now.")
 @click.option(
     "--step",
     type=click.Choice(["raw", "1m", "auto"]),
     default="auto",
     show_default=True,
-    help="Of rows: every sample, minutes, or what keeps the answer short.",
+    help="Resolution of the rows: every sample, one per minute, or what keeps the answer short.",
 )
-@click.option("--csv", "as_csv", is_flag=True, help="Rows, with a line of names above.")
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Rows, one JSON document each.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rows as CSV with a header line.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print the rows as JSON lines.")
 def command(
     *,
     common: CommonOptions,
@@ -66,9 +72,9 @@ def command(
     as_csv: bool,
     as_jsonl: bool,
 ) -> int:
-    """What was recorded: which series, since when, how many; with --series their lowest, mean and highest value.
+    """Show what was recorded: series, time span, sample counts; with --series their minimum, mean and maximum.
 
-    --csv and --jsonl give the rows, also while it is being recorded. --events gives the alerts that began or ended,
+    --csv and --jsonl print the rows, also while a recorder runs. --events prints the alerts that began or ended,
     counters that rose, and the recorder's own starts, one JSON line each. The list of series is always the whole
     history's: --from and --to cut rows, values and events.
     """

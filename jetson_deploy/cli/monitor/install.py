@@ -47,13 +47,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     metavar="SINK",
     help="Sink for alerts; repeatable. Every local user can read it: slack:@FILE hides the URL.",
 )
-@click.option("--tap", metavar="HOST:PORT", help="Also pass requests through to the server here, and count tokens.")
+@click.option(
+    "--tap", metavar="HOST:PORT", help="Also listen here, pass requests on to the server and count their tokens."
+)
 @click.option("--uninstall", is_flag=True, help="Stop and remove the service; the history is kept.")
 @click.option(
     "--units",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Only write the unit there.",
+    help="Write the unit file to DIR and install nothing.",
 )
 def command(
     *,
@@ -65,9 +67,10 @@ def command(
     uninstall: bool,
     units: Path | None,
 ) -> int:
-    """`monitor serve --record` as a systemd service with these options, started now and at boot.
+    """Install `monitor serve --record` with these options as a systemd service, started now and at boot.
 
-    Given again, with other options, it replaces the first. It may write to the history's directory and nowhere else.
+    Installed again with other options, it replaces the first. The service may write to the history's
+    directory and nowhere else.
     """
     asked = Asked(listen=listen, alerts=alerts, tap=tap, uninstall=uninstall, units=units)
     with chosen_reporter(common) as report:

@@ -40,14 +40,14 @@ _MONITORED = [
         type=click.FloatRange(0.2, 3600),
         default=None,
         metavar="SECONDS",
-        help="Between two samples; default 1, and 5 where it is recorded.",
+        help="Interval between two samples; default 1, or 5 when recording.",
     ),
     click.option(
         "--endpoint",
         metavar="URL",
-        help="The Ollama server; default: what is deployed here, else http://127.0.0.1:11434.",
+        help="Address of the Ollama server; default: the deployment's, else http://127.0.0.1:11434.",
     ),
-    click.option("--no-model", is_flag=True, help="The board alone: ask neither the engine nor the server."),
+    click.option("--no-model", is_flag=True, help="Sample the board only: query neither the engine nor the server."),
     thresholded,
 ]
 
@@ -56,7 +56,7 @@ served = click.option(
     default="127.0.0.1:9735",
     show_default=True,
     metavar="HOST:PORT",
-    help="Where to serve. Any other host than this machine lets that whole network read it.",
+    help="Address to listen on; any but loopback lets that whole network read it.",
 )
 alerting = click.option(
     "--alert",

@@ -21,25 +21,29 @@ _KINDS = (".png", ".html", ".htm")
 
 @click.command("plot")
 @acting
-@click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
+@click.option(
+    "--db", type=click.Path(path_type=Path), metavar="FILE", help="History file to read; default: the recorder's."
+)
 @click.option(
     "--series",
     "wanted",
     multiple=True,
     metavar="KEY",
-    help="Repeatable, * and ? stand for any signs; default: the usual.",
+    help="Draw this series; repeatable; * and ? are wildcards; default: the usual ones.",
 )
-@click.option("--last", metavar="SPAN", help="90s, 30m, 6h, 7d, up to now; default 6h.")
-@click.option("--from", "since", metavar="TIME", help="RFC 3339, or so long ago: 30m, 2h, 7d.")
-@click.option("--to", "until", metavar="TIME", help="As --from; default: now.")
+@click.option("--last", metavar="SPAN", help="Window that ends now: 90s, 30m, 6h, 7d; default 6h.")
+@click.option("--from", "since", metavar="TIME", help="Start of the window: RFC 3339, or a time ago (30m, 2h, 7d).")
+@click.option("--to", "until", metavar="TIME", help="End of the window, written like --from; default: now.")
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="FILE.png or FILE.html.",
+    help="File to write: FILE.png or FILE.html.",
 )
-@click.option("--dark", is_flag=True, help="Of a PNG; the page follows its reader's choice.")
+@click.option(
+    "--dark", is_flag=True, help="Draw the PNG on a dark background; an HTML page follows the reader's setting."
+)
 def command(
     *,
     common: CommonOptions,
@@ -51,7 +55,7 @@ def command(
     out: Path,
     dark: bool,
 ) -> int:
-    """Draw what was recorded: PNG, or one HTML file that opens anywhere, without a network.
+    """Plot recorded series: as PNG, or as one HTML file that opens anywhere, without a network.
 
     Times of thermal throttling are shaded; minutes with requests, alerts and reboots are marked.
     """

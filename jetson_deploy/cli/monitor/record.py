@@ -22,13 +22,15 @@ _PERIOD = 5.0
 @click.command("record")
 @not_offered("--json")
 @monitored
-@click.option("--db", type=click.Path(path_type=Path), metavar="FILE", help="Another history than the default one.")
+@click.option(
+    "--db", type=click.Path(path_type=Path), metavar="FILE", help="History file to write; default: the usual one."
+)
 @click.option(
     "--max-size",
     default="512M",
     show_default=True,
     metavar="SIZE",
-    help="Of all files of the history together; the oldest samples go first.",
+    help="Maximum size of the history on disk; the oldest samples are deleted first.",
 )
 @alerting
 def command(

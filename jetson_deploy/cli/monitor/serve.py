@@ -40,23 +40,23 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 @not_offered("--json")
 @monitored
 @served
-@click.option("--record", "recording", is_flag=True, help="Record into the history too, in this process.")
+@click.option("--record", "recording", is_flag=True, help="Also record into the history, in this process.")
 @click.option(
     "--db",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="With --record: another history than the default one.",
+    help="With --record: history file to write; default: the usual one.",
 )
 @click.option(
     "--max-size",
     metavar="SIZE",
-    help="With --record: default 512M; of all files of the history together; the oldest samples go first.",
+    help="With --record: maximum size of the history on disk; default 512M; the oldest samples are deleted first.",
 )
 @alerting
 @click.option(
     "--tap",
     metavar="HOST:PORT",
-    help="Also pass requests through to the server here, and count their tokens (for Ollama below 0.30).",
+    help="Also listen here, pass requests on to the server and count their tokens (for Ollama below 0.30).",
 )
 def command(
     *,
@@ -69,7 +69,7 @@ def command(
     alerts: tuple[str, ...],
     tap: str | None,
 ) -> int:
-    """Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is stopped.
+    """Serve Prometheus text at /metrics, a live page at /, /healthz, and JSON at /api/sample, until it is stopped.
 
     A scrape reads the last sample and never touches the hardware. On loopback by default; there is no
     login, so put a reverse proxy with one in front of what strangers can reach.

@@ -33,11 +33,16 @@ _TITLES = {"holds-back": "holds it back", "fine": "does not", "unseen": "cannot 
 @not_offered("--events")
 @monitored
 @click.option(
-    "--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, metavar="SECONDS", help="Watch so long."
+    "--seconds",
+    type=click.FloatRange(1, 600),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to sample.",
 )
 @click.option("--ask", is_flag=True, help="Make the model generate meanwhile, about 32 tokens at a time; loads it.")
 def command(*, common: CommonOptions, looking: MonitorOptions, seconds: float, ask: bool) -> int:
-    """What holds the model back now: power mode, clocks, heat, current, memory, swap, CPU fallback, context, other
+    """Show what holds the model back now: power mode, clocks, heat, current, memory, swap, CPU fallback, context, other
     processes, the queue, prompts; each with what was measured and the command that changes it.
 
     Exit 0 when nothing holds it back, 1 when something does.
