@@ -137,6 +137,17 @@ def test_nothing_outside_server_asks_which_server_it_is() -> None:
     assert {part_of(path) for path in users} == {"server"}
 
 
+WITH_SDK = {"create.py", "pull.py", "responses.py", "sdk.py", "sdk_errors.py", "sdk_wire.py", "spec.py"}
+"""Pulling, creating, and hosts over TLS or SSH: loaded when one of these is done."""
+
+
+def test_whatever_else_is_asked_of_docker_works_without_its_sdk() -> None:
+    folder = PACKAGE / "runtime" / "docker"
+    here = [path for path in MODULES if path.parent == folder]
+    users = {path.name for path in here if "docker" in {name.split(".")[0] for name in runtime_imports(path)}}
+    assert users == WITH_SDK
+
+
 def test_which_runtime_it_is_is_asked_in_one_place() -> None:
     """Whoever needs a runtime is given one, or opens it there."""
     door = "jetson_deploy.runtime.docker"
