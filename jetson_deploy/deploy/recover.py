@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy.run import actions as binding
-from jetson_deploy.deploy.run.actions import DeploymentActions
+from jetson_deploy.deploy.run.actions import DeploymentActions, look
 from jetson_deploy.deploy.run.execute import execute
 from jetson_deploy.deploy.run.step_hooks import StepHooks
+from jetson_deploy.deploy.run.target import serving_target
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import engine_now, survey
 from jetson_deploy.deployment.instance import find_serving, ours
@@ -98,7 +98,7 @@ def _calm_where_it_serves(
     if state is None or state.attention is None or serving is None:
         return
     share = catalog.limits["gpu_share_gate"].value
-    target = binding.serving_target(runtime, server, serving, share)
+    target = serving_target(runtime, server, serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
         directory.clear_attention()
 
@@ -178,7 +178,7 @@ def _decide(runtime: Runtime, catalog: Catalog, deployment: str, state: State | 
     share = catalog.limits["gpu_share_gate"].value
     intent = state.intent if state else None
     this_boot = intent is not None and intent.boot_id in (None, boot_id())
-    return recovery(binding.look(runtime, deployment), intent, share, stopping=this_boot)
+    return recovery(look(runtime, deployment), intent, share, stopping=this_boot)
 
 
 def _act(
@@ -204,7 +204,7 @@ def _act(
         report,
         draft=draft,
         why=why,
-        rebuilt=lambda: _over(directory.load(), rebuilt(deployment, binding.look(runtime, deployment), by)),
+        rebuilt=lambda: _over(directory.load(), rebuilt(deployment, look(runtime, deployment), by)),
     )
     actions = DeploymentActions(
         runtime=runtime,

@@ -9,7 +9,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.drift import find_drift
 from jetson_deploy.deploy.health import health_findings, threats
-from jetson_deploy.deploy.run import actions as binding
+from jetson_deploy.deploy.run.target import serving_target
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.actual import as_actual
@@ -101,7 +101,7 @@ def read_status(
     serving = require_serving(facts, deployment, state)
     noted += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(binding.serving_target(runtime, server, serving, share), QUICK_TOKENS).prove(report)
+    proof = Prover(serving_target(runtime, server, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = runtime.details(serving.container)

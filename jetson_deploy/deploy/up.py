@@ -10,8 +10,8 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.drift import edited_since
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
-from jetson_deploy.deploy.run import actions as binding
 from jetson_deploy.deploy.run.change import Change, change
+from jetson_deploy.deploy.run.target import target_of
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deployment.drift import policy_only
 from jetson_deploy.deployment.instance import find_serving
@@ -115,5 +115,5 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
 
 def asked(runtime: Runtime, server: Server, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
-    target = binding.target_of(runtime, server, plan.container, plan.gates, None)
+    target = target_of(runtime, server, plan.container, plan.gates)
     return Prover(target, QUICK_TOKENS, fresh=False).prove(report)

@@ -1,11 +1,13 @@
-"""A server that gives recorded answers, for the tests of the proof and of the stability window."""
+"""A server and a runtime that give recorded answers, for the tests of the proof and of the stability window."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from runtime import FakeRuntime
 from server import FakeClient, FakeServer
 
+from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.port import Generation, ListedModel, RunningModel, ServerLog
 
@@ -13,13 +15,14 @@ DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
 ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
 
 
-class RecordedServer(FakeClient):
+class RecordedServer(FakeServer):
     """One that gives one fixed answer to each question."""
 
     title = "Ollama"
 
-    def __init__(self, **changes: Any) -> None:
-        super().__init__(FakeServer(), "")
+    def __init__(self, *, log: ServerLog = ON_GPU, **changes: Any) -> None:
+        super().__init__()
+        self.log = log
         self.answers: dict[str, Any] = {
             "alive": True,
             "version": "0.6.8",
@@ -29,21 +32,53 @@ class RecordedServer(FakeClient):
             **changes,
         }
 
+    def client(self, url: str, *, timeout: float = 10.0) -> RecordedClient:
+        return RecordedClient(self, url)
+
+    def read_log(self, text: str) -> ServerLog:
+        return self.log
+
+
+class RecordedClient(FakeClient):
+    title = RecordedServer.title
+
+    def __init__(self, server: RecordedServer, url: str) -> None:
+        super().__init__(server, url)
+        self._answers = server.answers
+
     def alive(self) -> bool:
-        return bool(self.answers["alive"])
+        return bool(self._answers["alive"])
 
     def version(self) -> str:
-        return str(self.answers["version"])
+        return str(self._answers["version"])
 
     def models(self) -> tuple[ListedModel, ...]:
-        return tuple(self.answers["models"])
+        return tuple(self._answers["models"])
 
     def running(self) -> tuple[RunningModel, ...]:
-        return tuple(self.answers["running"])
+        return tuple(self._answers["running"])
 
     def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = 0.0) -> Generation:
-        found: Generation = self.answers["generate"]
+        found: Generation = self._answers["generate"]
         return found
+
+
+class RecordedRuntime(FakeRuntime):
+    """One whose one container is in a fixed state, None: gone; and who listens on the port."""
+
+    def __init__(self, state: ContainerState, port: PortFacts | None = None) -> None:
+        super().__init__()
+        self.state: ContainerState | None = state
+        self.port = port or PortFacts(port=11434, listening=True, container_id=state.id)
+
+    def inspect(self, name: str) -> ContainerState | None:
+        return self.state
+
+    def listener(self, port: int) -> PortFacts:
+        return self.port
+
+    def logs(self, name: str, tail: int = 400) -> str:
+        return ""
 
 
 def running_model(size: int, gpu: int) -> RunningModel:

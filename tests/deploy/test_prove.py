@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from recorded_server import DIGEST, ON_GPU, RecordedServer, container_state, generation, running_model
+from recorded_server import DIGEST, ON_GPU, RecordedRuntime, RecordedServer, container_state, generation, running_model
 
-from jetson_deploy.deploy.run.verify import PROOF_TOKENS, QUICK_TOKENS, Prover, Target
+from jetson_deploy.deploy.run.target import Target
+from jetson_deploy.deploy.run.verify import PROOF_TOKENS, QUICK_TOKENS, Prover
 from jetson_deploy.deployment.plan import Gates, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.port import ListedModel, ServerLog
+
+ON_CPU = ServerLog(library="cpu")
 
 
 def prove(
@@ -27,7 +30,8 @@ def prove(
     now = iter(range(10_000))
     seen: list[Verdict] = []
     target = Target(
-        client=server or RecordedServer(),
+        runtime=RecordedRuntime(state or container_state(), port),
+        server=server or RecordedServer(log=log),
         container="jd-default-1-candidate",
         model="deepseek-r1:7b",
         gates=Gates(
@@ -39,9 +43,6 @@ def prove(
         ),
         predicted=Speed(low=8.2, high=15.2),
         port=11434,
-        inspect=lambda: state or container_state(),
-        read_log=lambda: log,
-        read_port=lambda number: port or PortFacts(port=number, listening=True, container_id="c1"),
         sleep=lambda seconds: None,
         clock=lambda: float(next(now)),
     )
@@ -65,8 +66,8 @@ def test_a_server_on_the_gpu_passes_every_check_in_order() -> None:
 
 @pytest.mark.fault("F14")
 def test_a_server_that_answers_200_but_is_on_the_cpu_is_refused() -> None:
-    server = RecordedServer(running=(running_model(444_000_000, 0),))
-    proof, seen = prove(server, log=ServerLog(library="cpu"))
+    server = RecordedServer(log=ON_CPU, running=(running_model(444_000_000, 0),))
+    proof, seen = prove(server)
     assert failed(proof) == ("gpu", "0% on the GPU")
     assert seen[-1].check == "gpu"
 
@@ -78,13 +79,13 @@ def test_api_ps_that_says_all_gpu_while_the_log_says_some_layers_is_refused() ->
 
 @pytest.mark.fault("F14")
 def test_api_ps_that_says_all_gpu_while_the_log_says_cpu_is_refused() -> None:
-    proof, _ = prove(log=ServerLog(library="cpu"))
+    proof, _ = prove(log=ON_CPU)
     assert failed(proof)[0] == "gpu"
 
 
 def test_an_accepted_cpu_is_not_judged_and_says_so() -> None:
-    server = RecordedServer(running=(running_model(444_000_000, 0),))
-    proof, seen = prove(server, log=ServerLog(library="cpu"), accept_cpu=True)
+    server = RecordedServer(log=ON_CPU, running=(running_model(444_000_000, 0),))
+    proof, seen = prove(server, accept_cpu=True)
     assert proof.failed is None
     gpu = next(v for v in seen if v.check == "gpu")
     assert gpu.passed is None

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
-from recorded_server import ON_GPU, RecordedServer, container_state
+from recorded_server import RecordedRuntime, RecordedServer, container_state
 
 from jetson_deploy.deploy.run.stability import settle
-from jetson_deploy.deploy.run.verify import Target
+from jetson_deploy.deploy.run.target import Target
 from jetson_deploy.deployment.plan import Gates
-from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.events import Verdict
-from jetson_deploy.facts import PortFacts
-from jetson_deploy.runtime.port import ContainerState
 
 
 class World:
@@ -24,21 +20,20 @@ class World:
         self.now = 0.0
         self._at, self._becomes, self._server = at, becomes or {}, server
         self._recorded = RecordedServer()
+        self._runtime = RecordedRuntime(container_state(started_at="2026-11-25T12:00:00Z"))
 
     def sleep(self, seconds: float) -> None:
         self.now += max(seconds, 0.001)
         if self.now >= self._at:
             self._recorded.answers.update(self._server)
-
-    def inspect(self) -> ContainerState:
-        if self.now >= self._at and self._becomes.get("state") == "gone":
-            raise UnhealthyError("container jd-default-1 is gone", hint="run up again", code="container-gone")
-        state = container_state(started_at="2026-11-25T12:00:00Z")
-        return msgspec.structs.replace(state, **self._becomes) if self.now >= self._at else state
+            gone = self._becomes.get("state") == "gone"
+            found = container_state(**{"started_at": "2026-11-25T12:00:00Z", **self._becomes})
+            self._runtime.state = None if gone else found
 
     def judged(self, seconds: float = 60.0) -> Verdict:
         target = Target(
-            client=self._recorded,
+            runtime=self._runtime,
+            server=self._recorded,
             container="jd-default-1-candidate",
             model="deepseek-r1:7b",
             gates=Gates(
@@ -48,11 +43,7 @@ class World:
                 expect_version=None,
                 expect_manifest_digest=None,
             ),
-            predicted=None,
             port=11434,
-            inspect=self.inspect,
-            read_log=lambda: ON_GPU,
-            read_port=lambda port: PortFacts(port=port, listening=True, container_id="c1"),
             sleep=self.sleep,
             clock=lambda: self.now,
         )

@@ -11,26 +11,24 @@ from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.drift import different_now
 from jetson_deploy.deploy.run.prune import collect_deployment
 from jetson_deploy.deploy.run.stability import settle
-from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover, Target
+from jetson_deploy.deploy.run.target import LOG_LINES, as_facts, inspect, target_of
+from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover
 from jetson_deploy.deployment.drift import RESTART, creation_difference
-from jetson_deploy.deployment.instance import CANDIDATE, Instance, read_instance, revision_of
+from jetson_deploy.deployment.instance import CANDIDATE, revision_of
 from jetson_deploy.deployment.plan import Gates, PinModel, Remember, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.record import deployment_of, label_of, self_describing
-from jetson_deploy.endpoint import local_endpoint
-from jetson_deploy.errors import InternalError, UnhealthyError
+from jetson_deploy.errors import InternalError
 from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.runtime.port import ContainerState, Runtime
+from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.port import Cause, Server
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
 
-LOG_LINES = 600
-ANSWER_SECONDS = 30.0
 STOP_SECONDS = 30
 
 
@@ -83,7 +81,7 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
     def settle(self, container: str, seconds: float) -> Verdict:
         if self.gates is None:
             raise InternalError("a server is watched without gates", hint="report it", code="bug")
-        verdict = settle(target_of(self.runtime, self.server, container, self.gates, None), seconds)
+        verdict = settle(target_of(self.runtime, self.server, container, self.gates), seconds)
         self.report(verdict)
         return verdict
 
@@ -111,7 +109,7 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
             "server.log": self.runtime.logs(container, tail=LOG_LINES),
             "container.json": msgspec.json.format(msgspec.json.encode(found), indent=1).decode(),
         }
-        kept = self.state.keep_evidence(revision_of(_as_facts(found)), what, files)
+        kept = self.state.keep_evidence(revision_of(as_facts(found)), what, files)
         if what == "server":
             self.journal.evidence = str(kept)
         return kept
@@ -123,19 +121,8 @@ def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     for one in runtime.labelled(*label_of(deployment)):
         state = runtime.inspect(one.id)
         if state is not None:
-            found.append(_as_facts(state))
+            found.append(as_facts(state))
     return found
-
-
-def _as_facts(state: ContainerState) -> ContainerFacts:
-    return ContainerFacts(
-        id=state.id,
-        name=state.name,
-        state=state.state,
-        image=state.image,
-        labels=state.labels,
-        restart_policy=state.restart_policy,
-    )
 
 
 def explain(runtime: Runtime, server: Server, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
@@ -145,49 +132,3 @@ def explain(runtime: Runtime, server: Server, container: str, overlays: Sequence
     issues = load_issues(overlays)
     known = server.causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
     return next(known, None), log
-
-
-def target_of(runtime: Runtime, server: Server, container: str, gates: Gates, predicted: Speed | None) -> Target:
-    """The questions that `gates` demand of a container of ours; port and model are in its labels."""
-    serving = read_instance(_as_facts(inspect(runtime, container)))
-    return _target(runtime, server, serving, gates, predicted)
-
-
-def serving_target(runtime: Runtime, server: Server, serving: Instance, min_gpu_share: float) -> Target:
-    """The questions that a deployment answers by its own labels."""
-    asked = serving.record.asked_gpu_share
-    gates = Gates(
-        min_gpu_share=min_gpu_share if asked is None else asked,
-        accept_cpu=serving.record.accept_cpu,
-        floor_tokens_per_second=None,
-        expect_version=None,
-        expect_manifest_digest=serving.record.manifest_digest,
-    )
-    return _target(runtime, server, serving, gates, None)
-
-
-def _target(runtime: Runtime, server: Server, serving: Instance, gates: Gates, predicted: Speed | None) -> Target:
-    name = serving.container
-    return Target(
-        client=server.client(local_endpoint(serving.record.port).url, timeout=ANSWER_SECONDS),
-        container=name,
-        model=serving.record.model,
-        gates=gates,
-        predicted=predicted,
-        port=serving.record.port,
-        inspect=lambda: inspect(runtime, name),
-        read_port=runtime.listener,
-        read_log=lambda: server.read_log(runtime.logs(name, tail=LOG_LINES)),
-    )
-
-
-def inspect(runtime: Runtime, container: str) -> ContainerState:
-    """Its state. Raises UnhealthyError when it is gone."""
-    found = runtime.inspect(container)
-    if found is None:
-        raise UnhealthyError(
-            f"container {container} is gone",
-            hint="somebody removed it; run up again",
-            code="container-gone",
-        )
-    return found

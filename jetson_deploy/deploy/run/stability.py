@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover, Target
+from jetson_deploy.deploy.run.target import Target
+from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Verdict, silent
 

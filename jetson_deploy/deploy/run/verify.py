@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from jetson_deploy.deployment.plan import Gates, Speed
+from jetson_deploy.deploy.run.target import Target
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Verdict
-from jetson_deploy.facts import PortFacts
 
 if TYPE_CHECKING:
-    from jetson_deploy.runtime.port import ContainerState
-    from jetson_deploy.server.port import Generation, RunningModel, ServerClient, ServerLog
+    from jetson_deploy.server.port import Generation, RunningModel, ServerLog
 
 UP_SECONDS = 30.0
-ANSWER_SECONDS = 60.0
 GENERATE_SECONDS = 900.0
 """Loading 40 GB from eMMC takes minutes; the server itself gives up after OLLAMA_LOAD_TIMEOUT (15 min)."""
 PROOF_TOKENS = 32
@@ -30,23 +24,6 @@ JUDGED_TOKENS = 16
 """With fewer the time of single tokens, and of a first CUDA graph, decides."""
 PROOF_PROMPT = "Say in one short sentence what an edge computer is."
 POLL_SECONDS = 0.05
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The server under question, and how to ask it. The callables let tests pass recorded answers."""
-
-    client: ServerClient
-    container: str
-    model: str
-    gates: Gates
-    predicted: Speed | None
-    port: int
-    inspect: Callable[[], ContainerState]
-    """Raises UnhealthyError when the container is gone."""
-    read_port: Callable[[int], PortFacts]
-    read_log: Callable[[], ServerLog]
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
 
 
 class Failed(Exception):  # noqa: N818 - control flow inside this module, never leaves it
@@ -135,7 +112,7 @@ class Prover:
             self._target.sleep(POLL_SECONDS)
 
     def _port_is_ours(self) -> tuple[bool | None, str]:
-        port, state = self._target.read_port(self._target.port), self._target.inspect()
+        port, state = self._target.listener(), self._target.inspect()
         if port.container_id == state.id:
             return True, "our container listens"
         if port.listening is False:
@@ -188,7 +165,7 @@ class Prover:
         self._running = running.get(self._target.model)
         if self._running is None:
             raise Failed("the model is not loaded after a generate", "the server unloads it: check its memory")
-        log, gates = self._target.read_log(), self._target.gates
+        log, gates = self._target.log(), self._target.gates
         share = self._running.gpu_share or 0.0
         observed = f"{share:.0%} on the GPU" + _layers(log)
         partly = log.offloaded_layers is not None and log.offloaded_layers[0] < log.offloaded_layers[1]
