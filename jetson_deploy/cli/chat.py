@@ -91,8 +91,9 @@ class Talk:
                     _stream(piece.text, dim=True)
                 elif isinstance(piece, Answer):
                     thinking = _close_thinking(thinking)
-                    _stream(piece.text, dim=False)
-                    shown += piece.text
+                    text = piece.text if shown else piece.text.lstrip("\n")  # R1 leaves lines free after its thinking
+                    _stream(text, dim=False)
+                    shown += text
                 elif isinstance(piece, Done):
                     stats = piece.stats
             _close_thinking(thinking)

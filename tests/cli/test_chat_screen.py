@@ -89,6 +89,13 @@ def test_a_pipe_gets_the_answer_alone_and_a_log_no_control_sequence(monkeypatch:
     assert err.getvalue() == "20 tokens, 10.0 tok/s\n"
 
 
+def test_the_empty_lines_between_thinking_and_answer_are_no_part_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    pieces = (Thinking("hm"), Answer("\n"), Answer("\nOne.\n"), Answer("\nTwo."), Done(STATS))
+    talked(monkeypatch, out, io.StringIO(), hide=True, pieces=pieces)
+    assert out.getvalue() == "One.\n\nTwo.\n"
+
+
 def test_quiet_leaves_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = io.StringIO(), Terminal()
     talked(monkeypatch, out, err, hide=True, quiet=True)
