@@ -16,7 +16,8 @@ def sources(wanted: Wanted, serving: Instance | None, model: ModelChoice, store:
     same = _kept_choices(wanted, serving, model, store) if serving else set()
     listed = [row for row in OPTIONS.values() if row.option.unsaid]
     unsaid = {row.key: DEPLOYED if row.key in same or _kept(row, serving) else row.option.unsaid for row in listed}
-    return {**unsaid, **wanted.sources}
+    said = {key: place for key, place in wanted.sources.items() if key in unsaid or key not in OPTIONS}
+    return {**unsaid, **said}
 
 
 def _kept(row: Row, serving: Instance | None) -> bool:

@@ -92,6 +92,7 @@ gates: {accept_cpu: true, min_gpu_share: 0.99, min_tokens_per_second: 7.5, stabi
     assert gates["stability_seconds"] == 90
     unsaid = {key for key, place in document["sources"].items() if not place.startswith("jetson-deploy.yaml:")}
     assert unsaid == {"mirrors", "limit_rate"}
+    assert plan(root, file="expose: loopback\n")["sources"].keys() == document["sources"].keys()
 
 
 def test_the_flag_name_comes_before_the_file_s_even_when_it_is_the_default(root: Path) -> None:
