@@ -38,7 +38,14 @@ class WatchWishes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 300
     """Between two real tokens, which cost the server the cached prompt of its last client; 0: never."""
     max_restarts: Annotated[
-        int, Option(section=_WATCH, flag="--max-restarts", metavar="N", bounds=Meta(ge=0, le=100))
+        int,
+        Option(
+            section=_WATCH,
+            flag="--max-restarts",
+            metavar="N",
+            bounds=Meta(ge=0, le=100),
+            help="Restarts allowed within --window.",
+        ),
     ] = 3
     """So many restarts within `window_seconds`, Docker's own included; then it is rolled back, or left alone."""
     window_seconds: Annotated[

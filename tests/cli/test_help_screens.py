@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import click
 import pytest
 from drawn_screens import as_drawn, drawn
@@ -16,6 +18,7 @@ WIDEST = 100
 PATHS = {"-".join(("jetson-deploy", *path)): path for path in ((), *commands())}
 
 
+@functools.cache
 def help_of(path: tuple[str, ...]) -> str:
     """The text that --help prints."""
     settings = {**group.context_settings, "terminal_width": COLUMNS}
