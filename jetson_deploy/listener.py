@@ -22,29 +22,29 @@ Connection = TypeVar("Connection")
 
 
 class Wake:
-    """Ends another thread's wait: `ears` goes into that thread's selector."""
+    """Ends another thread's wait: `receiver` goes into that thread's selector."""
 
     def __init__(self) -> None:
-        self.ears, self._mouth = socket.socketpair()
-        for link in (self.ears, self._mouth):
+        self.receiver, self._sender = socket.socketpair()
+        for link in (self.receiver, self._sender):
             link.setblocking(False)
 
     def call(self) -> None:
         """From any thread."""
         with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
-            self._mouth.send(b"x")
+            self._sender.send(b"x")
 
-    def hear(self) -> None:
+    def clear(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            self.ears.recv(4096)
+            self.receiver.recv(4096)
 
     def close(self) -> None:
-        self.ears.close()
-        self._mouth.close()
+        self.receiver.close()
+        self._sender.close()
 
 
 def accepted(listener: socket.socket, *, pause_seconds: float) -> tuple[socket.socket, str] | None:
-    """A newcomer that does not block, with its host; None: it has gone, or there are no descriptors or memory for it.
+    """The next connection, not blocking, with its host; None: it has gone, or descriptors or memory are short.
 
     Then it stays in the queue until there are some, and `pause_seconds` pass, so that waiting for them costs nothing.
     """

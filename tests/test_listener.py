@@ -16,9 +16,9 @@ def test_a_newcomer_does_not_block_and_nobody_is_waited_for() -> None:
         listener.setblocking(False)
         assert accepted(listener, pause_seconds=3600) is None
         with socket.create_connection(listener.getsockname()):
-            newcomer = accepted(listener, pause_seconds=3600)
-            assert newcomer is not None
-            link, host = newcomer
+            pending = accepted(listener, pause_seconds=3600)
+            assert pending is not None
+            link, host = pending
             with link:
                 assert (link.getblocking(), host) == (False, "127.0.0.1")
                 assert link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -33,14 +33,14 @@ def test_where_there_are_no_descriptors_the_newcomer_stays_in_the_queue() -> Non
 def test_a_call_wakes_a_selector_and_is_heard_once() -> None:
     wake = Wake()
     with selectors.DefaultSelector() as selector:
-        selector.register(wake.ears, selectors.EVENT_READ)
+        selector.register(wake.receiver, selectors.EVENT_READ)
         assert not selector.select(0)
         for _ in range(100_000):  # more than the socket holds
             wake.call()
         assert selector.select(0)
         while selector.select(0):
-            wake.hear()
-        wake.hear()
+            wake.clear()
+        wake.clear()
     wake.close()
     wake.call()
 

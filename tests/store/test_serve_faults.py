@@ -12,7 +12,7 @@ from registry_server import small_model
 from served_store import BLOB, MANY, OLLAMA, get, put, put_huge, read_all, serving_store, status_and_body
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.store.serve.conversation import transfer
+from jetson_deploy.store.serve.connection import transfer
 from jetson_deploy.store.serve.descriptors import reserve_descriptors
 
 

@@ -23,7 +23,7 @@ from jetson_deploy.monitor.llm.relay import READ_BYTES, Address, Relay
 from jetson_deploy.monitor.serve.listen import is_loopback
 from jetson_deploy.names import shown
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _PAUSE_SECONDS = 0.01
 """Where there are no descriptors: the relayed ones must go on."""
 
@@ -73,7 +73,7 @@ class Tap:
             ) from error
         self.port = int(self._listener.getsockname()[1])
         self._listener.setblocking(False)
-        for link in (self._listener, self._wake.ears):
+        for link in (self._listener, self._wake.receiver):
             self._selector.register(link, selectors.EVENT_READ)
         self._thread.start()
 
@@ -90,7 +90,7 @@ class Tap:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            for key, mask in self._selector.select(_LOOK_SECONDS):
+            for key, mask in self._selector.select(_POLL_SECONDS):
                 if isinstance(key.data, Relay):
                     self._pass_on(key.data, key.fileobj, mask)
                 elif key.fileobj is self._listener:
@@ -112,10 +112,10 @@ class Tap:
             self._relays.pop(relay, None)
 
     def _accept(self, listener: socket.socket) -> None:
-        newcomer = accepted(listener, pause_seconds=_PAUSE_SECONDS)
-        if newcomer is None:
+        pending = accepted(listener, pause_seconds=_PAUSE_SECONDS)
+        if pending is None:
             return
-        client, _ = newcomer
+        client, _ = pending
         if len(self._relays) >= self._most and not self._make_room():
             _turn_away(client, f"all {self._most} connections of the tap are in use")
             return

@@ -1,16 +1,16 @@
-"""A store as a read-only registry for the neighbours: HTTP/1.1, Ollama's protocol, which is Docker's v2.
+"""A store as a read-only registry for other hosts: HTTP/1.1, Ollama's protocol, which is Docker's v2.
 
     listen        the address, the socket
     descriptors   room for as many open files
     server        accepts, bounds, ends; one thread per connection that has a place
-    door          those without a place: told to come back, and seen off
-    conversation  one connection: request after request, sendfile
+    accept_queue  connections without a thread: queued, refused with 503, drained
+    connection    one connection: request after request, sendfile
     request       the head of a request, read strictly
-    answers       which path is answered how
+    answers       from a path to its answer
     byte_range    the Range header
-    served        what of the store is shown at all
+    served        the part of the store that is served
     chunksums     hashes of the parts of a blob
-    tally         what was served, told without flooding
+    tally         counts of requests and bytes, reported without flooding
 
 Nothing is written and no lock is taken: a model that is fetched meanwhile is there as soon as its manifest is.
 """

@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def length(self) -> int | None:
-        """Of the body; None: there is none, or nobody knows."""
+        """Of the body; None: there is none, or it is unknown."""
         if isinstance(self.body, FilePart):
             return self.body.part.end - self.body.part.start
         return len(self.body) if isinstance(self.body, bytes) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.store.serve.door import MOST_AT_DOOR
+from jetson_deploy.store.serve.accept_queue import MOST_PENDING
 
 _OURS = 64
 """Streams, modules, the listener, directories that are being read."""
@@ -13,7 +13,7 @@ _OURS = 64
 
 def reserve_descriptors(connections: int) -> None:
     """Raise the process's limit where it has to be. Raises PreflightError `too-few-descriptors`."""
-    need = 2 * connections + 2 * MOST_AT_DOOR + _OURS  # a socket and a blob each; who waits, and who leaves
+    need = 2 * connections + 2 * MOST_PENDING + _OURS  # a socket and a blob each; who waits, and who leaves
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if _covers(soft, need):
         return

@@ -13,7 +13,7 @@ from jetson_deploy.names import shown
 
 _LISTEN = re.compile(r"(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z_.-]+)?)\]|([0-9A-Za-z._-]*)):([0-9]{1,5})")
 _BACKLOG = 128
-_EXAMPLES = "127.0.0.1:5000 for this machine alone, 0.0.0.0:5000 for everybody who reaches it, [::1]:5000 with IPv6"
+_EXAMPLES = "127.0.0.1:5000 for this machine alone, 0.0.0.0:5000 for every host that reaches it, [::1]:5000 with IPv6"
 
 
 class ListenAddress(NamedTuple):
@@ -63,7 +63,10 @@ def _trouble(address: ListenAddress, error: OSError | UnicodeError) -> Preflight
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     hint, code = "`ip address` shows this machine's addresses; 0.0.0.0 stands for all of them", "listen-not-possible"
     if number == errno.EADDRINUSE:
-        hint, code = f"choose another port, or see who has it: ss -ltnp sport = :{address.port}", "listen-port-taken"
+        hint, code = (
+            f"choose another port, or find the process that has it: ss -ltnp sport = :{address.port}",
+            "listen-port-taken",
+        )
     elif number in (errno.EACCES, errno.EPERM):
         hint, code = "choose a port from 1024 on, or run with sudo", "listen-not-permitted"
     return PreflightError(f"cannot listen at {address.host}:{address.port}: {why}", hint=hint, code=code)

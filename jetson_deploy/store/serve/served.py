@@ -1,4 +1,4 @@
-"""What of a store the network may see: manifests that can be read, and the blobs that they name. Reads only."""
+"""The part of a store that is served: manifests that can be read, and the blobs that they name. Reads only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was served, counted, and told to people without flooding them."""
+"""Counts of requests and bytes, reported to the user without flooding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jetson_deploy.events import Note, Reporter
 QUIET_SECONDS = 5.0
 """Between two warnings of a kind."""
 _MOST_CLIENTS = 1000
-"""So many addresses are remembered, and told one by one."""
+"""So many addresses are remembered, and reported one by one."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Tally:
         self._clients: set[str] = set()
         self._requests = self._sent = self._refused = 0
         self._quiet_until: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
+        self._unreported: dict[str, int] = {}
 
     @property
     def totals(self) -> Totals:
@@ -73,9 +73,9 @@ class Tally:
     def warn(self, kind: str, text: str) -> None:
         """The first of a kind at once, those that follow soon after as a number with the next one."""
         with self._lock:
-            now, untold = self._clock(), self._untold.get(kind, 0)
+            now, untold = self._clock(), self._unreported.get(kind, 0)
             is_quiet = now < self._quiet_until.get(kind, now)
-            self._untold[kind] = untold + 1 if is_quiet else 0
+            self._unreported[kind] = untold + 1 if is_quiet else 0
             if is_quiet:
                 return
             self._quiet_until[kind] = now + QUIET_SECONDS

@@ -34,7 +34,7 @@ class ClientGone(Exception):  # noqa: N818 - its right
     """It hung up, or took nothing for too long."""
 
 
-class Conversation:
+class ConnectionHandler:
     """Uses the socket and leaves closing it to its owner. `hang_up` may be called from another thread."""
 
     def __init__(
@@ -168,7 +168,7 @@ class Conversation:
                 raise ClientGone from error
 
     def _wait_for_room(self) -> None:
-        """Room is told in large steps; a slow client that acknowledges bytes between them is not gone."""
+        """The kernel reports room in large steps; a slow client that acknowledges bytes between them is not gone."""
         before = _unacknowledged(self.link)
         while not self._ready(select.POLLOUT, self._patience):
             now = _unacknowledged(self.link)
