@@ -67,7 +67,7 @@ SAME_STATE = {
     "monitor dashboards": ("monitor", "dashboards", "OUT"),
     "monitor install": ("monitor", "install", "--units", "OUT"),
     "rehearse --list": ("rehearse", "--list"),
-    "rehearse --stop": ("rehearse", "--stop", "no-such-rehearsal"),
+    "rehearse on no board": ("rehearse", "no-such-board"),
 }
 MEASURED = {"seconds", "hashed_bytes", "known_bytes", "running"}
 """Differ from one run to the next; `running`: rehearsals of others on this machine."""
