@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 import threading
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from registry_server import small_model
 from runtime import FakeRuntime
 from server import Behaviour, FakeServer
 
+from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.outcome import Outcome
 from jetson_deploy.deploy.recover import Recovered, recover
@@ -62,21 +65,11 @@ class FakeBoard:
         self.settings = Settings(
             state_dir=folder / "state",
             lock_dir=folder / "lock",
-            catalog_dirs=(folder / "catalog",),
             rehearsal="runtime and server are the tests' own",
             registry="http://registry.invalid",
             port=self.port,
         )
-        write_overlay(
-            folder / "catalog",
-            image=IMAGE,
-            image_digest=DIGEST,
-            image_bytes=1000,
-            ollama=Behaviour.version,
-            model=MODEL,
-            model_digest=model.digest,
-        )
-        self.catalog = load_catalog(self.settings.catalog_dirs)
+        self.catalog = _catalog(model.digest)
         self.runtime.offer(IMAGE, DIGEST)
         self.runtime.on_start, self.runtime.on_stop = self._started, self._stopped
 
@@ -160,6 +153,23 @@ class FakeBoard:
     def _stopped(self, container: FakeContainer) -> None:
         self.server.stop(self.url)
         self.runtime.listeners.pop(self.port, None)
+
+
+@functools.cache
+def _catalog(model_digest: str) -> Catalog:
+    """The built-in one with our image and our model; the same for every board."""
+    with tempfile.TemporaryDirectory() as folder:
+        overlay = Path(folder)
+        write_overlay(
+            overlay,
+            image=IMAGE,
+            image_digest=DIGEST,
+            image_bytes=1000,
+            ollama=Behaviour.version,
+            model=MODEL,
+            model_digest=model_digest,
+        )
+        return load_catalog((overlay,))
 
 
 def _free_port() -> int:

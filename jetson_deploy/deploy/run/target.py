@@ -85,7 +85,7 @@ def inspect(runtime: Runtime, container: str) -> ContainerState:
     if found is None:
         raise UnhealthyError(
             f"container {container} is gone",
-            hint="somebody removed it; run up again",
+            hint="another program removed it; run up again",
             code="container-gone",
         )
     return found

@@ -139,20 +139,20 @@ class OllamaClient:
                 yield reply
         except UnhealthyError as error:
             cut = begun and error.code == "server-stopped"
-            raise cut_answer() if cut else self._told_apart(model, error) from error
+            raise cut_answer() if cut else self._distinguished(model, error) from error
 
     def _generated(self, model: str, body: dict[str, Any], timeout: float) -> StreamReply:
         try:
             reply = self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
         except UnhealthyError as error:
-            raise self._told_apart(model, error) from error
+            raise self._distinguished(model, error) from error
         if reply.error is not None:
             raise said_no(reply.error) or broken_answer(reply.error)
         if not reply.done:
             raise cut_answer()
         return reply
 
-    def _told_apart(self, model: str, error: UnhealthyError) -> JetsonDeployError:
+    def _distinguished(self, model: str, error: UnhealthyError) -> JetsonDeployError:
         """Not found although listed: a template, licence or parameter file is missing (measured)."""
         if error.code != "model-not-found":
             return error
