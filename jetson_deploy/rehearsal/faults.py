@@ -144,7 +144,7 @@ def show_fault(session: Session, fault: Fault, model: str | None, report: Report
         if survivor is not None:
             end(survivor, session.directory)
     for line in up.stderr.splitlines():
-        if line.startswith(("error:", "hint:", "  FAIL")):
+        if line.startswith(("error:", "hint:")):
             report(Note(level="info", text=line.strip()))
     for verdict in verdicts:
         report(verdict)
