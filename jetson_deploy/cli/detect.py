@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.options import CommonOptions, checked_store, reading
-from jetson_deploy.cli.terse import table
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
 from jetson_deploy.units import size_text

@@ -8,9 +8,9 @@ import click
 
 from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import WIDTH, short_digests
 from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.terse import WIDTH, short_digests
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.history import Comparison

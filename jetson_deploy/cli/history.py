@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import aligned, image_name, when, with_text, wrapped
 from jetson_deploy.cli.notes import tell_notes
 from jetson_deploy.cli.options import CommonOptions, acting
-from jetson_deploy.cli.terse import aligned, image_name, when, with_text, wrapped
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.history import History

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import paint
-from jetson_deploy.cli.terse import table
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import AnyStep, Collect, Plan, Remember, Settle, StageImage, StageModel
 from jetson_deploy.deployment.record import Record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.cli.finish import Form, finish
-from jetson_deploy.cli.terse import table
+from jetson_deploy.cli.formatting import table
 
 _SCHEMA = "jetson-deploy.rehearsals/1"
 

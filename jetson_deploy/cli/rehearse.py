@@ -13,10 +13,10 @@ import msgspec
 
 from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import answer, print_event, say
 from jetson_deploy.cli.reporters import PlainReporter
 from jetson_deploy.cli.streams import unfailing
-from jetson_deploy.cli.terse import table
 from jetson_deploy.events import Reporter
 
 if TYPE_CHECKING:

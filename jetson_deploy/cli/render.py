@@ -23,7 +23,7 @@ def paint(text: str, colour: str, stream: Any) -> str:
 
 
 def say(text: str) -> None:
-    """One line of narration on stderr. When nobody can read it any more, nothing happens."""
+    """One line of narration on stderr. Without a reader nothing happens."""
     quietly(lambda: write(sys.stderr, text + "\n"))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import short_digests, table, when
 from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.reporters import chosen_reporter, recover_first
-from jetson_deploy.cli.terse import short_digests, table, when
 from jetson_deploy.events import silent
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     """Show the running deployment and its health, with a real generation. Exit 1 when it is not healthy.
 
     What an earlier run left unfinished is finished or undone first. --drift compares the container with its own
-    labels, then host, image and store with the record; one that was made again with the very same content is not told
-    from the one that was deployed.
+    labels, then host, image and store with the record; one that was created again with the very same content
+    is not distinguished from the deployed one.
     """
     from jetson_deploy.deploy.status import read_status
     from jetson_deploy.deploy.survey import survey
@@ -40,8 +40,8 @@ def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     catalog = common.catalog()
     facts = survey(common.root, common.settings, catalog, store=None, deployment=common.name)
     # In the answer for people and in the document stands all of it; what is simulated, too.
-    with chosen_reporter(common) if common.as_events else contextlib.nullcontext(silent) as told:
-        status = read_status(facts, common.settings, catalog, common.name, told, drift=drift or deep, deep=deep)
+    with chosen_reporter(common) if common.as_events else contextlib.nullcontext(silent) as report:
+        status = read_status(facts, common.settings, catalog, common.name, report, drift=drift or deep, deep=deep)
     code = 0 if status.healthy and not status.drifted else 1
     return finish(common, status, lambda: _text(status), code=code, result=_result(status))
 
@@ -53,7 +53,7 @@ def _result(status: Status) -> str:
 
 
 def _text(status: Status) -> str:
-    """What somebody has to do comes first."""
+    """Required actions come first."""
     health = "healthy" if status.healthy else "UNHEALTHY"
     rows = [("simulated", status.simulated)] if status.simulated else []
     rows.append(("deployment", f"{status.deployment}, revision {status.revision}: {health}"))

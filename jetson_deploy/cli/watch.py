@@ -1,4 +1,4 @@
-"""`watch`: notice and heal, until it is told to end."""
+"""`watch`: detect faults and heal them, until a signal ends it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _carried_out(common: CommonOptions, wishes: WatchWishes, report: Reporter, a
     from jetson_deploy.watch.watch import watch
 
     watch(common.root, common.settings, common.catalog(), common.name, wishes, report)
-    return "watch ended: nobody looks after the server now"
+    return "watch ended: the server is no longer supervised"
 
 
 def _units(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: Asked) -> str:
@@ -140,7 +140,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
 
 
 def _for_people(report: Reporter) -> Reporter:
-    def told(event: Event) -> None:
+    def as_notes(event: Event) -> None:
         if isinstance(event, Noticed):
             hint = f" (hint: {event.hint})" if event.hint else ""
             report(Note(level="warning", text=event.text + hint))
@@ -149,4 +149,4 @@ def _for_people(report: Reporter) -> Reporter:
         else:
             report(event)
 
-    return told
+    return as_notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.deployment.diff import Changed, compared
+from jetson_deploy.deployment.diff import Changed, diff
 from jetson_deploy.deployment.revisions import Intent, Line, Revision, State
 from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.events import Reporter
@@ -53,7 +53,7 @@ def compare(settings: Settings, deployment: str, before: str, after: str, report
     """
     state = _state(settings, deployment, report)
     one, other = _named(state, before), _named(state, after)
-    return Comparison(deployment=deployment, before=one.number, after=other.number, changes=compared(one, other))
+    return Comparison(deployment=deployment, before=one.number, after=other.number, changes=diff(one, other))
 
 
 def _state(settings: Settings, deployment: str, report: Reporter) -> State:

@@ -93,7 +93,7 @@ def _calm_where_it_serves(
     deployment: str,
     directory: StateDirectory,
 ) -> None:
-    """Somebody was asked to look: not any more once what serves proves itself."""
+    """Clear the request for manual action once the serving deployment proves itself."""
     state, serving = directory.load(), find_serving(facts.engine, deployment)
     if state is None or state.attention is None or serving is None:
         return
@@ -137,7 +137,7 @@ def recover_unfinished(
     runtime: Runtime | None = None,
     server: Server | None = None,
 ) -> None:
-    """Before a command that only looks: as `recover` where a run was left unfinished. Never a reason to refuse."""
+    """Before a reading command: as `recover` where a run was interrupted. Never a reason to refuse."""
     if not acts_here(root, settings):
         return  # the command refuses
     runtime = runtime or open_runtime(settings)
@@ -146,7 +146,7 @@ def recover_unfinished(
         if not unfinished(engine_now(runtime), state, deployment):
             return
     except JetsonDeployError:
-        return  # the command meets the same, and says so
+        return  # the command fails in the same way, and reports it
     try:
         recover(root, settings, catalog, deployment, report, runtime=runtime, server=server)
     except LockedError as error:
@@ -251,7 +251,7 @@ _DOING = {"finish": "its commit is finished", "undo": "it is undone", "tidy": "t
 
 
 def _stuck(found: Recovery, journal: Journal, error: JetsonDeployError) -> JetsonDeployError:
-    """An engine that went away is asked again later; a server that does not serve needs somebody."""
+    """An engine that went away is asked again later; a server that does not serve needs manual action."""
     if error.exit_code != 1:
         return error
     what = f"{found.serves or 'nothing'} was started again but {error.message}" if found.serves else error.message

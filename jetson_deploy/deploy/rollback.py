@@ -17,7 +17,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.events import Note
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.rollback import choose_revision, revive
+from jetson_deploy.plan.rollback import choose_revision, plan_rollback
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -87,7 +87,7 @@ def _plan(run: Run, facts: HostFacts, state: State | None, number: int | None) -
         deployment=run.request.name,
         runtime=run.runtime,
     )
-    return revive(facts, run.request, state, revision, run.catalog.limits), facts
+    return plan_rollback(facts, run.request, state, revision, run.catalog.limits), facts
 
 
 def _forced(run: Run) -> Run:

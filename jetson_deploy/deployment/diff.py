@@ -25,8 +25,8 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     after: str
 
 
-def compared(before: Revision, after: Revision) -> tuple[Changed, ...]:
-    """What differs. Of a spec, or gates, that only one of them has on record no single field is compared."""
+def diff(before: Revision, after: Revision) -> tuple[Changed, ...]:
+    """The differences. Of a spec, or gates, that only one of them has on record no single field is compared."""
     content = [msgspec.to_builtins(revision) for revision in (before, after)]
     whole = [field for field in ("spec", "gates") if (content[0][field] is None) != (content[1][field] is None)]
     one, other = (_flat(each, whole) for each in content)

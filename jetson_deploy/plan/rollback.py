@@ -55,7 +55,7 @@ def _spec_lost(revision: Revision) -> UnhealthyError:
     )
 
 
-def revive(
+def plan_rollback(
     facts: HostFacts, request: Request, state: State | None, revision: Revision, limits: dict[str, Constant]
 ) -> Plan:
     """The plan that deploys `revision` again. Raises the first refusal; nothing has been changed by then."""

@@ -51,6 +51,6 @@ def kept_sessions(work: Path = WORK) -> list[Kept]:
 
 
 def _is_private(directory: Path) -> bool:
-    """A real directory of ours that nobody else can write in: everybody may write where it lies."""
+    """A real directory of ours in which no other user can write: any user may write to its parent."""
     seen = directory.lstat()
     return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022

@@ -19,7 +19,7 @@ from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts
 from jetson_deploy.plan.make import make_plan
-from jetson_deploy.plan.rollback import choose_revision, revive
+from jetson_deploy.plan.rollback import choose_revision, plan_rollback
 from jetson_deploy.settings import Settings
 
 TESTS = Path(__file__).parent.parent
@@ -72,7 +72,7 @@ def test_it_is_gone_back_to_with_its_spec_under_a_new_number(case: Path) -> None
     assert facts.engine is not None and find_serving(facts.engine, request.name) is not None
     state = rebuilt(request.name, facts.engine.containers)
     revision = choose_revision(state, 1, request.name, force=False)
-    plan = revive(facts, msgspec.structs.replace(request, force=True), state, revision, CATALOG.limits)
+    plan = plan_rollback(facts, msgspec.structs.replace(request, force=True), state, revision, CATALOG.limits)
     assert created(plan) == [f"jd-{request.name}-2-candidate"]
     changed = {key for key, text in plan.spec.labels.items() if document["labels"][key] != text}
     assert (changed, plan.spec.labels.keys()) == ({"io.jetson-deploy.revision"}, document["labels"].keys())

@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.model.narration import advise, count
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.cli.terse import table
 from jetson_deploy.store.maintenance.findings import StoreFault, VerifiedModel
 from jetson_deploy.units import size_text
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
-from jetson_deploy.cli.terse import table
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jetson_deploy.cli.formatting import aligned
 from jetson_deploy.cli.monitor.screen import figures
-from jetson_deploy.cli.terse import aligned
 from jetson_deploy.monitor.alerts.firing import SEVERITIES, Firing
 from jetson_deploy.monitor.alerts.judge import RuleState
 from jetson_deploy.monitor.alerts.overview import Overview, RuleNow

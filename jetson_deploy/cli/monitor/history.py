@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table, when, wrapped
 from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.render import print_event
-from jetson_deploy.cli.terse import table, when, wrapped
 from jetson_deploy.errors import UsageError
 from jetson_deploy.units import size_text
 

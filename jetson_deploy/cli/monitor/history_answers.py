@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from jetson_deploy.cli.terse import table, when
+from jetson_deploy.cli.formatting import table, when
 from jetson_deploy.monitor.history.export import raw_document, stat_document, stats_document
 from jetson_deploy.monitor.history.rollup import Stat
 from jetson_deploy.monitor.history.selection import rfc3339, rounded

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import WIDTH
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen.lines import clean, wrapped
 from jetson_deploy.cli.options import CommonOptions, not_offered
 from jetson_deploy.cli.render import say
-from jetson_deploy.cli.terse import WIDTH
 from jetson_deploy.errors import UnhealthyError, UsageError
 
 if TYPE_CHECKING:

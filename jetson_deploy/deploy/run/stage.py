@@ -170,7 +170,7 @@ def _wait(
     interrupted: Callable[[], bool],
     report: Reporter,
 ) -> None:
-    pending, told = list(futures.values()), False
+    pending, warned = list(futures.values()), False
     while pending:
         done, rest = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
         pending = list(rest)
@@ -182,8 +182,8 @@ def _wait(
                 continue
             if key == "image":
                 stops["model"].set()
-            elif pending and not told and not interrupted():
-                told = True
+            elif pending and not warned and not interrupted():
+                warned = True
                 report(
                     Note(level="warning", text=f"model download failed: {error}; image pull continues, Ctrl-C stops it")
                 )

@@ -1,4 +1,4 @@
-"""Values as people read them: what is long is cut where nothing is lost that they would look for."""
+"""Format values for people: long ones are shortened where nothing is lost that a reader needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 WIDTH = 100
-"""Of a terminal that somebody opened at night."""
+"""Of a wide terminal."""
 _LEAST = 30
 _DIGEST = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")
 _UTC = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(?:\+00:00|Z)")
