@@ -12,6 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jetson_deploy"
 BOTTOM = {
+    "digest",
     "errors",
     "events",
     "file_lock",

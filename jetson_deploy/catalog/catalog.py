@@ -1,6 +1,7 @@
-"""The whole catalog as one immutable value, with the look-ups that more than one package needs."""
+"""The whole catalog as one immutable value, with the look-ups that more than one package needs.
 
-from __future__ import annotations
+Annotations are objects, as in entries.py and for the same reason.
+"""
 
 from fnmatch import fnmatchcase
 

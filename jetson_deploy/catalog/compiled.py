@@ -11,17 +11,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.layers import LAYOUT
+from jetson_deploy.digest import sha256_hex
 
 NAME = "built-in-catalog.msgpack"
 _NOT_IN_IT = ("issues", "alerts")
-_DIGEST_BYTES = 32
+_DIGEST_BYTES = 64
 
 
 def place() -> Path | None:
@@ -67,14 +67,17 @@ def _keep(kept: Path, content: bytes) -> None:
 
 def _made_of(directory: Path) -> bytes | None:
     """None: something there cannot be read, which the reader then says."""
-    digest = blake2b(digest_size=_DIGEST_BYTES)
     try:
-        for name in _files(directory):
-            content = Path(name).read_bytes() if name.endswith((".yaml", ".py")) else b""
-            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+        return sha256_hex(b"".join(_named_contents(directory))).encode()
     except OSError:
         return None
-    return digest.digest()
+
+
+def _named_contents(directory: Path) -> Iterator[bytes]:
+    for name in _files(directory):
+        content = Path(name).read_bytes() if name.endswith((".yaml", ".py")) else b""
+        yield f"{name}\0{len(content)}\0".encode(errors="surrogateescape")
+        yield content
 
 
 def _files(directory: Path) -> Iterator[str]:

@@ -16,9 +16,10 @@
 The file of a repository is named by its path with dashes, the registry cut at its first dot:
 `ghcr.io/nvidia-ai-iot/ollama` → `ghcr-nvidia-ai-iot-ollama.yaml`.
 Sizes are bytes unless the name says MiB; bandwidth is 10^9 bytes per second.
-"""
 
-from __future__ import annotations
+Annotations are objects here, not texts (`from __future__ import annotations`), which the decoder would evaluate at each
+start: 3 ms.
+"""
 
 from typing import Annotated, Literal, get_args
 

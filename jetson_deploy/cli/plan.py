@@ -67,7 +67,6 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
-    from jetson_deploy.deployment.recovery import unfinished
     from jetson_deploy.plan.larger import ways_to_fit
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
@@ -77,7 +76,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     facts, assumed = _looked_at(common, catalog, store, board)
     live = board is None and acts_here(common.root, common.settings)
     state = _state(common) if live else None
-    if live and unfinished(facts.engine, state, common.name):
+    if live and _unfinished(common, facts, state):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     draft = draft_plan(facts, request, catalog, state)
     if draft.plan is None:
@@ -107,6 +106,12 @@ def _text(common: CommonOptions, plan: Plan, request: Request, larger: str, foll
     head = f"simulated: {common.settings.rehearsal}\n" if common.settings.rehearsal else ""
     beside = _beside(request)
     return head + plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside)
+
+
+def _unfinished(common: CommonOptions, facts: HostFacts, state: State | None) -> bool:
+    from jetson_deploy.deployment.recovery import unfinished
+
+    return unfinished(facts.engine, state, common.name)
 
 
 def _state(common: CommonOptions) -> State | None:

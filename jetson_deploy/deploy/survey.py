@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,9 +14,10 @@ from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import EngineFacts, HostFacts
-from jetson_deploy.runtime.opened import open_runtime
-from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
+
+if TYPE_CHECKING:
+    from jetson_deploy.runtime.port import Runtime
 
 
 def survey(
@@ -30,7 +32,7 @@ def survey(
     """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
     live = acts_here(root, settings)
     host = Host(root)
-    engine = engine_now(runtime or open_runtime(settings)) if live else recorded_engine(host)
+    engine = engine_now(runtime or _usual_runtime(settings)) if live else recorded_engine(host)
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
     port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
@@ -43,6 +45,12 @@ def survey(
     path = Path(facts.store.path)
     seen = msgspec.structs.replace(facts.store, models=read_models(path), pinned=pinned_models(path))
     return msgspec.structs.replace(facts, store=seen)
+
+
+def _usual_runtime(settings: Settings) -> Runtime:
+    from jetson_deploy.runtime.opened import open_runtime  # a captured root has none
+
+    return open_runtime(settings)
 
 
 def engine_now(runtime: Runtime) -> EngineFacts:

@@ -5,13 +5,13 @@ A container that any version made must be found and read: what stands in the lab
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jetson_deploy.deployment.options import OPTIONS
+from jetson_deploy.digest import sha256_hex
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def stamped(spec: ContainerSpec, record: Record) -> ContainerSpec:
     labels = record.labels()
     identity = {key: labels[LABEL + key] for key in _IDENTITY}
     content: Any = [msgspec.to_builtins(msgspec.structs.replace(spec, labels={})), identity]
-    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+    digest = sha256_hex(msgspec.json.encode(content, order="sorted"))[:16]
     return msgspec.structs.replace(spec, labels={**labels, LABEL + "spec-hash": digest})
 
 
