@@ -35,7 +35,7 @@ def file_name(parts: Sequence[Part], name: str, wanted: str) -> None:
 def board(parts: Sequence[Part], value: Board) -> None:
     for index, text in enumerate(value.compatible):
         if text.endswith("-super"):
-            hint = "leave the -super out: it is stripped from what the board says"
+            hint = "leave the -super out: it is stripped from the board's own text"
             refuse(parts, ("compatible", index), f"{shown(text)} can never match", hint=hint)
     if not value.compatible and not value.part_numbers:
         refuse(parts, ("compatible",), "nothing can identify the board", hint="give compatible or part_numbers")

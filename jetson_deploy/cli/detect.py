@@ -14,9 +14,9 @@ from jetson_deploy.units import size_text
 
 @click.command("detect")
 @reading
-@click.option("--store", metavar="DIR", help="Model store to look at.")
+@click.option("--store", metavar="DIR", help="Model store to inspect.")
 def command(*, common: CommonOptions, store: str | None) -> int:
-    """Show the facts of this host, or of a captured root. What cannot be read is `unknown`; a PC is no error."""
+    """Show the facts of this host, or of a captured root. Unreadable values are `unknown`; a PC is no error."""
     from jetson_deploy.deploy.survey import survey
 
     path = checked_store(store) if store is not None else None

@@ -44,8 +44,8 @@ def _text(history: History, lines: int, rehearsal: str | None) -> str:
     if history.intent is not None:
         number = history.intent.revision.number
         parts.append(
-            f"not ended: `{history.intent.command}` of {when(history.intent.at)}, which brings revision {number}; "
-            "jetson-deploy status tells whether it is under way, and finishes or undoes it if it died"
+            f"not ended: `{history.intent.command}` of {when(history.intent.at)}, which deploys revision {number}; "
+            "jetson-deploy status shows whether it is under way, and recovers it if it was interrupted"
         )
     parts.append(_revisions(history) if history.revisions else "no revision is on record")
     last = history.lines[-lines:] if lines else ()

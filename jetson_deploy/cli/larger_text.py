@@ -36,7 +36,7 @@ def _change(way: Way) -> str:
         return "with a q8_0 cache"
     if way.change == "desktop":
         return f"without the desktop ({size_text(way.freed_bytes)})"
-    return f"without what other programs hold ({size_text(way.freed_bytes)})"
+    return f"without the memory of other programs ({size_text(way.freed_bytes)})"
 
 
 def _command(way: Way, context: click.Context) -> str:
@@ -46,4 +46,4 @@ def _command(way: Way, context: click.Context) -> str:
         return retyped(context, (*NOT_THE_PLAN, "--kv-cache-type"), "--kv-cache-type", way.model.kv_cache_type)
     if way.change == "desktop":
         return f"sudo systemctl isolate multi-user.target && {retyped(context, A_LOOK_AT_THE_HOST)}"
-    return "ps -eo rss,pid,args --sort=-rss | head   # shows what holds it; end what is not needed, then plan again"
+    return "ps -eo rss,pid,args --sort=-rss | head   # lists the largest; end unneeded programs, then plan again"

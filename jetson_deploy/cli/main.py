@@ -135,7 +135,7 @@ def _option_hint(error: click.ClickException) -> str:
         near = nearest(error.option_name, known, cutoff=0.6)
         if near:
             return f"did you mean {near[0]}? {command} lists the options"
-    return f"{command} shows what is understood"
+    return f"{command} lists the options"
 
 
 def _no_space(error: OSError) -> JetsonDeployError:

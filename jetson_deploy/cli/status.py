@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     """Show the running deployment and its health, with a real generation. Exit 1 when it is not healthy.
 
-    What an earlier run left unfinished is finished or undone first. --drift compares the container with its own
+    An interrupted run is finished or undone first. --drift compares the container with its own
     labels, then host, image and store with the record; one that was created again with the very same content
     is not distinguished from the deployed one.
     """
@@ -101,7 +101,7 @@ def _record(status: Status) -> Iterator[tuple[str, str]]:
 
 def _drift(status: Status) -> Iterator[tuple[str, str]]:
     if status.drift == ():
-        yield "drift", "none in what was compared" if status.not_compared else "none"
+        yield "drift", "none in the compared parts" if status.not_compared else "none"
     for one in status.drift or ():
         yield "drift" if one.level == "warning" else "note", f"{one.what}: deployed {one.deployed}, found {one.found}"
         yield "", f"{one.effect}; up would: {one.up_would}"

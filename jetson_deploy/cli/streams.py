@@ -43,7 +43,7 @@ def write(stream: TextIO, text: str) -> None:
         give_up(stream)
         raise ResourceError(
             f"the output cannot be written: {error.strerror}",
-            hint="free space where it goes, or send it elsewhere; status tells what runs now",
+            hint="free space where it goes, or send it elsewhere; status shows the running deployment",
             code="output-not-writable",
         ) from error
 

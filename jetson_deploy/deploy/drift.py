@@ -106,12 +106,12 @@ def _container(
 ) -> Iterator[Drifted]:
     actual = actual_container(runtime, serving.container)
     if actual is None:
-        gaps.append("the container's fields and its image: the engine did not tell them")
+        gaps.append("the container's fields and its image: Docker did not report them")
         return
     spec = described(actual.labels)[0]
     creation_differences = revision.creation_differences if revision else ()
     if spec is None:
-        gaps.append("the container's fields: it has no label that says how it was deployed; up --force makes a new one")
+        gaps.append("the container's fields: it has no label with its spec; up --force creates a new one")
     else:
         yield from container_drifted(since_creation(container_drift(spec, actual), creation_differences), would)
     yield from record_drifted(revision, serving, actual.image_id, would)
@@ -137,4 +137,4 @@ def _unknown(facts: HostFacts, revision: Revision | None) -> Iterator[str]:
         if known is None:
             yield f"{what}: it cannot be read"
     if facts.port is not None and facts.port.listening and facts.port.pid is None:
-        yield "who listens on the port: only root can see it"
+        yield "the listener of the port: only root can see it"

@@ -43,7 +43,7 @@ def threats(policy: str | None, attention: str | None, unfinished: Finding | Non
             id="needs-attention",
             severity="warning",
             evidence=attention,
-            fix="jetson-deploy history tells what was tried; a rollback, or up --force, that succeeds ends it",
+            fix="jetson-deploy history shows the attempts; a rollback, or up --force, that succeeds ends it",
         )
     if unfinished:
         yield unfinished

@@ -61,7 +61,7 @@ def _state(settings: Settings, deployment: str, report: Reporter) -> State:
     if state is None:
         raise UnhealthyError(
             f"nothing is on record of the deployment {deployment!r}",
-            hint="jetson-deploy status tells what serves; sudo jetson-deploy recover writes a lost record anew",
+            hint="jetson-deploy status shows the running deployment; sudo jetson-deploy recover rebuilds a lost record",
             code="no-record",
         )
     return state

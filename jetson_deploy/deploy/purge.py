@@ -63,10 +63,10 @@ def _tell_what_stays(before: list[Need], state: StateDirectory, report: Reporter
     owned = state.owned()
     for image in dict.fromkeys(need.image for need in before):
         if image and image not in owned.images:
-            report(Note(level="info", text=f"image {image} was here before us: kept"))
+            report(Note(level="info", text=f"image {image} was here before this deployment: kept"))
     for name, store in dict.fromkeys((need.model, need.store) for need in before):
         if name and OwnedModel(name, store) not in owned.models:
-            report(Note(level="info", text=f"model {name} was in the store before us: kept"))
+            report(Note(level="info", text=f"model {name} was in the store before this deployment: kept"))
 
 
 def _images(runtime: Runtime, state: StateDirectory, others: Needs, report: Reporter) -> tuple[str, ...]:

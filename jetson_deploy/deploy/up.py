@@ -78,7 +78,7 @@ def _with_policy(run: Run, plan: Plan) -> Plan:
     run.report(Note(level="warning", text="the restart policy was changed: it would not come back after a power cut"))
     if any(isinstance(step, SetRestart) for step in plan.steps):
         return plan
-    step = SetRestart(container=plan.container, policy="always", why="it is what serves")
+    step = SetRestart(container=plan.container, policy="always", why="it is the serving one")
     return msgspec.structs.replace(plan, steps=(*plan.steps, step))
 
 

@@ -82,7 +82,9 @@ def container_drifted(differences: tuple[Difference, ...], would: UpWould) -> It
             what=one.what,
             deployed=one.deployed,
             found=one.found,
-            effect="does not come back by itself after a power cut" if stays else "what serves is not what was proven",
+            effect="does not come back by itself after a power cut"
+            if stays
+            else "the serving container is not the proven one",
             up_would=would.about(CreateContainer, otherwise=rule),
         )
 
@@ -134,7 +136,7 @@ def image_drifted(
             what="image tag",
             deployed=f"{reference.partition('@')[0]} is {image}",
             found=tag,
-            effect="none on what serves: its image is named by its digest"
+            effect="none on the running server: its image is named by its digest"
             if by_digest
             else "serves on with the image it was made from; the next container would have the other one",
             up_would=doing,

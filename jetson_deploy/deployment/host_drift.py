@@ -71,7 +71,7 @@ def surroundings_drifted(facts: HostFacts, serving: Instance, state: State | Non
             what="previous container",
             deployed=previous.container,
             found="gone",
-            effect="none on what serves; a rollback may have to pull its image again",
+            effect="none on the running server; a rollback may have to pull its image again",
             up_would=NOTHING,
             level="info",
         )
@@ -106,7 +106,7 @@ def _tag(facts: HostFacts, serving: Instance, would: UpWould) -> Iterator[Drifte
             what=f"tag {serving.record.model} in the store",
             deployed=serving.record.manifest_digest,
             found=digest,
-            effect="none on what serves: its manifest is pinned",
+            effect="none on the running server: its manifest is pinned",
             up_would=would.about(StageModel, PinModel),
             level="info",
         )

@@ -126,7 +126,7 @@ def _undo(
 def _serves_again(old: ContainerFacts, min_gpu_share: float) -> list[AnyStep]:
     steps: list[AnyStep] = []
     if old.restart_policy != "always":
-        steps.append(SetRestart(container=old.name, policy="always", why="it is what serves"))
+        steps.append(SetRestart(container=old.name, policy="always", why="it is the serving one"))
     if old.state not in OCCUPIES:
         steps += [StartContainer(container=old.name), Prove(container=old.name, gates=gates_of(old, min_gpu_share))]
     return steps
@@ -151,7 +151,7 @@ def _tidy(committed: Sequence[ContainerFacts]) -> Recovery:
     steps: list[AnyStep] = []
     if current is not None:
         if current.state in OCCUPIES and current.restart_policy != "always":
-            steps.append(SetRestart(container=current.name, policy="always", why="it is what serves"))
+            steps.append(SetRestart(container=current.name, policy="always", why="it is the serving one"))
         steps += _let_go(committed[1:], current.name)
     why = "restart policies are not as they must be" if steps else "nothing was left unfinished"
     if current is not None and len(committed) > 2:

@@ -96,7 +96,7 @@ def _total_bytes(catalog: Catalog, board: Board) -> tuple[int, str]:
 def _assumptions(board: Board, facts: HostFacts, where: str, held: int) -> list[str]:
     memory = facts.memory
     free, total = size_text(memory.available_bytes), size_text(memory.total_bytes)
-    found = [f"board {board.id} ({board.name}), from the catalog: no such host was looked at"]
+    found = [f"board {board.id} ({board.name}), from the catalog: no such host was inspected"]
     if facts.l4t:
         found.append(f"L4T {facts.l4t} (JetPack {facts.jetpack}), the newest listed for it")
     found.append(

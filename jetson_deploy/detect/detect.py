@@ -103,7 +103,7 @@ def _native_ollama(host: Host) -> bool | None:
 def _with_notes(facts: HostFacts, host: Host, here: Host, release: Release, catalog: Catalog) -> HostFacts:
     notes = [*release.notes, *host.notes, *(here.notes if here is not host else [])]
     if _in_container(host):
-        notes.append("this is the inside of a container: what is read here may be the image's, not the host's")
+        notes.append("this is the inside of a container: these facts may be the image's, not the host's")
     notes += _kernel_hint(facts, catalog) + _wrong_line(facts, catalog)
     notes += unused_nvme(here, facts.disks, facts.store)
     return msgspec.structs.replace(facts, notes=tuple(dict.fromkeys(notes)))

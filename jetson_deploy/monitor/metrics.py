@@ -60,7 +60,7 @@ METRICS: tuple[Metric, ...] = (
     _metric("jetson_memory_available_bytes | bytes | MemAvailable", _B["memory_available"], history=True),
     _metric("jetson_memory_used_bytes | bytes | MemTotal less MemAvailable", _B["memory_used"], history=True),
     _metric("jetson_memory_largest_free_block_bytes | bytes | Largest block in one piece", _B["memory_block"]),
-    _metric("jetson_memory_gpu_bytes | bytes | What the GPU holds, where something tells", _B["memory_gpu"]),
+    _metric("jetson_memory_gpu_bytes | bytes | Memory held by the GPU, where it is reported", _B["memory_gpu"]),
     _metric("jetson_swap_total_bytes | bytes | Size of a swap device", _B["swap_total"], "device", "type"),
     _metric("jetson_swap_used_bytes | bytes | Used of a swap device", _B["swap_used"], "device", "type", history=True),
     _metric("jetson_zram_original_bytes | bytes | Held in zram, before compression", _B["zram_original"], "device"),

@@ -100,7 +100,7 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
     return ImageChoice(
         reference=_placed(wanted, request).text,
         digest=wanted.digest,
-        reason="named by the user; the catalog knows nothing about it, the proof decides",
+        reason="named by the user; the catalog has no entry for it, the proof decides",
         ollama_version=None,
         ollama_reported=None,
         generation=None,
@@ -150,7 +150,7 @@ def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedIma
     if facts.l4t is None:
         return PreflightError(
             "the L4T release of this host is unknown, so no image can be chosen",
-            hint="repair /etc/nv_tegra_release or install nvidia-l4t-core; jetson-deploy detect shows what was read",
+            hint="repair /etc/nv_tegra_release or install nvidia-l4t-core; jetson-deploy detect shows the facts read",
             code="l4t-unknown",
         )
     close = next((r for r in rejected if "made for L4T" not in r.reason), None)

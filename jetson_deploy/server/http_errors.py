@@ -47,7 +47,7 @@ def unreachable(base_url: str, error: Exception, timeout: float, title: str) -> 
     return _error(
         "server-unreachable",
         f"nothing answers at {base_url}: {error.strerror if isinstance(error, OSError) else error}",
-        "`jetson-deploy status` tells what runs; `jetson-deploy up` starts it",
+        "`jetson-deploy status` shows the deployment; `jetson-deploy up` starts it",
     )
 
 

@@ -77,7 +77,7 @@ class StateDirectory:
         second = self._found(BACKUP)
         why = f"{self.path / STATE} {first.problem or 'is gone'}"
         if second.state is not None:
-            text = f"{why}: {BACKUP}, the one before, is used; what was written last is lost"
+            text = f"{why}: {BACKUP}, the one before, is used; the last change is lost"
             report(Note(level="warning", text=text))
         elif first.problem or second.problem:
             also = f", and {BACKUP} {second.problem}" if second.problem else ""

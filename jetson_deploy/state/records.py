@@ -57,7 +57,7 @@ def check_not_deployed(name: ModelName, store: Path, state_dir: Path) -> None:
     for deployment, models in all_records(state_dir).items():
         here = {one.role for one in models if one.model == name.short and _same(Path(one.store), store)}
         if here - {"kept"}:
-            what = "belongs to" if "current" in here else "is what a rollback would bring back in"
+            what = "belongs to" if "current" in here else "would be deployed by a rollback of"
             raise UnhealthyError(
                 f"{name.short} {what} deployment {deployment!r}",
                 hint=f"jetson-deploy down --name {deployment} --purge removes both; or deploy another model first",

@@ -75,7 +75,7 @@ def decode_state(content: bytes, path: Path, deployment: str) -> FoundState:
         if number == 1:
             return FoundState(problem="was written by an older jetson-deploy", old=True)
         if number != SCHEMA:
-            return FoundState(problem="is damaged: its schema is none of ours")
+            return FoundState(problem="is damaged: its schema is unknown")
         envelope = msgspec.json.decode(content, type=_Envelope)
         if envelope.checksum != _checksum(bytes(envelope.state)):
             return FoundState(problem="is damaged: its checksum does not match")
@@ -148,7 +148,7 @@ def _schema(text: str) -> int | None:
 
 def _newer(path: Path, number: int) -> PreflightError:
     return PreflightError(
-        f"{path} has schema {number}: a newer jetson-deploy wrote it, this one knows up to {SCHEMA}",
-        hint="use the newer one here; or move the file away: only what the containers tell is then known",
+        f"{path} has schema {number}: a newer jetson-deploy wrote it, this one reads up to {SCHEMA}",
+        hint="use the newer one here; or move the file away: the state is then rebuilt from the containers",
         code="state-newer",
     )

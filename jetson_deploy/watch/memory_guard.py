@@ -73,7 +73,7 @@ class MemoryGuard:
     def _carry_out(self, action: GuardAction, found: ContainerState, memory: Memory) -> bool:
         why = _memory_text(memory)
         if action == "unload":
-            self._report(Noticed(fault="memory-low", text=why, hint="stop what else runs, or choose a smaller model"))
+            self._report(Noticed(fault="memory-low", text=why, hint="stop other programs, or choose a smaller model"))
             # A server that cannot even do that is stopped in a moment.
             self._actions.unload(found, why)
             return True

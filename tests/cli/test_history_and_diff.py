@@ -76,7 +76,7 @@ def test_a_change_that_has_not_ended_is_said(run: Callable[..., Ran]) -> None:
             state, intent=Intent(id="1", command="up", revision=new, replaces=None, proven=False, boot_id=None, at=at)
         )
 
-    assert "not ended: `up` of 2026-01-01 00:00:00Z, which brings revision 4" in run("history", changed=begun)[1]
+    assert "not ended: `up` of 2026-01-01 00:00:00Z, which deploys revision 4" in run("history", changed=begun)[1]
 
 
 @pytest.mark.parametrize("arguments", [("history",), ("diff", "1", "3"), ("diff", "1", "1"), ("history", "--quiet")])

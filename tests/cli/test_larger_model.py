@@ -66,7 +66,7 @@ def test_the_desktop_is_named_where_ending_it_alone_brings_a_larger_model(tmp_pa
 
 def test_what_others_hold_is_what_lacks_beside_desktop_and_system(tmp_path: Path) -> None:
     ((then, command),) = ways("--root", board(tmp_path, 3_400_000))
-    assert then.startswith("without what other programs hold (3.4 GiB): deepseek-r1:8b, 3072 tokens")
+    assert then.startswith("without the memory of other programs (3.4 GiB): deepseek-r1:8b, 3072 tokens")
     assert command.startswith("ps -eo rss,pid,args --sort=-rss | head")
 
 

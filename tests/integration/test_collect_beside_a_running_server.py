@@ -167,7 +167,7 @@ def test_without_sudo_what_cannot_be_read_or_seen_is_said(tmp_path: Path) -> Non
     assert "Permission denied" in document["findings"][0]["observed"]
     code, document = run(store, "collect", "--dry-run", wrapper=NO_POWERS)
     assert code == 0
-    assert "cannot be looked into" in document["notes"][0]
+    assert "cannot be inspected" in document["notes"][0]
 
 
 def test_without_sudo_blobs_that_cannot_be_listed_are_no_reason_to_say_all_right(tmp_path: Path) -> None:

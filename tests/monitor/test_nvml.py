@@ -164,7 +164,7 @@ def test_a_driver_that_went_away_is_told_and_found_again() -> None:
         (Library({}, init=NVMLError_LibraryNotFound("x")), "libnvidia-ml.so.1 is not on this machine"),
         (Library({}, init=NVMLError_DriverNotLoaded("x")), "driver is not loaded"),
         (Library({}, init=NVMLError("Insufficient Permissions")), "NVML answers: Insufficient Permissions"),
-        (Library({}, gpus=0), "knows no GPU"),
+        (Library({}, gpus=0), "lists no GPU"),
     ],
 )
 def test_where_nvml_cannot_be_used_the_reason_is_said(library: Library, words: str) -> None:

@@ -85,7 +85,7 @@ def test_a_model_that_serves_or_would_be_gone_back_to_is_not_removed(tmp_path: P
     models = ("a:1", "b:1", "c:1")
     three = [revision(n, model=model, store=str(store)) for n, model in enumerate(models, 1)]
     save(tmp_path / "state", "kitchen", *three, current=3, previous=2)
-    for model, said in (("c:1", "belongs to deployment 'kitchen'"), ("b:1", "rollback would bring back")):
+    for model, said in (("c:1", "belongs to deployment 'kitchen'"), ("b:1", "would be deployed by a rollback")):
         with pytest.raises(UnhealthyError) as caught:
             check_not_deployed(parse_model_name(model), store, tmp_path / "state")
         assert said in caught.value.message

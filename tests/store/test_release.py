@@ -71,7 +71,7 @@ def test_a_removed_model_leaves_what_its_pin_needs_and_says_so(store: Path, mode
     put(store, model)
     found = take_out(store, NAME, dry_run=False, report=silent, stop=threading.Event())
     assert {item.why for item in found.kept} == {"a deployment's pinned manifest needs it"}
-    assert "pinned for a deployment" in found.notes[-1]
+    assert "a deployment has it pinned" in found.notes[-1]
     assert contents(store) >= {SHARED, FIRST}
     assert find_manifests(StorePaths(store)) == ()
 

@@ -59,7 +59,7 @@ def command(*, common: CommonOptions, store: Path) -> int:
     result, simulated = "done" if code == 0 else "damaged", common.settings.rehearsal
     finish(common, document, lambda: _text(document), code=code, result=result, simulated=simulated, also_as_line=True)
     if code:
-        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", common)
+        advise(f"jetson-deploy model verify --store {store} --repair fetches wrong files again, and no others", common)
     return code
 
 

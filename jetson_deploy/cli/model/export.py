@@ -78,7 +78,7 @@ def _to_stdout(name: ModelName, store: Path, report: Reporter) -> ExportResult:
     except OSError as error:
         raise ResourceError(
             f"the model could not be written to standard output: {error.strerror}",
-            hint="whoever reads it went away or has no room; what arrived there is not whole",
+            hint="its reader ended or has no room; the data written there is incomplete",
             code="output-not-writable",
         ) from error
 

@@ -164,7 +164,7 @@ def _hint(document: VerifyDocument, common: CommonOptions) -> None:
         advise(document.not_repaired[0].hint, common)
     elif not document.all_right:
         store = document.store
-        advise(f"jetson-deploy model verify --store {store} --repair fetches what is wrong again, nothing else", common)
+        advise(f"jetson-deploy model verify --store {store} --repair fetches wrong files again, and no others", common)
     elif document.counts["unreferenced"] or document.counts["unfinished"]:
         advise(f"jetson-deploy model prune --store {document.store} removes unneeded files", common)
     if document.not_recorded:

@@ -131,7 +131,7 @@ class Prover:
         if version != expected:
             raise Failed(
                 f"{self._target.client.title} {version}",
-                "the image does not hold what the catalog says, or another server answers",
+                "the image does not match the catalog, or another server answers",
             )
         return True, version
 
@@ -191,7 +191,7 @@ class Prover:
         if rate < floor:
             raise Failed(
                 f"{rate:.1f} tok/s",
-                "far below what the memory bandwidth gives: the GPU is most likely not used",
+                "far below the limit of the memory bandwidth: the GPU is most likely not used",
             )
         if predicted is not None and rate < predicted.low:
             return None, f"{rate:.1f} tok/s, below the predicted {predicted.low:g} to {predicted.high:g}"

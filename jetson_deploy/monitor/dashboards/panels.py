@@ -92,7 +92,7 @@ FLEET = Row(
                ("sum by (instance) (jetson_power_total_watts{@})", "Power", "watt"),
                ("max by (instance) (jetson_uptime_seconds{@})", "Up", "s"),
                kind="table", unit="none", width=24),
-        _panel("What fires", ("jetson_alert_firing{@}", "Firing"), kind="table", unit="none", width=24, height=7,
+        _panel("Firing alerts", ("jetson_alert_firing{@}", "Firing"), kind="table", unit="none", width=24, height=7,
                note="As the boards' own monitors judge."),
     ),
 )  # fmt: skip

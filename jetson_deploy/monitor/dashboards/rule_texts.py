@@ -56,7 +56,7 @@ WORDS: Mapping[str, str] = {
     + _asked("jetson_current_critical_amperes{instance=%s,rail=%s}", _number("%.2f", " A"), "instance", "rail"),
     "available": _asked("jetson_memory_available_bytes{instance=%s}", _SIZE, "instance"),
     "free": _asked("jetson_disk_free_bytes{instance=%s,mount=%s}", _SIZE, "instance", "mount"),
-    "why": "jetson-deploy monitor says why",
+    "why": "jetson-deploy monitor shows the cause",
     "state": _asked(
         "jetson_container_up{instance=%s}",
         "{{ if eq (. | first | value) 1.0 }}running{{ else }}not running{{ end }}", "instance",

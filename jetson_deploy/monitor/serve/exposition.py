@@ -35,7 +35,7 @@ class Exposition:
 
     def collect(self) -> Iterator[Family]:
         """For the registry."""
-        yield _family(BUILD_METRIC, "gauge", "The tool that tells this, always 1", ("version",), [((__version__,), 1)])
+        yield _family(BUILD_METRIC, "gauge", "Version of this exporter, always 1", ("version",), [((__version__,), 1)])
         if (latest := self._monitor.latest) is not None:
             yield from _of_sample(latest)
             age = max(0.0, self._clock() - latest.sample.monotonic)

@@ -56,7 +56,7 @@ class NvmlSource:
         board = self._board(self._handles)
         if board == Board():
             self._close()
-            self._trouble = "the driver tells nothing of this GPU (NotSupported), as on every Orin"
+            self._trouble = "the driver reports nothing of this GPU (NotSupported), as on every Orin"
             self._again = self._clock() + _RETRY_SECONDS
             raise SourceError(self._trouble)
         return board
@@ -71,7 +71,7 @@ class NvmlSource:
         except self._nvml.NVMLError as error:
             raise SourceError(self._words(error)) from error
         if not handles:
-            raise SourceError("the NVIDIA driver knows no GPU")
+            raise SourceError("the NVIDIA driver lists no GPU")
         return [(self._label(number, handle), handle) for number, handle in enumerate(handles)]
 
     def _reopened(self) -> list[tuple[str, Any]]:

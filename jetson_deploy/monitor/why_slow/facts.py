@@ -28,7 +28,7 @@ def gathered(root: Path, catalog: Catalog, sample: Sample, model: str | None, as
     limit = roofline(board, read_firmware(host).super_mode, size) if size else None
     why = "the catalog does not know this board or this model"
     if sample.simulated:
-        limit, why = None, "what is expected of a real board does not hold for a simulated one"
+        limit, why = None, "figures of a real board do not hold for a simulated one"
     return Facts(
         ceiling_id=_id_of(host, sample.board.power_mode.ceiling),
         expected=predict(limit, catalog.limits),

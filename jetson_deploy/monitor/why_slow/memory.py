@@ -40,7 +40,7 @@ def _pressed(evidence: str) -> Factor:
     return held(
         "memory",
         evidence,
-        "the kernel drops and reads again what the model needs",
+        "the kernel drops pages of the model and reads them again",
         "end other programs (sudo systemctl isolate multi-user.target), or jetson-deploy up --context LESS",
     )
 
@@ -100,7 +100,7 @@ _AGAIN = "jetson-deploy status names the cause; jetson-deploy up deploys it agai
 
 
 def _off_gpu(evidence: str, command: str) -> Factor:
-    return held("gpu", evidence, "the CPU computes what it holds, several times slower", command)
+    return held("gpu", evidence, "the CPU computes its share of the layers, several times slower", command)
 
 
 def context(window: Window, *, short: bool) -> Factor:
@@ -108,7 +108,7 @@ def context(window: Window, *, short: bool) -> Factor:
     model, deployment = window.model, window.last.llm.deployment
     size = model.context_tokens if model else None
     if model is None or size is None:
-        return unseen("context", "no model is loaded" if model is None else "this server does not tell its context")
+        return unseen("context", "no model is loaded" if model is None else "this server does not report its context")
     per_token = window.facts.kv_bytes_per_token
     parallel = (deployment.parallel if deployment else None) or 1
     cost = per_token * size * parallel if per_token is not None else None

@@ -28,7 +28,7 @@ def others(window: Window) -> Factor:
     if on_gpu:
         return _disturbed(f"others hold GPU memory: {', '.join(one.name for one in on_gpu[:3])}", on_gpu[0])
     if not known:
-        return unseen("other-processes", "how much they use is known from the second look on")
+        return unseen("other-processes", "how much they use is known from the second sample on")
     return fine("other-processes", f"others use {sum(known):.2f}{of_all} cores")
 
 
@@ -51,7 +51,7 @@ def queue(window: Window) -> Factor:
     if not known:
         if not waiting:
             return unseen("queue", "no server is seen")
-        return unseen("queue", "this server does not tell how many requests wait")
+        return unseen("queue", "this server does not report how many requests wait")
     if not max(known):
         return fine("queue", "no request waits")
     deployment = window.last.llm.deployment
@@ -69,7 +69,7 @@ def prompts(window: Window) -> Factor:
     if server is None:
         return unseen("prompts", "no server is seen")
     if server.tokens_from is None:
-        return unseen("prompts", "this server does not tell its tokens (Ollama from 0.30 on does)")
+        return unseen("prompts", "this server does not report its tokens (Ollama from 0.30 on does)")
     reading = sum(filter(None, window.risen(lambda m: m.prompt_seconds).values()))
     decoding = sum(filter(None, window.risen(lambda m: m.decode_seconds).values()))
     tokens = sum(filter(None, window.risen(lambda m: float(m.prompt_tokens)).values()))
@@ -98,6 +98,6 @@ def speed(window: Window) -> Factor:
     text = f"{rate:.1f} tok/s; {expected.low:g} to {expected.high:g} are expected of this board (published figures)"
     if rate < expected.low:
         return held(
-            "speed", text, "slower than such boards are", "what stands above; else jetson-deploy status --drift"
+            "speed", text, "slower than such boards are", "the remedies above; else jetson-deploy status --drift"
         )
     return fine("speed", text)

@@ -207,7 +207,7 @@ _REFUSALS = (
         r"no such container.*",
         PreflightError,
         "there is no such container ({0})",
-        "`jetson-deploy status` shows what is there; `jetson-deploy up` makes it again",
+        "`jetson-deploy status` shows the containers; `jetson-deploy up` creates it again",
         "container-missing",
     ),
 )

@@ -32,7 +32,7 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
         r"|unexpected commit digest",
         IntegrityError,
         "image-corrupt",
-        "a layer is not what its digest says",
+        "a layer does not match its digest",
         "the registry or a proxy on the way damages data: try again, or use another registry",
     ),
     (

@@ -83,7 +83,7 @@ class DockerRuntime:
         except UnhealthyError as error:
             raise no_engine(error.message.removeprefix(f"{doing}: "), doing) from error
         if not isinstance(found, dict):
-            raise no_engine("what answers there is no Docker Engine", doing)
+            raise no_engine("the server there is no Docker Engine", doing)
 
     def answers(self) -> EngineAnswers:
         return ask(self._calls.wire, self._patience.look)

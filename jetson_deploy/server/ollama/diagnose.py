@@ -63,5 +63,5 @@ def _line_of(text: str, match: re.Match[str]) -> str:
 def _cause(id_: str, issue: Issue | None, evidence: str) -> Cause:
     if issue is None:
         return Cause(id=id_, title="out of memory", hint="free memory, or choose a smaller model", evidence=evidence)
-    hint = issue.advice or next(iter(issue.fix), "`jetson-deploy logs` shows what the server wrote")
+    hint = issue.advice or next(iter(issue.fix), "`jetson-deploy logs` shows the server's output")
     return Cause(id=id_, title=issue.title, hint=hint, evidence=evidence)

@@ -96,7 +96,7 @@ def _parsed(raw: bytes, path: Path) -> Manifest:
 
 
 _WHAT_CAN_BE = (
-    "what `jetson-deploy model export` writes can be imported, and other OCI image layouts of a model in a plain tar"
+    "files of `jetson-deploy model export` can be imported, and other OCI image layouts of a model in a plain tar"
 )
 
 

@@ -49,7 +49,7 @@ def model_of_gguf(
     if size < header.least_bytes:
         raise _refused(path, "gguf-damaged", f"it is cut: it has {size} bytes, its tensors need {header.least_bytes}")
     if modelfile.template is None:
-        text = "without a template the server continues texts and knows no chat; give one with --modelfile"
+        text = "without a template the server continues texts and has no chat format; give one with --modelfile"
         report(Note(level="warning", text=text))
     weights = _hashed(path, size, Meter(f"model {name.short}", size, report, clock), stop)
     small = _small_layers(modelfile)

@@ -141,7 +141,7 @@ def _notes(proc: Path, hidden: int) -> Iterator[str]:
     missed = "one that has a file open may have been missed"
     if hidden:
         sudo = "" if os.geteuid() == 0 else "; sudo shows them all"
-        yield f"{hidden} running process{'es' if hidden > 1 else ''} cannot be looked into: {missed}{sudo}"
+        yield f"{hidden} running process{'es' if hidden > 1 else ''} cannot be inspected: {missed}{sudo}"
     if not (proc / "1").exists():
         yield f"processes of others are hidden here: {missed}"
     elif _is_container(proc):

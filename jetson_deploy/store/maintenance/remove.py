@@ -102,7 +102,7 @@ class _Removal:
         for file in files:
             self._sort(file, needed.get(file.name), in_use.holders.get(file_id(file.status)))
         if any(needed.get(file.name) == _PINNED for file in files):
-            self._notes.append("it is pinned for a deployment, which goes on with it; jetson-deploy down ends that")
+            self._notes.append("a deployment has it pinned and keeps using it; jetson-deploy down ends that")
 
     def _blob_names(self) -> set[str]:
         try:

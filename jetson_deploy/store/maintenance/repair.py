@@ -19,7 +19,7 @@ from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.pinned import pin_manifest
 
 LOCK_SECONDS = 30.0
-_ANEW = "jetson-deploy up --force deploys what the tag means now, with --name for another deployment than `default`"
+_ANEW = "jetson-deploy up --force deploys the tag's present model, with --name for another deployment than `default`"
 
 
 class NotRepaired(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ _PART = re.compile(r"([0-9a-f]{64})\.(?:data|journal|journal-new)")
 
 
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
-    """A download that was cut: a fetch of its model goes on with it."""
+    """A download that was cut: a fetch of its model resumes it."""
 
     digest: str
     """64 hex digits of the blob."""

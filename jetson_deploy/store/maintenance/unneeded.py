@@ -111,7 +111,7 @@ def _unknown_needs(damaged: list[str]) -> IntegrityError:
     return IntegrityError(
         f"which blobs are needed is not known: {damaged[0]}",
         hint="nothing was removed; jetson-deploy model verify --repair mends damaged manifests or fetches them anew, "
-        "or move away what is no manifest",
+        "or move other files away",
         code="manifest-damaged",
         details=tuple(damaged[1:]),
     )

@@ -213,7 +213,7 @@ class _Check:
         )
 
 
-_CUT = "an unfinished download: a fetch of its model goes on with it"
+_CUT = "an unfinished download: a fetch of its model resumes it"
 
 
 def _wanted(manifests: tuple[FoundManifest, ...]) -> dict[str, _Wanted]:

@@ -78,7 +78,7 @@ class Hasher:
         mirrored = job.part.mirrored_ranges()
         if mirrored:
             self._work.sources.drop_mirrors()
-            self._on_wrong(job, mirrored, f"its bytes have {found}; what came from a mirror is fetched again")
+            self._on_wrong(job, mirrored, f"its bytes have {found}; data from mirrors is fetched again")
             return
         job.wrong += 1
         if job.wrong == WRONG_TRIES:

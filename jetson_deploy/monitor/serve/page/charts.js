@@ -76,7 +76,7 @@ const CARDS = [
     missing: (d) => why(d, ["sysfs"], "no zone tells at which temperature it throttles") },
   { title: "Requests", unit: "in flight", lines: [["requests_in_flight", "in flight"], ["requests_queued", "queued"]], least: 2,
     now: (d) => d.sample.llm.server?.in_flight, note: (d) => `${number(d.sample.llm.server.queued)} queued`,
-    missing: (d) => d.sample.llm.server ? "this server does not tell its queue" : why(d, ["ollama", "engine", "docker", "model"], "no server is seen") },
+    missing: (d) => d.sample.llm.server ? "this server does not report its queue" : why(d, ["ollama", "engine", "docker", "model"], "no server is seen") },
 ];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
