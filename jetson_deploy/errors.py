@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code a user's script sees.
+"""The errors, and the exit code that a user's script gets.
 
     JetsonDeployError
     ├── UnhealthyError        1   check failed (unhealthy, drift, alert firing), nothing else was serving

@@ -1,4 +1,4 @@
-"""What happened, as data. The engine of each command emits these; `cli/` renders them.
+"""Events of a command, as data. Each command's package emits them; `cli/` renders them.
 
 Every event is one NDJSON line of `--events`: `{"event": "...", ...}`; the last is always `finished`.
 """

@@ -1,4 +1,4 @@
-"""What our servers have in common at their listening sockets: a bound, accepting, waking the thread, making room.
+"""Shared parts of our servers' listening sockets: a bound, accepting, waking the thread, making room.
 
 Behind that they differ, each for a reason. The model registry (store/serve) gives a connection a thread and lets
 newcomers wait at its door: an `ollama pull` keeps up to 16 open, and a blob takes minutes. The tap (monitor/llm) passes

@@ -1,4 +1,4 @@
-"""What a shell offers for an option or argument: names from the catalog, the rehearsals and the record of revisions."""
+"""Completion of options and arguments: names from the catalog, the rehearsals and the record of revisions."""
 
 from __future__ import annotations
 

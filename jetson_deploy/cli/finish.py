@@ -1,4 +1,4 @@
-"""How a command ends: in an answer or in an error; as text, as one document (--json), or as events (--events)."""
+"""End a command: with an answer or an error; as text, as one document (--json), or as events (--events)."""
 
 from __future__ import annotations
 

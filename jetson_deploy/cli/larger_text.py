@@ -1,4 +1,4 @@
-"""What would make a larger model fit, as lines that end with a command to type."""
+"""Changes that make a larger model fit, as lines that end with a command to type."""
 
 from __future__ import annotations
 

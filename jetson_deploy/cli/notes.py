@@ -1,4 +1,4 @@
-"""What a command that only reads the record has to say beside its answer."""
+"""Notes beside the answer of a command that only reads the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of the deployment shows: fetch, verify, deploy, health; each as one line when its result is known.
+"""Phases of a change of the deployment: fetch, verify, deploy, health; each as one line when its result is known.
 
 The events are those of `--events`; `-v` shows them one by one instead.
 """

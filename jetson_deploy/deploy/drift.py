@@ -1,4 +1,4 @@
-"""What differs from what was deployed, looked at: engine, store and host are asked, nothing is changed."""
+"""Find drift from the deployed revision: runtime, store and host are asked, nothing is changed."""
 
 from __future__ import annotations
 

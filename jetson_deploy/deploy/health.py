@@ -1,4 +1,4 @@
-"""What `status` finds wrong: the check that failed with its likely cause, and what threatens what serves."""
+"""Findings of `status`: the failed check with its likely cause, and threats to the running server."""
 
 from __future__ import annotations
 

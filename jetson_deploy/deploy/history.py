@@ -1,4 +1,4 @@
-"""What is on record of a deployment; nothing is asked of the engine, and nothing is changed."""
+"""The recorded history of a deployment; no runtime is asked, nothing is changed."""
 
 from __future__ import annotations
 

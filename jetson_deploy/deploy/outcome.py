@@ -1,4 +1,4 @@
-"""What a change of the deployment ended with: the answer of `up` and `rollback`."""
+"""Outcome of a change of the deployment: the answer of `up` and `rollback`."""
 
 from __future__ import annotations
 

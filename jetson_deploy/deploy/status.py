@@ -1,4 +1,4 @@
-"""What serves now, asked of the engine and the server."""
+"""Status of the running deployment, asked of the runtime and the server."""
 
 from __future__ import annotations
 

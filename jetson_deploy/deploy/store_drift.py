@@ -1,4 +1,4 @@
-"""What of the deployed model is not in the store as it was: its pinned manifest, and every file that it names."""
+"""Drift of the deployed model in the store: its pinned manifest, and every file that it names."""
 
 from __future__ import annotations
 

@@ -141,8 +141,8 @@ def _power_mode(sample: Sample) -> Found:
 
 def _source_up(sample: Sample) -> Found:
     used = set(sample.sources.values())
-    troubled = {one.source for one in sample.troubles}
-    return [((name,), name not in troubled) for name in sorted(used | troubled)]
+    failed = {one.source for one in sample.failures}
+    return [((name,), name not in failed) for name in sorted(used | failed)]
 
 
 def _container(sample: Sample, value: Callable[[Any], float | None]) -> Found:

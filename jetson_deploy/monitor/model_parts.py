@@ -91,7 +91,7 @@ class Deployment(Part, frozen=True, kw_only=True):
 
 
 class Llm(Part, frozen=True, kw_only=True):
-    """The model's side. `None`: there is nothing of ours, or it cannot be seen (see the sample's troubles)."""
+    """The model's side. `None`: there is nothing of ours, or it cannot be seen (see the sample's failures)."""
 
     deployment: Deployment | None = None
     container: Container | None = None

@@ -20,7 +20,7 @@ from jetson_deploy.monitor.alerts.silences import Silences, default_path
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import FIRST_SECONDS, LlmWatch
 from jetson_deploy.monitor.monitor import Listener, Monitor
-from jetson_deploy.monitor.sample import Board, Trouble
+from jetson_deploy.monitor.sample import Board, SourceFailure
 from jetson_deploy.monitor.sampler import Clocks, Sampler
 from jetson_deploy.monitor.sources.host import open_host
 from jetson_deploy.monitor.sources.identity import identity
@@ -64,7 +64,7 @@ def open_monitor(
     *,
     clocks: Clocks | None = None,
 ) -> Monitor:
-    """Never fails for a source: what cannot be used is a `Trouble`. Raises UsageError for a wrong wish."""
+    """Never fails for a source: what cannot be used is a `SourceFailure`. Raises UsageError for a wrong wish."""
     silences = Silences(default_path(settings))
     rules = load_alerts(settings.catalog_dirs)
     judge = Judge(rules, thresholds=wishes.thresholds, silences=silences, at_once=wishes.at_once)
@@ -83,10 +83,10 @@ def open_monitor(
     return Monitor(sampler, judge, listeners, period=wishes.period)
 
 
-def _sources(root: Path, settings: Settings, wishes: Wishes, *, here: bool) -> tuple[list[Source], list[Trouble]]:
+def _sources(root: Path, settings: Settings, wishes: Wishes, *, here: bool) -> tuple[list[Source], list[SourceFailure]]:
     sysfs = SysfsSource(root, _places(settings, wishes) if here else None)
     found: list[Source] = [sysfs]
-    absent: list[Trouble] = []
+    absent: list[SourceFailure] = []
     if here:
         _add(found, absent, "psutil", lambda: open_host(wishes.processes))
     if root.resolve() != LIVE_ROOT:
@@ -108,11 +108,11 @@ def _first_look(sysfs: Source) -> Board:
         return Board()
 
 
-def _add(found: list[Source], absent: list[Trouble], name: str, opened: Callable[[], Source]) -> None:
+def _add(found: list[Source], absent: list[SourceFailure], name: str, opened: Callable[[], Source]) -> None:
     try:
         found.append(opened())
     except SourceError as error:
-        absent.append(Trouble(source=name, why=str(error)))
+        absent.append(SourceFailure(source=name, why=str(error)))
 
 
 def _places(settings: Settings, wishes: Wishes) -> dict[str, Path]:

@@ -87,7 +87,7 @@ class Identity(Part, frozen=True, kw_only=True):
     hostname: str | None = None
 
 
-class Trouble(Part, frozen=True, kw_only=True):
+class SourceFailure(Part, frozen=True, kw_only=True):
     """A source that cannot be used, and why; reported once, kept while it lasts."""
 
     source: str
@@ -106,6 +106,6 @@ class Sample(Part, frozen=True, kw_only=True, tag_field="schema", tag="jetson-de
     """Since the monitor's start: power over time."""
     sources: dict[str, str] = msgspec.field(default_factory=dict)
     """Which source gave a field of `board` (`gpus`, `emc.load`, `zones` …); fields without a source are left out."""
-    troubles: tuple[Trouble, ...] = ()
+    failures: tuple[SourceFailure, ...] = msgspec.field(name="troubles", default=())
     simulated: str | None = None
     """What is not real here, in words; None: everything is."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from jetson_deploy.monitor.merge import merged
 from jetson_deploy.monitor.model_parts import Llm
-from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Identity, Sample, SourceFailure
 from jetson_deploy.monitor.sources.source import Source, SourceError
 
 _LONGEST_STEP = 30.0
@@ -18,7 +18,7 @@ _LONGEST_STEP = 30.0
 class ModelSide(Protocol):
     """`llm.watch.LlmWatch`, or nothing to see."""
 
-    def read(self) -> tuple[Llm, tuple[Trouble, ...]]: ...
+    def read(self) -> tuple[Llm, tuple[SourceFailure, ...]]: ...
 
     def close(self) -> None: ...
 
@@ -48,7 +48,7 @@ class Sampler:
         model: ModelSide | None,
         identity: Identity,
         *,
-        absent: Sequence[Trouble] = (),
+        absent: Sequence[SourceFailure] = (),
         simulated: str | None = None,
         clocks: Clocks | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class Sampler:
 
     def sample(self) -> Sample:
         at, monotonic = self._clocks.wall(), self._clocks.monotonic()
-        board, names, troubles = self._board()
+        board, names, failures = self._board()
         llm, more = self._model.read() if self._model else (Llm(), ())
         self._add_energy(monotonic, board.power.watts if board.power else None)
         return Sample(
@@ -75,7 +75,7 @@ class Sampler:
             llm=llm,
             energy_joules=self._energy,
             sources=names,
-            troubles=(*self._absent, *troubles, *more),
+            failures=(*self._absent, *failures, *more),
             simulated=self._simulated,
         )
 
@@ -85,16 +85,16 @@ class Sampler:
         if self._model:
             self._model.close()
 
-    def _board(self) -> tuple[Board, dict[str, str], list[Trouble]]:
+    def _board(self) -> tuple[Board, dict[str, str], list[SourceFailure]]:
         parts: list[tuple[str, Board]] = []
-        troubles = []
+        failures = []
         for source in self._sources:
             try:
                 parts.append((source.name, source.read()))
             except SourceError as error:
-                troubles.append(Trouble(source=source.name, why=str(error)))
+                failures.append(SourceFailure(source=source.name, why=str(error)))
         board, names = merged(parts)
-        return board, names, troubles
+        return board, names, failures
 
     def _add_energy(self, at: float, watts: float | None) -> None:
         """The mean of two readings over the time between them; a gap adds nothing."""

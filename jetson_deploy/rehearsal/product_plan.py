@@ -1,4 +1,4 @@
-"""What the product plans for the captured board, with the user's own catalog: that is what a rehearsal is made for."""
+"""The product's own plan for the captured board, with the user's catalog: a rehearsal is made for it."""
 
 from __future__ import annotations
 

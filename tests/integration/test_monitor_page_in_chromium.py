@@ -21,7 +21,7 @@ from served_monitor import FALLBACK, NEAR, Clock, SteadyJudge, full_sample, serv
 from jetson_deploy.monitor.alerts.firing import Firing
 from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Board, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Sample, SourceFailure
 
 pytestmark = pytest.mark.integration
 BOARD = Path(__file__).parents[1] / "monitor/boards/orin-nano-super-r36.5"
@@ -105,7 +105,9 @@ def test_what_is_old_is_greyed_and_said_and_so_is_a_monitor_that_went_away(brows
 
 def test_what_cannot_be_seen_is_a_dash_with_its_reason(browser: Browser) -> None:
     why = "no permission for /sys/class/hwmon"
-    bare = Sample(at=1.0, monotonic=1000.0, board=Board(), llm=Llm(), troubles=(Trouble(source="sysfs", why=why),))
+    bare = Sample(
+        at=1.0, monotonic=1000.0, board=Board(), llm=Llm(), failures=(SourceFailure(source="sysfs", why=why),)
+    )
 
     class Bare(Moving):
         def sample(self) -> Sample:

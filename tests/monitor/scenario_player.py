@@ -24,7 +24,7 @@ from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.monitor.alerts.firing import Change
 from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.model_parts import Llm
-from jetson_deploy.monitor.sample import Board, Identity, SourceName, Trouble
+from jetson_deploy.monitor.sample import Board, Identity, SourceFailure, SourceName
 from jetson_deploy.monitor.sampler import Sampler
 from jetson_deploy.monitor.sources.sysfs import SysfsSource
 
@@ -68,7 +68,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     llm: dict[float, dict[str, Any]] = {}
     counts: dict[str, Steps] = {}
     """`models.0.decode_tokens` → {second: so many a second from then on}; as soon as there is a model."""
-    troubles: dict[float, list[Trouble]] = {}
+    troubles: dict[float, list[SourceFailure]] = {}
     expect: list[Told]
 
 
@@ -135,7 +135,7 @@ class Stage:
         return 1000.0 + self.at
 
     # The sampler's model side.
-    def read(self) -> tuple[Llm, tuple[Trouble, ...]]:
+    def read(self) -> tuple[Llm, tuple[SourceFailure, ...]]:
         state: Any = {}
         for second in sorted(self._scenario.llm):
             if second <= self.at:

@@ -31,7 +31,7 @@ from jetson_deploy.monitor.board_parts import (
     Zram,
 )
 from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
-from jetson_deploy.monitor.sample import Board, Identity, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Identity, Sample, SourceFailure
 
 GIB, MIB = 1 << 30, 1 << 20
 NOON = 1_764_072_000.0
@@ -220,7 +220,7 @@ def bare() -> Sample:
     return Sample(
         at=NOON,
         monotonic=1.0,
-        troubles=(Trouble(source="sysfs", why="no Jetson: neither a GPU nor a thermal zone is there"),),
+        failures=(SourceFailure(source="sysfs", why="no Jetson: neither a GPU nor a thermal zone is there"),),
         simulated="the board is read from /captured",
     )
 

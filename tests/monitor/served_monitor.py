@@ -35,7 +35,7 @@ from jetson_deploy.monitor.board_parts import (
 )
 from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
 from jetson_deploy.monitor.monitor import Monitor
-from jetson_deploy.monitor.sample import Board, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Sample, SourceFailure
 from jetson_deploy.monitor.serve.server import MonitorServer
 
 MIB = 2**20
@@ -59,7 +59,7 @@ def full_sample(number: int = 0, *, model: str = "deepseek-r1:8b", monotonic: fl
         llm=_llm(model, number),
         energy_joules=20.0 * number,
         sources={"gpus": "sysfs", "zones": "sysfs"},
-        troubles=(Trouble(source="jetson-stats", why="the jtop service is not active"),),
+        failures=(SourceFailure(source="jetson-stats", why="the jtop service is not active"),),
     )
 
 

@@ -22,7 +22,7 @@ from jetson_deploy.monitor.llm.log_follower import LogFollower
 from jetson_deploy.monitor.llm.log_reader import LogReader
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
-from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.monitor.sample import SourceFailure
 from jetson_deploy.runtime.opened import runtime_at
 
 TIMING = Path(__file__).parent / "data" / "llm" / "timing-b-n_decoded.log"
@@ -136,7 +136,7 @@ def test_an_engine_that_hangs_does_not_hold_up_the_first_picture() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         watch = LlmWatch(runtime_at(f"tcp://127.0.0.1:{deaf.getsockname()[1]}").quick(3600.0), "default", None)
         watch.start()  # to wait for the engine would be to wait for an hour
-        assert watch.read() == (Llm(), (Trouble(source="engine", why="no answer yet"),))
+        assert watch.read() == (Llm(), (SourceFailure(source="engine", why="no answer yet"),))
     watch.close()
 
 

@@ -9,7 +9,7 @@ from served_monitor import BEGAN, MIB, NEAR, full_sample, monitor_of
 from jetson_deploy.monitor.board_parts import Zone
 from jetson_deploy.monitor.model_parts import Llm, Model, Server
 from jetson_deploy.monitor.monitor import RECENT
-from jetson_deploy.monitor.sample import Board, Sample, Trouble
+from jetson_deploy.monitor.sample import Board, Sample, SourceFailure
 from jetson_deploy.monitor.serve.age import age_of
 from jetson_deploy.monitor.serve.charts import columns
 from jetson_deploy.monitor.serve.documents import SampleDocument, recent_document, sample_document
@@ -94,7 +94,7 @@ def test_after_a_clock_was_set_back_time_still_rises() -> None:
 
 
 def test_a_damaged_name_is_sent_as_text_that_can_be_read() -> None:
-    sample = msgspec.structs.replace(full_sample(), troubles=(Trouble(source="sysfs", why="bad \udc80 byte"),))
+    sample = msgspec.structs.replace(full_sample(), failures=(SourceFailure(source="sysfs", why="bad \udc80 byte"),))
     told = read(sample_document(monitor_of(sample), 1000.0))
     assert told.sample is not None
-    assert told.sample.troubles[0].why == "bad ? byte"
+    assert told.sample.failures[0].why == "bad ? byte"

@@ -14,7 +14,7 @@ from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
 from jetson_deploy.monitor.model_parts import Llm, Server
-from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.monitor.sample import SourceFailure
 from jetson_deploy.runtime.port import Usage
 
 R1 = {
@@ -62,7 +62,7 @@ def watching(runtime: FakeRuntime | None, endpoint: str | None = None, tap: Tap 
         watch.close()
 
 
-def soon(watch: LlmWatch, holds: Callable[[Llm, tuple[Trouble, ...]], Any], seconds: float = 10.0) -> Llm:
+def soon(watch: LlmWatch, holds: Callable[[Llm, tuple[SourceFailure, ...]], Any], seconds: float = 10.0) -> Llm:
     until = time.monotonic() + seconds
     while not holds(*(found := watch.read())):
         assert time.monotonic() < until, found

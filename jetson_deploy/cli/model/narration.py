@@ -1,4 +1,4 @@
-"""What the commands of `model` share in their answers."""
+"""Shared parts of the answers of `model`'s commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command of `model` needs: the common options, and the store it is about."""
+"""Options of every command of `model`: the common ones, and the store."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def _screen(recent: tuple[Sample, ...], latest: Latest) -> str:
 def _checked(latest: Latest, named: str | None) -> int:
     board = latest.sample.board
     if board == Board(disks=board.disks):
-        why = next((one.why for one in latest.sample.troubles if one.source == "sysfs"), "no source has it")
+        why = next((one.why for one in latest.sample.failures if one.source == "sysfs"), "no source has it")
         hint = "jetson-deploy detect shows the facts of this host; --root DIR names a captured root"
         raise PreflightError(f"the board cannot be read: {why}", hint=hint, code="nothing-to-check")
     bad = [one for one in latest.firing if not one.silenced and one.severity != "info"]

@@ -14,7 +14,7 @@ from jetson_deploy.monitor.alerts.firing import Change
 from jetson_deploy.monitor.derived import decode_rate_of_all
 from jetson_deploy.monitor.metric_readers import loaded, mean_load
 from jetson_deploy.monitor.monitor import Latest
-from jetson_deploy.monitor.sample import Sample, Trouble
+from jetson_deploy.monitor.sample import Sample, SourceFailure
 from jetson_deploy.monitor.thermal import headroom, throttling
 
 
@@ -23,12 +23,12 @@ class PlainLines:
 
     def __init__(self) -> None:
         self._before: Sample | None = None
-        self._troubles: tuple[Trouble, ...] = ()
+        self._failures: tuple[SourceFailure, ...] = ()
 
     def receive(self, latest: Latest) -> None:
         sample = latest.sample
         lines = [*self._once(sample), *map(change_line, latest.changes), sample_line(sample, self._before)]
-        self._before, self._troubles = sample, sample.troubles
+        self._before, self._failures = sample, sample.failures
         write(sys.stdout, "".join(f"{line}\n" for line in lines))
 
     def _once(self, sample: Sample) -> Iterator[str]:
@@ -39,8 +39,8 @@ class PlainLines:
             yield f"board {clean(who.model or who.board)}  L4T {clean(who.l4t)}  mode {mode}"
             if sample.simulated:
                 yield f"simulated: {clean(sample.simulated)}"
-        for one in sample.troubles:
-            if one not in self._troubles:
+        for one in sample.failures:
+            if one not in self._failures:
                 yield f"{clean(one.source)} cannot be used: {clean(one.why)}"
 
 

@@ -1,4 +1,4 @@
-"""How a plan is carried out: stage, cut over, verify, remember, prune.
+"""Execute a plan: stage, cut over, verify, record, prune.
 
     change.py        the whole run, from staging to the commit
     stage.py         image and model, while the old server goes on serving

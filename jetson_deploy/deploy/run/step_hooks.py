@@ -1,4 +1,4 @@
-"""What happens around each step: it is reported, and the tests kill the run there.
+"""Hooks around each step: its events, and the points at which the tests kill the run.
 
 `JETSON_DEPLOY_CRASH_AT=up:7:before` ends this process by SIGKILL before the side effect of the seventh step of
 `up`, `…:after` right after it. Every step passes here, so a new step is tested the day it is written

@@ -110,14 +110,14 @@ def _was_writable(window: Sequence[Sample], mount: str) -> bool:
 
 def _lost_sources(window: Sequence[Sample]) -> Values:
     """One that never worked here is not lost."""
-    now = {one.source for one in window[-1].troubles}
-    troubled = [{one.source for one in sample.troubles} for sample in window]
-    known = set(window[-1].sources.values()).union(*troubled)
-    return {name: float(name in now and any(name not in then for then in troubled)) for name in sorted(known)}
+    now = {one.source for one in window[-1].failures}
+    failed = [{one.source for one in sample.failures} for sample in window]
+    known = set(window[-1].sources.values()).union(*failed)
+    return {name: float(name in now and any(name not in then for then in failed)) for name in sorted(known)}
 
 
 def _why_word(window: Sequence[Sample], subject: str) -> str:
-    return next((one.why for one in window[-1].troubles if one.source == subject), "unknown")
+    return next((one.why for one in window[-1].failures if one.source == subject), "unknown")
 
 
 _AVAILABLE = "jetson_memory_available_bytes / jetson_memory_total_bytes"

@@ -26,26 +26,26 @@ _MAGIC = b"SQLite format 3\0"
 
 
 def make_directory(path: Path) -> None:
-    """Of the database, so that a power cut does not take it away again. Raises what `trouble` gives."""
+    """Of the database, so that a power cut does not take it away again. Raises what `file_error` gives."""
     missing = [place for place in (path.parent, *path.parent.parents) if not place.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for place in missing:
             sync_directory(place.parent)
     except OSError as error:
-        raise trouble(error, path) from error
+        raise file_error(error, path) from error
 
 
 class RecorderLock:
     """One recorder for each database; freed by the kernel when its process dies."""
 
     def __init__(self, path: Path) -> None:
-        """Raises LockedError, and what `trouble` gives."""
+        """Raises LockedError, and what `file_error` gives."""
         self._path = path.with_name(path.name + ".lock")
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise trouble(error, path) from error
+            raise file_error(error, path) from error
         try:
             self._take(path)
         except BaseException:
@@ -57,7 +57,7 @@ class RecorderLock:
             taken = try_lock(self._descriptor)
             holder = None if taken else read_pid(self._descriptor)
         except OSError as error:
-            raise trouble(error, path) from error
+            raise file_error(error, path) from error
         if not taken:
             raise LockedError(
                 f"another recorder{f' (process {holder})' if holder is not None else ''} writes to {path}",
@@ -85,7 +85,7 @@ def check_is_ours(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise trouble(error, path) from error
+        raise file_error(error, path) from error
     if head.strip(b"\0") and head != _MAGIC and path.suffix not in _NAMES:
         raise _not_ours(path, "is no history: it was not touched")
 
@@ -115,7 +115,7 @@ def _escaped(name: str) -> str:
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
 
 
-def trouble(error: OSError, path: Path) -> JetsonDeployError:
+def file_error(error: OSError, path: Path) -> JetsonDeployError:
     """The error for a file operation at the history's place."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError(

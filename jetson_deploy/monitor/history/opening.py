@@ -49,7 +49,7 @@ def _check_is_there(path: Path) -> None:
 
 def _connected(path: Path) -> sqlite3.Connection:
     """Where no recorder runs and we may not write beside it, SQLite must be opened as immutable."""
-    trouble: sqlite3.Error | None = None
+    failure: sqlite3.Error | None = None
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         if "immutable" in mode and _holds_something(Path(f"{path}-wal")):
             break
@@ -60,11 +60,11 @@ def _connected(path: Path) -> sqlite3.Connection:
             return connection
         except sqlite3.Error as error:
             connection.close()
-            trouble = trouble or error
+            failure = failure or error
         except JetsonDeployError:
             connection.close()
             raise
-    raise reading_error(path, trouble or sqlite3.OperationalError("it cannot be opened")) from trouble
+    raise reading_error(path, failure or sqlite3.OperationalError("it cannot be opened")) from failure
 
 
 def _holds_something(path: Path) -> bool:

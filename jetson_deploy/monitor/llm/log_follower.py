@@ -1,4 +1,4 @@
-"""A thread that follows a container's log through restarts and engine trouble."""
+"""A thread that follows a container's log through restarts and engine failure."""
 
 from __future__ import annotations
 

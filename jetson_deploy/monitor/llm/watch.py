@@ -17,7 +17,7 @@ from jetson_deploy.monitor.llm.server_look import ServerLook, ServerSeen, check_
 from jetson_deploy.monitor.llm.state import Known, Tokens, TokensFrom, as_llm
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm
-from jetson_deploy.monitor.sample import Trouble
+from jetson_deploy.monitor.sample import SourceFailure
 from jetson_deploy.runtime.port import EngineAwayError, Runtime
 from jetson_deploy.settings import OLLAMA_PORT
 
@@ -67,14 +67,14 @@ class LlmWatch:
             self._follower.start()
         self._looked.wait(FIRST_SECONDS)
 
-    def read(self) -> tuple[Llm, tuple[Trouble, ...]]:
+    def read(self) -> tuple[Llm, tuple[SourceFailure, ...]]:
         known = self._known
         if not self._looked.is_set():
-            return Llm(), (Trouble(source="engine", why="no answer yet"),)
+            return Llm(), (SourceFailure(source="engine", why="no answer yet"),)
         tokens = self._tokens(known)
         total = sum(one.decode_tokens for one in tokens.counts.values())
         grown, self._tokens_before = total > self._tokens_before, total
-        return as_llm(known, tokens, grown=grown), self._troubles(known)
+        return as_llm(known, tokens, grown=grown), self._failures(known)
 
     def close(self) -> None:
         self._stop.set()
@@ -190,11 +190,11 @@ class LlmWatch:
             tap_decoding=self._tap.decoding if self._tap else None,
         )
 
-    def _troubles(self, known: Known) -> tuple[Trouble, ...]:
+    def _failures(self, known: Known) -> tuple[SourceFailure, ...]:
         found = {"engine": known.engine_problem, "ollama": known.server.problem if known.server else None}
         if known.engine_problem is None and self._follower and known.deployed and known.deployed.running:
             found["log"] = self._follower.problem
-        return tuple(Trouble(source=source, why=why) for source, why in found.items() if why)
+        return tuple(SourceFailure(source=source, why=why) for source, why in found.items() if why)
 
 
 def _loaded(server: ServerSeen | None, before: Known) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ INTERVAL = 1.0
 OLDEST = 3 * INTERVAL
 """Seconds; older data is not used."""
 PATIENCE = 10.0
-"""Seconds until the first data, before its absence is called a trouble."""
+"""Seconds until the first data, before its absence is called a failure."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _JOIN = 2.0
 
@@ -46,7 +46,7 @@ class FollowedSource:
         self._stop = threading.Event()
         self._pause = pause or self._stop.wait
         self._last: tuple[float, Board] | None = None
-        self._trouble: str | None = None
+        self._failure: str | None = None
         self._began = clock()
         self._thread = threading.Thread(target=self.follow, name=f"monitor-{name}", daemon=True)
 
@@ -58,11 +58,11 @@ class FollowedSource:
 
     def read(self) -> Board:
         """The last data, at most OLDEST old; an empty Board while the first is awaited."""
-        last, trouble, now = self._last, self._trouble, self._clock()
+        last, failure, now = self._last, self._failure, self._clock()
         if last is not None and now - last[0] <= OLDEST:
             return last[1]
-        if trouble is not None:
-            raise SourceError(trouble)
+        if failure is not None:
+            raise SourceError(failure)
         if last is not None:
             raise SourceError(f"no new data for {now - last[0]:.0f} s")
         if now - self._began <= PATIENCE:
@@ -91,12 +91,12 @@ class FollowedSource:
         came = False
         try:
             for board in self._feed.boards():
-                self._last, self._trouble, came = (self._clock(), board), None, True
+                self._last, self._failure, came = (self._clock(), board), None, True
                 if self._stop.is_set():
                     return came
-            self._trouble = "it broke off; it is tried again"
+            self._failure = "it broke off; it is tried again"
         except SourceError as error:
-            self._trouble = str(error)
+            self._failure = str(error)
         except Exception as error:  # another program's code: its faults must not end ours
-            self._trouble = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            self._failure = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
         return came

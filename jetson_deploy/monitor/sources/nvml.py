@@ -44,7 +44,7 @@ class NvmlSource:
     def __init__(self, nvml: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._nvml, self._clock = nvml, clock
         self._handles: list[tuple[str, Any]] | None = None
-        self._trouble, self._again = "", 0.0
+        self._failure, self._again = "", 0.0
         self._handles = self._opened()
 
     def poll(self) -> None:
@@ -56,9 +56,9 @@ class NvmlSource:
         board = self._board(self._handles)
         if board == Board():
             self._close()
-            self._trouble = "the driver reports nothing of this GPU (NotSupported), as on every Orin"
+            self._failure = "the driver reports nothing of this GPU (NotSupported), as on every Orin"
             self._again = self._clock() + _RETRY_SECONDS
-            raise SourceError(self._trouble)
+            raise SourceError(self._failure)
         return board
 
     def close(self) -> None:
@@ -76,11 +76,11 @@ class NvmlSource:
 
     def _reopened(self) -> list[tuple[str, Any]]:
         if self._clock() < self._again:
-            raise SourceError(self._trouble)
+            raise SourceError(self._failure)
         try:
             return self._opened()
         except SourceError as error:
-            self._trouble, self._again = str(error), self._clock() + _RETRY_SECONDS
+            self._failure, self._again = str(error), self._clock() + _RETRY_SECONDS
             raise
 
     def _close(self) -> None:

@@ -96,9 +96,9 @@ def _alert(one: Firing, number: int, width: int) -> Block:
     return Block(number, tuple(lines))
 
 
-def troubles(frame: Frame) -> Section:
+def failures(frame: Frame) -> Section:
     """One line for each source that cannot be used."""
-    lines: list[Line] = [((f"{clean(t.source)} cannot be used: {clean(t.why)}", "dim"),) for t in frame.sample.troubles]
+    lines: list[Line] = [((f"{clean(t.source)} cannot be used: {clean(t.why)}", "dim"),) for t in frame.sample.failures]
     return Section(tuple(Block(5, (line,)) for line in lines))
 
 

@@ -51,12 +51,12 @@ def _alerts(blocks: Sequence[Block], height: int) -> list[Line]:
 
 def _columns(frame: Frame, height: int | None) -> list[Line]:
     if frame.width < TWO_COLUMNS:
-        order = [model.model, compute.loads, memory.memory, heat.heat, memory.host, head.troubles]
+        order = [model.model, compute.loads, memory.memory, heat.heat, memory.host, head.failures]
         return _stacked([build(frame) for build in order], height, apart=frame.tall)
     narrow = replace(frame, width=(frame.width - _GAP) // 2)
     left = _stacked([build(narrow) for build in (model.model, compute.loads)], height, apart=True)
     right = _stacked(
-        [build(narrow) for build in (heat.heat, memory.memory, memory.host, head.troubles)], height, apart=True
+        [build(narrow) for build in (heat.heat, memory.memory, memory.host, head.failures)], height, apart=True
     )
     divider = f" {frame.glyphs.divider} "
     return [
