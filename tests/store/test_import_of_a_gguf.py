@@ -77,7 +77,7 @@ def test_without_a_modelfile_there_are_only_weights_and_it_is_said_what_that_mea
     done = imported(written(tmp_path), store, "--as", NAME)
     assert done.code == 0, done.err
     assert [kind for kind, _ in layers(store)] == ["model"]
-    assert "warning: without a template the server continues texts and knows no chat" in done.err
+    assert "warning: without a template the server continues texts and has no chat" in done.err
 
 
 def test_a_gguf_goes_out_as_a_bundle_and_in_again(tmp_path: Path, store: Path) -> None:
