@@ -32,7 +32,10 @@ def strings(source: str) -> Iterator[str]:
 
 
 def texts(path: Path) -> list[str]:
-    return list(strings(path.read_text())) if path.suffix == ".py" else [path.read_text()]
+    whole = path.read_text()
+    if path.suffix != ".py":
+        return [whole]
+    return list(strings(whole)) if "jetson-deploy" in whole else []
 
 
 def files() -> list[Path]:

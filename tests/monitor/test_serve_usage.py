@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from forked_cli import ran
 from served_monitor import FALLBACK, NEAR, Clock, full_sample, monitor_of, serving
 
 from jetson_deploy.cli.monitor.serve import announcement
@@ -40,7 +41,7 @@ def serve(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("options, code, words", REFUSED.values(), ids=REFUSED)
 def test_it_is_refused_with_cause_and_fix(options: list[str], code: int, words: str) -> None:
-    done = serve(*options)
+    done = ran("monitor", "serve", "--root", str(BOARD), *options, environment={})
     assert done.returncode == code
     assert words in done.stderr and "hint:" in done.stderr and "Traceback" not in done.stderr
 

@@ -6,6 +6,7 @@ Runs in threads of the test's process, on loopback. `Fault`s apply to requests w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import random
@@ -64,7 +65,7 @@ def digest_of(content: bytes) -> str:
 
 def small_model(weights_bytes: int = 300_000, seed: int = 1) -> Model:
     """Made-up weights with the real config, template, licence and parameters of deepseek-r1:7b."""
-    weights = random.Random(seed).randbytes(weights_bytes)
+    weights = _weights(weights_bytes, seed)
     layers = [("model", weights)]
     for kind, start in (("template", "c5ad996b"), ("license", "6e4c38e1"), ("params", "f4d24e91")):
         layers.append((kind, next(SMALL_BLOBS.glob(f"sha256-{start}*")).read_bytes()))
@@ -77,6 +78,11 @@ def small_model(weights_bytes: int = 300_000, seed: int = 1) -> Model:
     }
     contents = [config, *(content for _, content in layers)]
     return Model(json.dumps(manifest, separators=(",", ":")).encode(), {digest_of(c): c for c in contents})
+
+
+@functools.cache
+def _weights(size: int, seed: int) -> bytes:
+    return random.Random(seed).randbytes(size)
 
 
 def _entry(media: str, content: bytes) -> dict[str, Any]:
