@@ -8,7 +8,6 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.store_drift import store_drifted
-from jetson_deploy.deployment.actual import ActualContainer, as_actual
 from jetson_deploy.deployment.drift import Difference, container_drift, since_creation
 from jetson_deploy.deployment.drifted import (
     Drifted,
@@ -30,12 +29,6 @@ from jetson_deploy.server.port import Server
 from jetson_deploy.settings import Settings
 
 
-def actual_container(runtime: Runtime, name: str) -> ActualContainer | None:
-    """None: there is none, or it is unknown."""
-    found = runtime.details(name)
-    return as_actual(found.container, found.image) if found else None
-
-
 def edited_since(facts: HostFacts, runtime: Runtime, state: State | None, container: str) -> tuple[Difference, ...]:
     """Differences of the container from its creation; none where they are unknown."""
     mine = next((c for c in (facts.engine.containers if facts.engine else ()) if c.name == container), None)
@@ -47,7 +40,7 @@ def edited_since(facts: HostFacts, runtime: Runtime, state: State | None, contai
 def different_now(runtime: Runtime, labels: dict[str, str], container: str) -> tuple[Difference, ...]:
     """What of the container is not as its own labels say."""
     spec, _ = described(labels)
-    actual = actual_container(runtime, container)
+    actual = runtime.details(container)
     return container_drift(spec, actual) if spec is not None and actual is not None else ()
 
 
@@ -104,7 +97,7 @@ def _container(
     would: UpWould,
     gaps: list[str],
 ) -> Iterator[Drifted]:
-    actual = actual_container(runtime, serving.container)
+    actual = runtime.details(serving.container)
     if actual is None:
         gaps.append("the container's fields and its image: Docker did not report them")
         return

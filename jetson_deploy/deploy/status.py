@@ -12,7 +12,6 @@ from jetson_deploy.deploy.health import health_findings, threats
 from jetson_deploy.deploy.run.target import serving_target
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
-from jetson_deploy.deployment.actual import as_actual
 from jetson_deploy.deployment.drifted import Drifted
 from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.instance import Instance, find_previous, find_serving, leftovers, ours, revision_of
@@ -105,7 +104,7 @@ def read_status(
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = runtime.details(serving.container)
-    policy = as_actual(actual.container, None).restart if actual else container.restart_policy if container else None
+    policy = actual.restart if actual else container.restart_policy if container else None
     looked = (
         find_drift(facts, runtime, server, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     )

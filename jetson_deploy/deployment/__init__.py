@@ -10,5 +10,5 @@ revisions.py, diff.py      what is on record, and two revisions field by field
 finding.py                 what a check found; a blocking one is the error that a command refuses with
 proof.py                   what the checks of a server found
 recovery.py, rebuild.py    what an unfinished cutover needs; the record, read back from containers
-actual.py, drift.py, drifted.py, host_drift.py  what a container really has, and what differs from the record
+drift.py, drifted.py, host_drift.py  what of a container and its host differs from the record
 """

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from jetson_deploy.deployment.actual import ActualContainer
 from jetson_deploy.deployment.record import own_labels
+from jetson_deploy.runtime.port import ActualContainer
 from jetson_deploy.spec import ContainerSpec, MountSpec
 
 RESTART = "restart policy"

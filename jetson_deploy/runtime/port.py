@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import EngineAnswers, PortFacts
-from jetson_deploy.spec import ContainerSpec
+from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 
 class EngineAwayError(PreflightError):
@@ -77,11 +77,41 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Without the page cache that can be given back, as `docker stats` shows it."""
 
 
-class Inspected(msgspec.Struct, frozen=True, kw_only=True):
-    container: dict[str, Any]
-    """GET /containers/NAME/json"""
-    image: dict[str, Any] | None
-    """GET /images/ID/json of the image it was made from; None: not there."""
+class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a container is set to, in the terms of its spec. None: the runtime does not report it, or it is not set."""
+
+    container_id: str
+    name: str
+    image_id: str | None
+    image: str | None
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    """With what the image sets."""
+    image_environment: dict[str, str] | None
+    """None: the image is gone, so added settings cannot be separated from the image's own."""
+    mounts: tuple[MountSpec, ...]
+    tmpfs: dict[str, str]
+    runtime: str | None
+    network: str | None
+    restart: str
+    init: bool | None
+    cap_drop: tuple[str, ...]
+    cap_add: tuple[str, ...]
+    privileged: bool
+    security_opt: tuple[str, ...]
+    pids_limit: int | None
+    oom_score_adj: int | None
+    log_driver: str | None
+    log_options: dict[str, str]
+    health: HealthCheck | None
+    stop_seconds: int | None
+    limits: dict[str, str]
+    """Memory, processors and weights, as `docker update` sets them in place; none where nothing is limited."""
+    user: str
+    """Empty: the image's own."""
+    devices: tuple[str, ...]
+    labels: dict[str, str]
 
 
 class FollowedLog(Protocol):
@@ -143,7 +173,7 @@ class Runtime(Protocol):
     def labelled(self, label: str, value: str) -> tuple[ListedContainer, ...]:
         """All containers, running or not, that carry the label with that value."""
 
-    def details(self, name: str) -> Inspected | None:
+    def details(self, name: str) -> ActualContainer | None:
         """All settings of it, to compare with its spec; None: no such container, or unknown."""
 
     def usage(self, name: str) -> Usage | None:

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from jetson_deploy.deployment.actual import as_actual
 from jetson_deploy.deployment.drift import Difference, container_drift, creation_difference, policy_only, since_creation
 from jetson_deploy.deployment.record import described
+from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 SPEC = ContainerSpec(

@@ -20,7 +20,14 @@ from runtime_answers import answers_of, details_of
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import EngineAnswers, PortFacts
-from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Inspected, ListedContainer, PulledImage, Usage
+from jetson_deploy.runtime.port import (
+    ActualContainer,
+    ContainerState,
+    EngineAwayError,
+    ListedContainer,
+    PulledImage,
+    Usage,
+)
 from jetson_deploy.spec import ContainerSpec
 
 
@@ -179,7 +186,7 @@ class FakeRuntime:
         found = self._find(name)
         return found.as_state() if found else None
 
-    def details(self, name: str) -> Inspected | None:
+    def details(self, name: str) -> ActualContainer | None:
         found = None if self.away else self._find(name)
         return details_of(found, self.images.get(found.image_id)) if found else None
 

@@ -1,4 +1,4 @@
-"""What a Docker Engine would tell of the fake's containers: the raw answers that facts and drift are read from."""
+"""What a Docker Engine would answer of the fake's containers, and the settings of one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import Any
 from container import FakeContainer
 
 from jetson_deploy.facts import EngineAnswers
-from jetson_deploy.runtime.port import Inspected, PulledImage
-from jetson_deploy.spec import ContainerSpec
-
-_NANOSECONDS = 1_000_000_000
+from jetson_deploy.runtime.port import ActualContainer, PulledImage
 
 
 def answers_of(
@@ -53,52 +50,36 @@ def _image(one: PulledImage) -> dict[str, Any]:
     }
 
 
-def details_of(one: FakeContainer, image: PulledImage | None) -> Inspected:
+def details_of(one: FakeContainer, image: PulledImage | None) -> ActualContainer:
     """As the container was created, with the policy and the labels that it has now."""
-    container: dict[str, Any] = {
-        "Id": one.id,
-        "Name": f"/{one.name}",
-        "Image": one.image_id,
-        "Config": {"Image": one.image, "Labels": dict(one.labels)},
-        "HostConfig": {"RestartPolicy": {"Name": one.restart}},
-        "Mounts": [],
-    }
-    if one.spec is not None:
-        container["Config"] |= _config(one.spec)
-        container["HostConfig"] |= _host(one.spec)
-        container["Mounts"] = [
-            {"Type": "bind", "Source": m.source, "Destination": m.target, "RW": not m.read_only}
-            for m in one.spec.mounts
-        ]
-    return Inspected(container=container, image={**_image(image), "Config": {}} if image else None)
-
-
-def _config(spec: ContainerSpec) -> dict[str, Any]:
-    health = spec.health
-    return {
-        "Entrypoint": [*spec.entrypoint],
-        "Cmd": [*spec.command],
-        "Env": [f"{key}={value}" for key, value in spec.environment.items()],
-        "StopTimeout": spec.stop_seconds,
-        "Healthcheck": {
-            "Test": ["CMD", *health.command],
-            "Interval": health.interval_seconds * _NANOSECONDS,
-            "Timeout": health.timeout_seconds * _NANOSECONDS,
-            "StartPeriod": health.start_period_seconds * _NANOSECONDS,
-            "Retries": health.retries,
-        },
-    }
-
-
-def _host(spec: ContainerSpec) -> dict[str, Any]:
-    return {
-        "Tmpfs": dict(spec.tmpfs),
-        "Runtime": spec.runtime,
-        "NetworkMode": spec.network,
-        "Init": spec.init,
-        "CapDrop": [*spec.cap_drop],
-        "SecurityOpt": [*spec.security_opt],
-        "PidsLimit": spec.pids_limit,
-        "OomScoreAdj": spec.oom_score_adj,
-        "LogConfig": {"Type": spec.log_driver, "Config": dict(spec.log_options)},
-    }
+    spec = one.spec
+    return ActualContainer(
+        container_id=one.id,
+        name=one.name,
+        image_id=one.image_id or None,
+        image=one.image,
+        entrypoint=spec.entrypoint if spec else (),
+        command=spec.command if spec else (),
+        environment=dict(spec.environment) if spec else {},
+        image_environment={} if image else None,
+        mounts=spec.mounts if spec else (),
+        tmpfs=dict(spec.tmpfs) if spec else {},
+        runtime=spec.runtime if spec else None,
+        network=spec.network if spec else None,
+        restart=one.restart,
+        init=spec.init if spec else None,
+        cap_drop=spec.cap_drop if spec else (),
+        cap_add=(),
+        privileged=False,
+        security_opt=spec.security_opt if spec else (),
+        pids_limit=spec.pids_limit if spec else None,
+        oom_score_adj=spec.oom_score_adj if spec else None,
+        log_driver=spec.log_driver if spec else None,
+        log_options=dict(spec.log_options) if spec else {},
+        health=spec.health if spec else None,
+        stop_seconds=spec.stop_seconds if spec else None,
+        limits={},
+        user="",
+        devices=(),
+        labels=dict(one.labels),
+    )

@@ -1,4 +1,4 @@
-"""The inspect answers, asked in plain HTTP and through the SDK, which TLS and SSH need."""
+"""All settings of a container, asked in plain HTTP and through the SDK, which TLS and SSH need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from engine_socket import RecordedEngine, engine_socket
 
+from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.runtime.docker.patience import Patience
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 
@@ -28,8 +29,9 @@ def host(engine: RecordedEngine, request: pytest.FixtureRequest) -> Iterator[str
 def test_both_ways_tell_the_same(host: str, engine: RecordedEngine) -> None:
     found = DockerRuntime(host).details(engine.name)
     assert found is not None
-    assert (found.container, found.image) == (engine.container, engine.image)
-    assert engine.image is not None
+    assert engine.container is not None and engine.image is not None
+    assert found == as_actual(engine.container, engine.image)
+    assert found.image_environment is not None
     image = DockerRuntime(host).find_image(engine.image["Id"])
     assert image is not None
     assert image.id == engine.image["Id"]
@@ -41,7 +43,7 @@ def test_what_is_not_there_is_none(host: str, engine: RecordedEngine) -> None:
     engine.image = None
     found = DockerRuntime(host).details(name)
     assert found is not None
-    assert found.image is None
+    assert found.image_environment is None
     engine.container = None
     assert DockerRuntime(host).details(name) is None
 

@@ -3,7 +3,7 @@
     runtime.py               `DockerRuntime`: the port's methods
     calls.py, wire.py, patience.py  a question or an act: its errors, its connection, its time limit
     sdk_wire.py              the connection to a host over TLS or SSH
-    state.py, usage.py, images.py, followed_log.py, answers.py  the engine's answers as the port's
+    state.py, actual.py, usage.py, images.py, followed_log.py, answers.py  the engine's answers as the port's
     errors.py, pull_errors.py  the engine's refusals as our errors
     create.py, spec.py       our spec as the engine's create request
     pull.py, layers.py       pulling an image, its progress

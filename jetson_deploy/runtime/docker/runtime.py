@@ -18,6 +18,7 @@ import msgspec
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import EngineAnswers, PortFacts
+from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.runtime.docker.answers import ask
 from jetson_deploy.runtime.docker.calls import Calls
 from jetson_deploy.runtime.docker.errors import no_engine
@@ -27,7 +28,7 @@ from jetson_deploy.runtime.docker.patience import Patience, quick
 from jetson_deploy.runtime.docker.state import as_listed, as_state
 from jetson_deploy.runtime.docker.usage import as_usage
 from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET, PlainWire, Wire, is_plain
-from jetson_deploy.runtime.port import ContainerState, Inspected, ListedContainer, PulledImage, Usage
+from jetson_deploy.runtime.port import ActualContainer, ContainerState, ListedContainer, PulledImage, Usage
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -140,12 +141,12 @@ class DockerRuntime:
         answer = self._calls.get(f"looking at the container {name}", f"/containers/{quote(name)}/json")
         return as_state(answer) if answer is not None else None
 
-    def details(self, name: str) -> Inspected | None:
+    def details(self, name: str) -> ActualContainer | None:
         with contextlib.suppress(JetsonDeployError):
             doing = f"looking at the container {name}"
             container = self._calls.get(doing, f"/containers/{quote(name)}/json")
             if isinstance(container, dict):
-                return Inspected(container=container, image=self._image(str(container.get("Image"))))
+                return as_actual(container, self._image(str(container.get("Image"))))
         return None
 
     def _image(self, image_id: str) -> dict[str, object] | None:

@@ -1,7 +1,6 @@
 """The actual settings of a container, in the terms of its spec, from Docker's inspect answers. Pure.
 
-`Runtime.details` asks for them. Settings that the image adds by itself are separated; a field that Docker does not
-report stays None.
+Settings that the image adds by itself are separated; a field that Docker does not report stays None.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-import msgspec
-
+from jetson_deploy.runtime.port import ActualContainer
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 _NANOSECONDS = 1_000_000_000
@@ -18,43 +16,6 @@ _LIMITS = (
     *("Memory", "MemoryReservation", "NanoCpus", "CpuShares", "CpuQuota", "CpusetCpus", "CpusetMems"),
     "BlkioWeight",
 )
-
-
-class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields as of `ContainerSpec`. None: the engine does not tell, or the thing is not set."""
-
-    container_id: str
-    name: str
-    image_id: str | None
-    image: str | None
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    environment: dict[str, str]
-    """With what the image sets."""
-    image_environment: dict[str, str] | None
-    """None: the image is gone, so added settings cannot be separated from the image's own."""
-    mounts: tuple[MountSpec, ...]
-    tmpfs: dict[str, str]
-    runtime: str | None
-    network: str | None
-    restart: str
-    init: bool | None
-    cap_drop: tuple[str, ...]
-    cap_add: tuple[str, ...]
-    privileged: bool
-    security_opt: tuple[str, ...]
-    pids_limit: int | None
-    oom_score_adj: int | None
-    log_driver: str | None
-    log_options: dict[str, str]
-    health: HealthCheck | None
-    stop_seconds: int | None
-    limits: dict[str, str]
-    """Memory, processors and weights, as `docker update` sets them in place; none where nothing is limited."""
-    user: str
-    """Empty: the image's own."""
-    devices: tuple[str, ...]
-    labels: dict[str, str]
 
 
 def as_actual(container: dict[str, Any], image: dict[str, Any] | None) -> ActualContainer:
