@@ -95,7 +95,7 @@ def test_any_yaml_punctuation_is_read_or_is_a_catalog_error(text: str) -> None:
     parsed(text)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.text(max_size=8), st.one_of(st.integers(-(10**17), 10**17), st.text(max_size=20))))
 def test_what_yaml_wrote_is_read_back(tree: dict[str, object]) -> None:
     text = yaml.safe_dump(tree, default_style='"', allow_unicode=False)

@@ -76,7 +76,7 @@ def test_any_release_file_gives_the_numbers_that_it_holds_or_none(content: bytes
         assert all(part in text for part in facts.l4t.split(".") if part != "0")
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(LINE)))
 def test_a_cut_release_line_is_whole_or_nothing(length: int) -> None:
     assert parse_release_line(LINE[:length]) in (None, "36.4.3")

@@ -15,13 +15,7 @@ def choose_profile(*, full: bool) -> None:
     """
     unclocked = [HealthCheck.too_slow]
     settings.register_profile(
-        "quick",
-        derandomize=True,
-        database=None,
-        deadline=None,
-        suppress_health_check=unclocked,
-        print_blob=True,
-        max_examples=QUICK_EXAMPLES,
+        "quick", derandomize=True, database=None, deadline=None, suppress_health_check=unclocked, print_blob=True
     )
     settings.register_profile(
         "full", derandomize=False, database=None, deadline=None, suppress_health_check=unclocked, print_blob=True

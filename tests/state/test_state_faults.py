@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 from counted_work import counted
-from drawn import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from states import full_state, line
@@ -126,9 +125,7 @@ DEEP = st.sampled_from([b"[" * 100_000, b'{"state":' * 50_000, b'{"schema":1e999
 @pytest.mark.fault("F24")
 @given(first=ANYTHING | LIKE_OURS | DEEP, second=ANYTHING | LIKE_OURS | DEEP)
 @settings(
-    max_examples=examples(100),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_whatever_lies_there_nothing_but_our_errors_comes_out(first: bytes, second: bytes, tmp_path: Path) -> None:
     directory = StateDirectory(tmp_path, "default")

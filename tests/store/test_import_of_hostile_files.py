@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from bundles import NAME, entry_of, imported, index_of, layout_of, member, taken_in, tar_of, tiny_model, tree
-from drawn import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from registry_server import Model, digest_of
@@ -204,7 +203,7 @@ NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=0x17F, exclude_cha
 MEMBERS = st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=3), st.integers(0, 1500), st.booleans()), max_size=6)
 
 
-@settings(max_examples=examples(100), deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(members=MEMBERS, form=st.sampled_from([tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT]))
 def test_a_tar_is_read_as_pythons_own_reader_reads_it(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[list[str], int, bool]], form: int
