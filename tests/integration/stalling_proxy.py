@@ -41,7 +41,11 @@ def main() -> None:
     print("ready", flush=True)
     while True:
         client, _ = listener.accept()
-        server = socket.create_connection(("127.0.0.1", target))
+        try:
+            server = socket.create_connection(("127.0.0.1", target))
+        except ConnectionRefusedError:  # a killed registry: the engine's next attempt is cut too, not refused
+            client.close()
+            continue
         threading.Thread(target=pump, args=(client, server, "pass", 0), daemon=True).start()
         threading.Thread(target=pump, args=(server, client, mode, after), daemon=True).start()
 

@@ -181,10 +181,22 @@ def test_a_cut_connection_is_told_as_such(runtime: DockerRuntime, proxy: Callabl
 def test_a_registry_killed_inside_a_layer_fails_the_pull_and_the_next_one_succeeds(
     engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
-    killer = threading.Timer(0.5, engine.kill_registry)
+    reference, inside = f"{proxy('slow')}:big", threading.Event()
+
+    def kill_once_inside() -> None:
+        inside.wait(60)
+        engine.kill_registry()
+
+    def heard(event: Event) -> None:
+        if isinstance(event, Progress) and event.done_bytes:
+            inside.set()
+
+    killer = threading.Thread(target=kill_once_inside)
     killer.start()
     try:
-        assert failure(runtime, f"{proxy('slow')}:big").code == "pull-interrupted"
+        with pytest.raises(NetworkError) as caught:
+            runtime.pull_image(reference, report=heard, stop=threading.Event(), stall_seconds=30)
+        assert caught.value.code == "pull-interrupted"
     finally:
         killer.join()
         engine.start_registry()
