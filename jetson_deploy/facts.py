@@ -178,7 +178,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
 
 
 class EngineAnswers(msgspec.Struct, frozen=True, kw_only=True):
-    """Raw JSON answers of a Docker Engine, live (`engine/`) or recorded in a captured root.
+    """Raw JSON answers of a Docker Engine, live or recorded in a captured root.
 
     The recorded form is `recorded/engine.json` with these very keys.
     """

@@ -10,7 +10,6 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.instance import Instance, find_serving
-from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.plan.budget import Budget
@@ -83,7 +82,7 @@ def _serving(root: Path, settings: Settings, deployment: str) -> Instance | None
     """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
     if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
         return None
-    return find_serving(engine_facts(open_runtime(settings).answers()), deployment)
+    return find_serving(open_runtime(settings).facts(), deployment)
 
 
 def _listed(

@@ -10,7 +10,6 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.instance import find_serving, last_store
 from jetson_deploy.detect.detect import detect_host
-from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import EngineFacts, HostFacts
@@ -55,4 +54,4 @@ def _usual_runtime(settings: Settings) -> Runtime:
 
 def engine_now(runtime: Runtime) -> EngineFacts:
     """What the engine says; nothing else of the host is looked at."""
-    return engine_facts(runtime.answers())
+    return runtime.facts()

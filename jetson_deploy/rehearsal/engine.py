@@ -91,4 +91,4 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def _answers(self) -> bool:
-        return self.socket.exists() and runtime_at(self.host).answers().problem is None
+        return self.socket.exists() and runtime_at(self.host).facts().problem is None

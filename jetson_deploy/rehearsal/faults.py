@@ -186,8 +186,8 @@ def _our_containers(session: Session) -> list[str]:
     from jetson_deploy.deployment.record import deployment_of
     from jetson_deploy.runtime.opened import runtime_at
 
-    containers = runtime_at(session.engine.host).answers().containers or []
-    return [str(c.get("Names")) for c in containers if deployment_of(c.get("Labels") or {}) is not None]
+    containers = runtime_at(session.engine.host).facts().containers
+    return [one.name for one in containers if deployment_of(one.labels) is not None]
 
 
 def fault_lines() -> list[tuple[str, str]]:

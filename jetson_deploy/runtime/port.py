@@ -14,7 +14,7 @@ import msgspec
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers, PortFacts
+from jetson_deploy.facts import EngineFacts, PortFacts
 from jetson_deploy.spec import ContainerSpec, HealthCheck, MountSpec
 
 
@@ -135,8 +135,8 @@ class Runtime(Protocol):
         EngineAwayError for whatever goes wrong. Raises PreflightError `engine-not-plain` where that cannot be.
         """
 
-    def answers(self) -> EngineAnswers:
-        """What the facts are read from. Never raises: what is wrong stands in `problem`."""
+    def facts(self) -> EngineFacts:
+        """What it is, its containers and its images. Never raises: what is wrong stands in `problem`."""
 
     def create(self, name: str, spec: ContainerSpec) -> str:
         """Create the container without starting it; returns its id.

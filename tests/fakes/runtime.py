@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 
 from container import FakeContainer, FakeLog, moment
 from images import meant_by, new_image
-from runtime_answers import answers_of, details_of
+from runtime_facts import details_of, facts_of
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers, PortFacts
+from jetson_deploy.facts import EngineFacts, PortFacts
 from jetson_deploy.runtime.port import (
     ActualContainer,
     ContainerState,
@@ -122,10 +122,10 @@ class FakeRuntime:
     def quick(self, seconds: float) -> FakeRuntime:
         return self
 
-    def answers(self) -> EngineAnswers:
+    def facts(self) -> EngineFacts:
         if self.away:
-            return EngineAnswers(problem=self.away)
-        return answers_of([*self.containers.values()], [*self.images.values()], self.runtimes, self.architecture)
+            return EngineFacts(reachable=False, problem=self.away)
+        return facts_of([*self.containers.values()], [*self.images.values()], self.runtimes, self.architecture)
 
     def create(self, name: str, spec: ContainerSpec) -> str:
         self.act(f"create {name}")

@@ -124,7 +124,7 @@ class PrivateEngine:
         wait_until(self._answers, "dockerd is up")
 
     def _answers(self) -> bool:
-        return runtime_at(self.host).answers().problem is None
+        return runtime_at(self.host).facts().problem is None
 
     def client(self, timeout: int = 20) -> docker.APIClient:
         return docker.APIClient(base_url=self.host, version="auto", timeout=timeout)

@@ -171,7 +171,7 @@ def test_a_socket_without_permission_is_told(engine: PrivateEngine) -> None:
         "from jetson_deploy.runtime.docker.sdk import connect\n"
         "from jetson_deploy.errors import PreflightError\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        f"print(runtime_at({engine.host!r}).answers().problem)\n"
+        f"print(runtime_at({engine.host!r}).facts().problem)\n"
         f"for ask in (connect, lambda host: runtime_at(host).check()):\n"
         f"    try: ask({engine.host!r})\n"
         "    except PreflightError as error: print(error.code)\n"

@@ -220,4 +220,4 @@ def test_through_the_sdk_an_engine_that_was_never_reached_is_told_as_such() -> N
     with pytest.raises(JetsonDeployError) as caught:
         runtime.inspect("a")
     assert caught.value.code == "engine-absent"
-    assert runtime.answers().problem == "absent"
+    assert runtime.facts().problem == "absent"

@@ -138,7 +138,7 @@ def test_a_server_that_is_no_engine_is_refused_by_connect(serve: Serve) -> None:
 def test_asking_does_not_import_the_sdk(short_path: Path) -> None:
     code = (
         "import sys\nfrom jetson_deploy.runtime.opened import runtime_at\n"
-        f"problem = runtime_at('unix://{short_path}').answers().problem\n"
+        f"problem = runtime_at('unix://{short_path}').facts().problem\n"
         "print(problem, [m for m in ('docker', 'requests') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,9 +15,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
 from jetson_deploy.events import Reporter
-from jetson_deploy.facts import EngineAnswers, PortFacts
+from jetson_deploy.facts import EngineAnswers, EngineFacts, PortFacts
 from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.runtime.docker.answers import ask
 from jetson_deploy.runtime.docker.calls import Calls
@@ -86,7 +87,11 @@ class DockerRuntime:
         if not isinstance(found, dict):
             raise no_engine("the server there is no Docker Engine", doing)
 
+    def facts(self) -> EngineFacts:
+        return engine_facts(self.answers())
+
     def answers(self) -> EngineAnswers:
+        """What the facts are read from, as the engine gives it."""
         return ask(self._calls.wire, self._patience.look)
 
     def create(self, name: str, spec: ContainerSpec) -> str:

@@ -1,53 +1,35 @@
-"""What a Docker Engine would answer of the fake's containers, and the settings of one."""
+"""The fake's containers and images as facts, and the settings of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from container import FakeContainer
 
-from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.facts import ContainerFacts, EngineFacts, ImageFacts
 from jetson_deploy.runtime.port import ActualContainer, PulledImage
 
 
-def answers_of(
+def facts_of(
     containers: Sequence[FakeContainer], images: Sequence[PulledImage], runtimes: Sequence[str], architecture: str
-) -> EngineAnswers:
-    return EngineAnswers(
-        version={"Version": "27.5.1", "Arch": architecture},
-        info={
-            "Runtimes": {name: {} for name in runtimes},
-            "DockerRootDir": "/var/lib/docker",
-            "Architecture": architecture,
-            "CgroupDriver": "systemd",
-            "CgroupVersion": "2",
-            "Driver": "overlay2",
-            "ServerVersion": "27.5.1",
-        },
-        containers=[_listed(one) for one in containers],
-        images=[_image(one) for one in images],
+) -> EngineFacts:
+    return EngineFacts(
+        reachable=True,
+        version="27.5.1",
+        runtimes=tuple(sorted(runtimes)),
+        data_root="/var/lib/docker",
+        cgroup_driver="systemd",
+        cgroup_version="2",
+        storage_driver="overlay2",
+        snap=False,
+        architecture=architecture,
+        containers=tuple(map(_container, containers)),
+        images=tuple(ImageFacts(id=i.id, references=i.references, size_bytes=i.size_bytes) for i in images),
     )
 
 
-def _listed(one: FakeContainer) -> dict[str, Any]:
-    return {
-        "Id": one.id,
-        "Names": [f"/{one.name}"],
-        "State": one.state,
-        "Image": one.image,
-        "ImageID": one.image_id,
-        "Labels": dict(one.labels),
-    }
-
-
-def _image(one: PulledImage) -> dict[str, Any]:
-    return {
-        "Id": one.id,
-        "RepoTags": [name for name in one.references if "@" not in name],
-        "RepoDigests": [name for name in one.references if "@" in name],
-        "Size": one.size_bytes,
-    }
+def _container(one: FakeContainer) -> ContainerFacts:
+    return ContainerFacts(id=one.id, name=one.name, state=one.state, image=one.image, labels=dict(one.labels))
 
 
 def details_of(one: FakeContainer, image: PulledImage | None) -> ActualContainer:
