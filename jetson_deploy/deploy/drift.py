@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy.store_drift import store_drifted
 from jetson_deploy.deployment.drift import Difference, container_drift, since_creation
 from jetson_deploy.deployment.drifted import (
     Drifted,
@@ -66,6 +65,8 @@ def find_drift(
 
     A container that was created again with the very same content cannot be distinguished from the proven one.
     """
+    from jetson_deploy.deploy.store_drift import store_drifted  # what hashes: `up` compares the container alone
+
     would = _would(facts, server, settings, catalog, deployment, state)
     revision = state.revision(serving.record.revision) if state else None
     gaps: list[str] = []

@@ -9,7 +9,6 @@ import msgspec
 from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deploy.run.cutover import cut_over
 from jetson_deploy.deploy.run.execute import execute
-from jetson_deploy.deploy.run.stage import stage
 from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.finding import raise_first
 from jetson_deploy.deployment.instance import Instance
@@ -62,6 +61,8 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     hooks = StepHooks(run=wanted.command, crash_at=settings.crash_at, report=report)
     runtime = wanted.runtime
     runtime.check()
+    from jetson_deploy.deploy.run.stage import stage  # its threads: an `up` that changes nothing starts without them
+
     staged = stage(plan.steps, runtime, hooks, settings, state)
     image = _staged_image(runtime, plan)
     plan = pinned_by_staging(wanted.server, plan, image.digest, staged.model.manifest_digest if staged.model else None)
