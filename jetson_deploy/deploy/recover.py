@@ -81,11 +81,11 @@ def recover(
         found = _decide(runtime, catalog, deployment, remembered)
         if not only_plan:
             _act(found, settings, runtime, server, deployment, state, remembered, report)
-            _calm_where_it_serves(facts, runtime, server, catalog, deployment, state)
+            _clear_attention_where_it_serves(facts, runtime, server, catalog, deployment, state)
     return _answer(found, settings, deployment)
 
 
-def _calm_where_it_serves(
+def _clear_attention_where_it_serves(
     facts: HostFacts,
     runtime: Runtime,
     server: Server,

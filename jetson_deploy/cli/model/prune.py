@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.narration import advise, count, shows_first
+from jetson_deploy.cli.model.narration import advise, count, item_lines, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
@@ -64,8 +64,7 @@ def command(*, common: CommonOptions, store: Path, dry_run: bool, min_age_second
 
 
 def _text(collected: Collected) -> str:
-    lines = [f"{item.path}: {size_text(item.size_bytes)}, {item.why}" for item in collected.removed]
-    lines += [f"kept: {item.path}: {size_text(item.size_bytes)}, {item.why}" for item in collected.kept]
+    lines = item_lines(collected.removed, collected.kept)
     lines += [f"foreign, not touched: blobs/{name}" for name in collected.foreign]
     lines += [f"note: {note}" for note in collected.notes]
     what = f"{count(len(collected.removed), 'file')}, {size_text(collected.freed_bytes)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.model.narration import advise, shows_first
+from jetson_deploy.cli.model.narration import advise, item_lines, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
 from jetson_deploy.cli.reporters import chosen_reporter
@@ -54,8 +54,7 @@ def command(*, common: CommonOptions, store: Path, model: str, dry_run: bool) ->
 
 
 def _text(removed: RemovedModel) -> str:
-    lines = [f"{item.path}: {size_text(item.size_bytes)}, {item.why}" for item in removed.removed]
-    lines += [f"kept: {item.path}: {size_text(item.size_bytes)}, {item.why}" for item in removed.kept]
+    lines = item_lines(removed.removed, removed.kept)
     lines += [f"note: {note}" for note in removed.notes]
     what = "would remove" if removed.result == "dry-run" else "removed"
     return "\n".join([*lines, f"{what}: {removed.name}, {size_text(removed.freed_bytes)} freed in {removed.store}"])
