@@ -19,6 +19,7 @@ import msgspec
 from jetson_deploy.monitor.llm.deployed import find_deployed
 from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.llm.watch import LlmWatch
+from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.runtime.opened import runtime_at
 
 TOKENS = 60
@@ -87,6 +88,16 @@ def got(path: str) -> bytes | None:
         connection.close()
 
 
+def settled(watch: LlmWatch) -> tuple[Llm, Any]:
+    """What the watch says once the tap has let the answered request go: the client has its last bytes before that."""
+    for _ in range(100):
+        llm, troubles = watch.read()
+        if llm.server is None or not llm.server.in_flight:
+            break
+        time.sleep(0.05)
+    return llm, troubles
+
+
 def main(deployment: str, root: str) -> None:
     runtime = runtime_at(os.environ["DOCKER_HOST"]).quick(10.0)
     deployed = find_deployed(runtime, deployment)
@@ -114,7 +125,7 @@ def main(deployment: str, root: str) -> None:
     tapped = asked(tap.port, model, TOKENS)
     over.set()
     looking.join()
-    llm, troubles = watch.read()
+    llm, troubles = settled(watch)
     direct = asked(port, model, SHORT)
     time.sleep(1.2)  # the server logs a request at its end
     later, _ = watch.read()
