@@ -75,6 +75,8 @@ class Board(Entry, frozen=True, kw_only=True):
     """From data sheets, inferred; only Thor (2560) and Orin NX (1024) were read. For people."""
     bandwidth_gbs: Bandwidth
     """Reported (jetfit 0.2.7, blogs)."""
+    speed_factor: tuple[PositiveNumber, PositiveNumber] | None = None
+    """Lowest and highest decode speed beside a board of the same bandwidth, where both were measured."""
     jetpack: tuple[str, ...]
     ollama_payloads: tuple[Payload, ...] = ()
     """GPU payloads of Ollama that hold code for this chip: jetpack5, jetpack6, cuda_v13. Empty: none."""
@@ -182,7 +184,7 @@ class KnownBad(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     why: str
     l4t: tuple[L4tRange, ...] = ()
     max_ram_gb: Positive | None = None
-    """Holds on boards with at most this much RAM."""
+    """Holds where MemTotal is at most this many GiB; where it is unknown, on boards of at most this marketed size."""
     rejects: bool = True
     """False: the tag is only ranked behind others of its repository."""
     source: tuple[str, ...] = ()

@@ -49,13 +49,20 @@ def _named(firmware: Firmware, boards: list[Board]) -> tuple[list[Board], str | 
     candidates = _with_part(firmware.modules, boards)
     boot = _with_boot_spec(firmware, boards)
     if candidates[0]:
-        return candidates
+        return _on_its_carrier(firmware, boards, candidates[0]), candidates[1]
     listed = _listed_compatible(firmware, boards)
     if boot[0] and (not listed or any(b in listed for b in boot[0])):
         return boot
     # A whole system's name (p2972-0000: AGX Xavier of any RAM) is no module number. An unlisted module
     # behind a `+` must not be taken for another one that shares a looser name with it.
     return ([], None) if _unlisted_part(firmware) else (listed, None)
+
+
+def _on_its_carrier(firmware: Firmware, boards: list[Board], of_module: list[Board]) -> list[Board]:
+    """A product of its own around a listed module (IGX Orin, Clara AGX) is listed by `carrier+module`."""
+    whole = [text for text in firmware.compatible if "+" in text]
+    exact = [b for b in boards if any(text in b.compatible for text in whole)]
+    return exact if exact and not any(b in of_module for b in exact) else of_module
 
 
 def _with_part(parts: Iterable[str], boards: list[Board]) -> tuple[list[Board], str | None]:

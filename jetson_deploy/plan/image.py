@@ -14,6 +14,9 @@ from jetson_deploy.names import ImageReference, check_image_reference, mirrored,
 from jetson_deploy.plan.image_fit import Candidate, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
 
+_OLDEST_JETPACK = 5
+"""The first whose CUDA Ollama was built for."""
+
 
 def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
     """The best image that can serve a model that needs Ollama `min_ollama`.
@@ -140,10 +143,15 @@ def _listed_by_user(
 
 def _newer_jetpack(catalog: Catalog, facts: HostFacts) -> str:
     board = catalog.boards.get(facts.board.id or "")
-    newer = [jetpack for jetpack in board.jetpack if jetpack[:1].isdigit() and int(jetpack[0]) >= 5] if board else []
+    newer = [_named(jetpack) for jetpack in board.jetpack if int(jetpack[0]) >= _OLDEST_JETPACK] if board else []
     if board is not None and newer:
         return f"no Ollama has GPU code for it; {board.name} runs JetPack {' and '.join(newer)} too: flash that"
     return "no Ollama has GPU code for JetPack 4 and older; a board that runs JetPack 5.1 or newer is needed"
+
+
+def _named(jetpack: str) -> str:
+    """JetPack 5 began with developer previews (L4T 34), for which there is nothing either."""
+    return "5.1 (L4T 35)" if jetpack == "5" else jetpack
 
 
 def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedImage], min_ollama: str) -> PreflightError:

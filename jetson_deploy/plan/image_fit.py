@@ -86,5 +86,7 @@ def applies(catalog: Catalog, facts: HostFacts, bad: KnownBad) -> bool:
         return False
     if bad.max_ram_gb is None:
         return True
+    if facts.memory.total_bytes is not None:  # an unlisted board is known by its memory alone
+        return facts.memory.total_bytes <= bad.max_ram_gb << 30
     board = catalog.boards.get(facts.board.id or "")
     return board is not None and board.ram_gb <= bad.max_ram_gb

@@ -28,13 +28,13 @@ COMPATIBLE = {
 
 
 def test_all_boards_are_there(built_in: Catalog) -> None:
-    assert len(built_in.boards) == 22
+    assert len(built_in.boards) == 25
     assert all(id_ == board.id for id_, board in built_in.boards.items())
 
 
 def test_every_line_of_l4t_is_there(built_in: Catalog) -> None:
     assert sorted(built_in.l4t) == [28, 31, 32, 34, 35, 36, 38, 39]
-    assert sum(len(line.releases) for line in built_in.l4t.values()) == 52
+    assert sum(len(line.releases) for line in built_in.l4t.values()) == 54
 
 
 @pytest.mark.parametrize(("compatible", "board"), COMPATIBLE.items())

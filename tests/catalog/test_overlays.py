@@ -221,6 +221,6 @@ def test_the_users_directory_follows_xdg(environ: dict[str, str], expected: str 
 def test_overlays_may_be_given_to_both_loaders_alike(nowhere: Path, overlay: Any) -> None:
     directory = overlay({"profiles/issues/oom-killer.yaml": "title: Out of memory\n"})
     catalog = load_catalog([directory], system_dir=nowhere, user_dir=nowhere)
-    assert len(catalog.boards) == 22
+    assert len(catalog.boards) == 25
     issues = load_issues([directory], system_dir=nowhere, user_dir=nowhere)
     assert issues["oom-killer"].title == "Out of memory"

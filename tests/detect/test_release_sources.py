@@ -139,9 +139,9 @@ def test_environment_variables_of_jetson_stats_are_not_believed(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("l4t", "assumed", "jetpack"),
     [
-        ("36.9.9", "36.5.0", "6.2.2"),
+        ("36.9.9", "36.5.2", "6.2.3"),
         ("36.4.5", "36.4.4", "6.2.1"),
-        ("35.7.0", "35.6.4", "5.1.6"),
+        ("35.7.0", "35.6.5", "5.1.7"),
         ("40.0.0", None, None),
     ],
 )

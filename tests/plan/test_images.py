@@ -130,7 +130,7 @@ def test_what_detect_found_odd_is_among_the_plan_s_warnings() -> None:
 
 
 def test_an_old_board_is_told_the_newer_jetpack_that_it_runs() -> None:
-    assert "JetPack 5 too: flash" in ask("xavier-nx-8gb-jp4.6.1")[1]["hint"]
+    assert "JetPack 5.1 (L4T 35) too: flash" in ask("xavier-nx-8gb-jp4.6.1")[1]["hint"]
     assert "a board that runs JetPack 5.1 or newer" in ask("nano-4gb-jp4.6.4")[1]["hint"]
 
 

@@ -1,4 +1,4 @@
-"""One line of tegrastats → `Board`, for all formats from L4T 28 to 39.
+"""One line of tegrastats → `Board`, for all formats from L4T 28.1 to 39.
 
 Words are taken where they are known, in any order, and all others are left alone: a line that is cut, damaged or of a
 release to come gives less, never an error and never a number that does not stand in it. Why some numbers are not taken
@@ -26,7 +26,7 @@ _MEBI, _KIBI, _MEGA, _MILLI = 1 << 20, 1 << 10, 1_000_000, 1000
 
 _OF_MB = re.compile(r"(\d{1,9})/(\d{1,9})MB", re.ASCII)
 _BLOCKS = re.compile(r"(\d{1,9})x(\d{1,9})(MB|kB)\)", re.ASCII)
-_CPUS = re.compile(r"\[([^\[\]]*)\]", re.ASCII)
+_CPUS = re.compile(r"\[([^\[\]]*)\](?:@(\d{1,5}))?", re.ASCII)
 _CPU = re.compile(r"(\d{1,3})%(?:@(\d{1,5}))?", re.ASCII)
 _LOAD = re.compile(r"(?:(\d{1,3})%)?(?:@(\d{1,5}|\[\d{1,5}(?:,\d{1,5})*\]))?", re.ASCII)
 _ENGINE = re.compile(r"((?:NVENC|NVDEC|NVJPG|NVDLA|VIC|OFA|PVA|APE)\d*)(?:_FREQ)?", re.ASCII)
@@ -74,7 +74,7 @@ def _take(found: _Found, word: str, behind: list[str], before: str | None) -> No
     value = behind[0] if behind else ""
     if taker := _NAMED.get(word):
         taker(found, value, behind[1:])
-    elif word.startswith("[") and before in (None, "CPU"):  # a line whose begin was lost may start with it
+    elif word.startswith("[") and before in (None, "CPU", "cpu"):  # a line whose begin was lost may start with it
         found.cpus = found.cpus or _cpus(word)
     elif match := _ZONE.fullmatch(word):
         name = match[1]
@@ -131,7 +131,10 @@ _NAMED: Mapping[str, Callable[[_Found, str, list[str]], None]] = {
     "GR3D_FREQ": _gpu,
     "GR3D2_FREQ": _gpu,
     "EMC_FREQ": _emc,
+    "GR3D": _gpu,
+    "EMC": _emc,
 }
+"""Without `_FREQ`: L4T 28.1 and older. GR3D_PCI beside it is the clock of another engine, and is left alone."""
 
 
 def _load(value: str) -> tuple[float | None, float | None]:
@@ -144,9 +147,11 @@ def _load(value: str) -> tuple[float | None, float | None]:
 
 
 def _cpus(word: str) -> tuple[Cpu, ...]:
-    """A CPU whose words are damaged keeps its place, and no more than that."""
+    """A CPU whose words are damaged keeps its place, and no more than that. `[…]@1734`: one clock for all (TX1)."""
     match = _CPUS.fullmatch(word)
-    found = tuple(_cpu(number, text) for number, text in enumerate(match[1].split(","))) if match else ()
+    shared = f"@{match[2]}" if match and match[2] else ""
+    texts = match[1].split(",") if match else []
+    found = tuple(_cpu(n, text + shared if text.endswith("%") else text) for n, text in enumerate(texts))
     return found if any(cpu.online is not None for cpu in found) else ()
 
 
