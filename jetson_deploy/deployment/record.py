@@ -5,7 +5,7 @@ A container that any version made must be found and read: what stands in the lab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -163,11 +163,16 @@ def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: text for key, text in labels.items() if key.startswith(LABEL) and key not in _DESCRIBING}
 
 
-def stamped(spec: ContainerSpec, record: Record) -> ContainerSpec:
-    """The spec with the record's labels and the hash of both, which revision, version and memory do not change."""
+def stamped(spec: ContainerSpec, record: Record, estimated: Collection[str] = ()) -> ContainerSpec:
+    """The spec with the record's labels and the hash of both, which revision, version and memory do not change.
+
+    `estimated`: variables whose values follow the free memory: that they are set counts, not to what.
+    """
     labels = record.labels()
     identity = {key: labels[LABEL + key] for key in _IDENTITY}
-    content: Any = [msgspec.to_builtins(msgspec.structs.replace(spec, labels={})), identity]
+    environment = {key: "" if key in estimated else value for key, value in spec.environment.items()}
+    hashed = msgspec.structs.replace(spec, labels={}, environment=environment)
+    content: Any = [msgspec.to_builtins(hashed), identity]
     digest = sha256_hex(msgspec.json.encode(content, order="sorted"))[:16]
     return msgspec.structs.replace(spec, labels={**labels, LABEL + "spec-hash": digest})
 

@@ -39,6 +39,13 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     def terms_of(self, model: Footprint, context: int) -> dict[str, int]:
         return need_terms(model, context, self.request.parallel, self.request.kv_cache_type, self.limits)
 
+    def prompt_cache(self, need: int, image: ImageChoice) -> int | None:
+        """What `need` leaves for kept prompts, whole MiB; None: that server keeps none."""
+        if not self.server.keeps_prompts(image.ollama_version):
+            return None
+        most = int(self.limits["prompt_cache_bytes"].value)
+        return max(0, min(most, self.available_bytes - need)) >> 20 << 20
+
     def shortfall(self, size: ModelSize, context: int, image: ImageChoice | None) -> str | None:
         """Why the size does not fit at this context, or None."""
         if context > size.context_length:

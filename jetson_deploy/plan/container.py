@@ -11,6 +11,7 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
+from jetson_deploy.plan.memory import PROMPT_CACHE
 from jetson_deploy.server.port import Server, Workload
 from jetson_deploy.spec import ContainerSpec
 
@@ -24,6 +25,7 @@ def container_spec(
     line: L4tLine | None,
     revision: int,
     free: int,
+    compute_capability: str | None,
 ) -> ContainerSpec:
     """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves."""
     record = Record(
@@ -47,7 +49,8 @@ def container_spec(
         version=__version__,
         further={label: getattr(wanted, row.field) for label, row in FURTHER.items()},
     )
-    return stamped(_bare(server, wanted, image, model, store, line), record)
+    bare = _bare(server, wanted, image, model, store, line, compute_capability)
+    return stamped(bare, record, server.bounded_by_plan)
 
 
 def repinned(server: Server, spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
@@ -55,11 +58,17 @@ def repinned(server: Server, spec: ContainerSpec, image: str, model_digest: str)
     digest = model_digest or None
     record = msgspec.structs.replace(Record.read(spec.labels), image=image, manifest_digest=digest)
     mounts = server.mounts(record.store, digest)
-    return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record)
+    return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record, server.bounded_by_plan)
 
 
 def _bare(
-    server: Server, wanted: Wanted, image: ImageChoice, model: ModelChoice, store: str, line: L4tLine | None
+    server: Server,
+    wanted: Wanted,
+    image: ImageChoice,
+    model: ModelChoice,
+    store: str,
+    line: L4tLine | None,
+    compute_capability: str | None,
 ) -> ContainerSpec:
     setup = server.set_up(
         Workload(
@@ -69,6 +78,10 @@ def _bare(
             context_tokens=model.context_tokens,
             parallel=model.parallel,
             kv_cache_type=model.kv_cache_type,
+            version=image.ollama_version,
+            compute_capability=compute_capability,
+            prompt_cache_bytes=model.terms.get(PROMPT_CACHE, 0),
+            reserve_bytes=model.terms["reserve"],
             options={row.key: getattr(wanted, row.field) for row in OPTIONS.values() if row.option.of_server},
         )
     )

@@ -78,7 +78,7 @@ def _hopeful(budget: Budget, larger: Sequence[ModelSize]) -> bool:
 def _changes(facts: HostFacts, wanted: Wanted, catalog: Catalog) -> Iterator[tuple[Change, HostFacts, Wanted, int]]:
     if wanted.context_tokens is not None:
         yield "context", facts, msgspec.structs.replace(wanted, context_tokens=None), 0
-    if wanted.kv_cache_type == "f16":
+    if wanted.kv_cache_type == "f16" and "q8_0" in open_server().kv_cache_types_on(facts.cuda_capability):
         yield "kv-cache", facts, msgspec.structs.replace(wanted, kv_cache_type="q8_0"), 0
     desktop, free, total = facts.memory.desktop_bytes or 0, facts.memory.available_bytes, facts.memory.total_bytes
     if free is None or total is None:

@@ -26,7 +26,7 @@ from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
-from jetson_deploy.plan.wanted_model import check_wanted
+from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_wanted
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Server
 
@@ -66,6 +66,7 @@ def draft_plan(
     revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
     host = tuple(preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving))
     try:
+        check_kv_cache_type(facts, wanted, server)
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
     except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
@@ -106,9 +107,8 @@ def _plan(
     store: str,
 ) -> Plan:
     free = model.available_bytes + model.terms["reserve"]
-    spec = container_spec(
-        server, wanted, image, model, store, catalog.line_of(facts.l4t) if facts.l4t else None, revision, free
-    )
+    line = catalog.line_of(facts.l4t) if facts.l4t else None
+    spec = container_spec(server, wanted, image, model, store, line, revision, free, facts.cuda_capability)
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
     if same and pin_lost(facts, model):

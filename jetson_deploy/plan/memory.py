@@ -14,6 +14,9 @@ import msgspec
 
 from jetson_deploy.catalog.entries import Constant, ModelSize
 
+PROMPT_CACHE = "prompt_cache"
+"""Term: what is left for prompts that the server keeps beside those at work. Never a reason not to fit."""
+
 
 class Footprint(msgspec.Struct, frozen=True, kw_only=True):
     """What of a model takes memory."""

@@ -19,6 +19,7 @@ from jetson_deploy.plan.budget import (
     wanted_context,
 )
 from jetson_deploy.plan.image import choose_image
+from jetson_deploy.plan.memory import PROMPT_CACHE
 from jetson_deploy.plan.speed import predict, roofline
 from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY, find_model, kept_model
 from jetson_deploy.server.port import Server
@@ -130,6 +131,9 @@ def _choice(
     size, request = family.sizes[tag], budget.request
     terms = budget.terms(size, context)
     need = sum(terms.values())
+    cache = budget.prompt_cache(need, image)
+    if cache is not None:
+        terms[PROMPT_CACHE], need = cache, need + cache
     terms["reserve"] = int(budget.limits["host_reserve_bytes"].value)
     estimate = budget.own_estimate(size, context)
     if estimate is not None:

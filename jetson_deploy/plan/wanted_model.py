@@ -10,7 +10,8 @@ from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Wanted
-from jetson_deploy.errors import UsageError
+from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import OLLAMA_NAMESPACE, parse_model_name, shown
 from jetson_deploy.server.port import Server
 
@@ -32,6 +33,18 @@ def check_wanted(catalog: Catalog, request: Wanted, server: Server) -> None:
         )
     _check_range(request, OPTIONS["context"], longest)
     _check_range(request, OPTIONS["parallel"])
+
+
+def check_kv_cache_type(facts: HostFacts, request: Wanted, server: Server) -> None:
+    """Refuse what the server does not take on this host's GPU."""
+    taken = server.kv_cache_types_on(facts.cuda_capability)
+    if request.kv_cache_type not in taken:
+        raise PreflightError(
+            f"KV cache type {request.kv_cache_type} needs flash attention, which {server.title} does not use on this "
+            f"GPU (compute {facts.cuda_capability})",
+            hint=f"--kv-cache-type {taken[0]}, with a smaller --context or model where the memory is short",
+            code="kv-cache-needs-flash-attention",
+        )
 
 
 def _check_range(request: Wanted, row: Row, longest: int | None = None) -> None:

@@ -34,6 +34,14 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """Of one request."""
     parallel: int
     kv_cache_type: str
+    version: str | None = None
+    """Of the server in the image; None: not known."""
+    compute_capability: str | None = None
+    """Of the GPU, as `8.7`."""
+    prompt_cache_bytes: int = 0
+    """What the plan leaves for prompts that a server keeps beside those at work."""
+    reserve_bytes: int = 0
+    """What the plan keeps free for the host."""
     options: dict[str, Any] = {}
     """By key, those that the server alone reads: the rows of `deployment/options.py` that say `of_server`."""
 
@@ -225,6 +233,16 @@ class Server(Protocol):
     @property
     def kv_cache_types(self) -> tuple[str, ...]:
         """The first is its default."""
+
+    @property
+    def bounded_by_plan(self) -> tuple[str, ...]:
+        """Variables of `set_up` whose values follow the memory that is free: they make no other deployment."""
+
+    def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
+        """Those of `kv_cache_types` that it takes on such a GPU; None: a GPU that is not known."""
+
+    def keeps_prompts(self, version: str | None) -> bool:
+        """Whether that version may keep prompts in memory that no request is using; None: a version not known."""
 
     @property
     def estimate_term(self) -> str:

@@ -1,6 +1,7 @@
 """What is written on a container, byte by byte: containers of every version before must be found and read.
 
-`labels/made/`: what version 0.1.0 made of captured boards. `labels/odd.json`: labels that are missing or damaged, and
+`labels/made/`: what is made of captured boards; `labels/older/`: what version 0.1.0 made, where that was something
+else: before kept prompts had a bound. `labels/odd.json`: labels that are missing or damaged, and
 what 0.1.0 read from them. `labels/recorded.json`: what it read from the container in `data/inspect`.
 """
 
@@ -18,10 +19,10 @@ from jetson_deploy import __version__
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.instance import read_instance
-from jetson_deploy.deployment.plan import Gates, Plan
+from jetson_deploy.deployment.plan import CreateContainer, Gates, Plan
 from jetson_deploy.deployment.record import Record, deployment_of, described, label_of, renumbered, self_describing
 from jetson_deploy.deployment.request import Request
-from jetson_deploy.facts import ContainerFacts
+from jetson_deploy.facts import ContainerFacts, EngineFacts
 from jetson_deploy.plan.container import repinned
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.server.opened import open_server
@@ -30,6 +31,7 @@ from jetson_deploy.settings import Settings
 TESTS = Path(__file__).parent.parent
 LABELS = Path(__file__).parent / "labels"
 MADE = sorted(path.stem for path in (LABELS / "made").glob("*.json"))
+OLDER = sorted(path.stem for path in (LABELS / "older").glob("*.json"))
 VERSION = "io.jetson-deploy.version"
 
 
@@ -43,6 +45,28 @@ def made(case: str) -> dict[str, Any]:
     assert document["labels"].keys() > {VERSION}
     document["labels"][VERSION] = __version__
     return document
+
+
+@pytest.mark.parametrize("case", OLDER)
+def test_a_deployment_of_before_is_read_and_replaced_once_with_its_model_and_its_context(case: str) -> None:
+    document: dict[str, Any] = read_json("older", f"{case}.json")
+    labels = document["labels"] | document["describing"]
+    assert typed(labels) == document["read"]
+    plan = replan(document, labels)
+    made_new = [step.spec for step in plan.steps if isinstance(step, CreateContainer)]
+    assert [Record.read(spec.labels).context_tokens for spec in made_new] == [document["read"]["context_tokens"]]
+    assert plan.model.name == document["read"]["model"]
+    assert "LLAMA_ARG_CACHE_RAM" in made_new[0].environment
+    assert replan(document, dict(made_new[0].labels)).steps == ()
+
+
+def replan(document: dict[str, Any], labels: dict[str, str]) -> Plan:
+    """The same request again, where a container of these labels serves."""
+    catalog, request = load_catalog(), msgspec.convert(document["request"], Request)
+    facts = survey(TESTS / "hosts" / document["host"] / "root", Settings(), catalog, store=None, deployment="default")
+    serving = ContainerFacts(id="1" * 64, name="jd-default-1", state="running", image="sha256:0", labels=labels)
+    engine = EngineFacts(reachable=True, runtimes=("nvidia",), containers=(serving,))
+    return make_plan(msgspec.structs.replace(facts, engine=engine), request, catalog)
 
 
 @functools.cache

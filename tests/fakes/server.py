@@ -71,6 +71,7 @@ class FakeServer:
     least_version = "0.0.1"
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "fake_estimate"
+    bounded_by_plan = ("FAKE_PROMPTS",)
 
     def __init__(self) -> None:
         self.models: tuple[ListedModel, ...] = ()
@@ -117,6 +118,12 @@ class FakeServer:
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return (MountSpec(source=store, target=f"/fake/{manifest_digest or 'any'}", read_only=True),)
+
+    def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
+        return self.kv_cache_types
+
+    def keeps_prompts(self, version: str | None) -> bool:
+        return False
 
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jetson_deploy.server.ollama.flash import has_flash_attention
+from jetson_deploy.server.ollama.prompts import keeps_prompts, prompt_bounds
 from jetson_deploy.server.port import Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
@@ -53,11 +55,15 @@ def _environment(work: Workload) -> dict[str, str]:
         "OLLAMA_NUM_PARALLEL": str(work.parallel),
         "OLLAMA_MAX_LOADED_MODELS": "1",
         "OLLAMA_KEEP_ALIVE": "-1",
-        "OLLAMA_FLASH_ATTENTION": "1",
+        **({"OLLAMA_FLASH_ATTENTION": "1"} if has_flash_attention(work.compute_capability) else {}),
         # Weights are read from eMMC or SD at well under 100 MB/s on some boards.
         "OLLAMA_LOAD_TIMEOUT": "15m",
         "OLLAMA_NO_CLOUD": "1",
     }
     if work.kv_cache_type != "f16":
         environment["OLLAMA_KV_CACHE_TYPE"] = work.kv_cache_type
+    if keeps_prompts(work.version):
+        environment |= prompt_bounds(work.prompt_cache_bytes)
+        # It keeps 1 GiB free unasked, and layers on the CPU for it; the plan's reserve is the margin.
+        environment["LLAMA_ARG_FIT_TARGET"] = str(work.reserve_bytes >> 20)
     return environment

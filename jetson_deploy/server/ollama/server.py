@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
+from jetson_deploy.server.ollama.flash import has_flash_attention
+from jetson_deploy.server.ollama.prompts import BOUNDS, keeps_prompts
 from jetson_deploy.server.port import Cause, ServerClient, ServerLog, Setup, Workload
 from jetson_deploy.spec import MountSpec
 
@@ -26,12 +28,20 @@ class OllamaServer:
     least_version = LEAST_VERSION
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "ollama_estimate"
+    bounded_by_plan = BOUNDS
 
     def set_up(self, work: Workload) -> Setup:
         return set_up(work)
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return mounts(store, manifest_digest)
+
+    def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
+        # A quantized V cache is read by flash attention alone: without it the load is refused.
+        return self.kv_cache_types if has_flash_attention(compute_capability) else self.kv_cache_types[:1]
+
+    def keeps_prompts(self, version: str | None) -> bool:
+        return keeps_prompts(version)
 
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
