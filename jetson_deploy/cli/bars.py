@@ -19,6 +19,7 @@ from rich.text import Text
 
 from jetson_deploy import events
 from jetson_deploy.cli.event_line import EachEvent, Lines
+from jetson_deploy.cli.foreign import visible
 
 
 class LiveReporter:
@@ -30,6 +31,7 @@ class LiveReporter:
     def __init__(self, lines: Lines | None = None) -> None:
         self._lines: Lines = lines or EachEvent()
         self._status: Status | None = None
+        self._waited = ""
         self._console = Console(stderr=True, highlight=False)
         self._lock = threading.RLock()
         self._progress: Progress | None = None
@@ -54,14 +56,15 @@ class LiveReporter:
 
     def _print(self, lines: list[str]) -> None:
         for text in lines:
-            self._console.print(Text.from_ansi(text), soft_wrap=True)
+            self._console.print(Text.from_ansi(visible(text)), soft_wrap=True)
 
     def _wait(self) -> None:
         under_way = "" if self._staging else self._lines.under_way
-        if self._status is not None and self._status.status != under_way:
+        if self._status is not None and self._waited != under_way:
             self._no_status()
         if under_way and self._status is None:
-            self._status = self._console.status(under_way)
+            self._waited = under_way
+            self._status = self._console.status(Text(visible(under_way)))  # as text: brackets would be rich's markup
             self._status.start()
 
     def _no_status(self) -> None:
@@ -87,7 +90,7 @@ class LiveReporter:
             self._no_status()
             self._progress = _bars(self._console)
             self._progress.start()
-        label = f"{event.item} ({event.phase})"
+        label = visible(f"{event.item} ({event.phase})")
         if event.item not in self._tasks:
             self._tasks[event.item] = self._progress.add_task(label, total=event.total_bytes)
         task = self._tasks[event.item]
@@ -96,7 +99,7 @@ class LiveReporter:
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("  {task.description}"),
+        TextColumn("  {task.description}", markup=False),
         BarColumn(bar_width=24),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),

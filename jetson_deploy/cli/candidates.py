@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import click
 
+from jetson_deploy.cli.foreign import visible
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -89,7 +91,7 @@ def compared(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 def _revisions(incomplete: str, revisions: Sequence[Revision]) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
-    numbers = [CompletionItem(str(r.number), help=f"{r.model}, {r.outcome}") for r in reversed(revisions)]
+    numbers = [CompletionItem(str(r.number), help=visible(f"{r.model}, {r.outcome}")) for r in reversed(revisions)]
     return [item for item in numbers if item.value.startswith(incomplete)]
 
 
@@ -104,4 +106,4 @@ def _state(ctx: click.Context) -> State | None:
 
 
 def _starting(incomplete: str, names: list[str]) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
+    return [name for name in names if name.startswith(incomplete) and name.isprintable()]

@@ -8,12 +8,15 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO
 
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.foreign import LineEnds
 from jetson_deploy.cli.options import CommonOptions, acting
+from jetson_deploy.cli.raw import chosen_writer, may_be_raw
 from jetson_deploy.cli.render import event_line
 from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
@@ -32,24 +35,27 @@ from jetson_deploy.events import LogLine
     metavar="N",
     help="Start N lines before the end of the log.",
 )
-def command(*, common: CommonOptions, follow: bool, tail: int) -> int:
-    """Show the server's log, as the container runtime keeps it."""
+@may_be_raw
+def command(*, common: CommonOptions, follow: bool, tail: int, raw: bool) -> int:
+    """Show the server's log, as the container runtime keeps it. Control characters are shown escaped."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.runtime.opened import open_runtime
 
     if follow and common.as_json and not common.as_events:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
+    writer = chosen_writer(common, raw=raw)
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "logs")
     tell_deployment(serving, common)
     runtime = open_runtime(common.settings)
     if follow:
         with _followed():
-            _show(_decoded(runtime.follow_logs(serving.container, tail=tail)), as_events=common.as_events)
+            pieces = _decoded(runtime.follow_logs(serving.container, tail=tail))
+            _show(pieces, as_events=common.as_events, writer=writer)
         return finish(common, None, None)
     text = runtime.logs(serving.container, tail=tail)
     if common.as_events or not common.as_json:
-        _show((text,), as_events=common.as_events)
+        _show((text,), as_events=common.as_events, writer=writer)
     document = {
         "schema": "jetson-deploy.logs/1",
         "container": serving.container,
@@ -84,16 +90,17 @@ def _interrupt_without_reader(thread: int, over: threading.Event) -> None:
 
 
 def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Text as it comes; a character may be cut by the end of a chunk."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    """Text as it comes; a character, and a line's two ends, may be cut by the end of a chunk."""
+    decoder, ends = codecs.getincrementaldecoder("utf-8")("replace"), LineEnds()
     for chunk in chunks:
-        yield decoder.decode(chunk)
+        yield ends.joined(decoder.decode(chunk))
+    yield ends.joined(decoder.decode(b"", final=True)) + ends.rest()
 
 
-def _show(text: Iterable[str], *, as_events: bool) -> None:
+def _show(text: Iterable[str], *, as_events: bool, writer: Callable[[TextIO, str], None] = write) -> None:
     """Not through `answer`: a reader that went away ends it."""
     for piece in _events(text) if as_events else text:
-        write(sys.stdout, piece)
+        writer(sys.stdout, piece)
 
 
 def _events(text: Iterable[str]) -> Iterator[str]:

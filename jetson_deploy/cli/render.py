@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
-import click
 import msgspec
 
+from jetson_deploy.cli.foreign import styled
 from jetson_deploy.cli.streams import ReaderGone, quietly, write
 
 
@@ -19,7 +19,7 @@ def colours(stream: Any) -> bool:
 
 
 def paint(text: str, colour: str, stream: Any) -> str:
-    return click.style(text, fg=colour) if colours(stream) else text
+    return styled(text, colour) if colours(stream) else text
 
 
 def say(text: str) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from jetson_deploy.cli.foreign import visible
 from jetson_deploy.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -32,7 +33,15 @@ def prepare() -> None:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write and flush. Raises ReaderGone when the reader is gone, ResourceError when it cannot be written."""
+    """Write what may reach a terminal, and flush: control characters that are not ours are shown escaped.
+
+    Raises ReaderGone when the reader is gone, ResourceError when it cannot be written.
+    """
+    write_raw(stream, visible(text))
+
+
+def write_raw(stream: TextIO, text: str) -> None:
+    """As `write`, with every character as it is: for a file or a pipe that asked for it."""
     try:
         stream.write(text)
         stream.flush()

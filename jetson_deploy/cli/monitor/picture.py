@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.segment import Segment
 from rich.style import Style
 
+from jetson_deploy.cli.foreign import visible
 from jetson_deploy.cli.monitor.screen.lines import Line, as_ascii
 from jetson_deploy.cli.render import colours
 from jetson_deploy.cli.streams import ReaderGone, give_up
@@ -36,7 +37,8 @@ class Picture:
             if number:
                 yield Segment.line()
             for text, style in line:
-                yield Segment(as_ascii(text) if self._ascii else text, _STYLES[style] if self._coloured else None)
+                shown = visible(text)
+                yield Segment(as_ascii(shown) if self._ascii else shown, _STYLES[style] if self._coloured else None)
 
 
 class Screen:

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from jetson_deploy.cli.foreign import escaped
+
 Style = Literal["", "dim", "bold", "title", "good", "warn", "bad"]
 """Only beside a word or a sign that says the same: a terminal may have no colour."""
 Span = tuple[str, Style]
@@ -53,7 +55,7 @@ def _cells(one: str) -> int:
 
 def clean(text: str | None) -> str:
     """A name from outside; nothing in it may move the cursor."""
-    return "".join(one if one.isprintable() else "?" for one in text) if text else "-"
+    return "".join(one if one.isprintable() else escaped(one) for one in text) if text else "-"
 
 
 def cut(text: str, width: int) -> str:
