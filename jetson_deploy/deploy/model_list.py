@@ -46,6 +46,8 @@ class DamagedManifest(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     """Below the store."""
     problem: str
+    name: str | None = None
+    """The model's, where the path spells one."""
 
 
 class Models(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.models/1"):
@@ -68,9 +70,14 @@ def list_models(store: Path, root: Path, settings: Settings, catalog: Catalog, d
         store=str(store),
         exists=os.path.lexists(store),
         models=tuple(_listed(paths, one, one.manifest, verified, catalog, budget) for one in usable if one.manifest),
-        damaged=tuple(DamagedManifest(path=f"manifests/{o.path}", problem=o.problem) for o in found if o.problem),
+        damaged=tuple(_damaged(one, one.problem) for one in found if one.problem),
         total_bytes=sum({b.digest: b.size for o in usable if o.manifest for b in o.manifest.blobs}.values()),
     )
+
+
+def _damaged(found: FoundManifest, problem: str) -> DamagedManifest:
+    name = found.name.short if found.name else None
+    return DamagedManifest(path=f"manifests/{found.path}", problem=problem, name=name)
 
 
 def _budget(root: Path, settings: Settings, catalog: Catalog, deployment: str) -> Budget | None:

@@ -27,6 +27,7 @@ class KeptManifest(msgspec.Struct, frozen=True, kw_only=True):
     name: ModelName | None = None
     """Of a pinned one: the tag that its deployment asks for."""
     raw: bytes = b""
+    """Only where they have the digest."""
     manifest: Manifest | None = None
     problem: str | None = None
     """Why it cannot be used; None: `manifest` is there."""
@@ -106,5 +107,5 @@ def _read(path: Path, digest: str, name: ModelName | None = None) -> KeptManifes
     try:
         manifest = parse_manifest(raw, printable(path.name))
     except JetsonDeployError as error:
-        return KeptManifest(digest=digest, path=path, name=name, problem=error.message)
+        return KeptManifest(digest=digest, path=path, name=name, raw=raw, problem=error.message)
     return KeptManifest(digest=digest, path=path, name=name, raw=raw, manifest=manifest)

@@ -171,29 +171,36 @@ def _probe(paths: StorePaths) -> None:
     for directory in (paths.temporary, paths.blobs, paths.manifests):
         if directory.stat().st_dev != paths.own.stat().st_dev:
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
-        descriptor = _nameless_file(directory, may_have_name=directory == paths.temporary)
+        descriptor = _o_tmpfile(directory)
+        if descriptor is None and directory == paths.temporary:
+            descriptor = nameless_file(directory)
         if descriptor is not None:
             try:
                 os.write(descriptor, b"x")
             finally:
                 os.close(descriptor)
+        elif not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
 
 
-def _nameless_file(directory: Path, *, may_have_name: bool) -> int | None:
-    """O_TMPFILE: whatever happens, no probe is left behind. NFS and FAT know only files with names: a power cut
-    could leave one, and where Ollama looks nothing foreign may lie; there (None) the permissions must do."""
+def _o_tmpfile(directory: Path) -> int | None:
+    """Whatever happens, no probe is left behind. NFS and FAT know only files with names: a power cut could leave one,
+    and where Ollama looks nothing foreign may lie; there (None) the permissions must do."""
     try:
         return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
-    if may_have_name:
-        descriptor, name = tempfile.mkstemp(prefix="probe-", dir=directory)
-        Path(name).unlink()
-        return descriptor
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
     return None
+
+
+def nameless_file(directory: Path) -> int:
+    """A descriptor to write to and read from; the file is gone when it is closed. Raises OSError."""
+    if (descriptor := _o_tmpfile(directory)) is not None:
+        return descriptor
+    descriptor, name = tempfile.mkstemp(prefix="probe-", dir=directory)
+    Path(name).unlink()
+    return descriptor
 
 
 def sync_file(path: Path) -> None:

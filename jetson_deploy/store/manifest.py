@@ -53,6 +53,24 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(blob.size for blob in self.blobs)
 
 
+class _WithoutLayers(msgspec.Struct, frozen=True):
+    schemaVersion: int  # noqa: N815 - the format's spelling
+    config: Blob
+    layers: Annotated[tuple[Blob, ...], Meta(max_length=0)] | None
+
+
+NO_LAYERS = "it lists no layers (a create of Ollama up to 0.11.4 can leave such a manifest)"
+
+
+def needs_without_layers(raw: bytes) -> tuple[Blob, ...] | None:
+    """All that a manifest without layers needs, which no server can load; None: it is another one, or damaged."""
+    try:
+        empty = msgspec.json.decode(raw, type=_WithoutLayers)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return (empty.config,) if empty.schemaVersion == 2 else None
+
+
 def manifest_digest(raw: bytes) -> str:
     """64 hex digits; `ollama list` shows the first 12."""
     return hashlib.sha256(raw).hexdigest()
@@ -69,7 +87,7 @@ def parse_manifest(raw: bytes, what: str) -> Manifest:
         manifest = msgspec.json.decode(raw, type=Manifest)
     # ValueError covers broken UTF-8; RecursionError comes from deep nesting in keys that are not ours.
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _damaged(what, str(error)) from None
+        raise _damaged(what, NO_LAYERS if needs_without_layers(raw) else str(error)) from None
     problem = _contradiction(manifest)
     if problem:
         raise _damaged(what, problem)

@@ -76,7 +76,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "unknown type": (with_member("x", b"Z"), "a member of the unknown type 'Z'"),
     "twice": (tar_of(FILES, [(member("index.json", 2), b"{}")]), "it holds index.json twice"),
     "no tar": (b"x" * 2000, "it is no tar"),
-    "empty": (b"", "it holds no oci-layout"),
+    "empty": (b"", "it is empty"),
     "zeros": (bytes(10240), "it holds no oci-layout"),
     "gzip": (b"\x1f\x8b\x08" + bytes(600), "it is compressed"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(600), "it is compressed"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +15,7 @@ import msgspec
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.reporters import chosen_reporter
-from jetson_deploy.errors import UsageError
+from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.units import size_text
@@ -56,7 +59,8 @@ def command(
 ) -> int:
     """Import a model from a tar of `model export` (or another OCI image layout of a model), or from a bare GGUF.
 
-    Every byte is hashed while it is read. An interrupted import is resumed by the same command.
+    Every byte is hashed while it is read. An interrupted import is resumed by the same command. `-` reads standard
+    input: what a pipe gives is saved on the store's disk first, so that the model needs its size twice meanwhile.
     """
     from jetson_deploy.cli.model.pins import expected_digest
     from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
@@ -64,11 +68,10 @@ def command(
     name = parse_model_name(wanted, default_family=DEFAULT_FAMILY) if wanted is not None else None
     with chosen_reporter(common) as report:
         from jetson_deploy.interrupts import stop_on_interruption
-        from jetson_deploy.store.bundle.bundle import opened
         from jetson_deploy.store.bundle.take_in import take_in
 
-        with opened(file) as descriptor, stop_on_interruption() as stop:
-            name, raw, source = _model(file, descriptor, name, modelfile, report, stop)
+        with stop_on_interruption() as stop, _opened(file, store, report, stop) as (path, descriptor):
+            name, raw, source = _model(path, descriptor, name, modelfile, report, stop)
             pin = None if accept_new_digest else expected_digest(name, store, common)
             result = take_in(
                 name,
@@ -83,6 +86,25 @@ def command(
     return _tell(common, name, file, store, result)
 
 
+@contextlib.contextmanager
+def _opened(file: Path, store: Path, report: Reporter, stop: threading.Event) -> Iterator[tuple[Path, int]]:
+    """A path of the file that can be opened again, and a descriptor of it."""
+    from jetson_deploy.store.bundle.bundle import opened
+    from jetson_deploy.store.bundle.piped import STANDARD_INPUT, path_of, spooled
+
+    if str(file) != "-":
+        with opened(file) as descriptor:
+            yield file, descriptor
+        return
+    with spooled(sys.stdin.fileno(), store, report, stop) as source:
+        path = path_of(source)
+        with opened(path) as descriptor:
+            try:
+                yield path, descriptor
+            except JetsonDeployError as error:
+                raise error.with_context(message=error.message.replace(str(path), STANDARD_INPUT)) from error
+
+
 def _model(
     path: Path,
     descriptor: int,
@@ -93,11 +115,12 @@ def _model(
 ) -> tuple[ModelName, bytes, FileSource]:
     """Name, manifest and blobs of what the file holds."""
     from jetson_deploy.catalog.modelfile import Modelfile, read_modelfile
-    from jetson_deploy.store.bundle.bundle import read_bundle
+    from jetson_deploy.store.bundle.bundle import read_bundle, refuse_other_files
     from jetson_deploy.store.gguf.header import is_gguf
     from jetson_deploy.store.gguf.model import model_of_gguf
 
     if not is_gguf(descriptor):
+        refuse_other_files(path, descriptor)
         if modelfile is not None:
             raise UsageError(
                 f"{path} is no GGUF, and only to a GGUF a Modelfile can be added",

@@ -35,8 +35,12 @@ def command(*, common: CommonOptions, store: Path) -> int:
 
 def _text(found: Models) -> str:
     lines = [table([_HEAD, *map(_row, found.models)])] if found.models else [_nothing(found)]
-    lines += [f"damaged: {damaged.path}: {damaged.problem}" for damaged in found.damaged]
+    lines += [f"damaged: {damaged.path}: {damaged.problem}{_way_out(damaged.name)}" for damaged in found.damaged]
     return "\n".join(lines)
+
+
+def _way_out(name: str | None) -> str:
+    return f"; jetson-deploy model remove {name} takes it away" if name else ""
 
 
 def _row(model: ListedModel) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from jetson_deploy.errors import IntegrityError, JetsonDeployError, UsageError
 from jetson_deploy.names import ModelName, parse_model_name, shown
 from jetson_deploy.store.bundle.file_source import Extent, FileSource, not_readable
 from jetson_deploy.store.bundle.layout import BLOB_NAME, INDEX_FILE, LAYOUT_FILE, Entry, Index, Layout
+from jetson_deploy.store.bundle.mistaken import refuse_mistaken
 from jetson_deploy.store.bundle.tar_members import Member, Refused, read_members
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Manifest, manifest_digest, parse_manifest
 
@@ -46,8 +47,6 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[int]:
     """A descriptor of a regular file that can be read at any place. Raises PreflightError, UsageError."""
-    if str(path) == "-":
-        raise _not_regular("standard input")
     try:
         # O_NONBLOCK: a FIFO of that name must not hang the tool
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -55,18 +54,32 @@ def opened(path: Path) -> Iterator[int]:
         raise not_readable(path, error) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _not_regular(str(path))
+            raise _not_regular(path)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _not_regular(what: str) -> UsageError:
+def _not_regular(path: Path) -> UsageError:
+    if path.is_dir():
+        hint = "name the file in it: a GGUF, or a tar of jetson-deploy model export"
+        return UsageError(f"{path} is a directory, no file", hint=hint, code="file-not-regular")
     return UsageError(
-        f"{what} is no regular file, and a model is not read in one go",
-        hint="save the data of the pipe or the device to a file first: cat > model.tar",
+        f"{path} is no regular file, and a model is not read in one go",
+        hint=f"jetson-deploy model import - < {path} reads a pipe from standard input; or save it to a file first",
         code="file-not-regular",
     )
+
+
+def refuse_other_files(path: Path, descriptor: int) -> None:
+    """What is clearly no bundle, named as what it is. Raises IntegrityError `bundle-refused`, PreflightError."""
+    try:
+        _refuse_compressed(os.pread(descriptor, 8, 0))
+        refuse_mistaken(path, descriptor)
+    except Refused as refused:
+        raise _refused(path, refused) from None
+    except OSError as error:
+        raise not_readable(path, error) from error
 
 
 def read_bundle(path: Path, descriptor: int, wanted: ModelName | None) -> Bundle:
@@ -110,7 +123,6 @@ class _Files:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._members: dict[str, Member] = {}
-        _refuse_compressed(os.pread(descriptor, 8, 0))
         for member in read_members(descriptor, os.fstat(descriptor).st_size):
             name = _checked(member)
             if name in self._members:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from jetson_deploy.store.kept import KeptManifest, kept_manifests, pinned_manife
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.in_use import Holder, file_id, find_holders
 from jetson_deploy.store.maintenance.surplus import Unfinished, unfinished_downloads
+from jetson_deploy.store.manifest import needs_without_layers
 
 _FIRST_MODELS = 1_672_531_200.0
 """2023-01-01: a file from before was written while the clock was wrong, as on boards without a battery."""
@@ -64,7 +65,8 @@ def find_unneeded(paths: StorePaths, kept: frozenset[str] | None, min_age_second
     in_use = find_holders({file_id(file.status): file.name for file in files if file.is_blob})
     look = _Look(paths, files, min_age_seconds, now)
     look.downloads(unfinished_downloads(paths))
-    needed = needed_blobs(find_manifests(paths)) | look.kept(kept) | pinned_blobs(paths)
+    tagged = find_manifests(paths)
+    needed = needed_blobs(tagged) | look.kept(kept) | pinned_blobs(paths)
     for file in files:
         if file.is_blob and file.name not in needed:
             look.blob(file, in_use.holders.get(file_id(file.status)))
@@ -74,8 +76,14 @@ def find_unneeded(paths: StorePaths, kept: frozenset[str] | None, min_age_second
         downloads=tuple(look.found_downloads),
         spared=tuple(look.spared),
         foreign=tuple(printable(file.name) for file in files if not file.is_blob),
-        notes=in_use.notes,
+        notes=(*in_use.notes, *_of_no_use(tagged)),
     )
+
+
+def _of_no_use(manifests: Iterable[FoundManifest]) -> Iterator[str]:
+    for known in manifests:
+        if known.manifest is None and known.name is not None:
+            yield f"{known.below_store}: {known.problem}; {removal(known.name.short)} takes it away"
 
 
 def needed_blobs(manifests: Iterable[FoundManifest]) -> set[str]:
@@ -97,24 +105,34 @@ def _blobs_of(manifests: Iterable[tuple[FoundManifest | KeptManifest, str]]) -> 
     """Each with its path below the store."""
     found: set[str] = set()
     damaged: list[str] = []
+    names: list[str] = []
     for known, where in manifests:
-        if known.manifest is None:
+        blobs = known.manifest.blobs if known.manifest else needs_without_layers(known.raw)
+        if blobs is None:
             damaged.append(f"{where}: {known.problem}")
+            names += [known.name.short] if known.name and isinstance(known, FoundManifest) else []
         else:
-            found.update(blob.file_name for blob in known.manifest.blobs)
+            found.update(blob.file_name for blob in blobs)
     if damaged:
-        raise _unknown_needs(damaged)
+        raise _unknown_needs(damaged, names)
     return found
 
 
-def _unknown_needs(damaged: list[str]) -> IntegrityError:
+def _unknown_needs(damaged: list[str], names: list[str]) -> IntegrityError:
+    """`names`: of those that are models, as far as their paths spell one."""
+    away = f"{removal(names[0])} takes it away, or " if names else ""
     return IntegrityError(
         f"which blobs are needed is not known: {damaged[0]}",
-        hint="nothing was removed; jetson-deploy model verify --repair mends damaged manifests or fetches them anew, "
-        "or move other files away",
+        hint=f"nothing was removed; {away}jetson-deploy model verify --repair mends damaged manifests or fetches them "
+        "anew; move other files away",
         code="manifest-damaged",
         details=tuple(damaged[1:]),
     )
+
+
+def removal(name: str) -> str:
+    """The command that takes a model away whose manifest is of no use."""
+    return f"jetson-deploy model remove {name}"
 
 
 class _Look:
