@@ -87,7 +87,7 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     reachable: bool
     problem: str | None = None
-    """Why not, when not: `absent`, `permission`, `hung`, or the engine's own text."""
+    """Why not, when not: `absent`, `stopped`, `permission`, `hung`, or the engine's own text."""
     version: str | None = None
     runtimes: tuple[str, ...] = ()
     data_root: str | None = None

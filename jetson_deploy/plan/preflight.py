@@ -20,6 +20,7 @@ from jetson_deploy.units import compared, size_text
 
 ENGINE_HINTS = {
     "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit",
+    "stopped": "start it: sudo systemctl start docker (as a snap: sudo snap start docker)",
     "permission": "run with sudo, or add the user to the docker group and log in again",
     "hung": "restart it: sudo systemctl restart docker",
 }

@@ -271,7 +271,7 @@ def test_a_missing_nvidia_runtime_is_refused_with_the_commands_that_add_it(root:
     assert "nvidia-ctk runtime configure" in error["hint"]
 
 
-@pytest.mark.parametrize("problem", ["absent", "permission", "hung"])
+@pytest.mark.parametrize("problem", ["absent", "stopped", "permission", "hung"])
 def test_an_engine_that_does_not_answer_is_refused_with_a_fix(root: Path, problem: str) -> None:
     (root / "recorded" / "engine.json").write_text(json.dumps({"problem": problem}))
     error = plan(root)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import EngineAnswers
+from jetson_deploy.runtime.docker.answers import installed as engine_installed
 from jetson_deploy.runtime.docker.patience import Patience
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
@@ -143,3 +145,61 @@ def test_asking_does_not_import_the_sdk(short_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "absent []"
+
+
+def test_an_engine_that_hangs_is_told_by_its_first_answer_alone(short_path: Path) -> None:
+    """The first question has a patience of its own; whoever asks again at once is not made to wait again."""
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(short_path))
+        hung.listen()
+        patience = Patience(look=20.0, first=0.3)
+        before = time.monotonic()
+        problems = [DockerRuntime(f"unix://{short_path}", patience).answers().problem for _ in range(3)]
+        took = time.monotonic() - before
+    assert problems == ["hung"] * 3
+    assert 0.3 <= took < 0.85, took
+
+
+def test_the_usual_patience_for_an_engine_that_hangs_is_ten_seconds() -> None:
+    assert Patience().first == 10.0
+    assert Patience().look > Patience().first  # a list of images takes longer on an SD card
+
+
+@pytest.mark.parametrize(
+    ("usual", "installed", "bound", "problem"),
+    [
+        (True, True, False, "stopped"),
+        (True, False, False, "absent"),
+        (False, True, False, "absent"),
+        (True, True, True, "stopped"),
+        (True, False, True, "stopped"),
+    ],
+)
+def test_a_stopped_engine_is_not_an_absent_one(
+    short_path: Path, tmp_path: Path, usual: bool, installed: bool, bound: bool, problem: str
+) -> None:
+    """`systemctl stop docker docker.socket` takes the socket away; a killed engine leaves it, and nothing listens."""
+    if bound:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(short_path))
+    if installed:
+        (tmp_path / "dockerd").write_text("#!/bin/sh\n")
+        (tmp_path / "dockerd").chmod(0o755)
+    program = _ASK.format(path=short_path, usual=usual)
+    environment = {"PATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (problem if installed or bound else _where_none_is_put(usual)), done
+
+
+def _where_none_is_put(usual: bool) -> str:
+    """The machine of the test may have an engine of its own."""
+    return "stopped" if usual and engine_installed() else "absent"
+
+
+_ASK = """
+from jetson_deploy.runtime.docker.answers import ask
+from jetson_deploy.runtime.docker.answers import installed as engine_installed
+from jetson_deploy.runtime.docker.patience import Patience
+from jetson_deploy.runtime.docker.wire import PlainWire
+print(ask(PlainWire("unix://{path}"), Patience(), usual={usual}).problem)
+"""

@@ -22,9 +22,9 @@ class Calls:
     def __init__(self, wire: Wire, patience: Patience, *, goes_on: bool = False) -> None:
         self.wire, self.patience, self._goes_on = wire, patience, goes_on
 
-    def get(self, doing: str, path: str) -> Any:
-        """The answer; None: there is no such thing."""
-        body = self.raw(doing, path, fine=(http.client.NOT_FOUND,))
+    def get(self, doing: str, path: str, *, seconds: float | None = None) -> Any:
+        """The answer; None: there is no such thing. `seconds`: where it is not the patience for a look."""
+        body = self.raw(doing, path, fine=(http.client.NOT_FOUND,), seconds=seconds)
         if body is None:
             return None
         try:
@@ -33,9 +33,9 @@ class Calls:
             text = f"the answer is not the Docker Engine's ({error})"
             raise away(text) if self._goes_on else no_engine(text, doing) from error
 
-    def raw(self, doing: str, path: str, *, fine: Collection[int] = ()) -> bytes | None:
+    def raw(self, doing: str, path: str, *, fine: Collection[int] = (), seconds: float | None = None) -> bytes | None:
         """`fine`: statuses for which it is None."""
-        status, body = self._ask(doing, "GET", path, None, self.patience.look)
+        status, body = self._ask(doing, "GET", path, None, seconds or self.patience.look)
         if status == http.client.OK:
             return body
         if status in fine:

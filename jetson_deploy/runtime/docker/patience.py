@@ -10,6 +10,8 @@ class Patience(NamedTuple):
 
     look: float = 20.0
     """An engine that unpacks an image on an SD card takes seconds for its list of images."""
+    first: float = 10.0
+    """The first question, for its version: nothing holds that up but an engine that hangs."""
     change: float = 120.0
     """Creating and starting: NVIDIA's hooks mount dozens of files."""
     remove: float = 600.0
@@ -18,4 +20,4 @@ class Patience(NamedTuple):
 
 def quick(seconds: float) -> Patience:
     """Starting again after a hard stop waits for the shim and the runtime: seconds on an SD card."""
-    return Patience(look=seconds, change=seconds + 20, remove=seconds + 20)
+    return Patience(look=seconds, first=seconds, change=seconds + 20, remove=seconds + 20)

@@ -42,6 +42,9 @@ _MOST_BYTES = 4 << 20
 RESTORED_SECONDS = 20.0
 """After an engine's start. The refusal was met once, on 20.10 (tests/faults/test_engine_dies.py); how long it can last
 is not known."""
+_HUNG_SECONDS = 5.0
+_HUNG_UNTIL: dict[str, float] = {}
+"""Engine → until when it counts as hung: a command that looks at it twice does not wait twice."""
 _SANDBOX_GONE = re.compile(r"sandbox \w+ not found")
 _GONE = (http.client.NOT_FOUND,)
 
@@ -81,7 +84,7 @@ class DockerRuntime:
     def check(self) -> None:
         doing = f"asking the Docker Engine at {self._host or f'unix://{DEFAULT_SOCKET}'}"
         try:
-            found = self._calls.get(doing, "/version")
+            found = self._calls.get(doing, "/version", seconds=min(self._patience.first, self._patience.look))
         except UnhealthyError as error:
             raise no_engine(error.message.removeprefix(f"{doing}: "), doing) from error
         if not isinstance(found, dict):
@@ -92,7 +95,13 @@ class DockerRuntime:
 
     def answers(self) -> EngineAnswers:
         """What the facts are read from, as the engine gives it."""
-        return ask(self._calls.wire, self._patience.look)
+        key = self._host or DEFAULT_SOCKET
+        if not self._goes_on and time.monotonic() < _HUNG_UNTIL.get(key, 0.0):
+            return EngineAnswers(problem="hung")
+        answers = ask(self._calls.wire, self._patience, usual=_is_usual(self._host))
+        if answers.problem == "hung":
+            _HUNG_UNTIL[key] = time.monotonic() + _HUNG_SECONDS
+        return answers
 
     def create(self, name: str, spec: ContainerSpec) -> str:
         from jetson_deploy.runtime.docker.create import create_container
@@ -232,6 +241,10 @@ class DockerRuntime:
         return pull_image(
             self._client, reference, find=self.find_image, report=report, stop=stop, stall_seconds=stall_seconds
         )
+
+
+def _is_usual(docker_host: str | None) -> bool:
+    return docker_host is None or docker_host.removeprefix("unix://") in (DEFAULT_SOCKET, "/run/docker.sock")
 
 
 def _log_path(name: str, **query: int | str) -> str:
