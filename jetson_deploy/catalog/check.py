@@ -139,12 +139,12 @@ def issue(parts: Sequence[Part], value: Issue) -> None:
     ranked = any("rank" in part.data for part in parts if not part.built_in)
     if ranked and not value.symptoms:  # the built-in rank alone may stay: an empty list silences an issue
         refuse(parts, ("rank",), "without symptoms it is never found in a log", hint="give symptoms, or no rank")
-    for index, pattern in enumerate(value.symptoms):
-        problem = _pattern_problem(pattern)
-        if problem:
-            refuse(
-                parts, ("symptoms", index), f"not a regular expression: {problem}", hint="escape ( [ { * + ? with \\"
-            )
+    for key, patterns in (("symptoms", value.symptoms), ("also", value.also)):
+        for index, pattern in enumerate(patterns):
+            problem = _pattern_problem(pattern)
+            if problem:
+                hint = "escape ( [ { * + ? with \\"
+                refuse(parts, (key, index), f"not a regular expression: {problem}", hint=hint)
 
 
 def _pattern_problem(pattern: str) -> str | None:

@@ -256,6 +256,9 @@ Explains = Literal["gpu-unused", "cpu-serves", "gpu-lost", "memory-lost"]
 gpu-lost: a log line of a running server says that the GPU, or memory for it, is lost; memory-lost: as gpu-lost, and
 a server on the CPU is hit by it too."""
 
+SeenIn = Literal["log", "engine", "pull"]
+"""log: the server's; engine: what the container engine answers; pull: what it says of a pull."""
+
 OOM_KILLED = "oom-killer"
 """The issue of a container that the kernel killed for memory: the runtime reports that, no log line needs to."""
 
@@ -268,11 +271,20 @@ class Issue(Entry, frozen=True, kw_only=True):
     phase: Literal["preflight", "pull", "start", "serve", "security", "fleet"]
     severity: Literal["block", "degrade", "warn"]
     symptoms: tuple[str, ...]
-    """Python regular expressions, matched ignoring case."""
+    """Python regular expressions, matched ignoring case, any one of them."""
+    also: tuple[str, ...] = ()
+    """More of them, each of which must be somewhere in the text too."""
+    seen_in: tuple[SeenIn, ...] = ()
+    """Where a symptom is believed; empty: as the phase says (`symptoms.seen_in`)."""
     rank: Annotated[int, Meta(ge=1, le=999)] | None = None
-    """Among the causes of one failure the lowest is believed first; None counts as 500."""
+    """Among the causes of one failure the lowest is believed first; None counts as 500.
+
+    Below 500 it names one fault, from 700 a class of faults, from 900 what stands in many failures.
+    """
     explains: tuple[Explains, ...] = ()
-    """What it is a cause of. With gpu-unused it is believed only when no issue without gpu-unused fits."""
+    """What it is a cause of."""
+    refines: str = ""
+    """Code of an error of ours that says less: where that one is raised and this issue fits, its advice is shown."""
     advice: str = ""
     """One line for a user of this tool; without it the first of `fix` is shown."""
     fix: tuple[str, ...]

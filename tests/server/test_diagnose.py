@@ -82,8 +82,9 @@ def cpu_log(*more: str) -> str:
             "blob-corrupt",
         ),
         ("error loading model: unknown model architecture: 'qwen3'", None, "unknown-model-arch"),
-        ('msg="llama runner process no longer running" sys=9 string="signal: killed"', None, "oom-killer"),
-        ("", 137, "oom-killer"),
+        ('msg="llama runner process no longer running" sys=9 string="signal: killed"', None, "killed-by-unknown"),
+        ("", 137, "killed-by-unknown"),
+        ("Out of memory: Killed process 812 (ollama) total-vm:1kB", 137, "oom-killer"),
         ("", None, None),
         ("", 0, None),
     ],
@@ -162,6 +163,6 @@ def test_no_code_that_reads_the_servers_log_names_an_issue() -> None:
         assert not told & issues().keys(), path.name
 
 
-def test_two_causes_of_one_kind_never_share_a_rank() -> None:
-    ranks = [("gpu-unused" in issue.explains, issue.rank) for issue in issues().values() if issue.rank is not None]
-    assert len(ranks) == len(set(ranks)) == 25
+def test_two_causes_never_share_a_rank() -> None:
+    ranks = [issue.rank for issue in issues().values() if issue.rank is not None]
+    assert len(ranks) == len(set(ranks)) > 25

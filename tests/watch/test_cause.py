@@ -20,13 +20,13 @@ def issues(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Issue]:
 
 def test_issues_that_take_gpu_or_memory_away_are_noticed_and_no_others(issues: dict[str, Issue]) -> None:
     assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=False)] == [
-        "oom-killer",
+        "killed-by-unknown",
         "nvmap-fragmentation",
     ]
 
 
 def test_where_the_cpu_was_accepted_only_lost_memory_is_noticed(issues: dict[str, Issue]) -> None:
-    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=True)] == ["oom-killer"]
+    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=True)] == ["killed-by-unknown"]
 
 
 def test_the_catalog_says_which_issues_mean_that_something_is_lost(issues: dict[str, Issue]) -> None:
@@ -36,5 +36,10 @@ def test_the_catalog_says_which_issues_mean_that_something_is_lost(issues: dict[
         "nvmap-fragmentation",
         "gpu-lost-daemon-reload",
         "oom-killer",
+        "killed-by-unknown",
         "load-mode-dio-oom",
+        "cuda-code-does-not-fit",
+        "cuda-error",
+        "cuda-init-failed",
+        "cuda-kernel-crashed",
     }

@@ -14,14 +14,20 @@ from collections.abc import Iterator
 import msgspec
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
+from jetson_deploy.runtime.docker.known import known_issue, refined
 from jetson_deploy.runtime.port import EngineAwayError
 
 _TEXT_LIMIT = 400
 
 
+def flat_text(text: str) -> str:
+    """The whole of it on one line. What it means is asked of this, never of what was shortened for people."""
+    return " ".join(text.split())
+
+
 def one_line(text: str) -> str:
     """The text on one line, its middle left out when it is long: both ends of an OCI error matter."""
-    flat = " ".join(text.split())
+    flat = flat_text(text)
     if len(flat) <= _TEXT_LIMIT:
         return flat
     half = _TEXT_LIMIT // 2
@@ -98,16 +104,21 @@ def no_engine(text: str, doing: str) -> PreflightError:
 
 def refusal(text: str, doing: str) -> JetsonDeployError:
     """The error for an answer of the engine that says no, by its text."""
-    text = one_line(text)
+    text = flat_text(text)
     for known in _REFUSALS:
         if match := re.search(known.pattern, text, re.IGNORECASE):
-            groups = match.groupdict()
-            return known.kind(
-                f"{doing}: {known.text.format(match.group(0), **groups)}",
-                hint=known.hint.format(**groups),
-                code=known.code,
-            )
-    return UnhealthyError(f"{doing}: the Docker Engine says: {text}", hint=_JOURNAL, code="engine-error")
+            error = _of_rule(known, match, doing)
+            return refined(error, text, "engine") if known.is_general else error
+    if (fit := known_issue(text, "engine")) is not None:
+        line = one_line(text)
+        return PreflightError(f"{doing}: {fit.issue.title} ({line})", hint=fit.advice, code=fit.issue.id)
+    return UnhealthyError(f"{doing}: the Docker Engine says: {one_line(text)}", hint=_JOURNAL, code="engine-error")
+
+
+def _of_rule(known: Refusal, match: re.Match[str], doing: str) -> JetsonDeployError:
+    groups = {name: one_line(group or "") for name, group in match.groupdict().items()}
+    text = known.text.format(one_line(match.group(0)), **groups)
+    return known.kind(f"{doing}: {text}", hint=known.hint.format(**groups), code=known.code)
 
 
 def away(why: str) -> EngineAwayError:
@@ -132,6 +143,8 @@ class Refusal(msgspec.Struct, frozen=True):
     """`{0}`: all that matched; `{name}`: a group of the pattern."""
     hint: str
     code: str
+    is_general: bool = False
+    """The catalog may know it more exactly."""
 
 
 _NVIDIA_MISSING = (
@@ -147,6 +160,7 @@ _HOOK_FAILED = (
     "reinstall nvidia-container-toolkit and the nvidia-l4t packages of this JetPack; "
     "`jetson-deploy detect` shows which JetPack",
     "nvidia-hook-failed",
+    True,
 )
 _WRONG_ARCHITECTURE = (
     PreflightError,
@@ -157,7 +171,11 @@ _WRONG_ARCHITECTURE = (
 _REFUSALS = (
     Refusal(r"unknown runtime specified \S+|unknown or invalid runtime name: \S+", *_NVIDIA_MISSING),
     Refusal(r"could not select device driver .*", *_NVIDIA_MISSING),
-    Refusal(r"error running (?:\w+ )?hook.*?stderr:[ :,]*(?P<text>.*?)[ :,]*$", *_HOOK_FAILED),
+    Refusal(
+        r"error running (?:\w+ )?hook.*?stderr:[ :,]*(?:exec command: \[[^\]]*\](?:\\+n(?=nvidia)|\\+)? ?)?"
+        r"(?P<text>.*?)[ :,]*$",
+        *_HOOK_FAILED,
+    ),
     Refusal(r"error running (?:\w+ )?hook[ :,]*(?P<text>.*?)[ :,]*$", *_HOOK_FAILED),
     Refusal(
         r"container name \"/?(?P<name>[^\"]+)\" is already in use",
@@ -211,4 +229,4 @@ _REFUSALS = (
         "container-missing",
     ),
 )
-"""First match wins: more telling texts come first. Texts of Docker 20.10 to 28."""
+"""First match wins: more telling texts come first. Docker 19.03 to 29. The catalog is asked for the rest."""

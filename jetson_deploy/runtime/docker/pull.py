@@ -85,9 +85,9 @@ def pull_image(
     A reference with a digest is pulled by the digest and checked against it. Layers that are complete
     are kept by the engine whatever happens, so the caller may simply try again. `stop` ends the pull
     within a second. Raises NetworkError (registry-unreachable, registry-stalled, image-not-found,
-    pull-interrupted, registry-refused, registry-rate-limited, registry-untrusted), IntegrityError
+    pull-interrupted, pull-failed, registry-refused, registry-rate-limited, registry-untrusted), IntegrityError
     (image-corrupt, image-digest-mismatch), ResourceError (no-space), PreflightError (engine-vanished,
-    engine-hung, image-wrong-architecture), InterruptedRunError.
+    engine-hung, image-wrong-architecture, data-root-failing, layer-refused, …), InterruptedRunError.
     """
     reader = _Reader(client, reference)
     reader.start()
@@ -144,7 +144,7 @@ def _take(layers: LayerProgress, reference: str, event: dict[str, Any] | Excepti
         raise _stream_error(reference, event) from event
     if "error" in event or "errorDetail" in event:
         text = event.get("error") or (event.get("errorDetail") or {}).get("message")
-        raise pull_error(reference, " ".join(str(text).split()))
+        raise pull_error(reference, str(text))
     layers.take(event)
 
 

@@ -6,7 +6,7 @@ import socket
 
 import docker
 
-from jetson_deploy.runtime.docker.errors import no_engine
+from jetson_deploy.runtime.docker.errors import no_engine, one_line
 from jetson_deploy.runtime.docker.sdk_errors import ENGINE_TROUBLE, engine_text, transport_error
 from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET
 
@@ -26,7 +26,7 @@ def connect(docker_host: str | None, *, timeout: float = 20.0) -> docker.APIClie
         _knock(host)
         return docker.APIClient(base_url=host, version="auto", timeout=timeout)  # type: ignore[arg-type]  # stub: int only
     except ENGINE_TROUBLE as error:
-        raise transport_error(error, doing) or no_engine(engine_text(error), doing) from error
+        raise transport_error(error, doing) or no_engine(one_line(engine_text(error)), doing) from error
 
 
 def _knock(host: str) -> None:

@@ -14,7 +14,7 @@ import urllib3.exceptions
 from docker.errors import APIError, DockerException
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError
-from jetson_deploy.runtime.docker.errors import family, one_line, refusal, unreachable
+from jetson_deploy.runtime.docker.errors import family, flat_text, refusal, unreachable
 
 ENGINE_TROUBLE = (
     DockerException,
@@ -27,10 +27,10 @@ _GONE = (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)
 
 
 def engine_text(error: BaseException) -> str:
-    """The engine's own words where it answered, else the exception's."""
+    """All of the engine's own words where it answered, else the exception's, on one line."""
     if isinstance(error, APIError):
-        return one_line(str(error.explanation or error))
-    return one_line(str(error)) or type(error).__name__
+        return flat_text(str(error.explanation or error))
+    return flat_text(str(error)) or type(error).__name__
 
 
 def as_plain(error: BaseException, text: str = "") -> BaseException:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import docker
 import requests
 
+from jetson_deploy.runtime.docker.errors import one_line
 from jetson_deploy.runtime.docker.sdk_errors import ENGINE_TROUBLE, as_plain, engine_text
 
 
@@ -56,4 +57,4 @@ def _as_plain() -> Iterator[None]:
     try:
         yield
     except ENGINE_TROUBLE as error:
-        raise as_plain(error, engine_text(error)) from error
+        raise as_plain(error, one_line(engine_text(error))) from error
