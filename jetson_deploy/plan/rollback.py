@@ -21,14 +21,17 @@ from jetson_deploy.spec import ContainerSpec
 
 
 def choose_revision(state: State | None, number: int | None, deployment: str, *, force: bool) -> Revision:
-    """Revision `number`, or the one before the current. Raises UsageError, UnhealthyError."""
+    """Revision `number`, or the one before the current; after a `down` the one that was taken down.
+
+    Raises UsageError, UnhealthyError.
+    """
     if state is None or not state.revisions:
         raise UnhealthyError(
             f"no revision of deployment {deployment!r} is on record",
             hint="jetson-deploy up makes the first; another deployment is named with --name",
             code="nothing-deployed",
         )
-    wanted = state.previous if number is None else number
+    wanted = _before(state) if number is None else number
     found = state.revision(wanted)
     if found is None:
         known = ", ".join(str(r.number) for r in state.revisions if r.outcome == "proven")
@@ -45,6 +48,13 @@ def choose_revision(state: State | None, number: int | None, deployment: str, *,
     if found.spec is None:
         raise _spec_lost(found)
     return found
+
+
+def _before(state: State) -> int | None:
+    """Number of the revision that a `rollback` without one brings back; None: there is none."""
+    if state.current is not None or state.previous is not None:
+        return state.previous
+    return next((line.revision for line in reversed(state.lines) if line.command == "down" and line.revision), None)
 
 
 def _spec_lost(revision: Revision) -> UnhealthyError:

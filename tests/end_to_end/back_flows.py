@@ -43,6 +43,29 @@ def a_board_with_one_revision_has_nothing_to_roll_back_to(folder: Path) -> None:
     raise AssertionError("it rolled back")
 
 
+def a_rollback_after_down_brings_back_what_was_taken_down(folder: Path) -> None:
+    board = two_revisions(folder)
+    assert board.down().containers == ("jd-default-1", "jd-default-2")
+    done = board.roll_back()
+    assert (done.result, done.container, done.context_tokens) == ("done", "jd-default-3", 2048)
+    second, third = board.state.revision(2), board.state.revision(3)
+    assert second is not None and third is not None and second.spec_hash == third.spec_hash
+    assert (board.state.current, board.state.previous) == (3, None)
+    assert board.status().healthy
+
+
+def after_down_and_an_up_rollback_goes_to_what_the_up_replaced(folder: Path) -> None:
+    board = two_revisions(folder)
+    board.down()
+    board.up(context=3072)
+    try:
+        board.roll_back()
+    except UsageError as error:
+        assert error.code == "no-such-revision"
+        return
+    raise AssertionError("it rolled back to what was taken down before")
+
+
 def what_was_killed_before_its_proof_is_undone_and_the_old_one_serves(folder: Path) -> None:
     board = two_revisions(folder)
     killed(board, "prove")
@@ -121,6 +144,8 @@ def killed(board: FakeBoard, step: str) -> None:
 FLOWS = (
     a_rollback_deploys_the_revision_before_under_a_new_number,
     a_board_with_one_revision_has_nothing_to_roll_back_to,
+    a_rollback_after_down_brings_back_what_was_taken_down,
+    after_down_and_an_up_rollback_goes_to_what_the_up_replaced,
     what_was_killed_before_its_proof_is_undone_and_the_old_one_serves,
     what_was_killed_after_its_commit_is_finished,
     the_next_up_finds_what_was_killed_and_begins_anew,

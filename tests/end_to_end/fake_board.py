@@ -15,6 +15,7 @@ from server import Behaviour, FakeServer
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deploy.down import Removed, take_down
 from jetson_deploy.deploy.outcome import Outcome
 from jetson_deploy.deploy.recover import Recovered, recover
 from jetson_deploy.deploy.rollback import roll_back
@@ -78,6 +79,10 @@ class FakeBoard:
 
     def roll_back(self, number: int | None = None, *, command: str = "rollback") -> Outcome:
         return roll_back(self.run(None), number, command=command)
+
+    def down(self) -> Removed:
+        parts = self.root, self.settings, self.catalog, NAME
+        return take_down(*parts, purge=False, report=self.report, runtime=self.runtime)
 
     def recover(self) -> Recovered:
         parts = self.root, self.settings, self.catalog, NAME, self.report

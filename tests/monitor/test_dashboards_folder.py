@@ -183,6 +183,21 @@ def test_the_verb_writes_nothing_when_something_is_wrong(arguments: list[str], t
     assert isinstance(done.exception, JetsonDeployError) and not (tmp_path / "x").exists()
 
 
+def test_compose_has_nothing_at_its_top_that_docker_compose_1_29_refuses(tmp_path: Path) -> None:
+    """Its schema, 3.9 and without a version, knows services, networks, volumes, secrets, configs and `x-…` there."""
+    write_folder(tmp_path, ALERTS, None)
+    content = loaded((tmp_path / "compose.yaml").read_text())
+    assert list(content) == ["services", "volumes"]
+    names = {name: volume["name"] for name, volume in content["volumes"].items()}
+    assert names == {"prometheus-data": "jetson-fleet_prometheus-data", "grafana-data": "jetson-fleet_grafana-data"}
+
+
+def test_the_folder_names_the_prometheus_that_its_rules_need(tmp_path: Path) -> None:
+    write_folder(tmp_path, ALERTS, None)
+    assert "keep_firing_for" in (tmp_path / "prometheus/rules.yml").read_text()
+    assert "2.42 or newer" in (tmp_path / "README.md").read_text()
+
+
 def test_compose_pins_its_images_listens_on_loopback_and_reads_what_is_written(tmp_path: Path) -> None:
     written = write_folder(tmp_path, ALERTS, None)
     services = loaded((tmp_path / "compose.yaml").read_text())["services"]

@@ -32,7 +32,6 @@ def _compose() -> dict[str, Any]:
     # In the host's network, so that a monitor on this machine's loopback can be asked too.
     shared = {"restart": "unless-stopped", "network_mode": "host", "security_opt": ["no-new-privileges:true"]}
     return {
-        "name": "jetson-fleet",
         "services": {
             "prometheus": {
                 "image": PROMETHEUS_IMAGE,
@@ -60,7 +59,9 @@ def _compose() -> dict[str, Any]:
                 ],
             },
         },
-        "volumes": {"prometheus-data": None, "grafana-data": None},
+        # Names of their own, so that a folder that is moved or renamed keeps its data. A name at the top of the file
+        # would do the same, and docker-compose 1.29.2 (Debian 12's) refuses it.
+        "volumes": {name: {"name": f"jetson-fleet_{name}"} for name in ("prometheus-data", "grafana-data")},
     }
 
 
@@ -141,5 +142,9 @@ elsewhere: `ssh -L 3000:127.0.0.1:3000 HOST`. Other ports: `PROMETHEUS_PORT` and
 
 On each board: `sudo jetson-deploy monitor install --listen ADDRESS:9735`, with an address of a network that you trust:
 whoever reaches the address can read the metrics.
+`docker compose` 2 and `docker-compose` 1.29.2 (Debian 12's) take the file. Debian's `podman-compose` 1.0.3 does not: it
+asks podman for the host's network and for one of its own at once, nothing is started, and it still ends with exit 0.
+In a Prometheus of your own the rules need 2.42 or newer (`keep_firing_for`).
+
 To be notified of alerts, add an Alertmanager to `prometheus/prometheus.yml`, or use the board's own `--alert`.
 """
