@@ -17,7 +17,9 @@ from jetson_deploy.cli.reporters import chosen_reporter
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and change nothing.")
 @click.option("--force", is_flag=True, help="Allow a revision that failed, or the deployed one.")
 def command(*, common: CommonOptions, revision: int | None, wait: bool, only_plan: bool, force: bool) -> int:
-    """Deploy REVISION again, as it was, with its image, model manifest and settings; without it the one before, or the one that down removed.
+    """Deploy REVISION again, as it was, with its image, model manifest and settings.
+
+    Without REVISION it is the one before the current; after `down` the one that was removed.
 
     It gets a new number, is proven by its own gates, and replaces the current one only then. `history` lists them.
     """

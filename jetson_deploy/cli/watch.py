@@ -100,10 +100,13 @@ def _carried_out(common: CommonOptions, wishes: WatchWishes, report: Reporter, a
 
 def _units(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: Asked) -> str:
     from jetson_deploy.settings import check_acts_here
+    from jetson_deploy.systemd.units import tell_settings
     from jetson_deploy.watch.install import install, uninstall, write_units
 
     settings = common.settings
     overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, settings.catalog_dirs))}  # also those given by flags
+    if not asked.uninstall:
+        tell_settings(overlays, report)
     if asked.units:
         return "written: " + ", ".join(map(str, write_units(asked.units, wishes, overlays)))
     check_acts_here(common.root, settings, "watch")

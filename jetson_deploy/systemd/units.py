@@ -59,6 +59,14 @@ def write_units(
     return tuple(written)
 
 
+def tell_settings(settings: Mapping[str, str], report: Reporter) -> None:
+    """Name the settings of this shell that `write_units` writes down: a service keeps them, whatever they were for."""
+    kept = _kept({**os.environ, **settings})
+    if kept:
+        text = f"the service keeps these settings of this shell: {', '.join(kept)}"
+        report(Note(level="warning", text=f"{text} (unset them and install again to leave them out)"))
+
+
 def remove_units(names: Sequence[str], report: Reporter) -> None:
     """Of units that are stopped and disabled. Raises PreflightError."""
     for name in names:
@@ -90,8 +98,11 @@ def systemctl(*arguments: str) -> None:
 
 def _environment(environ: Mapping[str, str]) -> list[str]:
     """`$` is literal there (systemd.exec(5))."""
-    passed_on = sorted(f"{name}={value}" for name, value in environ.items() if _PASSED_ON.fullmatch(name) and value)
-    return [f"Environment={_in_quotes(_escaped(one))}" for one in passed_on]
+    return [f"Environment={_in_quotes(_escaped(one))}" for one in _kept(environ)]
+
+
+def _kept(environ: Mapping[str, str]) -> list[str]:
+    return sorted(f"{name}={value}" for name, value in environ.items() if _PASSED_ON.fullmatch(name) and value)
 
 
 def _quoted(text: str) -> str:

@@ -70,6 +70,22 @@ def test_systemd_is_told_and_starts_a_watcher_again_that_hangs_or_dies(tmp_path:
         assert systemd.shown(WATCH, "Result") == "success"  # of one that has to be killed it is "timeout"
 
 
+def test_a_recovery_that_takes_long_does_not_hold_up_the_boot(tmp_path: Path) -> None:
+    units = stand_ins(tmp_path)
+    write_units(units, WatchWishes(), settings(tmp_path))
+    for unit, replaced in (
+        # As systemd's own targets are: each waits for what it wants.
+        ("multi-user.target", "[Unit]\nDefaultDependencies=yes\n"),
+        (f"{RECOVER.partition('@')[0]}@.service", "[Service]\nExecStart=\nExecStart=/bin/sleep 600\n"),
+    ):
+        (units / f"{unit}.d").mkdir()
+        (units / f"{unit}.d" / "test.conf").write_text(replaced)
+    with booted(tmp_path, (WATCH, RECOVER)) as systemd:  # ends once multi-user.target is reached
+        until(lambda: systemd.shown(RECOVER, "SubState") == "start")
+        assert systemd.shown("multi-user.target", "ActiveState") == "active"
+        assert systemd.shown(WATCH, "ActiveState") == "inactive"  # it waits for recover
+
+
 def test_the_services_are_installed_for_now_and_the_next_boot_and_taken_away_again(tmp_path: Path) -> None:
     stand_ins(tmp_path)
     drop_in = f"{WATCH.partition('@')[0]}@.service.d"

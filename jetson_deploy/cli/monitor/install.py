@@ -80,12 +80,14 @@ def command(
 
 def _carried_out(common: CommonOptions, looking: MonitorOptions, report: Reporter, asked: Asked) -> InstallDocument:
     from jetson_deploy.monitor.install import UNIT, install, uninstall, write_units
+    from jetson_deploy.systemd.units import tell_settings
 
     if asked.uninstall:
         gone = "the monitor is not a service any more" if uninstall(report) else "there is no such service"
         return InstallDocument(message=gone)
     wishes = _wishes(common, looking, asked)
     overlays = {"JETSON_DEPLOY_CATALOG": ":".join(map(str, common.settings.catalog_dirs))}  # also those given by flags
+    tell_settings(overlays, report)
     if asked.units:
         written = write_units(asked.units, wishes, common.settings, overlays)
         return InstallDocument(message="written: " + ", ".join(map(str, written)), files=tuple(map(str, written)))
