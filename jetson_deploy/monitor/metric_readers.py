@@ -91,6 +91,7 @@ def llm_readers() -> dict[str, Reader]:
             ((r.path, str(r.code)), r.count) for r in (s.llm.server.requests if s.llm.server else ())
         ],
         "request_seconds": lambda s: _server(s, lambda r: r.request_seconds),
+        "broken": lambda s: _server(s, lambda r: r.answers_broken),
         "ttft_seconds": lambda s: _server(s, lambda r: r.first_token_seconds_total),
         "ttft_count": lambda s: _server(s, lambda r: r.first_tokens),
     }

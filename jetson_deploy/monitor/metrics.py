@@ -121,6 +121,7 @@ METRICS: tuple[Metric, ...] = (
     _metric("jetson_llm_requests_queued | | Waiting for their turn", _L["queued"], history=True),
     _metric("jetson_llm_requests_total | | Answered since the monitor's start", _L["requests"], "path", "code"),
     _metric("jetson_llm_request_seconds_total | seconds | Time of the answered requests", _L["request_seconds"]),
+    _metric("jetson_llm_answers_broken_total | | Ended by the server before their end, seen by the tap", _L["broken"]),
     _metric(
         "jetson_llm_time_to_first_token_seconds_total | seconds | Sum over requests seen by the tap", _L["ttft_seconds"]
     ),

@@ -45,6 +45,8 @@ class Server(Part, frozen=True, kw_only=True):
     first_token_seconds_total: float | None = None
     first_tokens: int | None = None
     """How many first tokens that sum holds."""
+    answers_broken: int | None = None
+    """Answers seen by the tap that the server left without their end: its runner died. None: no tap."""
     tokens_from: Literal["log", "llama-server", "tap"] | None = None
     """Where tokens are counted; None: nowhere (Ollama below 0.30 says nothing itself: use the tap)."""
     decoding: bool | None = None

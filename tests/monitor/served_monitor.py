@@ -129,6 +129,7 @@ def _llm(model: str, number: int) -> Llm:
             request_seconds=3.0 * number,
             first_token_seconds_total=1.0,
             first_tokens=number,
+            answers_broken=number // 100,
             tokens_from="log",
             decoding=True,
         ),

@@ -116,6 +116,28 @@ def small_ollama() -> Iterator[SmallOllama]:
             cut = b'{"error":"llama runner process no longer running: unexpected EOF"}\n'
             self._chunks("application/x-ndjson", [*(line("w") for _ in range(int(tokens))), cut])
 
+        def _cut(self, tokens: str, *, body: bytes) -> None:
+            """The runner died: HTTP ends in order, and `done` never comes."""
+            self._chunks("application/x-ndjson", [line("w") for _ in range(int(tokens))])
+
+        def _cut_events(self, tokens: str, *, body: bytes) -> None:
+            self._chunks("text/event-stream", [event("w") for _ in range(int(tokens))])
+
+        def _gone(self, tokens: str, *, body: bytes) -> None:
+            """The server died: its connection ends within the body."""
+            self._head("application/x-ndjson", ("Transfer-Encoding", "chunked"))
+            for _ in range(int(tokens)):
+                self._chunk(line("w"))
+            self.close_connection = True
+
+        def _nothing(self, *, body: bytes) -> None:
+            self.close_connection = True
+
+        def _short(self, *, body: bytes) -> None:
+            self._head("application/json", ("Content-Length", "1000"))
+            self.wfile.write(b'{"id": "x", "choices"')
+            self.close_connection = True
+
         def _whole_answer(self, tokens: str, *, body: bytes) -> None:
             self._whole(final(int(tokens), text='word "eval_count":99 ' * 5000))
 

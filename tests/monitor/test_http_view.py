@@ -90,7 +90,7 @@ def test_damage_is_never_fatal_and_makes_no_numbers_fall(at: int, damage: bytes,
         found = sum(one.decode_tokens for one in ledger.models().values())
         assert found >= tokens
         tokens = found
-    seen.finish()
+    seen.finish(server_left=True)
     assert not seen.open
 
 
@@ -120,7 +120,7 @@ def test_a_body_may_last_until_the_connection_ends() -> None:
     seen.requests.feed(POST)
     seen.answers.feed(b"HTTP/1.0 200 OK\r\n\r\n" + line("a") + final(2))
     assert ledger.models()["smol:latest"].decode_tokens == 1
-    seen.finish()
+    seen.finish(server_left=True)
     assert ledger.models()["smol:latest"].decode_tokens == 2
     assert ledger.answered().requests[0].count == 1
 

@@ -124,6 +124,44 @@ def test_tokens_are_counted(tap: Tap, request_bytes: bytes, tokens: int, rate: f
     assert rate is None or counted(tap).last_decode_rate == pytest.approx(rate)
 
 
+BROKEN = {
+    "no done": (post("cut 3"), 1),
+    "an error in the stream": (post("broken 2"), 1),
+    "no [DONE]": (post("cut_events 3", "/v1/chat/completions"), 1),
+    "a server that is gone in the middle": (post("gone 3", "/api/chat"), 1),
+    "a server that is gone before it answers": (post("nothing"), 1),
+    "half of a whole answer": (post("short", "/v1/chat/completions"), 1),
+    "two of three on one connection": (
+        post("cut 1", close=False) + post("stream 2", close=False) + post("cut_events 1", "/v1/completions"),
+        2,
+    ),
+    "a streamed answer": (post("stream 3"), 0),
+    "a whole answer, longer than what is held": (post("whole_answer 7"), 0),
+    "events": (post("events 4", "/v1/chat/completions"), 0),
+    "a full queue": (post("busy"), 0),
+    "not the model's work": (get("/api/ps"), 0),
+}
+
+
+@pytest.mark.parametrize(("request_bytes", "broken"), BROKEN.values(), ids=BROKEN)
+def test_an_answer_that_the_server_leaves_without_its_end_mark_is_counted_as_broken(
+    tap: Tap, request_bytes: bytes, broken: int
+) -> None:
+    talk(tap.port, request_bytes)
+    assert soon(lambda: tap.in_flight == 0)
+    tap.close()  # its thread has counted all that it will
+    assert tap.ledger.answers_broken == broken
+
+
+def test_an_answer_that_the_client_leaves_is_not_broken(tap: Tap, server: SmallOllama) -> None:
+    with connected(tap.port) as link:
+        link.sendall(post("endless"))
+        assert soon(lambda: counted(tap).decode_tokens >= 5)
+    assert server.gone.wait(10) and soon(lambda: tap.in_flight == 0)
+    talk(tap.port, post("stream 1"))
+    assert soon(lambda: len(tap.ledger.answered().requests) > 0) and tap.ledger.answers_broken == 0
+
+
 def test_what_a_finished_answer_says_of_prompt_context_and_waiting_is_kept(tap: Tap) -> None:
     began = time.monotonic()
     talk(tap.port, post("stream 5"))

@@ -118,7 +118,8 @@ MODEL = Row(
         _panel("Requests", ("jetson_llm_requests_in_flight{@}", "{{instance}} in flight"),
                ("jetson_llm_requests_queued{@}", "{{instance}} queued")),
         _panel("Answers by code", ("sum by (instance, code) (rate(jetson_llm_requests_total{@}[R]))",
-               "{{instance}} {{code}}"), unit="reqps"),
+               "{{instance}} {{code}}"), ("rate(jetson_llm_answers_broken_total{@}[R])", "{{instance}} broken off"),
+               unit="reqps"),
         _panel("Mean time of a request",
                ("rate(jetson_llm_request_seconds_total{@}[R]) / on (instance) "
                 "sum by (instance) (rate(jetson_llm_requests_total{@}[R]))", "{{instance}}"), unit="s"),

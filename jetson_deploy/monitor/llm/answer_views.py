@@ -26,6 +26,7 @@ _NAME = re.compile(rb'"model":\s*"([^"\\]{1,200})"')
 _FIELD = re.compile(
     rb'"(prompt_eval_count|prompt_eval_duration|eval_count|eval_duration|prompt_tokens|completion_tokens)":\s*(\d{1,18})'
 )
+_DONE = re.compile(rb'"done":\s*true')
 """Within a string the quotes would be escaped. Of repeated ones the last: arguments of a tool come before."""
 
 
@@ -35,8 +36,8 @@ class AnswerView(Protocol):
 
     def body(self, data: bytes, now: float) -> None: ...
 
-    def end(self, now: float, *, whole: bool) -> None:
-        """`whole`: the answer ended as it should."""
+    def end(self, now: float, *, whole: bool) -> bool:
+        """`whole`: its HTTP ended as it should. True: the server said itself that it had answered."""
         ...
 
 
@@ -84,7 +85,7 @@ class OllamaAnswer:
         self._lines = _Lines()
         self._tokens = 0
         self._first = 0.0
-        self._over = False
+        self._over = self._said = False
 
     @property
     def decoding(self) -> bool:
@@ -94,16 +95,18 @@ class OllamaAnswer:
         for line in self._lines.split(data):
             self._line(_ends(line), now)
 
-    def end(self, now: float, *, whole: bool) -> None:
+    def end(self, now: float, *, whole: bool) -> bool:
         if whole:
             self._line(self._lines.rest(), now)  # a whole answer has no line end
         self._over = True
         self._ledger.drop(self)
+        return self._said
 
     def _line(self, line: bytes, now: float) -> None:
         if not line.strip() or self._over:
             return
         seen = _read(line)
+        self._said = bool(self._said or (seen and seen.done) or _DONE.search(line))
         if seen is None or not seen.model:
             return
         seen.model = full_name(seen.model)
@@ -181,7 +184,7 @@ class OpenAiAnswer:
         self._tokens = 0
         self._first = self._last = 0.0
         self._usage = _Usage()
-        self._over = False
+        self._over = self._said = False
 
     @property
     def decoding(self) -> bool:
@@ -191,8 +194,12 @@ class OpenAiAnswer:
         for line in self._lines.split(data):
             self._line(_ends(line), now)
 
-    def end(self, now: float, *, whole: bool) -> None:
+    def end(self, now: float, *, whole: bool) -> bool:
         rest = self._lines.rest()
+        self._count(rest, now, whole=whole)
+        return self._said or _ends_events(rest) if self._events else whole
+
+    def _count(self, rest: bytes, now: float, *, whole: bool) -> None:
         if whole and not self._events and rest:
             self._model, numbers = _model(rest), _fields(rest)
             self._usage = _Usage(numbers.get("prompt_tokens"), numbers.get("completion_tokens"))
@@ -213,6 +220,7 @@ class OpenAiAnswer:
             self._ledger.use_context(self._model, self._usage.prompt_tokens + tokens)
 
     def _line(self, line: bytes, now: float) -> None:
+        self._said = self._said or _ends_events(line)
         if not self._events or not line.startswith(b"data: {"):
             return
         try:
@@ -229,6 +237,11 @@ class OpenAiAnswer:
             self._first = now
             self._ledger.first_token(now - self._began)
         self._ledger.progress(self, self._model, self._tokens, now - self._first)
+
+
+def _ends_events(line: bytes) -> bool:
+    """Without it the runner died: the stream has no other sign, and its status was 200."""
+    return line.strip() == b"data: [DONE]"
 
 
 def _model(line: bytes) -> str:

@@ -36,6 +36,8 @@ class Exchanges:
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger, self._clock = ledger, clock
         self._open: deque[Exchange] = deque()
+        self.client_left = False
+        """It hung up first: what does not end then is not broken."""
         self.requests = HttpView(_Requests(self), bare_body=False)
         self.answers = HttpView(_Answers(self), bare_body=True)
 
@@ -43,8 +45,9 @@ class Exchanges:
     def open(self) -> tuple[Exchange, ...]:
         return tuple(self._open)
 
-    def finish(self) -> None:
-        """The connection is over: what was not answered never will be."""
+    def finish(self, *, server_left: bool) -> None:
+        """The connection is over: what was not answered never will be. `server_left`: the server ended it."""
+        self.client_left = self.client_left or not server_left or self.answers.blind
         self.answers.finish()
         while self._open:
             self._ended(self._open.popleft(), whole=False)
@@ -90,8 +93,9 @@ class Exchanges:
 
     def _ended(self, exchange: Exchange, *, whole: bool) -> None:
         now = self._clock()
-        if exchange.view is not None:
-            exchange.view.end(now, whole=whole)
+        said = exchange.view.end(now, whole=whole) if exchange.view is not None else whole
+        if exchange.works and not said and not self.client_left:
+            self._ledger.broken()
         if exchange.code is not None:
             self._ledger.answer(known_path(exchange.path), exchange.code, now - exchange.began)
 

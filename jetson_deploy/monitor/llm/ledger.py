@@ -53,6 +53,7 @@ class Ledger:
         self._running: dict[Hashable, _Running] = {}
         self._answered: dict[tuple[str, int], int] = {}
         self._answer_seconds: float | None = None
+        self._broken = 0
         self._first = FirstTokens()
 
     def progress(self, key: Hashable, model: str, tokens: int, seconds: float) -> None:
@@ -111,6 +112,15 @@ class Ledger:
         with self._lock:
             self._answered[path, code] = self._answered.get((path, code), 0) + 1
             self._answer_seconds = (self._answer_seconds or 0.0) + (seconds or 0.0)
+
+    def broken(self) -> None:
+        """The server left an answer without its end."""
+        with self._lock:
+            self._broken += 1
+
+    @property
+    def answers_broken(self) -> int:
+        return self._broken
 
     def first_token(self, seconds: float) -> None:
         with self._lock:

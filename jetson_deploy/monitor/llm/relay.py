@@ -124,7 +124,7 @@ class Relay:
         self._masks.clear()
         self._client.close()
         self._server.close()
-        self.exchanges.finish()
+        self.exchanges.finish(server_left=self._down.ended)
 
     def _serve(self, own: _Way, other: _Way, mask: int) -> None:
         """`own` begins at the ready socket, `other` ends there."""
@@ -134,6 +134,8 @@ class Relay:
             own.read()
 
     def _settle(self) -> None:
+        if (self._up.ended and not self._down.ended) or self._down.lost:
+            self.exchanges.client_left = True
         if self._down.lost or (self._down.end_passed and self._up.ended):
             self.close()
         elif self._down.end_passed and self._deadline is None:

@@ -37,6 +37,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     answered: Answered
     first: FirstTokens | None
     log_busy: int | None
+    tap_broken: int | None
     tap_in_flight: int | None
     tap_decoding: bool | None
 
@@ -68,6 +69,7 @@ def _server(seen: ServerSeen, known: Known, tokens: Tokens, *, grown: bool) -> S
         first_token_seconds=first.last_seconds,
         first_token_seconds_total=first.total_seconds,
         first_tokens=first.count,
+        answers_broken=tokens.tap_broken,
         tokens_from=tokens.source,
         decoding=_decoding(known, tokens, grown=grown),
     )

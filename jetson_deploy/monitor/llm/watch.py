@@ -186,6 +186,7 @@ class LlmWatch:
             answered=answered,
             first=tap.first_tokens() if tap else None,
             log_busy=self._reader.busy if source == "log" and self._reader.tells_requests else None,
+            tap_broken=tap.answers_broken if tap else None,
             tap_in_flight=self._tap.in_flight if self._tap else None,
             tap_decoding=self._tap.decoding if self._tap else None,
         )
