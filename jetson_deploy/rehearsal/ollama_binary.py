@@ -1,7 +1,8 @@
-"""The real Ollama for the stand-in image: found, or built once with Go and kept.
+"""The real Ollama: found, or built once with Go and kept. The stand-in image holds 0.9.5; tests start others too.
 
 `go install` of 0.9.5 gives a working CPU server in about 2.5 minutes on two cores; from 0.11.5 to 0.24 the
-module lacks headers, from 0.30 the runner is another binary (docs/ollama-behaviour.md: `install`).
+module lacks headers, from 0.30 the runner is another binary (docs/ollama-behaviour.md: `install`), which is looked
+for at ../lib/ollama/llama-server beside the directory of `ollama`.
 
 Go builds for any x86-64 unless the C compiler is asked for more; with the CPU's vector instructions 0.9.5 answers
 2.6 to 3.5 times and reads prompts 6 to 7 times as fast (measured).
@@ -21,8 +22,8 @@ from jetson_deploy.names import shown
 from jetson_deploy.rehearsal.cache import cache_directory, pip
 
 VERSION = "0.9.5"
-MODULE = f"github.com/ollama/ollama@v{VERSION}"
-FLAGS = f"-X=github.com/ollama/ollama/version.Version={VERSION}"
+"""Of the stand-in image."""
+MODULE = "github.com/ollama/ollama"
 GO_PLACES = "/usr/local/go/bin:/usr/lib/go/bin"
 BUILD_SECONDS = 1800
 VARIABLE = "JETSON_DEPLOY_REHEARSAL_OLLAMA"
@@ -30,19 +31,30 @@ CPUINFO = Path("/proc/cpuinfo")
 VECTOR_INSTRUCTIONS = ("avx2", "fma", "f16c", "bmi2")
 
 
-def ollama_binary(report: Reporter) -> Path:
-    """A binary that says it is 0.9.5. Raises UsageError for a named one that is not, and PreflightError
-    when none is there and none can be built."""
-    if named := check_named_binary():
+def ollama_binary(report: Reporter, version: str = VERSION) -> Path:
+    """A binary that says it is of this version. Raises UsageError for a named one that is not (only that of the
+    stand-in can be named), and PreflightError when none is there and none can be built."""
+    named = check_named_binary() if version == VERSION else None
+    if named:
         return named
-    flags = compiler_flags(CPUINFO.read_text())
-    built = built_binary(flags)
-    for candidate in (str(built), shutil.which("ollama"), *_gopath()):
-        if candidate and why_not(Path(candidate)) is None:
+    for candidate in (str(built_binary(cpu_flags(), version)), shutil.which("ollama"), *_gopath()):
+        if candidate and why_not(Path(candidate), version=version) is None:
             return Path(candidate)
-    report(Note(level="info", text=f"building Ollama {VERSION} once with Go: about 2.5 minutes on two cores"))
-    _build(built, flags)
+    return build_once(report, version)
+
+
+def build_once(report: Reporter, version: str, *, says: str | None = None) -> Path:
+    """The binary in the cache. `says`: the version that Go leaves in it when the linker does not write one in."""
+    flags = cpu_flags()
+    built = built_binary(flags, version, stamped=says is None)
+    if why_not(built, version=says or version) is not None:
+        report(Note(level="info", text=f"building Ollama {version} once with Go: 2.5 to 5 minutes on two cores"))
+        _build(built, flags, version, says)
     return built
+
+
+def cpu_flags() -> str:
+    return compiler_flags(CPUINFO.read_text())
 
 
 def compiler_flags(cpuinfo: str) -> str:
@@ -54,9 +66,10 @@ def compiler_flags(cpuinfo: str) -> str:
     return "-O2"
 
 
-def built_binary(flags: str) -> Path:
+def built_binary(flags: str, version: str = VERSION, *, stamped: bool = True) -> Path:
     """Where the binary of these flags is kept: a home may be shared by machines, and outlive a CPU."""
-    return cache_directory() / f"ollama-{VERSION}{flags.replace(' ', '')}" / "ollama"
+    kind = "ollama" if stamped else "ollama-unstamped"
+    return cache_directory() / f"{kind}-{version}{flags.replace(' ', '')}" / "ollama"
 
 
 def _gopath() -> list[str]:
@@ -78,7 +91,7 @@ def check_named_binary() -> Path | None:
     return Path(text).absolute()
 
 
-def why_not(binary: Path, seconds: float = 20.0) -> str | None:
+def why_not(binary: Path, seconds: float = 20.0, *, version: str = VERSION) -> str | None:
     """What keeps it from being the wanted Ollama; None: nothing. It is asked for its version."""
     argv = [str(binary.absolute()), "--version"]
     try:
@@ -90,8 +103,8 @@ def why_not(binary: Path, seconds: float = 20.0) -> str | None:
     except OSError as error:
         return f"cannot be run: {error.strerror}"
     words = (done.stdout + done.stderr).decode(errors="replace").split()
-    if VERSION not in words:
-        return f"is not Ollama {VERSION}: it says {shown(' '.join(words))}"
+    if version not in words:
+        return f"is not Ollama {version}: it says {shown(' '.join(words))}"
     return None if is_program else "is a script, and the image needs the program itself"
 
 
@@ -100,7 +113,7 @@ def _quiet() -> dict[str, str]:
     return {**os.environ, "OLLAMA_HOST": "127.0.0.1:1", "HOME": str(cache_directory())}
 
 
-def _build(target: Path, flags: str) -> None:
+def _build(target: Path, flags: str, version: str, says: str | None) -> None:
     go = _go()
     if shutil.which("g++") is None:
         raise PreflightError(
@@ -110,16 +123,21 @@ def _build(target: Path, flags: str) -> None:
         )
     environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "1", "GOFLAGS": "-trimpath"}
     environment |= {"CGO_CFLAGS": flags, "CGO_CXXFLAGS": flags}
-    argv = [go, "install", "-ldflags", FLAGS, MODULE]
+    argv = [go, "install", *_stamp(version, says), f"{MODULE}@v{version}"]
     code, said = _run(argv, environment)
-    problem = why_not(target) if code == 0 else None
+    problem = why_not(target, version=says or version) if code == 0 else None
     if code != 0 or problem:
         last = (said.strip() or problem or "no reason given").splitlines()[-1]
         raise PreflightError(
-            f"building Ollama {VERSION} failed: {last[:300]}",
-            hint=f"try it by hand: {' '.join(argv)}; or name a binary with {VARIABLE}",
+            f"building Ollama {version} failed: {last[:300]}",
+            hint=f"try it by hand: {' '.join(argv)}"
+            + (f"; or name a binary with {VARIABLE}" if version == VERSION else ""),
             code="ollama-build-failed",
         )
+
+
+def _stamp(version: str, says: str | None) -> list[str]:
+    return ["-ldflags", f"-X={MODULE}/version.Version={version}"] if says is None else []
 
 
 def _run(argv: list[str], environment: dict[str, str]) -> tuple[int, str]:
