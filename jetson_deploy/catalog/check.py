@@ -118,6 +118,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "share": (0.01, 1),
     "tokens/s": (0, 10_000),
     "factor": (1, 100),
+    "ms": (0, 1000),
 }
 
 

@@ -51,6 +51,14 @@ class Bandwidth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """With the `-super` device tree (Orin Nano and NX)."""
 
 
+class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The highest that a power mode allows."""
+
+    gpu_mhz: Positive
+    emc_mhz: Positive
+    """Of the memory."""
+
+
 class Board(Entry, frozen=True, kw_only=True):
     id: str
     name: str
@@ -82,6 +90,8 @@ class Board(Entry, frozen=True, kw_only=True):
     """GPU payloads of Ollama that hold code for this chip: jetpack5, jetpack6, cuda_v13. Empty: none."""
     power_modes: dict[str, dict[int, str]] = {}
     """Configuration name → nvpmodel id → name. For people: the live nvpmodel.conf decides."""
+    clocks: dict[str, Clocks] = {}
+    """Power mode, as nvpmodel names it but for a leading `MODE_` → its clocks, where a source gives them."""
 
 
 class L4tRelease(Entry, frozen=True, kw_only=True):
@@ -220,6 +230,10 @@ class ImageRepository(Entry, frozen=True, kw_only=True):
     architecture: str = "arm64"
     jetson_jetpack: bool = False
     """Needs the line's JETSON_JETPACK in its environment."""
+    largest_bytes: Positive | None = None
+    """Compressed, of the largest image that is known of it beside its tags here."""
+    tag_is_version: bool = False
+    """A tag X.Y.Z that is not listed here holds that Ollama."""
     tags: dict[str, ImageTag]
 
 

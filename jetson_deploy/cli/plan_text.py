@@ -9,7 +9,16 @@ from typing import Any
 from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import paint
 from jetson_deploy.deployment.options import OPTIONS
-from jetson_deploy.deployment.plan import AnyStep, Collect, Plan, Remember, Settle, StageImage, StageModel
+from jetson_deploy.deployment.plan import (
+    AnyStep,
+    Collect,
+    ModelChoice,
+    Plan,
+    Remember,
+    Settle,
+    StageImage,
+    StageModel,
+)
 from jetson_deploy.deployment.record import Record
 from jetson_deploy.units import compared, size_text
 
@@ -18,6 +27,8 @@ NOT_ADDED = {
     "ollama_estimate": "the server's own estimate, for comparison",
 }
 """Terms that are no part of the sum."""
+WORTH_SAYING = 0.95
+"""A full context that costs less of the speed is not worth a word."""
 
 
 def plan_text(
@@ -33,7 +44,6 @@ def plan_text(
 
 def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
     model, image = plan.model, plan.image
-    speed = model.predicted_tokens_per_second
     needed, usable = compared(model.need_bytes, model.available_bytes)
     each = f", for each of {model.parallel} requests at once" if model.parallel > 1 else ""
     version = f" (Ollama {image.ollama_version})" if image.ollama_version else ""
@@ -41,7 +51,7 @@ def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
         ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}"),
         ("model", f"{model.name}: {model.reason}"),
         ("context", f"{model.context_tokens} tokens{each}"),
-        ("speed", f"{speed.low:g} to {speed.high:g} tok/s (predicted)" if speed else "not predicted"),
+        ("speed", _speed(model)),
         ("memory", f"needs {needed}, {usable} can be used"),
         ("image", image.reference.partition("@")[0] + version),
         ("download", _download(plan)),
@@ -49,6 +59,16 @@ def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
         ("steps", f"{len(plan.steps)}{'' if verbose else ' (-v lists them)'}" if plan.steps else "none"),
         ("next", following if plan.steps else "the host is as requested: jetson-deploy status shows its health"),
     ]
+
+
+def _speed(model: ModelChoice) -> str:
+    speed, full = model.predicted_tokens_per_second, model.predicted_when_full
+    if speed is None:
+        return "not predicted"
+    text = f"{speed.low:g} to {speed.high:g} tok/s (predicted)"
+    if full is None or full.high >= speed.high * WORTH_SAYING:
+        return text
+    return f"{text}, {full.low:g} to {full.high:g} when the context is full"
 
 
 def _download(plan: Plan) -> str:

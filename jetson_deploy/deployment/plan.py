@@ -33,6 +33,8 @@ class ImageChoice(msgspec.Struct, frozen=True, kw_only=True):
     jetson_jetpack: bool
     """Upstream's image: it cannot see the host's L4T, which must be passed to it."""
     rejected: tuple[RejectedImage, ...]
+    assumed_bytes: int | None = None
+    """What it counts as on the disk in place of `size_bytes`, where that is not on record."""
 
 
 class RejectedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,10 @@ class Speed(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     predicted: bool = True
+
+    @property
+    def middle(self) -> float:
+        return (self.low + self.high) / 2
 
 
 class ModelChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +72,14 @@ class ModelChoice(msgspec.Struct, frozen=True, kw_only=True):
     terms: dict[str, int]
     """Every term of `need_bytes`, plus `reserve` and `ollama_estimate` for comparison."""
     predicted_tokens_per_second: Speed | None
+    """Of a short talk; a long one reads its KV cache too."""
     rejected: tuple[RejectedModel, ...]
+    predicted_when_full: Speed | None = None
+    """With the whole context in use."""
+    gpu_floor_tokens_per_second: float | None = None
+    """Slower than this, in the power mode of now, the GPU is hardly used; None: not known."""
+    context_cut_from: int | None = None
+    """The usual context, where less was taken because it does not fit."""
 
 
 class Gates(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Speed
+from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.settings import STABILITY_SECONDS
 
@@ -13,7 +13,7 @@ def gates_of(wanted: Wanted, catalog: Catalog, model: ModelChoice, image: ImageC
     return Gates(
         min_gpu_share=_usual_share(catalog) if share is None else share,
         accept_cpu=wanted.accept_cpu,
-        floor_tokens_per_second=_usual_floor(catalog, model.predicted_tokens_per_second) if floor is None else floor,
+        floor_tokens_per_second=model.gpu_floor_tokens_per_second if floor is None else floor,
         expect_version=image.ollama_reported,
         expect_manifest_digest=model.manifest_digest,
         stability_seconds=wanted.stability_seconds,
@@ -24,11 +24,7 @@ def weaker_gates(wanted: Wanted, catalog: Catalog, model: ModelChoice) -> list[s
     """One line for each gate that was asked to demand less than it would unasked."""
     compared = (
         ("min_gpu_share", wanted.min_gpu_share, _usual_share(catalog)),
-        (
-            "min_tokens_per_second",
-            wanted.min_tokens_per_second,
-            _usual_floor(catalog, model.predicted_tokens_per_second),
-        ),
+        ("min_tokens_per_second", wanted.min_tokens_per_second, model.gpu_floor_tokens_per_second),
         ("stability_seconds", wanted.stability_seconds, STABILITY_SECONDS if not wanted.simulated else None),
     )
     return [
@@ -40,11 +36,3 @@ def weaker_gates(wanted: Wanted, catalog: Catalog, model: ModelChoice) -> list[s
 
 def _usual_share(catalog: Catalog) -> float:
     return catalog.limits["gpu_share_gate"].value
-
-
-def _usual_floor(catalog: Catalog, speed: Speed | None) -> float | None:
-    """Below this share of the roofline the GPU is most likely not used."""
-    if speed is None:
-        return None
-    limits = catalog.limits
-    return round(speed.high / limits["efficiency_high"].value * limits["cpu_suspicion_share"].value, 2)

@@ -13,6 +13,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
 from jetson_deploy.plan.image_fit import Candidate, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
+from jetson_deploy.plan.image_unlisted import assumed_bytes, unlisted
 
 _OLDEST_JETPACK = 5
 """The first whose CUDA Ollama was built for."""
@@ -75,6 +76,7 @@ def _choice(
         architecture=best.repository.architecture,
         jetson_jetpack=best.repository.jetson_jetpack,
         rejected=tuple(rejected),
+        assumed_bytes=assumed_bytes(catalog, best.repository) if best.tag.size_bytes is None else None,
     )
 
 
@@ -100,20 +102,7 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
     for c in _candidates(catalog):
         if _is_meant(c, wanted):
             return _listed_by_user(catalog, facts, request, c, wanted, min_ollama)
-    return ImageChoice(
-        reference=_placed(wanted, request).text,
-        digest=wanted.digest,
-        reason="named by the user; the catalog has no entry for it, the proof decides",
-        ollama_version=None,
-        ollama_reported=None,
-        generation=None,
-        size_bytes=None,
-        disk_bytes=None,
-        advisories=(),
-        architecture="arm64",
-        jetson_jetpack=wanted.repository.endswith("ollama/ollama") and "dustynv" not in wanted.repository,
-        rejected=(),
-    )
+    return unlisted(catalog, wanted, _placed(wanted, request).text, min_ollama)
 
 
 def _is_meant(c: Candidate, wanted: ImageReference) -> bool:

@@ -20,7 +20,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
-from jetson_deploy.plan.model import choose_model
+from jetson_deploy.plan.model import choose_model, room_for_instead
 from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.remarks import assumptions, warnings
 from jetson_deploy.plan.sources import sources
@@ -70,7 +70,10 @@ def draft_plan(
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
     except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
-    found = (*host, *preflight.choice_findings(facts, image, model, catalog.limits), *preflight.store_findings(facts))
+    room = tuple(preflight.choice_findings(facts, image, model, catalog.limits))
+    if room and (instead := room_for_instead(catalog, facts, wanted, server)):
+        room = tuple(preflight.choice_findings(facts, image, model, catalog.limits, instead))
+    found = (*host, *room, *preflight.store_findings(facts))
     if blocking(found) or facts.store is None:
         return Draft(findings=found)
     plan = _plan(facts, wanted, catalog, server, serving, model, image, revision, facts.store.path)

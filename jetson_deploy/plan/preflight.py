@@ -14,8 +14,8 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
-from jetson_deploy.facts import ContainerFacts, DiskFacts, HostFacts, PortFacts
-from jetson_deploy.plan.staged import image_staged, model_staged
+from jetson_deploy.facts import ContainerFacts, HostFacts, PortFacts
+from jetson_deploy.plan.room import Part, lacking
 from jetson_deploy.units import compared, size_text
 
 ENGINE_HINTS = {
@@ -24,10 +24,6 @@ ENGINE_HINTS = {
     "permission": "run with sudo, or add the user to the docker group and log in again",
     "hung": "restart it: sudo systemctl restart docker",
 }
-
-
-STORE_HINT = "put the model on another disk with --store DIR"
-IMAGE_HINT = "remove unused images (docker image prune -a), or move Docker's data-root to another disk"
 
 
 def jetson_findings(facts: HostFacts) -> Iterator[Finding]:
@@ -48,20 +44,20 @@ def host_findings(facts: HostFacts, wanted: Wanted, name: str, serving: Instance
 
 
 def choice_findings(
-    facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant]
+    facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant], instead: str = ""
 ) -> Iterator[Finding]:
-    """Room for what was chosen: the image takes twice its compressed size while it is unpacked."""
-    margin = int(limits["disk_margin_bytes"].value)
-    model_need = _model_need(facts, model)
-    image_need = 0 if image_staged(facts, image) else int((image.size_bytes or 0) * limits["image_unpack_factor"].value)
-    store_disk = facts.store.disk if facts.store else None
-    image_disk = _disk_of(facts.disks, facts.engine.data_root if facts.engine else None)
-    if store_disk is not None and image_disk is not None and _same(store_disk, image_disk):
-        what = f"model {model.name} and image {image.reference}"
-        yield from _room(store_disk, model_need + image_need, margin, what, f"{STORE_HINT}, or {IMAGE_HINT}")
-        return
-    yield from _room(store_disk, model_need, margin, f"model {model.name}")
-    yield from _room(image_disk, image_need, margin, f"image {image.reference}", IMAGE_HINT)
+    """Room for what was chosen. `instead`: a smaller model that there is room for."""
+    part = Part(name=model.name, manifest_digest=model.manifest_digest, download_bytes=model.download_bytes)
+    for lack in lacking(facts, image, part, limits):
+        needed, free = compared(lack.need_bytes, lack.free_bytes)
+        other = f", or take {instead}, which there is room for" if instead else ""
+        yield Finding(
+            id="disk-full",
+            severity="block",
+            evidence=f"not enough room on {lack.disk.mount} for {lack.what}: need {needed}, have {free}",
+            fix=f"free {size_text(lack.missing_bytes)} there, or {lack.hint}{other}",
+            exit_code=ResourceError.exit_code,
+        )
 
 
 def store_findings(facts: HostFacts) -> Iterator[Finding]:
@@ -142,45 +138,10 @@ def _deployment_of(facts: HostFacts, container_id: str | None) -> str | None:
     return next((deployment_of(c.labels) for c in found), None)
 
 
-def _model_need(facts: HostFacts, model: ModelChoice) -> int:
-    """Bytes yet to be fetched; what is here of the pinned manifest is not fetched again."""
-    if model_staged(facts, model):
-        return 0
-    for found in (facts.store.models or ()) if facts.store else ():
-        if found.name == model.name and found.manifest_digest == model.manifest_digest:
-            return found.missing_bytes
-    return model.download_bytes
-
-
-def _same(one: DiskFacts, other: DiskFacts) -> bool:
-    """One filesystem can be mounted twice: its room is there once."""
-    return one.mount == other.mount or (one.device is not None and one.device == other.device)
-
-
-def _room(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str = STORE_HINT) -> Iterator[Finding]:
-    if disk is None or disk.free_bytes is None or need == 0 or disk.free_bytes >= need + margin:
-        return
-    needed, free = compared(need + margin, disk.free_bytes)
-    yield Finding(
-        id="disk-full",
-        severity="block",
-        evidence=f"not enough room on {disk.mount} for {what}: need {needed}, have {free}",
-        fix=f"free {size_text(need + margin - disk.free_bytes)} there, or {hint}",
-        exit_code=ResourceError.exit_code,
-    )
-
-
 def _not_ready(code: str, evidence: str, fix: str, *, cause: str = "") -> Finding:
     return Finding(
         id=code, severity="block", evidence=evidence, cause=cause, fix=fix, exit_code=PreflightError.exit_code
     )
-
-
-def _disk_of(disks: tuple[DiskFacts, ...], path: str | None) -> DiskFacts | None:
-    if path is None:
-        return None
-    inside = [d for d in disks if path == d.mount or path.startswith(d.mount.rstrip("/") + "/")]
-    return max(inside, key=lambda d: len(d.mount), default=None)
 
 
 def _is_ours(container: ContainerFacts, wanted: Wanted) -> bool:

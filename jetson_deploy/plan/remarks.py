@@ -11,6 +11,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
+from jetson_deploy.plan.speed import mode_counts
 from jetson_deploy.units import size_text
 
 DESKTOP_WORTH_NAMING = 200 << 20
@@ -25,10 +26,10 @@ def warnings(
     for text in facts.notes:
         yield _warning("host-odd", text)
     yield from _engine(facts.engine)
-    yield from _power(facts)
+    yield from _power(facts, catalog, model)
     yield from _memory(facts)
     yield from _disk(facts)
-    yield from _model(catalog, model)
+    yield from _model(catalog, wanted, model)
     yield from _host(facts)
     if image.advisories:
         yield _warning(
@@ -71,10 +72,13 @@ def _engine(engine: EngineFacts | None) -> Iterator[Finding]:
         yield _warning("docker-vfs", text)
 
 
-def _power(facts: HostFacts) -> Iterator[Finding]:
+def _power(facts: HostFacts, catalog: Catalog, model: ModelChoice) -> Iterator[Finding]:
     power = facts.power
     if power.at_ceiling is False:
-        text = f"power mode {power.mode}, the ceiling is {power.ceiling}: the predicted speed assumes the ceiling"
+        counts = mode_counts(catalog.boards.get(facts.board.id or ""), power)
+        of = f"are those of {power.mode}" if counts else "assumes the ceiling, and no least speed is demanded"
+        speed = "the predicted speed and the least that is demanded" if counts else "the predicted speed"
+        text = f"power mode {power.mode}, the ceiling is {power.ceiling}: {speed} {of}"
         yield _warning("power-mode-low", text)
 
 
@@ -95,7 +99,14 @@ def _disk(facts: HostFacts) -> Iterator[Finding]:
         yield _warning("store-slow", f"the store is on {medium}: loading a model is slow there")
 
 
-def _model(catalog: Catalog, model: ModelChoice) -> Iterator[Finding]:
+def _model(catalog: Catalog, wanted: Wanted, model: ModelChoice) -> Iterator[Finding]:
+    least = int(catalog.limits["least_context_tokens"].value)
+    if model.context_cut_from is not None:
+        text = f"the context is reduced from {model.context_cut_from} to {model.context_tokens}, which is what fits"
+        yield _warning("context-cut", f"{text}: a long thought is cut off there")
+    if wanted.context_tokens is not None and wanted.context_tokens < least:
+        text = f"a context of {wanted.context_tokens} is below {least}: a model that thinks first may never answer"
+        yield _warning("context-small", text)
     speed = model.predicted_tokens_per_second
     usable = catalog.limits["usable_tokens_per_second"].value
     if speed is not None and speed.high < usable:
@@ -131,8 +142,8 @@ def assumptions(facts: HostFacts, catalog: Catalog, image: ImageChoice, model: M
 
 def _not_on_record(image: ImageChoice, model: ModelChoice) -> Iterator[Finding]:
     if image.size_bytes is None:
-        text = f"size of image {image.reference} not on record: room for it not checked"
-        yield _note("image-size-unknown", text)
+        counted = f"counted as {size_text(image.assumed_bytes)}" if image.assumed_bytes else "room for it not checked"
+        yield _note("image-size-unknown", f"size of image {image.reference} not on record: {counted}")
     if image.digest is None:
         name = check_image_reference(image.reference).name
         yield _note("image-digest-unknown", f"digest of image {name} not on record: pinned at the pull")

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
+from typing import Protocol
+
+from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.facts import HostFacts, ModelFacts
 from jetson_deploy.names import check_image_reference
 
 
-def model_staged(facts: HostFacts, model: ModelChoice) -> bool:
+class Model(Protocol):
+    """A model, chosen or only considered."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def manifest_digest(self) -> str | None: ...
+
+
+def model_staged(facts: HostFacts, model: Model) -> bool:
     """The store holds the model completely, under the digest that is pinned (any digest if none is)."""
     pin = _pin(facts, model)
     if pin is not None and pin.complete:
@@ -18,17 +30,17 @@ def model_staged(facts: HostFacts, model: ModelChoice) -> bool:
     return False
 
 
-def model_pinned(facts: HostFacts, model: ModelChoice) -> bool:
+def model_pinned(facts: HostFacts, model: Model) -> bool:
     """The store keeps this very manifest apart from its tag, for the deployment's container to see."""
     return _pin(facts, model) is not None
 
 
-def pin_lost(facts: HostFacts, model: ModelChoice) -> bool:
+def pin_lost(facts: HostFacts, model: Model) -> bool:
     """The store was inspected, and the manifest of a deployment is not there any more."""
     return facts.store is not None and facts.store.pinned is not None and not model_pinned(facts, model)
 
 
-def _pin(facts: HostFacts, model: ModelChoice) -> ModelFacts | None:
+def _pin(facts: HostFacts, model: Model) -> ModelFacts | None:
     pins = (facts.store.pinned or ()) if facts.store else ()
     return next((p for p in pins if (p.name, p.manifest_digest) == (model.name, model.manifest_digest)), None)
 

@@ -17,7 +17,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "plan-agx-orin": ("plan", "--root", AGX_ORIN),
     "plan-agx-orin-verbose": ("plan", "-v", "--root", AGX_ORIN),
     "plan-two-at-once": ("plan", "1.5b", "--parallel", "2", "--root", ORIN_NANO),
-    "plan-less-context": ("plan", "--root", ORIN_NANO, "--context", "8192"),
+    "plan-less-context": ("plan", "--root", AGX_ORIN, "--context", "32768"),
     "plan-memory-held": ("plan", "--root", THOR),
     "plan-for-a-board": ("plan", "--board", "orin-nx-16gb"),
 }

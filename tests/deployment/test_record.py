@@ -71,10 +71,14 @@ def replan(document: dict[str, Any], labels: dict[str, str]) -> Plan:
 
 @functools.cache
 def plan_of(case: str) -> Plan:
+    """With the model, the context and the floor that were chosen then: what is chosen now is told by `tests/hosts`."""
     document, catalog = made(case), load_catalog()
-    request = msgspec.convert(document["request"], Request)
+    model, context = (document["labels"][f"io.jetson-deploy.{key}"] for key in ("model", "context"))
+    request = msgspec.convert({**document["request"], "model": model, "context_tokens": int(context)}, Request)
     root = TESTS / "hosts" / document["host"] / "root"
-    return make_plan(survey(root, Settings(), catalog, store=None, deployment=request.name), request, catalog)
+    plan = make_plan(survey(root, Settings(), catalog, store=None, deployment=request.name), request, catalog)
+    floor = json.loads(document["describing"]["io.jetson-deploy.gates"])["floor_tokens_per_second"]
+    return msgspec.structs.replace(plan, gates=msgspec.structs.replace(plan.gates, floor_tokens_per_second=floor))
 
 
 def typed(labels: dict[str, str]) -> dict[str, Any]:

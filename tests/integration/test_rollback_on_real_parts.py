@@ -19,7 +19,7 @@ from jetson_deploy.rehearsal.stand_in_model import make_model
 from jetson_deploy.rehearsal.weights import weights
 
 pytestmark = pytest.mark.integration
-TAG = "deepseek-r1:8b"
+TAG = "deepseek-r1:7b"
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,13 @@ def up(session: Session, *arguments: str) -> tuple[int, dict[str, Any], str]:
 
 def moved_tag(session: Session) -> str:
     """The registry's tag now means another manifest, and a newer catalog knows its digest."""
-    entry = msgspec.structs.replace(load_catalog().models["deepseek-r1"].sizes["8b"], parameters=9_000_000_000)
+    entry = msgspec.structs.replace(load_catalog().models["deepseek-r1"].sizes["7b"], parameters=9_000_000_000)
     bundle = session.directory / "moved"
     made = make_model(bundle, weights(), rehearsal_blobs(), TAG, entry)
     session.registry.push(bundle)
     overlay = session.directory / "newer" / "profiles" / "models" / "deepseek-r1.yaml"
     overlay.parent.mkdir(parents=True, exist_ok=True)
-    overlay.write_text(f"family: deepseek-r1\nsizes: {{8b: {{manifest_digest: {made.manifest_digest}}}}}\n")
+    overlay.write_text(f"family: deepseek-r1\nsizes: {{7b: {{manifest_digest: {made.manifest_digest}}}}}\n")
     return made.manifest_digest
 
 
@@ -132,7 +132,7 @@ def test_the_plan_of_a_rollback_changes_nothing_and_shows_its_steps(session: Ses
     assert up(session)[0] == 0
     assert up(session, "--context", "2048")[0] == 0
     code, plan, _ = ran(session, "rollback", "--plan")
-    assert (code, plan["container"], plan["model"]["context_tokens"]) == (0, "jd-default-3", 3072)
+    assert (code, plan["container"], plan["model"]["context_tokens"]) == (0, "jd-default-3", 4096)
     assert [s["do"] for s in plan["steps"]][:2] == ["create-container", "remember"]
     assert ran(session, "status")[1]["revision"] == 2
 
@@ -144,7 +144,7 @@ def test_a_lost_state_directory_is_built_again_from_the_containers_and_can_be_ro
     for path in (session.directory / "state" / "default").glob("state.json*"):
         path.unlink()
     code, document, narration = ran(session, "rollback")
-    assert (code, document["context_tokens"]) == (0, 3072), narration
+    assert (code, document["context_tokens"]) == (0, 4096), narration
     assert "built again from its containers" in narration
 
 

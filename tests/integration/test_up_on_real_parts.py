@@ -289,7 +289,7 @@ def test_digests_that_the_catalog_lacks_are_pinned_by_the_first_up(
 ) -> None:
     tag = ran(session, "plan", "--accept-cpu")[1]["image"]["reference"].split("@")[0].rpartition(":")[2]
     overlay = {
-        "profiles/models/deepseek-r1.yaml": "sizes: {8b: {manifest_digest: null}}",
+        "profiles/models/deepseek-r1.yaml": "sizes: {7b: {manifest_digest: null}}",
         "containers/images/dustynv-ollama.yaml": f"tags: {{{tag}: {{digest: null}}}}",
     }
     for name, text in overlay.items():
@@ -354,7 +354,7 @@ def test_purge_leaves_what_another_deployment_uses_and_that_one_removes_it_at_la
     assert "deployment 'other' uses it" in narration
     assert ran(session, "status", *other)[1]["healthy"] is True
     removed = ran(session, "down", "--purge", *other)[1]
-    assert (len(removed["images"]), removed["models"]) == (1, ["deepseek-r1:8b"])
+    assert (len(removed["images"]), removed["models"]) == (1, ["deepseek-r1:7b"])
     assert not any((session.store / "blobs").iterdir())
 
 

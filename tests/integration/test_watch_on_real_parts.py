@@ -219,7 +219,7 @@ def test_a_change_under_way_is_only_looked_at_and_healing_comes_after_it(
 
 
 def test_a_long_answer_is_no_fault(session: Session, engine: docker.APIClient) -> None:
-    prompt = {"model": "deepseek-r1:8b", "prompt": "Count.", "stream": False, "options": {"num_predict": 250}}
+    prompt = {"model": "deepseek-r1:7b", "prompt": "Count.", "stream": False, "options": {"num_predict": 250}}
     ask = ["curl", "-sS", "-m", "200", "http://127.0.0.1:11434/api/generate", "-d", json.dumps(prompt)]
     with watching(session, "--generate-every", "1") as watch:
         done = subprocess.run([*session.namespace.enter(), *ask], capture_output=True, text=True, check=True)
@@ -230,7 +230,7 @@ def test_a_long_answer_is_no_fault(session: Session, engine: docker.APIClient) -
 
 def test_a_client_that_asks_for_another_context_keeps_its_runner(session: Session, engine: docker.APIClient) -> None:
     options = {"num_predict": 1, "num_ctx": 1024}
-    prompt = {"model": "deepseek-r1:8b", "prompt": "Hi", "stream": False, "options": options}
+    prompt = {"model": "deepseek-r1:7b", "prompt": "Hi", "stream": False, "options": options}
     ask = ["curl", "-sS", "-m", "100", "http://127.0.0.1:11434/api/generate", "-d", json.dumps(prompt)]
     with watching(session, "--generate-every", "2") as watch:
         done = subprocess.run([*session.namespace.enter(), *ask], capture_output=True, text=True, check=True)

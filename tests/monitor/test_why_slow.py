@@ -102,7 +102,8 @@ def test_the_catalog_says_what_such_a_board_reaches() -> None:
     assert size is not None and size.gpu_weight_bytes
     assert facts.ceiling_id == 2
     assert facts.expected is not None
-    assert facts.expected.low == pytest.approx(0.35 * 102e9 / size.gpu_weight_bytes, abs=0.06)  # with the super clocks
+    seconds = size.gpu_weight_bytes / 102e9 / 0.38 + 0.008  # with the super clocks
+    assert facts.expected.low == pytest.approx(1 / seconds, abs=0.06)
     assert facts.kv_bytes_per_token == size.kv_bytes_per_token_f16
     simulated = msgspec.structs.replace(sample, simulated="no GPU")
     assert gathered(NANO, catalog, simulated, "deepseek-r1:8b", None).expected is None
