@@ -10,9 +10,13 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def llama_server(pages: dict[str, str]) -> Iterator[int]:
+def llama_server(pages: dict[str, str], asked: list[str] | None = None) -> Iterator[int]:
+    """`asked` is given the paths, as they come."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if asked is not None:
+                asked.append(self.path)
             found = pages.get(self.path)
             self.send_response(501 if found is None else 200)
             self.end_headers()

@@ -22,6 +22,34 @@ def test_llama_server_without_metrics_tells_by_its_slots() -> None:
     assert seen == LlamaSeen(processing=0, deferred=None, slots=(idle,))
 
 
+def test_a_sleeping_llama_server_is_not_woken_by_a_look() -> None:
+    asked: list[str] = []
+    pages = {"/props": '{"is_sleeping":true}', "/slots": (DATA / "slots.json").read_text(), "/metrics": ""}
+    with llama_server(pages, asked) as port:
+        server = LlamaServer(port)
+        assert server.look() == LlamaSeen(processing=0, deferred=0, asleep=True)
+        assert asked == ["/props"]
+        pages["/props"] = '{"is_sleeping":false}'
+        awake = server.look()
+    assert awake is not None and not awake.asleep and len(awake.slots) == 1
+
+
+@pytest.mark.parametrize("props", [None, '{"total_slots":1}'], ids=["refused", "older-than-sleep"])
+def test_what_does_not_tell_whether_it_sleeps_is_not_asked_again(props: str | None) -> None:
+    asked: list[str] = []
+    pages = {"/slots": (DATA / "slots.json").read_text()} | ({"/props": props} if props else {})
+    with llama_server(pages, asked) as port:
+        server = LlamaServer(port)
+        assert server.look() == server.look()
+    assert asked == ["/props", "/metrics", "/slots", "/slots"]
+
+
+def test_the_prompt_tokens_of_a_slot_hold_those_that_it_wrote() -> None:
+    """As recorded: a prompt of 1200 tokens, 108 tokens later."""
+    slot = SlotSeen(slot=0, task=3, processing=True, decoded=108, prompt_tokens=1308)
+    assert LlamaSeen(slots=(slot,)).context_used == 1308
+
+
 def test_a_llama_server_that_is_gone_tells_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]

@@ -176,3 +176,21 @@ def test_llama_server_is_asked_where_the_log_says_it_is(runtime: FakeRuntime, ol
             llm = soon(watch, lambda llm, _: server_of(llm).queued == 2)
     assert server_of(llm).in_flight == 1
     assert llm.models[0].context_used_tokens == 20
+
+
+def test_the_tokens_of_a_llama_server_stay_known_while_it_sleeps(runtime: FakeRuntime, ollama: SmallOllama) -> None:
+    ollama.version = "0.9.5"  # its log tells no tokens
+    pages = {
+        "/metrics": (DATA / "metrics.txt").read_text(),
+        "/slots": (DATA / "slots.json").read_text(),
+        "/props": '{"is_sleeping":false}',
+    }
+    asked: list[str] = []
+    with llama_server(pages, asked) as port:
+        runtime.write(NAME, f'level=INFO msg="starting llama-server" cmd="/usr/lib/ollama/llama-server --port {port}"')
+        with watching(runtime) as watch:
+            soon(watch, lambda llm, _: server_of(llm).tokens_from == "llama-server")
+            pages["/props"] = '{"is_sleeping":true}'
+            soon(watch, lambda *_: asked[-2:] == ["/props", "/props"])
+            llm, _ = watch.read()
+    assert (server_of(llm).tokens_from, server_of(llm).in_flight, server_of(llm).queued) == ("llama-server", 0, 0)

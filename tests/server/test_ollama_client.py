@@ -239,3 +239,9 @@ def test_the_client_imports_neither_requests_nor_docker() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_of_which_the_server_knows_no_size_has_no_share_on_the_gpu(replaying: Start) -> None:
+    """As recorded of 0.34.0 with llama-server b10434."""
+    (running,) = client(replaying("0.34.0", ("ps", "ps_loaded"))).running()
+    assert (running.size_bytes, running.gpu_bytes, running.gpu_share) == (0, 0, None)

@@ -24,6 +24,7 @@ class SlotSeen(msgspec.Struct, frozen=True, kw_only=True):
     processing: bool
     decoded: int
     prompt_tokens: int
+    """Once it answers, with what it has written."""
 
 
 class LlamaSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,8 @@ class LlamaSeen(msgspec.Struct, frozen=True, kw_only=True):
     """Waiting; None: /metrics is switched off."""
     slots: tuple[SlotSeen, ...] = ()
     metrics: dict[str, float] = {}
+    asleep: bool = False
+    """It has let go of its memory, and is asked no more than that."""
 
     @property
     def decoding(self) -> bool:
@@ -40,7 +43,12 @@ class LlamaSeen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def context_used(self) -> int | None:
         """Of the running request; of the longest where there are several."""
-        return max((one.prompt_tokens + one.decoded for one in self.slots if one.processing), default=None)
+        return max((max(one.prompt_tokens, one.decoded) for one in self.slots if one.processing), default=None)
+
+
+class _Props(msgspec.Struct):
+    is_sleeping: bool | None = None
+    """None: it is older than its sleep."""
 
 
 class _Next(msgspec.Struct):
@@ -71,10 +79,12 @@ class LlamaServer:
     def __init__(self, port: int) -> None:
         self.port = port
         self._endpoint = HttpClient(local_endpoint(port).url, _ANSWER_SECONDS, _DIALECT)
-        self._has_metrics = self._has_slots = True
+        self._has_metrics = self._has_slots = self._tells_sleep = True
 
     def look(self) -> LlamaSeen | None:
         """None: it is not reachable from here, or gone."""
+        if self._asleep():
+            return LlamaSeen(processing=0, deferred=0, asleep=True)
         metrics = self._metrics()
         slots = self._slots()
         if metrics is None and slots is None:
@@ -88,6 +98,18 @@ class LlamaServer:
             slots=tuple(slots or ()),
             metrics=metrics or {},
         )
+
+    def _asleep(self) -> bool:
+        """Asked first: a look at /slots, in b10434 at /metrics too, wakes it, and it loads its model again."""
+        if not self._tells_sleep:
+            return False
+        try:
+            sleeping = self._endpoint.get("/props", _Props).is_sleeping
+        except JetsonDeployError as error:
+            self._tells_sleep = error.code in _PASSING
+            return False
+        self._tells_sleep = sleeping is not None
+        return bool(sleeping)
 
     def _metrics(self) -> dict[str, float] | None:
         if not self._has_metrics:

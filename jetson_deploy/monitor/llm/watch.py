@@ -155,8 +155,8 @@ class LlmWatch:
         if self._llama is None or self._llama.port != port:
             self._llama = LlamaServer(port)
         seen = self._llama.look()
-        if seen is None:
-            return None, self._known.llama_counts
+        if seen is None or seen.asleep:
+            return seen, self._known.llama_counts
         return seen, self._counting.count(port, seen, self._model_name(), time.monotonic())
 
     def _model_name(self) -> str:
