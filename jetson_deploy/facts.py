@@ -110,6 +110,8 @@ class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     container_id: str | None = None
     """Container that the listening process belongs to (from its cgroup), full id."""
+    uid: int | None = None
+    """User of the listening socket: read without root."""
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,8 @@ from jetson_deploy.endpoint import local_endpoint
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
+    from jetson_deploy.runtime.port import Runtime
+    from jetson_deploy.server.port import CutPrompt, Server
 
 CHAT_TIMEOUT_SECONDS = 900.0
 
@@ -36,21 +38,50 @@ def command(
     Where standard output is no terminal, it gets the answer alone. Control characters of an answer are shown escaped.
     """
     from jetson_deploy.deploy.status import find_deployment
+    from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     writer = chosen_writer(common, raw=raw)
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "chat")
     tell_deployment(serving, common)
-    client = open_server().client(local_endpoint(serving.record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
     hide = hide_thinking or not sys.stdout.isatty()
-    talk = Talk(client, serving.record.model, max_tokens, hide_thinking=hide, quiet=common.quiet, writer=writer)
+    talk = opened_talk(
+        serving,
+        open_runtime(common.settings),
+        open_server(),
+        max_tokens,
+        hide_thinking=hide,
+        quiet=common.quiet,
+        writer=writer,
+    )
     programs = common.as_json or common.as_events
     if not prompt and not programs and sys.stdin.isatty():
         return _converse(talk)
     if programs:
         return _for_programs(talk, prompt or _piped(), serving, common)
     return talk.turn(prompt or _piped())
+
+
+def opened_talk(serving: Instance, runtime: Runtime, server: Server, max_tokens: int | None, **of_talk: Any) -> Talk:
+    """With the deployment: each prompt goes by way of its gate, and is watched for what the context cuts."""
+    from jetson_deploy.deploy.port_gate import check_port
+    from jetson_deploy.deploy.prompt_watch import LOG_LINES, PromptWatch
+
+    record = serving.record
+    client = server.client(local_endpoint(record.port).url, timeout=CHAT_TIMEOUT_SECONDS)
+
+    def logged(read_tokens: int) -> CutPrompt | None:
+        return server.cut_prompt(runtime.logs(serving.container, tail=LOG_LINES), read_tokens)
+
+    return Talk(
+        client,
+        record.model,
+        max_tokens,
+        gate=lambda: check_port(runtime, serving.container, record.port),
+        watch=PromptWatch(record.context_tokens, logged),
+        **of_talk,
+    )
 
 
 def _piped() -> str:
@@ -100,12 +131,16 @@ def _for_programs(talk: Talk, prompt: str, serving: Instance, common: CommonOpti
             text += piece.text
         elif isinstance(piece, Done):
             stats = piece.stats
+            talk.note_cut(stats)
     document = {
         "schema": "jetson-deploy.chat/1",
         "thinking": thinking,
         "answer": text,
         "tokens": stats.tokens if stats else None,
         "tokens_per_second": stats.tokens_per_second if stats else None,
+        "prompt_tokens": stats.prompt_tokens if stats else None,
+        "context_tokens": serving.record.context_tokens,
+        "notes": talk.notes,
         "accept_cpu": serving.record.accept_cpu,
     }
     return finish(common, document, None, message=text, simulated=serving.record.simulated)

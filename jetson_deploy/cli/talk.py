@@ -12,7 +12,8 @@ from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import ChatPiece, Message, ServerClient
+    from jetson_deploy.deploy.prompt_watch import PromptWatch
+    from jetson_deploy.server.port import ChatPiece, Message, ServerClient, Stats
 
 WAITING = "waiting for the model…"
 ERASE = own("erase")
@@ -30,16 +31,35 @@ class Talk:
         hide_thinking: bool,
         quiet: bool = False,
         writer: Callable[[TextIO, str], None] = write,
+        gate: Callable[[], str] = str,
+        watch: PromptWatch | None = None,
     ) -> None:
+        """`gate`: asked before each prompt, it refuses, or says what could not be known."""
         self._client, self._model, self._max_tokens, self._hide = client, model, max_tokens, hide_thinking
         self._quiet, self._writer = quiet, writer
+        self._gate, self._watch = gate, watch
+        self.notes: list[str] = []
         self._messages: list[Message] = []
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
+        """Raises JetsonDeployError before anything is sent, where another server would get it."""
         from jetson_deploy.server.port import Message
 
+        self._note(self._gate())
         self._messages.append(Message(role="user", content=prompt))
         return self._client.chat(self._model, list(self._messages), think=True, max_tokens=self._max_tokens)
+
+    def note_cut(self, stats: Stats) -> None:
+        """Of the last prompt."""
+        if self._watch is not None:
+            self._note(self._watch.judge(self._messages, stats))
+
+    def _note(self, text: str) -> None:
+        """What was said is not said again."""
+        if text and text not in self.notes:
+            self.notes.append(text)
+            if not self._quiet:
+                say(f"note: {text}")
 
     def remember(self, text: str) -> None:
         from jetson_deploy.server.port import Message
@@ -73,6 +93,8 @@ class Talk:
             code = InterruptedRunError.exit_code
         else:
             page.end()
+        if stats is not None:
+            self.note_cut(stats)
         self.remember(shown)
         if not self._quiet and stats is not None and stats.tokens_per_second is not None:
             say(f"{stats.tokens} tokens, {stats.tokens_per_second:.1f} tok/s")

@@ -9,12 +9,15 @@ from jetson_deploy.facts import PortFacts
 
 _LISTEN = "0A"
 _ENTRY = re.compile(
-    r"^\s*[0-9]+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ ([0-9A-F]{2}) (?:\S+\s+){5}([0-9]+)", re.MULTILINE
+    r"^\s*[0-9]+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) \S+ ([0-9A-F]{2})"
+    r" (?:\S+\s+){3}([0-9]+)\s+\S+\s+([0-9]+)",
+    re.MULTILINE,
 )
 _TABLES = ("proc/net/tcp", "proc/net/tcp6")
 _TABLE_LIMIT = 4 * 1024 * 1024
 """150 bytes a connection: a busy gateway's table."""
 _CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_UIDS = re.compile(r"^Uid:\s+\d+\s+(\d+)", re.MULTILINE)
 _MAPPED = "0000000000000000FFFF0000"
 _IPV6_LOOPBACK = "00000000000000000000000001000000"
 
@@ -30,7 +33,7 @@ def port_facts(host: Host, port: int) -> PortFacts:
     found = [entry for table in tables for entry in _listeners(table, port)]
     if not found:
         return PortFacts(port=port, listening=False)
-    address, inode = found[0]
+    address, uid, inode = found[0]
     pid = _owner(host, inode)
     return PortFacts(
         port=port,
@@ -39,15 +42,22 @@ def port_facts(host: Host, port: int) -> PortFacts:
         process=host.read_word(f"proc/{pid}/comm") if pid else None,
         pid=pid,
         container_id=_container_of(host, pid) if pid else None,
+        uid=int(uid),
     )
 
 
-def _listeners(table: str, port: int) -> list[tuple[str, str]]:
-    """(address, inode). A listener on one outside address leaves the loopback port free."""
+def user_of(host: Host, pid: int) -> int | None:
+    """The user that a process acts as; None: it is gone, or hidden."""
+    found = _UIDS.search(host.read_text(f"proc/{pid}/status", quiet=True) or "")
+    return int(found[1]) if found else None
+
+
+def _listeners(table: str, port: int) -> list[tuple[str, str, str]]:
+    """(address, uid, inode). A listener on one outside address leaves the loopback port free."""
     found = []
-    for address, number, state, inode in _ENTRY.findall(table):
+    for address, number, state, uid, inode in _ENTRY.findall(table):
         if state == _LISTEN and int(number, 16) == port and (text := _local_address(address)):
-            found.append((text, inode))
+            found.append((text, uid, inode))
     return found
 
 

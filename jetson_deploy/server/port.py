@@ -161,6 +161,14 @@ class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
 
 
+class CutPrompt(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt that was longer than the context."""
+
+    tokens: int
+    """As it was sent."""
+    read_tokens: int
+
+
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """A known issue that explains a failure."""
 
@@ -273,6 +281,9 @@ class Server(Protocol):
 
     def read_log(self, text: str) -> ServerLog:
         """Of a log, or the end of one; when it holds several starts and loads, the last counts."""
+
+    def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
+        """The prompt of an answer that read so many tokens, where the log says that it was cut; None: it does not."""
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]

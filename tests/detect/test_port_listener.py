@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jetson_deploy.detect.host import Host
-from jetson_deploy.detect.port import port_facts
+from jetson_deploy.detect.port import port_facts, user_of
 from jetson_deploy.facts import PortFacts
 
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -32,7 +32,17 @@ def test_a_real_listener_of_this_process_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         facts = port_facts(Host(Path("/")), server.getsockname()[1])
     assert (facts.listening, facts.address, facts.pid) == (True, "127.0.0.1", os.getpid())
+    assert facts.uid == user_of(Host(Path("/")), os.getpid()) == os.geteuid()
     assert facts.process == Path("/proc/self/comm").read_text().strip()
+
+
+def test_the_user_of_a_socket_is_read_where_its_process_cannot_be(tmp_path: Path) -> None:
+    facts = port_facts(root_with(tmp_path, entry("0100007F")), 11434)
+    assert (facts.listening, facts.pid, facts.uid) == (True, None, 1000)
+
+
+def test_a_process_that_is_gone_has_no_user(tmp_path: Path) -> None:
+    assert user_of(Host(tmp_path), 7) is None
 
 
 def test_a_port_that_was_just_closed_is_free() -> None:

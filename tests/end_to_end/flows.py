@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import back_flows
+import chat_flows
 import up_flows
 import watch_flows
 
 FLOWS: dict[str, Callable[[Path], None]] = {
-    flow.__name__: flow for module in (up_flows, back_flows, watch_flows) for flow in module.FLOWS
+    flow.__name__: flow for module in (up_flows, back_flows, chat_flows, watch_flows) for flow in module.FLOWS
 }

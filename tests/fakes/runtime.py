@@ -38,8 +38,8 @@ class FakeRuntime:
         self.containers: dict[str, FakeContainer] = {}
         self.images: dict[str, PulledImage] = {}
         self.acts: list[str] = []
-        self.listeners: dict[int, str] = {}
-        """Port → container that listens there."""
+        self.listeners: dict[int, str | PortFacts] = {}
+        """Port → container that listens there, or all that can be read of the listener."""
         self.away: str = ""
         """The error's message, when it does not answer; empty: it does."""
         self.on_start: Callable[[FakeContainer], None] = lambda container: None
@@ -204,6 +204,8 @@ class FakeRuntime:
 
     def listener(self, port: int) -> PortFacts:
         name = self.listeners.get(port)
+        if isinstance(name, PortFacts):
+            return name
         found = self._find(name) if name else None
         return PortFacts(port=port, listening=found is not None, container_id=found.id if found else None)
 

@@ -19,6 +19,7 @@ from jetson_deploy.server.port import (
     Answer,
     Cause,
     ChatPiece,
+    CutPrompt,
     Done,
     Generation,
     ListedModel,
@@ -53,6 +54,10 @@ class Behaviour:
     broken: str = ""
     exit_code: int | None = None
     """It ends with that as soon as it is started; for whoever starts it."""
+    prompt_tokens: int | None = 10
+    """As it counts each prompt."""
+    interrupted: bool = False
+    """Ctrl-C comes after the first piece of an answer."""
     says: tuple[str, ...] = ()
     """More lines of its log."""
     loaded: set[str] = field(default_factory=set)
@@ -148,6 +153,14 @@ class FakeServer:
                 found = ServerLog(library=rest[1], offloaded_layers=(int(here), int(total)))
         return found
 
+    def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
+        """Of a line `cut TOKENS to READ`."""
+        for line in log.splitlines():
+            match line.split():
+                case ["cut", tokens, "to", read] if int(read) == read_tokens:
+                    return CutPrompt(tokens=int(tokens), read_tokens=read_tokens)
+        return None
+
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
     ) -> Iterator[Cause]:
@@ -210,8 +223,11 @@ class FakeClient:
         there = self._there(f"chat {model}")
         self._load(there, model)
         tokens = (max_tokens or 8) if there.tokens is None else there.tokens
-        yield from (Answer("word ") for _ in range(tokens))
-        yield Done(Stats(**_counters(tokens, there.rate)))
+        for _ in range(tokens):
+            yield Answer("word ")
+            if there.interrupted:
+                raise KeyboardInterrupt
+        yield Done(Stats(**{**_counters(tokens, there.rate), "prompt_tokens": there.prompt_tokens}))
 
     def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
         there = self._there(f"probe {model} {int(token)}")

@@ -6,6 +6,7 @@
     replies.py, refusals.py   its answers as data, its refusals as our errors
     log.py                    what its log says of GPU, offloading and address
     diagnose.py               which known issue explains a failure
+    cut_prompt.py             which prompts the context cut
     think.py                  `<think>` apart from the answer
 
 No issue is named in code: symptoms and rank stand in `profiles/issues/`.

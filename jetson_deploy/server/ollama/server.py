@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
 from jetson_deploy.server.ollama.prompts import BOUNDS, keeps_prompts
-from jetson_deploy.server.port import Cause, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.server.port import Cause, CutPrompt, ServerClient, ServerLog, Setup, Workload
 from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class OllamaServer:
         from jetson_deploy.server.ollama.log import read_server_log
 
         return read_server_log(text)
+
+    def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
+        from jetson_deploy.server.ollama.cut_prompt import cut_prompt
+
+        return cut_prompt(log, read_tokens)
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
