@@ -1,3 +1,3 @@
 """jetson-deploy: one command from a bare NVIDIA Jetson to a private, offline DeepSeek-R1 endpoint."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -17,6 +17,7 @@ from jetson_deploy.deployment.drifted import (
 )
 from jetson_deploy.deployment.host_drift import host_drifted, surroundings_drifted
 from jetson_deploy.deployment.instance import Instance, revision_of
+from jetson_deploy.deployment.older_version import older_drifted
 from jetson_deploy.deployment.record import described
 from jetson_deploy.deployment.request import as_deployed
 from jetson_deploy.deployment.revisions import Revision, State
@@ -108,6 +109,7 @@ def _container(
         gaps.append("the container's fields: it has no label with its spec; up --force creates a new one")
     else:
         yield from container_drifted(since_creation(container_drift(spec, actual), creation_differences), would)
+        yield from older_drifted(actual.labels, would)
     yield from record_drifted(revision, serving, actual.image_id, would)
     if facts.engine is not None and actual.image_id is not None:
         tag = _image_id(runtime, serving.record.image.partition("@")[0])

@@ -9,6 +9,7 @@ import msgspec
 from jetson_deploy.deployment.drift import NOT_SET
 from jetson_deploy.deployment.record import NOT_ASKED_FOR
 from jetson_deploy.deployment.revisions import Revision
+from jetson_deploy.spec import ContainerSpec
 
 _FIELDS = (
     *("image", "image_id", "image_digest", "model", "model_digest", "store", "context_tokens"),
@@ -33,6 +34,21 @@ def diff(before: Revision, after: Revision) -> tuple[Changed, ...]:
     return tuple(
         Changed(field=key, before=one.get(key) or _absent(key), after=other.get(key) or _absent(key))
         for key in sorted({*one, *other}, key=lambda k: (_FIELDS.index(k.split(".")[0]), k))
+        if one.get(key) != other.get(key)
+    )
+
+
+def spec_changes(before: ContainerSpec, after: ContainerSpec) -> tuple[Changed, ...]:
+    """The differences of two containers' settings, without labels, image and restart policy."""
+    flat: list[dict[str, str]] = [{}, {}]
+    for found, spec in zip(flat, (before, after), strict=True):
+        for name, value in msgspec.to_builtins(spec).items():
+            if name not in ("labels", "image", "restart"):
+                _into(found, f".{name}" if name == "mounts" else name, value)
+    one, other = flat
+    return tuple(
+        Changed(field=key.lstrip("."), before=one.get(key) or NOT_SET, after=other.get(key) or NOT_SET)
+        for key in sorted({*one, *other})
         if one.get(key) != other.get(key)
     )
 

@@ -158,6 +158,11 @@ def label_of(deployment: str) -> tuple[str, str]:
     return LABEL + "name", deployment
 
 
+def same_wishes(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether the labels of two containers say the same of all that a user can ask for."""
+    return all(one.get(LABEL + key) == other.get(LABEL + key) for key in _IDENTITY)
+
+
 def own_labels(labels: Mapping[str, str]) -> dict[str, str]:
     """Ours alone, without those that hold the spec itself: images and other tools bring labels of their own."""
     return {key: text for key, text in labels.items() if key.startswith(LABEL) and key not in _DESCRIBING}

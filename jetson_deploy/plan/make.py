@@ -22,7 +22,7 @@ from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.model import choose_model, room_for_instead
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.remarks import assumptions, warnings
+from jetson_deploy.plan.remarks import assumptions, made_by_older, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
@@ -118,7 +118,8 @@ def _plan(
         same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
-    warned = tuple(warnings(facts, catalog, wanted, image, model))
+    older = () if keeps or serving is None else made_by_older(facts, serving, spec, server)
+    warned = (*older, *warnings(facts, catalog, wanted, image, model))
     assumed = tuple(assumptions(facts, catalog, image, model))
     return Plan(
         deployment=wanted.name,

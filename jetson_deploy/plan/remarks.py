@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.finding import Finding
+from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.older_version import changed_settings
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.speed import mode_counts
+from jetson_deploy.server.port import Server
+from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.units import size_text
 
 DESKTOP_WORTH_NAMING = 200 << 20
@@ -43,6 +47,19 @@ def warnings(
     if wanted.accept_cpu:
         text = "a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment"
         yield _warning("cpu-accepted", text)
+
+
+def made_by_older(facts: HostFacts, serving: Instance, spec: ContainerSpec, server: Server) -> Iterator[Finding]:
+    """One for each setting for which a container of an older version is replaced, though the user asks for no other."""
+    containers = facts.engine.containers if facts.engine else ()
+    labels = next((c.labels for c in containers if c.id == serving.container_id), {})
+    for one in changed_settings(labels, spec):
+        reason = server.reason_of(one.field.rpartition(".")[2])
+        yield _warning(
+            "made-by-older-version",
+            f"deployed by jetson-deploy {serving.record.version}, replaced once for {one.field}: "
+            f"{one.before} -> {one.after}" + (f" ({reason})" if reason else ""),
+        )
 
 
 def _warning(code: str, evidence: str, fix: str = "") -> Finding:

@@ -262,6 +262,9 @@ class Server(Protocol):
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         """Those of `set_up`."""
 
+    def reason_of(self, setting: str) -> str:
+        """Why `set_up` sets a variable, or no longer does; empty: it needs none."""
+
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
     ) -> int | None:

@@ -130,6 +130,9 @@ class FakeServer:
     def keeps_prompts(self, version: str | None) -> bool:
         return False
 
+    def reason_of(self, setting: str) -> str:
+        return ""
+
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
     ) -> int | None:

@@ -24,6 +24,7 @@ from jetson_deploy.settings import Settings
 
 TESTS = Path(__file__).parent.parent
 MADE = sorted((TESTS / "deployment" / "labels" / "made").glob("*.json"))
+OLDER = sorted((TESTS / "deployment" / "labels" / "older").glob("*.json"))
 CATALOG = load_catalog()
 ENGINE = recorded_engine(Host(TESTS / "hosts" / "orin-nano-8gb-jp6.2" / "root")) or EngineFacts(reachable=False)
 """Not every board was captured with its engine's answers."""
@@ -76,3 +77,37 @@ def test_it_is_gone_back_to_with_its_spec_under_a_new_number(case: Path) -> None
     assert created(plan) == [f"jd-{request.name}-2-candidate"]
     changed = {key for key, text in plan.spec.labels.items() if document["labels"][key] != text}
     assert (changed, plan.spec.labels.keys()) == ({"io.jetson-deploy.revision"}, document["labels"].keys())
+
+
+@pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
+def test_one_that_this_version_would_make_otherwise_is_replaced_once_with_the_reason_of_each_setting(
+    case: Path,
+) -> None:
+    document, request = document_of(case)
+    facts = facts_with(document, request.name)
+    again = Request(name=request.name, image_policy=request.image_policy, simulated=request.simulated)
+    plan = make_plan(facts, msgspec.structs.replace(again, accept_cpu=request.accept_cpu), CATALOG)
+    assert created(plan) == [f"jd-{request.name}-2-candidate"]
+    kept = document["labels"]["io.jetson-deploy.model"], document["labels"]["io.jetson-deploy.context"]
+    assert (plan.model.name, str(plan.model.context_tokens)) == kept
+    reasons = [one.evidence for one in plan.findings if one.id == "made-by-older-version"]
+    assert all(text.startswith("deployed by jetson-deploy 0.1.0, replaced once for environment.") for text in reasons)
+    named = {text.split("environment.")[1].partition(":")[0] for text in reasons}
+    assert named == changed_variables(document, plan)
+    assert all(text.endswith(")") for text in reasons), "each has a reason"
+    assert not [text for text in reasons if text not in plan.warnings]
+
+
+@pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
+def test_once_replaced_it_is_kept(case: Path) -> None:
+    document, request = document_of(case)
+    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    document["labels"], document["describing"] = plan.spec.labels, {}
+    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    assert (created(plan), [one for one in plan.findings if one.id == "made-by-older-version"]) == ([], [])
+
+
+def changed_variables(document: dict[str, Any], plan: Plan) -> set[str]:
+    before: dict[str, str] = json.loads(document["describing"]["io.jetson-deploy.spec"])["environment"]
+    after = plan.spec.environment
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}

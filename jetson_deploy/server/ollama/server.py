@@ -43,6 +43,11 @@ class OllamaServer:
     def keeps_prompts(self, version: str | None) -> bool:
         return keeps_prompts(version)
 
+    def reason_of(self, setting: str) -> str:
+        from jetson_deploy.server.ollama.reasons import REASONS
+
+        return REASONS.get(setting, "")
+
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
     ) -> int | None:
