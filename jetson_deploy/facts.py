@@ -91,6 +91,10 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     runtimes: tuple[str, ...] = ()
     data_root: str | None = None
+    containerd: str | None = None
+    """Address of the containerd that keeps the images; None: the engine keeps them itself, below `data_root`."""
+    image_root: str | None = None
+    """Directory that images and their layers are below, links followed."""
     cgroup_driver: str | None = None
     cgroup_version: str | None = None
     storage_driver: str | None = None

@@ -111,7 +111,8 @@ def _engine(engine: EngineFacts | None) -> str:
     if not engine.reachable:
         return f"not reachable: {engine.problem}"
     extras = [word for word, on in (("snap", engine.snap), ("rootless", engine.rootless)) if on]
-    return f"{engine.version}, runtimes {' '.join(engine.runtimes)}, data in {engine.data_root}" + "".join(
+    images = f", images in {engine.image_root} (containerd)" if engine.containerd else ""
+    return f"{engine.version}, runtimes {' '.join(engine.runtimes)}, data in {engine.data_root}{images}" + "".join(
         f", {e}" for e in extras
     )
 

@@ -13,6 +13,7 @@ from jetson_deploy.detect.board import identify
 from jetson_deploy.detect.clock import clock_facts
 from jetson_deploy.detect.devicetree import Firmware, read_firmware
 from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.image_root import with_image_root
 from jetson_deploy.detect.l4t import Release, read_release
 from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.detect.mounts import disk_facts
@@ -61,7 +62,7 @@ def detect_host(
         power=power_facts(host),
         disks=disks,
         store=store_facts(here, disks, str(store) if store else None, live=live),
-        engine=engine,
+        engine=with_image_root(engine, here),
         port=port_facts(here, port),
         native_ollama=_native_ollama(host),
         clock=clock_facts(here, live=live),

@@ -7,6 +7,8 @@ from typing import Any
 from jetson_deploy.facts import ContainerFacts, EngineAnswers, EngineFacts, ImageFacts
 
 _SNAP_ROOT = "/var/snap/"
+_SNAPSHOTTER = "io.containerd.snapshotter.v1"
+_SYSTEM_CONTAINERD = "/run/containerd/containerd.sock"
 _NO_REFERENCE = "<none>"
 
 
@@ -21,6 +23,7 @@ def engine_facts(answers: EngineAnswers) -> EngineFacts:
         version=_text(version, "Version") or _text(info, "ServerVersion"),
         runtimes=tuple(sorted(str(name) for name in _table(info, "Runtimes"))),
         data_root=root,
+        containerd=_containerd(info),
         cgroup_driver=_text(info, "CgroupDriver"),
         cgroup_version=_text(info, "CgroupVersion"),
         storage_driver=_text(info, "Driver"),
@@ -30,6 +33,14 @@ def engine_facts(answers: EngineAnswers) -> EngineFacts:
         containers=tuple(_container(c) for c in answers.containers or [] if _text(c, "Id")),
         images=tuple(_image(i) for i in answers.images or [] if _text(i, "Id")),
     )
+
+
+def _containerd(info: dict[str, Any]) -> str | None:
+    """Docker 29's own way, and older ones' with `containerd-snapshotter`: `Driver` alone does not tell."""
+    pairs = info.get("DriverStatus")
+    if not isinstance(pairs, list) or ["driver-type", _SNAPSHOTTER] not in pairs:
+        return None
+    return _text(_table(info, "Containerd"), "Address") or _SYSTEM_CONTAINERD
 
 
 def _is_rootless(info: dict[str, Any]) -> bool | None:

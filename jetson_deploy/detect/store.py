@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.image_root import followed
 from jetson_deploy.detect.mounts import ON_DISK, disk_of
 from jetson_deploy.facts import DiskFacts, StoreFacts
 from jetson_deploy.units import size_text
@@ -21,13 +22,15 @@ _OVERLAY = 6
 """A read-only system with a writable layer: in memory more often than not."""
 _OTHERS = ("/var/lib/docker/", "/var/lib/containerd/", "/var/lib/containers/", "/var/lib/kubelet/")
 """Volumes of other programs' containers, which come and go with them."""
+_SYSTEM_FOLDERS = ("/etc", "/usr", "/opt", "/lib", "/bin", "/sbin")
+"""Overlays over parts of a read-only system: no place for a model."""
 _NAMES = {"nvme": "NVMe", "sata": "SATA", "usb": "USB", "virtual": "virtual", "emmc": "eMMC", "sd": "SD card"}
 
 
 def store_facts(host: Host, disks: tuple[DiskFacts, ...], given: str | None, *, live: bool) -> StoreFacts | None:
     """The given path, else one on the preferred disk; None when disks are known and none can take a store."""
     if given is not None:
-        return _at(host, given, disk_of(disks, given), GIVEN, live)
+        return _at(host, given, disk_of(disks, followed(host, given)), GIVEN, live)
     if not disks:
         return _at(host, DEFAULT_STORE, None, "default place: the disks of this host are not known", live)
     ordered = sorted(_one_per_device(disks), key=_preference)
@@ -65,16 +68,22 @@ def _one_per_device(disks: tuple[DiskFacts, ...]) -> list[DiskFacts]:
     found: dict[str, DiskFacts] = {}
     for disk in sorted(disks, key=lambda d: (len(d.mount), d.mount)):
         if _suitable(disk):
-            found.setdefault(disk.device or disk.mount, disk)
+            found.setdefault(_source(disk), disk)
     return list(found.values())
+
+
+def _source(disk: DiskFacts) -> str:
+    """Overlays have no device: the name that stands in its place is theirs in common."""
+    return disk.mount if disk.filesystem == "overlay" else disk.device or disk.mount
 
 
 def _suitable(disk: DiskFacts) -> bool:
     """A POSIX filesystem of this host that we may write: renames must be atomic, files may pass 4 GiB."""
     if disk.read_only or disk.medium in ("network", "memory"):
         return False
-    system = disk.mount == "/boot" or disk.mount.startswith(("/boot/", *_OTHERS))
-    return (disk.filesystem in ON_DISK or disk.filesystem == "overlay") and not system
+    if disk.mount == "/boot" or disk.mount.startswith(("/boot/", *_OTHERS)):
+        return False
+    return disk.filesystem in ON_DISK or (disk.filesystem == "overlay" and not disk.mount.startswith(_SYSTEM_FOLDERS))
 
 
 def _has_room(disk: DiskFacts) -> bool:
@@ -94,7 +103,7 @@ def _rank(disk: DiskFacts) -> int:
 
 def _path_on(chosen: DiskFacts, disks: tuple[DiskFacts, ...]) -> str:
     default = disk_of(disks, DEFAULT_STORE)
-    if default is not None and (default.device or default.mount) == (chosen.device or chosen.mount):
+    if default is not None and _source(default) == _source(chosen):
         return DEFAULT_STORE
     return f"{chosen.mount.rstrip('/')}/{_ON_OTHER_DISK}"
 

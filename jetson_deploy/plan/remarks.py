@@ -13,6 +13,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
+from jetson_deploy.plan.image_place import image_remarks
 from jetson_deploy.plan.speed import mode_counts
 from jetson_deploy.server.port import Server
 from jetson_deploy.spec import ContainerSpec
@@ -33,6 +34,7 @@ def warnings(
     yield from _power(facts, catalog, model)
     yield from _memory(facts)
     yield from _disk(facts)
+    yield from image_remarks(facts)
     yield from _model(catalog, wanted, model)
     yield from _host(facts)
     if image.advisories:

@@ -9,10 +9,10 @@ import msgspec
 from jetson_deploy.catalog.entries import Constant
 from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.facts import DiskFacts, HostFacts
+from jetson_deploy.plan.image_place import image_disk, image_hint
 from jetson_deploy.plan.staged import image_staged, model_staged
 
 STORE_HINT = "put the model on another disk with --store DIR"
-IMAGE_HINT = "remove unused images (docker image prune -a), or move Docker's data-root to another disk"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,13 +50,13 @@ def _lacking(facts: HostFacts, image: ImageChoice, model: Part, limits: Mapping[
     image_need = 0 if image_staged(facts, image) else int((size or 0) * limits["image_unpack_factor"].value)
     assumed = ", of an assumed size" if image.size_bytes is None and image_need else ""
     store_disk = facts.store.disk if facts.store else None
-    image_disk = _disk_of(facts.disks, facts.engine.data_root if facts.engine else None)
-    if store_disk is not None and image_disk is not None and _same(store_disk, image_disk):
+    disk, hint = image_disk(facts), image_hint(facts.engine)
+    if store_disk is not None and disk is not None and _same(store_disk, disk):
         what = f"model {model.name} and image {image.reference}{assumed}"
-        yield from _lack(store_disk, model_need + image_need, margin, what, f"{STORE_HINT}, or {IMAGE_HINT}")
+        yield from _lack(store_disk, model_need + image_need, margin, what, f"{STORE_HINT}, or {hint}")
         return
     yield from _lack(store_disk, model_need, margin, f"model {model.name}", STORE_HINT)
-    yield from _lack(image_disk, image_need, margin, f"image {image.reference}{assumed}", IMAGE_HINT)
+    yield from _lack(disk, image_need, margin, f"image {image.reference}{assumed}", hint)
 
 
 def _lack(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str) -> Iterator[Lack]:
@@ -78,10 +78,3 @@ def _model_need(facts: HostFacts, model: Part) -> int:
 def _same(one: DiskFacts, other: DiskFacts) -> bool:
     """One filesystem can be mounted twice: its room is there once."""
     return one.mount == other.mount or (one.device is not None and one.device == other.device)
-
-
-def _disk_of(disks: tuple[DiskFacts, ...], path: str | None) -> DiskFacts | None:
-    if path is None:
-        return None
-    inside = [d for d in disks if path == d.mount or path.startswith(d.mount.rstrip("/") + "/")]
-    return max(inside, key=lambda d: len(d.mount), default=None)

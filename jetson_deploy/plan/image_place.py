@@ -1,0 +1,50 @@
+"""Where the engine keeps images, what makes room there, and what is odd about the place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jetson_deploy.deployment.finding import Finding
+from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
+
+_PRUNE = "remove unused images (docker image prune -a)"
+
+
+def image_place(engine: EngineFacts | None) -> str | None:
+    """The directory; None: not known."""
+    return None if engine is None or not engine.reachable else engine.image_root or engine.data_root
+
+
+def image_disk(facts: HostFacts) -> DiskFacts | None:
+    place = image_place(facts.engine)
+    if place is None:
+        return None
+    inside = [d for d in facts.disks if place == d.mount or place.startswith(d.mount.rstrip("/") + "/")]
+    return max(inside, key=lambda d: len(d.mount), default=None)
+
+
+def image_hint(engine: EngineFacts | None) -> str:
+    if engine is None or not _apart(engine):
+        return f"{_PRUNE}, or move Docker's data-root to another disk"
+    return (
+        f"{_PRUNE}, or move containerd's root to another disk: Docker keeps images in {engine.image_root}, not in its "
+        "data-root (set root in /etc/containerd/config.toml, then restart containerd and docker)"
+    )
+
+
+def _apart(engine: EngineFacts) -> bool:
+    """A containerd that dockerd starts itself keeps its data below the data-root."""
+    inside = engine.data_root and (engine.image_root or "").startswith(engine.data_root.rstrip("/") + "/")
+    return engine.containerd is not None and not inside
+
+
+def image_remarks(facts: HostFacts) -> Iterator[Finding]:
+    disk = image_disk(facts)
+    if disk is not None and disk.medium == "memory":
+        yield Finding(
+            id="images-in-memory",
+            severity="warning",
+            evidence=f"Docker keeps images in memory ({image_place(facts.engine)} is on {disk.filesystem} at "
+            f"{disk.mount}): the image takes memory from the model, and is gone after a reboot",
+            fix=image_hint(facts.engine),
+        )
