@@ -63,7 +63,7 @@ def _largest(question: Question, family: ModelFamily) -> tuple[ModelChoice, Imag
     question.image(lowest)  # without any image the memory does not matter: say that first
     budget = _budget(question)
     rejected: list[RejectedModel] = []
-    offered = ""
+    offered: dict[bool, str] = {}
     without_room: tuple[str, ModelSize, Found] | None = None
     for position, (name, size) in enumerate(candidates):
         found = judged(question, budget, name, size)
@@ -72,8 +72,9 @@ def _largest(question: Question, family: ModelFamily) -> tuple[ModelChoice, Imag
             text = f"fits with a context of {found.context} only, {other} keeps {wanted_context(budget)}"
             found = Passed(reason=text)
         if isinstance(found, Found):
-            return _taken(question, budget, name, size, found, rejected, offered)
-        offered = offered or found.offered
+            return _taken(question, budget, name, size, found, rejected, tuple(offered.values()))
+        if found.offered:  # the largest that is too slow, and the largest that lacks room
+            offered.setdefault(found.otherwise is None, found.offered)
         need = sum(budget.terms(size, least_context(budget)).values())
         rejected.append(RejectedModel(name=name, reason=found.reason, need_bytes=need))
         if found.otherwise is not None:
@@ -82,7 +83,7 @@ def _largest(question: Question, family: ModelFamily) -> tuple[ModelChoice, Imag
         raise none_fits(rejected, budget)
     name, size, found = without_room  # preflight says what the smallest lacks
     others = [one for one in rejected if one.name != name]
-    return _taken(question, budget, name, size, found, others, "")
+    return _taken(question, budget, name, size, found, others)
 
 
 def _candidates(family: ModelFamily) -> list[tuple[str, ModelSize]]:
@@ -104,7 +105,7 @@ def _taken(
     size: ModelSize,
     found: Found,
     rejected: list[RejectedModel],
-    offered: str,
+    offered: tuple[str, ...] = (),
 ) -> tuple[ModelChoice, ImageChoice]:
     """The largest; with a q8_0 cache where only that keeps the usual context, and nothing was said of the cache."""
     reason = "the largest size that fits and is fast enough" if rejected else "the largest size there is"
@@ -115,7 +116,7 @@ def _taken(
             budget, context = smaller, wanted_context(budget)
             reason += f", with a KV cache of {budget.request.kv_cache_type} to keep a context of {context}"
     context = grown(budget, size, image, context, question.pace)
-    reason += f"; {offered}" if offered else ""
+    reason = "; ".join((reason, *offered))
     return _choice(question, budget, name, size, context, image, reason, rejected), image
 
 
