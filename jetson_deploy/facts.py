@@ -129,6 +129,11 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     missing_bytes: int = 0
     """Blobs that are absent or have another size than the manifest says."""
     size_bytes: int = 0
+    header: dict[str, Any] | None = None
+    """What the header of its GGUF file says (the fields of `GgufHeader`); None: not read, or `header_problem`."""
+    header_problem: str = ""
+    loaded_bytes: int = 0
+    """Of the files that a server loads, where the header was read: weights, projector, adapter."""
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from jetson_deploy.catalog.entries import (
     Advisory,
+    Architecture,
     Board,
     Constant,
     Generation,
@@ -30,6 +31,8 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """By major."""
     models: dict[str, ModelFamily]
     """By family."""
+    architectures: dict[str, Architecture]
+    """By `general.architecture` of a GGUF file."""
     limits: dict[str, Constant]
     images: dict[str, ImageRepository]
     """By repository, as written after `docker pull`."""

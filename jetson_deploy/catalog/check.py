@@ -54,9 +54,13 @@ def l4t_line(parts: Sequence[Part], value: L4tLine) -> None:
             refuse(parts, ("cuda", start), f"does not belong to L4T {value.major}", hint="give a release of this line")
 
 
-def model_family(parts: Sequence[Part], value: ModelFamily) -> None:
+def model_family(parts: Sequence[Part], value: ModelFamily, architectures: Collection[str]) -> None:
     owner: dict[str, str] = {}
     for tag, size in value.sizes.items():
+        if size.architecture not in architectures:
+            problem = f"the architecture {shown(size.architecture)} is not in profiles/architectures.yaml"
+            hint = suggestion(size.architecture, architectures)
+            refuse(parts, ("sizes", tag, "architecture"), problem, hint=hint, code="catalog-dangling")
         if not _TAG.fullmatch(tag):
             refuse(parts, ("sizes", tag), "is not a model tag", hint="letters, digits, dots, dashes, underscores")
         for index, alias in enumerate(size.aliases):

@@ -5,6 +5,7 @@
 | `profiles/boards/<id>.yaml` | `Board` |
 | `profiles/l4t/r<major>.yaml` | `L4tLine`, its `releases` map → `L4tRelease` |
 | `profiles/models/<family>.yaml` | `ModelFamily`, its `sizes` map → `ModelSize` |
+| `profiles/architectures.yaml` | map → `Architecture` |
 | `profiles/limits.yaml` | map → `Constant` |
 | `profiles/issues/<id>.yaml` | `Issue` (read only when a failure must be explained) |
 | `profiles/alerts/<id>.yaml` | `alert_rules.AlertRule` (read by the monitor alone) |
@@ -135,7 +136,8 @@ class ModelSize(Entry, frozen=True, kw_only=True):
     manifest_digest: ManifestDigest | None = None
     """64 hex digits; None: not on record, then it is pinned at the first fetch."""
     older_manifest_digests: tuple[ManifestDigest, ...] = ()
-    architecture: Literal["qwen2", "qwen3", "llama", "deepseek2"]
+    architecture: str
+    """As `general.architecture` of its file; one of `profiles/architectures.yaml`."""
     layers: Positive
     heads: Positive
     kv_heads: Positive
@@ -162,6 +164,13 @@ class ModelFamily(Entry, frozen=True, kw_only=True):
     namespace: str = "library"
     title: str
     sizes: dict[str, ModelSize]
+
+
+class Architecture(Entry, frozen=True, kw_only=True):
+    min_ollama: Version
+    """The oldest that knows its name."""
+    writes_text: bool = True
+    """False: it makes embeddings, or is part of another model."""
 
 
 class Constant(Entry, frozen=True, kw_only=True):

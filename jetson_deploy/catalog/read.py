@@ -11,6 +11,7 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.convert import convert
 from jetson_deploy.catalog.entries import (
     Advisory,
+    Architecture,
     Board,
     Constant,
     Generation,
@@ -33,13 +34,19 @@ def read_catalog(layers: Sequence[Layer]) -> Catalog:
     def image_problem(parts: Sequence[Part], value: ImageRepository) -> None:
         check.image_repository(parts, value, generations)
 
+    architectures = _map(layers, "profiles/architectures.yaml", Architecture)
+
+    def model_problem(parts: Sequence[Part], value: ModelFamily) -> None:
+        check.model_family(parts, value, architectures)
+
     boards = _directory(layers, "profiles/boards", Board, lambda b: b.id, check.board)
     lines = _directory(layers, "profiles/l4t", L4tLine, lambda line: f"r{line.major}", check.l4t_line)
     images = _directory(layers, "containers/images", ImageRepository, lambda i: image_file(i.repository), image_problem)
     return Catalog(
         boards=boards,
         l4t={line.major: line for line in lines.values()},
-        models=_directory(layers, "profiles/models", ModelFamily, lambda f: f.family, check.model_family),
+        models=_directory(layers, "profiles/models", ModelFamily, lambda f: f.family, model_problem),
+        architectures=architectures,
         limits=_limits(layers),
         images={image.repository: image for image in images.values()},
         generations=generations,

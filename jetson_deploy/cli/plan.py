@@ -73,7 +73,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
 
     request, store = read_wishes(wanted, common)
     catalog = common.catalog()
-    facts, assumed = _looked_at(common, catalog, store, board)
+    facts, assumed = _looked_at(common, catalog, store, board, request.model)
     live = board is None and acts_here(common.root, common.settings)
     state = _state(common) if live else None
     if live and _unfinished(common, facts, state):
@@ -122,13 +122,14 @@ def _state(common: CommonOptions) -> State | None:
 
 
 def _looked_at(
-    common: CommonOptions, catalog: Catalog, store: Path | None, board: str | None
+    common: CommonOptions, catalog: Catalog, store: Path | None, board: str | None, model: str | None
 ) -> tuple[HostFacts, tuple[str, ...]]:
     """The facts to plan for, and what of them was made up. Raises UsageError for a board and a host at once."""
     if board is None:
         from jetson_deploy.deploy.survey import survey
 
-        return survey(common.root, common.settings, catalog, store=store, deployment=common.name), ()
+        found = survey(common.root, common.settings, catalog, store=store, deployment=common.name, model=model)
+        return found, ()
     from jetson_deploy.detect.assumed_host import assumed_host
     from jetson_deploy.errors import UsageError
 

@@ -72,7 +72,8 @@ def _speed(model: ModelChoice) -> str:
 
 
 def _download(plan: Plan) -> str:
-    needed = [f"model {size_text(s.download_bytes)}" for s in plan.steps if isinstance(s, StageModel)]
+    staged = (s.download_bytes for s in plan.steps if isinstance(s, StageModel))
+    needed = [f"model {size_text(count)}" for count in staged if count]  # 0: all of it is here, it is only hashed
     needed += [
         f"image {size_text(s.size_bytes, unknown='of a size not on record')}"
         for s in plan.steps

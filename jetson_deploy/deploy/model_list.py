@@ -14,10 +14,10 @@ from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.plan.budget import Budget
 from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
+from jetson_deploy.plan.shape import shape_of
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, acts_here
 from jetson_deploy.state.directory import StateDirectory
-from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.inventory import FoundManifest, find_manifests, missing_bytes
 from jetson_deploy.store.layout import StorePaths
@@ -132,40 +132,4 @@ def _shape(kind: Description) -> Shape | str:
     """What a budget needs to know, or in words why it is not known."""
     if kind.file is None or kind.header is None:
         return kind.problem or ("it has no model file" if kind.file is None else "its model file is no GGUF")
-    header = kind.header
-    heads, kv_heads = header.head_count, _first(header.head_count_kv, header.head_count)
-    key = _first(header.key_length, _per_head(header.embedding_length, heads))
-    needed = {
-        "block_count": header.block_count,
-        "attention.head_count_kv": kv_heads,
-        "attention.key_length": key,
-        "embedding_length": header.embedding_length,
-        "vocabulary": header.vocabulary_size,
-        "context_length": header.context_length,
-    }
-    unknown = [name for name, value in needed.items() if value is None]
-    if unknown:
-        return f"its header does not say: {', '.join(unknown)}"
-    return _whole_shape(header, kind.file.size, kv_heads or 0, key or 0)
-
-
-def _whole_shape(header: GgufHeader, file_bytes: int, kv_heads: int, key: int) -> Shape:
-    return Shape(
-        file_bytes=file_bytes,
-        layers=header.block_count or 0,
-        kv_heads=kv_heads,
-        key_length=key,
-        value_length=_first(header.value_length, key) or 0,
-        embedding_length=header.embedding_length or 0,
-        vocabulary=header.vocabulary_size or 0,
-        context_length=header.context_length or 0,
-    )
-
-
-def _first(said: int | None, by_default: int | None) -> int | None:
-    """As ggml/docs/gguf.md: head_count_kv is head_count, lengths are those of one head, where a file is silent."""
-    return by_default if said is None else said
-
-
-def _per_head(embedding_length: int | None, heads: int | None) -> int | None:
-    return embedding_length // heads if embedding_length is not None and heads else None
+    return shape_of(kind.header, kind.file.size)

@@ -113,9 +113,13 @@ def recovered_first(
     server: Server,
     *,
     store: Path | None,
+    model: str | None = None,
 ) -> tuple[HostFacts, State | None]:
-    """The facts and the record, after whatever was left unfinished is not any more. The lock is held."""
-    facts = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime)
+    """The facts and the record, after whatever was left unfinished is not any more. The lock is held.
+
+    `model`: that is asked for by name.
+    """
+    facts = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime, model=model)
     directory = StateDirectory(settings.state_dir, deployment)
     if facts.engine is None or not facts.engine.reachable:
         return facts, directory.load(report)  # the plan refuses, with the reason
@@ -124,7 +128,7 @@ def recovered_first(
         return facts, state
     found = _decide(runtime, catalog, deployment, state)
     _act(found, settings, runtime, server, deployment, directory, state, report)
-    again = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime)
+    again = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime, model=model)
     return again, directory.load(report)
 
 

@@ -12,7 +12,7 @@ from jetson_deploy.deployment.instance import find_serving, last_store
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
-from jetson_deploy.facts import EngineFacts, HostFacts
+from jetson_deploy.facts import EngineFacts, HostFacts, StoreFacts
 from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
 
 if TYPE_CHECKING:
@@ -27,8 +27,12 @@ def survey(
     store: Path | None,
     deployment: str,
     runtime: Runtime | None = None,
+    model: str | None = None,
 ) -> HostFacts:
-    """The facts of the host under `root`; the deployment's own store and port are used unless others are given."""
+    """The facts of the host under `root`; the deployment's own store and port are used unless others are given.
+
+    `model`: that is asked for by name; its file's header is read, and that of the one which serves.
+    """
     live = acts_here(root, settings)
     host = Host(root)
     engine = engine_now(runtime or _usual_runtime(settings)) if live else recorded_engine(host)
@@ -36,14 +40,38 @@ def survey(
     port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
     chosen = store or (Path(before) if before else None)
     facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live)
-    if not live or facts.store is None:
+    place = _store_here(host, facts.store, store, live=live)
+    if place is None or facts.store is None:
         return facts
+    names = [name for name in (model, serving.record.model if serving else None) if name]
+    return msgspec.structs.replace(facts, store=_inspected(facts.store, place, catalog, names))
+
+
+def _store_here(host: Host, store: StoreFacts | None, given: Path | None, *, live: bool) -> Path | None:
+    """Where its files can be read. A captured board's store lies below its root; one that is given, else here."""
+    if store is None:
+        return None
+    if live:
+        return Path(store.path)
+    below = host.root / store.path.lstrip("/")
+    return below if below.is_dir() else given if given is not None and given.is_dir() else None
+
+
+def _inspected(store: StoreFacts, place: Path, catalog: Catalog, names: list[str]) -> StoreFacts:
+    from jetson_deploy.plan.wanted_model import known_model, parsed
     from jetson_deploy.store.inventory import read_models
     from jetson_deploy.store.pinned import pinned_models
 
-    path = Path(facts.store.path)
-    seen = msgspec.structs.replace(facts.store, models=read_models(path), pinned=pinned_models(path))
-    return msgspec.structs.replace(facts, store=seen)
+    seen = msgspec.structs.replace(store, models=read_models(place), pinned=pinned_models(place))
+    short = [name.short for text in names if (name := parsed(text)) and known_model(catalog, text) is None]
+    if not short:
+        return seen
+    from jetson_deploy.store.headers import with_headers
+    from jetson_deploy.store.layout import StorePaths
+
+    paths = StorePaths(place)
+    models, pinned = (with_headers(paths, found or (), short) for found in (seen.models, seen.pinned))
+    return msgspec.structs.replace(seen, models=models, pinned=pinned)
 
 
 def _usual_runtime(settings: Settings) -> Runtime:

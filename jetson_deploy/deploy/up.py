@@ -50,7 +50,15 @@ def bring_up(run: Run) -> Outcome:
     name = run.request.name
     with deployment_lock(run.settings.lock_dir, name, command="up", wait=run.wait, report=run.report):
         facts, state = recovered_first(
-            run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=run.store
+            run.root,
+            run.settings,
+            run.catalog,
+            name,
+            run.report,
+            run.runtime,
+            run.server,
+            store=run.store,
+            model=run.request.model,
         )
         plan = make_plan(facts, run.request, run.catalog, state, run.server)
         new = any(isinstance(step, CreateContainer) for step in plan.steps)

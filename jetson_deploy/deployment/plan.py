@@ -80,6 +80,8 @@ class ModelChoice(msgspec.Struct, frozen=True, kw_only=True):
     """Slower than this, in the power mode of now, the GPU is hardly used; None: not known."""
     context_cut_from: int | None = None
     """The usual context, where less was taken because it does not fit."""
+    assumed: bool = False
+    """No catalog lists it: what is said of it is reckoned from the header of its file."""
 
 
 class Gates(msgspec.Struct, frozen=True, kw_only=True):

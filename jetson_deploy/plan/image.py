@@ -46,6 +46,13 @@ def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama
     return _choice(catalog, request, best, _why(facts, best, request), rejected)
 
 
+def newest_version(catalog: Catalog, facts: HostFacts) -> str | None:
+    """Of Ollama, among the images that this host can run; None: there is none."""
+    able = (c.tag.ollama for c in _candidates(catalog) if refusal(catalog, facts, c, "0") is None)
+    versions = [version for ollama in able if (version := ollama.version or ollama.at_least) is not None]
+    return max(versions, key=parse_version, default=None)
+
+
 def _candidates(catalog: Catalog) -> list[Candidate]:
     repositories = sorted(catalog.images.values(), key=lambda r: r.rank)
     return [Candidate(repository=r, name=n, tag=t) for r in repositories for n, t in r.tags.items()]

@@ -18,6 +18,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.plan.budget import Budget, least_context
 from jetson_deploy.plan.model import choose_model
+from jetson_deploy.plan.stored_model import with_stored
 from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY
 from jetson_deploy.server.opened import open_server
 
@@ -50,7 +51,9 @@ def ways_to_larger(facts: HostFacts, request: Request, catalog: Catalog, chosen:
 
 def ways_to_fit(facts: HostFacts, request: Request, catalog: Catalog) -> list[Way]:
     """As above, where nothing fits, or not what was asked for by name: then the refusal says what context would."""
-    found = _ways(facts, settle(request, find_serving(facts.engine, request.name)), catalog)
+    serving = find_serving(facts.engine, request.name)
+    wanted = settle(request, serving)
+    found = _ways(facts, wanted, with_stored(catalog, facts, wanted, serving))
     return [way for way in found if request.model is None or way.change != "context"]
 
 

@@ -26,6 +26,7 @@ from jetson_deploy.plan.remarks import assumptions, made_by_older, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
+from jetson_deploy.plan.stored_model import stored_size, with_stored
 from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_wanted
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Server
@@ -60,7 +61,8 @@ def draft_plan(
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
     wanted, server = settle(request, serving), server or open_server()
-    check_wanted(catalog, wanted, server)
+    catalog = with_stored(catalog, facts, wanted, serving)
+    check_wanted(catalog, wanted, server, facts.store)
     if other := tuple(preflight.jetson_findings(facts)):
         return Draft(findings=other)
     revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
@@ -68,6 +70,7 @@ def draft_plan(
     try:
         check_kv_cache_type(facts, wanted, server)
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
+        model = msgspec.structs.replace(model, assumed=stored_size(catalog, model.name) is not None)
     except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
     room = tuple(preflight.choice_findings(facts, image, model, catalog.limits))

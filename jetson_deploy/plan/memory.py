@@ -27,7 +27,16 @@ class Footprint(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary: int
 
 
+class StoredSize(ModelSize, frozen=True, kw_only=True):
+    """Of a model that no catalog lists: made of the header of its file in the store."""
+
+    own: Footprint
+    architecture_known: bool
+
+
 def footprint(size: ModelSize) -> Footprint:
+    if isinstance(size, StoredSize):
+        return size.own
     return Footprint(
         file_bytes=size.model_layer.size or size.download_bytes,
         kv_bytes_per_token_f16=size.kv_bytes_per_token_f16,

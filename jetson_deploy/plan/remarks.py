@@ -15,6 +15,7 @@ from jetson_deploy.names import check_image_reference
 from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.image_place import image_remarks
 from jetson_deploy.plan.speed import mode_counts
+from jetson_deploy.plan.stored_model import assumed_of
 from jetson_deploy.server.port import Server
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.units import size_text
@@ -155,7 +156,8 @@ def assumptions(facts: HostFacts, catalog: Catalog, image: ImageChoice, model: M
         text = f"free space for the store at {facts.store.path} not known: assumed enough"
         yield _note("store-room-unknown", text)
     yield from _not_on_record(image, model)
-    if model.predicted_tokens_per_second is None:
+    yield from assumed_of(catalog, model.name)
+    if model.predicted_tokens_per_second is None and not model.assumed:
         yield _note("speed-unknown", "speed not predicted: the board's memory bandwidth is unknown")
 
 

@@ -136,7 +136,10 @@ def _owned_image(state: StateDirectory, reference: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _owned_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
-    """As `_owned_image`. Only a model that is not here complete is staged."""
+    """As `_owned_image`. A model that another program brought, and that is only hashed here, stays its own."""
+    if _is_here(step):
+        yield
+        return
     known = OwnedModel(step.name, step.store) in state.owned().models
     state.add_model(step.name, step.store)
     try:
@@ -145,6 +148,14 @@ def _owned_model(state: StateDirectory, step: StageModel) -> Iterator[None]:
         if not known:
             state.forget_model(OwnedModel(step.name, step.store))
         raise
+
+
+def _is_here(step: StageModel) -> bool:
+    """All of its files, under the tag: whether they are right remains to be found out."""
+    from jetson_deploy.store.inventory import read_models
+
+    found = (one for one in read_models(Path(step.store)) if one.name == step.name)
+    return any(one.missing_bytes == 0 and step.manifest_digest in (None, one.manifest_digest) for one in found)
 
 
 class reported:  # noqa: N801 - used as a statement: `with reported(...)`
