@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jetson_deploy.deploy.run.actions import explain
-from jetson_deploy.deploy.run.evidence import SAID_BY_THE_CHECK
+from jetson_deploy.deploy.run.evidence import SAID_BY_THE_CHECK, log_line
 from jetson_deploy.deployment.drift import COMMITTED
 from jetson_deploy.deployment.finding import Finding, failed_check
 from jetson_deploy.deployment.proof import Proof
@@ -21,16 +21,16 @@ def health_findings(
     """The engine is asked for the log only where a check failed."""
     if proof.failed is None:
         return ()
-    cause = _cause(runtime, server, settings, container)
+    cause = _cause(runtime, server, settings, container, proof.failed.issue)
     if cause is None:
         return (failed_check(proof.failed),)
-    return (failed_check(proof.failed, cause=cause.title, fix=cause.hint, details=(f"log line: {cause.evidence}",)),)
+    return (failed_check(proof.failed, cause=cause.title, fix=cause.hint, details=log_line(cause)),)
 
 
-def _cause(runtime: Runtime, server: Server, settings: Settings, container: str) -> Cause | None:
+def _cause(runtime: Runtime, server: Server, settings: Settings, container: str, issue: str) -> Cause | None:
     """None where none fits, or where the engine cannot tell: the check has failed all the same."""
     try:
-        cause, _ = explain(runtime, server, container, settings.catalog_dirs)
+        cause, _ = explain(runtime, server, container, settings.catalog_dirs, issue)
     except JetsonDeployError:
         return None
     return None if cause is None or cause.id in SAID_BY_THE_CHECK else cause

@@ -8,7 +8,7 @@ in `opened.py`.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -117,6 +117,8 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     problem: str
     """In the server's words; empty: none."""
     tokens: int
+    text: str = ""
+    thinking: str = ""
 
 
 class Thinking(msgspec.Struct, frozen=True):
@@ -150,7 +152,9 @@ class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
     """cuda, cpu, or another name as the server writes it, in lower case. Of the last model load where one
     was logged, else of the start."""
     offloaded_layers: tuple[int, int] | None = None
-    """(on the GPU, all) of the last load."""
+    """(on the GPU, all) of the last load, as the server counts them: no proof of a GPU."""
+    computes_on: Literal["gpu", "cpu", "both"] | None = None
+    """Where the last load put weights and KV cache; gpu: every layer's, by the names of the buffers."""
     gpu_name: str | None = None
     gpu_total_bytes: int | None = None
     gpu_available_bytes: int | None = None
@@ -194,8 +198,8 @@ class ServerClient(Protocol):
     def check_reachable(self) -> None:
         """Raises what is wrong when it does not answer its shortest question."""
 
-    def version(self) -> str:
-        """As the server says it."""
+    def version(self) -> str | None:
+        """As the server says it; None: one that was built without a version, which it then does not know."""
 
     def models(self) -> tuple[ListedModel, ...]:
         """What it could serve."""
@@ -203,8 +207,13 @@ class ServerClient(Protocol):
     def running(self) -> tuple[RunningModel, ...]:
         """What is in memory now."""
 
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = LOAD_TIMEOUT) -> Generation:
-        """A whole answer of at most `max_tokens` (1 or more), without randomness."""
+    def generate(
+        self, model: str, prompt: str, *, max_tokens: int, raw: bool = False, timeout: float = LOAD_TIMEOUT
+    ) -> Generation:
+        """A whole answer of at most `max_tokens` (1 or more), without randomness.
+
+        `raw`: the prompt is gone on with as it is, without the model's template: no thinking.
+        """
 
     def chat(
         self,
@@ -217,8 +226,8 @@ class ServerClient(Protocol):
     ) -> Generator[ChatPiece, None, None]:
         """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work."""
 
-    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
-        """Have the model loaded and its runner asked, for one token or for none at all.
+    def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:
+        """Have the model loaded and its runner asked: for nothing at all where `prompt` is empty.
 
         `context`: what a client had the model loaded for; None: as the server loads it.
         """

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.server.port import ServerClient
+from jetson_deploy.server.answer_sense import LEAST_TOKENS, QUESTION, rubbish
+from jetson_deploy.server.port import Probed, ServerClient
 from jetson_deploy.watch.observation import Asked
 
 LONGEST_SECONDS = 7200.0
+READ_TOKENS = LEAST_TOKENS
+"""Of a real question: as few as let its answer be read."""
 QUICK_SECONDS = 1.0
 """A loaded model answers the empty prompt in 10 to 50 ms, also beside a long answer (measured on Ollama 0.9.5)."""
 
@@ -27,18 +30,20 @@ class _One:
 
     def _wait(self) -> None:
         started = time.monotonic()
+        prompt = QUESTION if self.kind == "token" else ""
         try:
-            token = self.kind == "token"
-            reply = self._server.probe(self._model, token=token, context=self._context, timeout=LONGEST_SECONDS)
-            problem, tokens = reply.problem, reply.tokens
+            reply = self._server.probe(
+                self._model, prompt, max_tokens=READ_TOKENS, context=self._context, timeout=LONGEST_SECONDS
+            )
         except JetsonDeployError as error:
-            problem, tokens = error.message, 0
+            reply = Probed(problem=error.message, tokens=0)
         self.result = Asked(
             kind=self.kind,
-            state="failed" if problem else "done",
+            state="failed" if reply.problem else "done",
             seconds=time.monotonic() - started,
-            tokens=tokens,
-            problem=problem,
+            tokens=reply.tokens,
+            problem=reply.problem,
+            rubbish=rubbish(reply.thinking, reply.text, reply.tokens) or "",
         )
         self.over.set()
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from jetson_deploy.server.answer_sense import RUBBISH_ISSUE
 from jetson_deploy.watch.observation import Asked, Observation, ServerObservation
 
 Kind = Literal[
@@ -20,6 +21,7 @@ Kind = Literal[
     "wedged",
     "broken",
     "no-token",
+    "rubbish",
     "off-gpu",
 ]
 Cure = Literal["none", "wait", "restart", "unpause", "reload"]
@@ -44,6 +46,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     cure: Cure
     in_a_row: int = 2
     """So many observations in a row must show it before an action."""
+    issue: str = ""
+    """Id of the known issue that it shows itself; empty: the log may name one."""
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +130,14 @@ def _of_asked(observed: Observation, asked: Asked) -> Fault | None:
         return Fault(kind="broken", text=f"the server answers, but cannot generate: {asked.problem}", cure="restart")
     if asked.state == "done" and asked.kind == "token" and asked.tokens < 1:
         return Fault(kind="no-token", text="the server answers a generate without a token", cure="reload")
+    if asked.rubbish:
+        return Fault(
+            kind="rubbish",
+            text=f"no working model answers like the server: {asked.rubbish}",
+            cure="restart",
+            in_a_row=1,  # the next real question waits until the server is idle again
+            issue=RUBBISH_ISSUE,
+        )
     if asked.state != "pending" or asked.seconds < PENDING_SECONDS:
         return None
     waited = f"a generate has had no answer for {asked.seconds:.0f} s"
@@ -139,8 +151,9 @@ def _of_asked(observed: Observation, asked: Asked) -> Fault | None:
 def sound(observed: Observation) -> bool:
     """It was asked, and it serves."""
     server = observed.server
-    asked = server.asked if server else None
-    return server is not None and server.answers and asked is not None and asked.state == "done"
+    if server is None or not server.answers or server.doubted:
+        return False
+    return server.asked is not None and server.asked.state == "done"
 
 
 def busy(observed: Observation) -> bool:

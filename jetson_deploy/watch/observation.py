@@ -18,6 +18,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """It took, or has been waited for."""
     tokens: int = 0
     problem: str = ""
+    rubbish: str = ""
+    """Why no working model gives this answer; empty: one may, or it is too short to tell."""
 
 
 class ServerObservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,8 @@ class ServerObservation(msgspec.Struct, frozen=True, kw_only=True):
     gpu_share: float | None = None
     """Of the loaded model; None also: not loaded."""
     asked: Asked | None = None
+    doubted: bool = False
+    """Its last real answer was rubbish, and this observation asked for none."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

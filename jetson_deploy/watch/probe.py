@@ -51,6 +51,8 @@ class Probe:
         self._token_at = clock()
         self._log_mark: str | None = None
         self._had_model = False
+        self._doubted = ""
+        """The container whose last real answer was rubbish."""
 
     def observe(self, *, ask: bool = True) -> Observation:
         """`ask`: with a generate, which loads a model that is not loaded."""
@@ -132,7 +134,7 @@ class Probe:
         own = Record.read(found.labels).context_tokens
         loaded = (running[gate.model].context_length if before else None) or context_of(self._counted[1])
         foreign = loaded if before and loaded not in (None, own) else None
-        asked = self._asked(server, gate.model, work, foreign) if ask else None
+        asked = self._asked(server, found.id, gate.model, work, foreign) if ask else None
         if asked is not None and asked.state == "done" and not before:
             try:
                 running = {m.name: m for m in server.running()}
@@ -146,16 +148,22 @@ class Probe:
             loaded=model is not None,
             gpu_share=model.gpu_share if model else None,
             asked=asked,
+            doubted=self._doubted == found.id and (asked is None or not asked.rubbish),
         )
 
-    def _asked(self, server: ServerClient, model: str, work: Work, context: int | None) -> Asked:
-        """A real token only while no request is being answered: it costs the server its one cached prompt."""
+    def _asked(self, server: ServerClient, container: str, model: str, work: Work, context: int | None) -> Asked:
+        """A real question only while no request is being answered: it costs the server its one cached prompt.
+
+        One whose answer was rubbish is asked again as soon as it is idle: a restart alone proves nothing.
+        """
         every = self._place.generate_seconds
         idle = work.cores is not None and work.cores < BUSY_CORES
-        token = bool(every) and idle and self._clock() - self._token_at >= every
-        asked = self.asking.ask(server, model, token=token, context=context)
+        due = self._clock() - self._token_at >= every or self._doubted == container
+        asked = self.asking.ask(server, model, token=bool(every) and idle and due, context=context)
         if asked.kind == "token":
             self._token_at = self._clock()
+            if asked.state == "done":
+                self._doubted = container if asked.rubbish else ""
         return asked
 
 

@@ -11,6 +11,7 @@ from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
+from jetson_deploy.server.known_cause import known_cause
 from jetson_deploy.server.port import Server
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
@@ -180,7 +181,9 @@ class Watcher:
     def _notice(self, fault: Fault, found: ContainerState) -> None:
         parts = self._parts
         accept_cpu = gate_of(found, parts.place.default_share).accept_cpu
-        cause = cause_of(parts.runtime, parts.server, found, parts.issues(), accept_cpu=accept_cpu)
+        cause = known_cause(fault.issue, parts.issues()) or cause_of(
+            parts.runtime, parts.server, found, parts.issues(), accept_cpu=accept_cpu
+        )
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else "jetson-deploy logs"
         parts.audit.line("noticed", text, revision_of(found))

@@ -12,7 +12,7 @@ from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.port import Generation, ListedModel, RunningModel, ServerLog
 
 DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
-ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29))
+ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29), computes_on="gpu")
 
 
 class RecordedServer(FakeServer):
@@ -29,6 +29,7 @@ class RecordedServer(FakeServer):
             "models": (ListedModel(name="deepseek-r1:7b", digest=DIGEST, size=4683075440),),
             "running": (running_model(5_000_000_000, 5_000_000_000),),
             "generate": generation(32, 32 / 11.0),
+            "known": generation(4, 0.4, text=" Paris, and"),
             **changes,
         }
 
@@ -49,8 +50,9 @@ class RecordedClient(FakeClient):
     def alive(self) -> bool:
         return bool(self._answers["alive"])
 
-    def version(self) -> str:
-        return str(self._answers["version"])
+    def version(self) -> str | None:
+        found: str | None = self._answers["version"]
+        return found
 
     def models(self) -> tuple[ListedModel, ...]:
         return tuple(self._answers["models"])
@@ -58,8 +60,10 @@ class RecordedClient(FakeClient):
     def running(self) -> tuple[RunningModel, ...]:
         return tuple(self._answers["running"])
 
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = 0.0) -> Generation:
-        found: Generation = self._answers["generate"]
+    def generate(
+        self, model: str, prompt: str, *, max_tokens: int, raw: bool = False, timeout: float = 0.0
+    ) -> Generation:
+        found: Generation = self._answers["known" if raw else "generate"]
         return found
 
 
@@ -85,7 +89,7 @@ def running_model(size: int, gpu: int) -> RunningModel:
     return RunningModel(name="deepseek-r1:7b", digest=DIGEST, size_bytes=size, gpu_bytes=gpu, context_length=4096)
 
 
-def generation(tokens: int, seconds: float | None) -> Generation:
+def generation(tokens: int, seconds: float | None, *, text: str = "An edge computer", thinking: str = "") -> Generation:
     return Generation(
         tokens=tokens,
         prompt_tokens=10,
@@ -93,8 +97,8 @@ def generation(tokens: int, seconds: float | None) -> Generation:
         load_seconds=1.0,
         total_seconds=2.0,
         done_reason="length",
-        text="An edge computer",
-        thinking="",
+        text=text,
+        thinking=thinking,
     )
 
 

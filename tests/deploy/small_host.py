@@ -89,7 +89,7 @@ class ScriptedActions(DeploymentActions, kw_only=True, dict=True):
     def collect(self, keep: tuple[str, ...]) -> None:
         self._note(f"collect {' '.join(keep)}")
 
-    def explain(self, container: str) -> tuple[None, str]:
+    def explain(self, container: str, issue: str) -> tuple[None, str]:
         return None, ""
 
     def keep_evidence(self, what: str, container: str) -> Path:

@@ -156,7 +156,7 @@ def test_a_failed_revision_is_on_record_with_its_reason_and_nothing_is_intended_
 
 
 def with_log(host: SmallHost, journal: Journal, text: str, kept: Path) -> Actions:
-    return host.actions(journal, explain=lambda name: (None, text), keep_evidence=lambda what, name: kept)
+    return host.actions(journal, explain=lambda name, issue: (None, text), keep_evidence=lambda what, name: kept)
 
 
 GONE = Verdict(check="container", passed=False, observed="exited", expected="running", hint="jetson-deploy logs")
@@ -188,7 +188,7 @@ def test_an_old_one_that_does_not_serve_again_needs_attention_and_both_are_kept_
         kept.append(f"{what} {name}")
         return tmp_path / what
 
-    actions = host.actions(journal, keep_evidence=keep, explain=lambda name: (None, "log\n"))
+    actions = host.actions(journal, keep_evidence=keep, explain=lambda name, issue: (None, "log\n"))
     with pytest.raises(NeedsAttentionError) as caught:
         run("replacement", actions, journal)
     assert caught.value.exit_code == 8
@@ -258,7 +258,7 @@ def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone(t
     def full(what: str, name: str) -> Path:
         raise ResourceError("cannot write: No space left", hint="free space", code="state-not-writable")
 
-    actions = host.actions(journal, explain=lambda name: (None, "panic: no\n"), keep_evidence=full)
+    actions = host.actions(journal, explain=lambda name, issue: (None, "panic: no\n"), keep_evidence=full)
     with pytest.raises(RolledBackError) as caught:
         run("replacement", actions, journal)
     assert policies(host) == OLD_SERVES
@@ -266,7 +266,7 @@ def test_a_log_that_cannot_be_kept_does_not_keep_the_failure_from_being_undone(t
 
 
 def test_a_second_ctrl_c_while_the_cause_is_looked_for_does_not_stop_the_undoing(tmp_path: Path) -> None:
-    def impatient(container: str) -> tuple[None, str]:
+    def impatient(container: str, issue: str) -> tuple[None, str]:
         signal.raise_signal(signal.SIGINT)
         return None, ""
 

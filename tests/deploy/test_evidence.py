@@ -41,7 +41,7 @@ def test_a_failure_is_explained_by_a_new_error(
 ) -> None:
     keep = _full if full else lambda what, container: Path("/kept")
     actions = SmallHost("jd-default-1").actions(
-        journal_of(PLAN, tmp_path), explain=lambda name: (cause, log), keep_evidence=keep
+        journal_of(PLAN, tmp_path), explain=lambda name, issue: (cause, log), keep_evidence=keep
     )
     told = explained(PLAN, actions, EXITED)
     assert (type(told), told.code) == (UnhealthyError, EXITED.code)

@@ -13,6 +13,7 @@ from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
+from jetson_deploy.server.answer_sense import RUBBISH_ISSUE
 from jetson_deploy.server.port import ListedModel, ServerLog
 
 ON_CPU = ServerLog(library="cpu")
@@ -90,6 +91,58 @@ def test_an_accepted_cpu_is_not_judged_and_says_so() -> None:
     gpu = next(v for v in seen if v.check == "gpu")
     assert gpu.passed is None
     assert "accepted with --accept-cpu" in gpu.observed
+
+
+def test_an_unknown_share_is_never_all_of_it_and_the_names_of_the_buffers_tell() -> None:
+    """Ollama 0.34 with a llama-server that it did not build says 0 of 0 bytes."""
+    unknown = running_model(0, 0)
+    proof, seen = prove(RecordedServer(running=(unknown,)))
+    gpu = next(v for v in seen if v.check == "gpu")
+    assert (proof.gpu_share, gpu.passed) == (None, True)
+    assert gpu.observed == "GPU share unknown, the server says 0 of 0 bytes, 29/29 layers offloaded"
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        ServerLog(),
+        ServerLog(library="cuda", offloaded_layers=(29, 29)),
+        ServerLog(offloaded_layers=(29, 29), computes_on="both"),
+        ServerLog(offloaded_layers=(0, 29), computes_on="cpu"),
+    ],
+)
+def test_an_unknown_share_without_a_gpu_in_the_log_is_refused_in_the_full_proof(log: ServerLog) -> None:
+    proof, _ = prove(RecordedServer(log=log, running=(running_model(0, 0),)))
+    check, observed = failed(proof)
+    assert check == "gpu"
+    assert "29/29 layers offloaded" not in observed
+
+
+def test_an_unknown_share_leaves_the_check_of_a_proven_server_open() -> None:
+    proof, seen = prove(RecordedServer(log=ServerLog(), running=(running_model(0, 0),)), tokens=QUICK_TOKENS)
+    gpu = next(v for v in seen if v.check == "gpu")
+    assert (proof.failed, gpu.passed) == (None, None)
+
+
+@pytest.mark.parametrize("log", [ServerLog(offloaded_layers=(31, 31)), ServerLog(offloaded_layers=(0, 31))])
+def test_a_line_that_claims_all_layers_never_stands_beside_none_on_the_gpu(log: ServerLog) -> None:
+    proof, _ = prove(RecordedServer(log=log, running=(running_model(444_000_000, 0),)))
+    check, observed = failed(proof)
+    assert check == "gpu"
+    assert observed.startswith("0% on the GPU")
+    assert "31/31" not in observed
+
+
+def test_a_line_that_claims_all_layers_proves_nothing_without_the_buffers() -> None:
+    proof, seen = prove(log=ServerLog(library="cuda", offloaded_layers=(29, 29)))
+    gpu = next(v for v in seen if v.check == "gpu")
+    assert (proof.failed, gpu.passed) == (None, None)
+    assert gpu.observed.endswith("the log does not show weights and KV cache in a buffer of the GPU")
+
+
+def test_a_kv_cache_that_is_the_cpu_s_is_refused_although_all_layers_are_offloaded() -> None:
+    proof, _ = prove(log=ServerLog(library="cuda", offloaded_layers=(41, 41), computes_on="both"))
+    assert failed(proof) == ("gpu", "100% on the GPU, KV cache partly on the CPU")
 
 
 def test_a_log_without_layers_leaves_the_gpu_check_open_in_the_full_proof() -> None:
@@ -170,6 +223,58 @@ def test_a_model_with_another_digest_is_not_the_pinned_one() -> None:
 def test_no_token_is_no_proof() -> None:
     proof, _ = prove(RecordedServer(generate=generation(0, None)))
     assert failed(proof)[0] == "generate"
+
+
+def test_a_server_that_was_built_without_a_version_has_an_unknown_one() -> None:
+    _, seen = prove(RecordedServer(version=None))
+    version = next(v for v in seen if v.check == "version")
+    assert (version.passed, version.observed) == (None, "unknown: the server was built without its version")
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "why"),
+    [
+        ("G" * 32, "", "one character repeated"),
+        ("", "G" * 32, "one character repeated"),
+        (" the" * 32, "", "one token repeated"),
+        ("!" * 32, "", "no letter of any script"),
+    ],
+)
+def test_a_fast_answer_all_on_the_gpu_that_is_rubbish_is_refused(text: str, thinking: str, why: str) -> None:
+    proof, seen = prove(RecordedServer(generate=generation(32, 32 / 12.5, text=text, thinking=thinking)))
+    check, observed = failed(proof)
+    assert check == "generate"
+    assert observed.startswith(f"32 tokens at 12.5 tok/s, but no working model answers so ({why}): ")
+    assert (seen[-1].check, seen[-1].issue) == ("generate", RUBBISH_ISSUE)
+    assert "memory" not in seen[-1].hint
+
+
+@pytest.mark.parametrize("tokens", [PROOF_TOKENS, QUICK_TOKENS])
+def test_fewer_than_16_tokens_are_not_read_and_that_is_said(tokens: int) -> None:
+    answer = generation(min(tokens, 15), 1.0, text="G" * min(tokens, 15))
+    proof, seen = prove(RecordedServer(generate=answer), tokens=tokens)
+    assert proof.failed is None
+    told = next(v.observed for v in seen if v.check == "generate")
+    assert told.startswith(f"{answer.tokens} tokens") and told.endswith(", too few to read an answer")
+
+
+@pytest.mark.parametrize("known", [" Paris, and", " Rome.", "GGGG"])
+def test_what_a_large_model_says_to_a_known_question_is_shown_and_not_judged(known: str) -> None:
+    proof, seen = prove(RecordedServer(known=generation(4, 0.4, text=known)))
+    assert proof.failed is None
+    told = next(v.observed for v in seen if v.check == "generate")
+    assert told == f"32 tokens at 11.0 tok/s; 'The capital of France is' goes on '{known}' (not judged)"
+
+
+def test_a_small_model_is_not_asked_what_it_need_not_know() -> None:
+    small = ListedModel(name="deepseek-r1:7b", digest=DIGEST, size=98_362_432)
+    _, seen = prove(RecordedServer(models=(small,)))
+    assert next(v.observed for v in seen if v.check == "generate") == "32 tokens at 11.0 tok/s"
+
+
+def test_a_proven_server_is_not_asked_a_known_question() -> None:
+    _, seen = prove(tokens=QUICK_TOKENS)
+    assert "capital" not in next(v.observed for v in seen if v.check == "generate")
 
 
 def test_verdicts_are_plain_data() -> None:

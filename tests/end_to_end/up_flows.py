@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fake_board import DIGEST, IMAGE, MODEL, FakeBoard
+from fake_board import ANSWERED, DIGEST, IMAGE, MODEL, FakeBoard
 from server import Behaviour
 
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NetworkError, RolledBackError
@@ -102,6 +102,24 @@ def a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again(folder: Pat
     assert board.up().result == "no-changes"
 
 
+def a_server_that_answers_fast_and_only_rubbish_fails_its_proof_and_the_old_one_serves_again(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.server.phrases = {"nothing to see": "oom-killer"}
+    board.up()
+    board.acts()
+    board.servers["jd-default-2-candidate"] = Behaviour(piece="G", rate=ANSWERED, says=("nothing to see here",))
+    error = failed_up(board, context=2048)
+    assert isinstance(error, RolledBackError)
+    assert (error.exit_code, error.code) == (7, "check-generate-failed")
+    assert "32 tokens at 80.0 tok/s, but no working model answers so (one character repeated): 'GGGG" in error.message
+    assert "likely cause: the GPU computes wrongly with this image and driver" in error.message
+    assert "rolled back, jd-default-1 serves" in error.message
+    assert "JETSON_JETPACK" in error.hint and "memory" not in error.hint
+    assert not any("log line" in line for line in error.details)
+    assert board.containers == {"jd-default-1": ("running", "always")}
+    assert board.up().result == "no-changes"
+
+
 def what_failed_before_is_not_tried_again_unasked(folder: Path) -> None:
     board = FakeBoard(folder)
     board.up()
@@ -179,6 +197,7 @@ FLOWS = (
     a_converged_board_is_asked_and_not_changed,
     a_second_revision_takes_over_and_the_first_is_kept_stopped,
     a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again,
+    a_server_that_answers_fast_and_only_rubbish_fails_its_proof_and_the_old_one_serves_again,
     what_failed_before_is_not_tried_again_unasked,
     a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed,
     ctrl_c_during_the_proof_brings_the_old_one_back,

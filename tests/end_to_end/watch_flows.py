@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 from back_flows import two_revisions
-from fake_board import NAME, FakeBoard
+from fake_board import MODEL, NAME, FakeBoard
 from server import Behaviour
 
 from jetson_deploy.deployment.watch_options import WatchWishes
@@ -67,6 +68,23 @@ def a_server_that_no_restart_helps_is_rolled_back(folder: Path) -> None:
     assert board.status().healthy
 
 
+def a_server_that_answers_only_rubbish_is_restarted_and_rolled_back_with_its_cause_said(folder: Path) -> None:
+    """The log of such a server shows nothing of it."""
+    board = two_revisions(folder)
+    board.server.phrases = {"killed": "oom-killer"}
+    board.runtime.write("jd-default-2", "some other process was killed")
+    board.servers["jd-default-2"] = Behaviour(piece="G")
+    board.server.at(board.url).piece = "G"
+    told = watched(board, until="rolled-back", generate_seconds=1)
+    assert told == ["rubbish", "restarted", "rolled-back"]
+    noticed = next(event for event in board.events if isinstance(event, Noticed) and event.fault == "rubbish")
+    assert noticed.cause == "gpu-computes-rubbish"
+    assert "no working model answers like the server: one character repeated; likely cause: the GPU" in noticed.text
+    assert "memory" not in noticed.hint
+    assert f"probe {MODEL} 16" in board.asked()
+    assert board.containers == {"jd-default-2": ("exited", "no"), "jd-default-3": ("running", "always")}
+
+
 def a_server_that_was_stopped_on_purpose_is_left_alone(folder: Path) -> None:
     board = two_revisions(folder)
     board.runtime.stop("jd-default-2", 1)
@@ -75,8 +93,18 @@ def a_server_that_was_stopped_on_purpose_is_left_alone(folder: Path) -> None:
     assert board.acts() == []
 
 
-def watched(board: FakeBoard, *, until: str) -> list[str]:
+def watched(board: FakeBoard, *, until: str, generate_seconds: float = 0) -> list[str]:
     """Faults and actions in order; the watcher gets its SIGTERM at the first that is called `until`."""
+    with subprocess.Popen(["sleep", "600"]) as idle:
+        for container in board.runtime.containers.values():
+            container.pid = idle.pid
+        try:
+            return _watched(board, until, generate_seconds)
+        finally:
+            idle.kill()
+
+
+def _watched(board: FakeBoard, until: str, generate_seconds: float) -> list[str]:
     told: list[str] = []
 
     def report(event: Event) -> None:
@@ -101,7 +129,9 @@ def watched(board: FakeBoard, *, until: str) -> list[str]:
         board.settings,
         board.catalog,
         NAME,
-        WatchWishes(interval_seconds=LOOK_SECONDS, generate_seconds=0, memory_guard_bytes=0, max_restarts=1),
+        WatchWishes(
+            interval_seconds=LOOK_SECONDS, generate_seconds=generate_seconds, memory_guard_bytes=0, max_restarts=1
+        ),
         report,
         runtime=board.runtime,
         server=board.server,
@@ -120,5 +150,6 @@ FLOWS = (
     a_server_that_cannot_generate_is_restarted_with_the_known_cause_named,
     a_server_that_the_kernel_killed_is_started_again,
     a_server_that_no_restart_helps_is_rolled_back,
+    a_server_that_answers_only_rubbish_is_restarted_and_rolled_back_with_its_cause_said,
     a_server_that_was_stopped_on_purpose_is_left_alone,
 )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import cycle, islice
+from typing import Any, Literal
 
 from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
 from jetson_deploy.errors import UnhealthyError
@@ -34,6 +35,7 @@ from jetson_deploy.server.port import (
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 MODEL_BYTES = 5_000_000_000
+SENTENCE = ("An", "edge", "computer", "works", "close", "to", "where", "its", "data", "is", "made")
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Behaviour:
     """Tokens per second."""
     tokens: int | None = None
     """Of each answer; None: as many as are asked for."""
+    piece: str = ""
+    """Each token of its answers; empty: words of a sentence."""
     gpu_share: float = 1.0
     library: str = "cuda"
     layers: tuple[int, int] = (29, 29)
@@ -153,7 +157,8 @@ class FakeServer:
             word, *rest = line.split()
             if word == "offloaded":
                 here, _, total = rest[0].partition("/")
-                found = ServerLog(library=rest[1], offloaded_layers=(int(here), int(total)))
+                place: Literal["gpu", "cpu", "both"] = "cpu" if here == "0" else "gpu" if here == total else "both"
+                found = ServerLog(library=rest[1], offloaded_layers=(int(here), int(total)), computes_on=place)
         return found
 
     def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
@@ -187,7 +192,7 @@ class FakeClient:
     def check_reachable(self) -> None:
         self._there("check-reachable")
 
-    def version(self) -> str:
+    def version(self) -> str | None:
         return self._there("version").version
 
     def models(self) -> tuple[ListedModel, ...]:
@@ -208,11 +213,13 @@ class FakeClient:
             if model.name in there.loaded
         )
 
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = 0.0) -> Generation:
-        there = self._there(f"generate {model} {max_tokens}")
+    def generate(
+        self, model: str, prompt: str, *, max_tokens: int, raw: bool = False, timeout: float = 0.0
+    ) -> Generation:
+        there = self._there(f"generate {model} {max_tokens}" + " raw" * raw)
         self._load(there, model)
         tokens = max_tokens if there.tokens is None else there.tokens
-        return Generation(**_counters(tokens, there.rate), text="word " * tokens, thinking="")
+        return Generation(**_counters(tokens, there.rate), text=_text(there, tokens), thinking="")
 
     def chat(
         self,
@@ -232,12 +239,14 @@ class FakeClient:
                 raise KeyboardInterrupt
         yield Done(Stats(**{**_counters(tokens, there.rate), "prompt_tokens": there.prompt_tokens}))
 
-    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
-        there = self._there(f"probe {model} {int(token)}")
+    def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:
+        asked = max_tokens if prompt else 0
+        there = self._there(f"probe {model} {asked}")
         if there.broken:
             return Probed(problem=there.broken, tokens=0)
         self._load(there, model)
-        return Probed(problem="", tokens=int(token))
+        tokens = asked if there.tokens is None else there.tokens
+        return Probed(problem="", tokens=tokens, text=_text(there, tokens))
 
     def unload(self, model: str, *, timeout: float) -> None:
         self._there(f"unload {model}").loaded.discard(model)
@@ -255,6 +264,10 @@ class FakeClient:
         if model not in {one.name for one in self._server.models}:
             raise UnhealthyError(f"model {model!r} not found", hint="stage it", code="model-not-found")
         there.loaded.add(model)
+
+
+def _text(there: Behaviour, tokens: int) -> str:
+    return there.piece * tokens or " ".join(islice(cycle(SENTENCE), tokens))
 
 
 def _counters(tokens: int, rate: float) -> dict[str, Any]:

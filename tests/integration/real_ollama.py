@@ -28,7 +28,6 @@ from jetson_deploy.server.ollama.client import OllamaClient
 
 MODEL = "smol:latest"
 _TEMPLATE = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
-_PARAMS = {"num_thread": 1, "seed": 1, "stop": ["<|im_start|>", "<|im_end|>"]}
 _MEDIA = "application/vnd.ollama.image."
 
 
@@ -45,10 +44,6 @@ def binary() -> str:
     return str(ollama_binary(silent))
 
 
-def _weights() -> bytes:
-    return weights().read_bytes()
-
-
 def _blob(store: Path, kind: str, data: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(data).hexdigest()
     (store / "blobs" / f"sha256-{digest}").write_bytes(data)
@@ -58,15 +53,21 @@ def _blob(store: Path, kind: str, data: bytes) -> dict[str, Any]:
 def write_store(store: Path) -> str:
     """Write the model into a store in Ollama's layout; returns the manifest's digest (64 hex digits)."""
     (store / "blobs").mkdir(parents=True)
+    return add_model(store, MODEL, weights(), family="llama", template=_TEMPLATE, stop=("<|im_start|>", "<|im_end|>"))
+
+
+def add_model(store: Path, name: str, gguf: Path, *, family: str, template: str, stop: Sequence[str]) -> str:
+    """Write one more model into a store that is there; returns the manifest's digest."""
+    params = {"num_thread": 1, "seed": 1, "stop": stop}
     layers = [
-        _blob(store, _MEDIA + "model", _weights()),
-        _blob(store, _MEDIA + "template", _TEMPLATE.encode()),
-        _blob(store, _MEDIA + "params", json.dumps(_PARAMS).encode()),
+        _blob(store, _MEDIA + "model", gguf.read_bytes()),
+        _blob(store, _MEDIA + "template", template.encode()),
+        _blob(store, _MEDIA + "params", json.dumps(params).encode()),
     ]
     config: dict[str, Any] = {
         "model_format": "gguf",
-        "model_family": "llama",
-        "model_families": ["llama"],
+        "model_family": family,
+        "model_families": [family],
         "model_type": "134.52M",
     }
     config |= {"file_type": "Q4_1", "architecture": "amd64", "os": "linux"}
@@ -77,7 +78,7 @@ def write_store(store: Path) -> str:
         "config": _blob(store, "application/vnd.docker.container.image.v1+json", json.dumps(config).encode()),
         "layers": layers,
     }
-    path = store / "manifests/registry.ollama.ai/library/smol/latest"
+    path = store / "manifests/registry.ollama.ai/library" / name.replace(":", "/")
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(manifest))
     return hashlib.sha256(path.read_bytes()).hexdigest()

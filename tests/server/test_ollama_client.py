@@ -70,6 +70,16 @@ def test_the_speed_of_one_token_is_unknown(version: str, replaying: Start) -> No
     assert (one.tokens, one.tokens_per_second) == (1, None)
 
 
+def test_a_server_that_was_built_without_a_version_does_not_know_it(saying: Start) -> None:
+    assert client(saying(200, b'{"version": "0.0.0"}')).version() is None
+
+
+def test_a_raw_question_is_gone_on_with_without_the_template(replaying: Start) -> None:
+    server = replaying("0.9.5", ("generate", "nostream"))
+    client(server).generate("smol", "The capital of France is", max_tokens=4, raw=True)
+    assert (server.bodies[0]["raw"], server.bodies[0]["prompt"]) == (True, "The capital of France is")
+
+
 def test_the_request_bounds_the_answer_and_never_sets_the_context(replaying: Start) -> None:
     server = replaying("0.9.5", ("generate", "nostream"), ("chat", "stream"))
     client(server).generate("smol", "Say hi.", max_tokens=0)
@@ -81,25 +91,25 @@ def test_the_request_bounds_the_answer_and_never_sets_the_context(replaying: Sta
 @pytest.mark.parametrize(
     ("asked", "body"),
     [
-        ({"token": False, "context": None}, {"prompt": "", "options": {}}),
-        ({"token": False, "context": 2048}, {"prompt": "", "options": {"num_ctx": 2048}}),
-        ({"token": True, "context": None}, {"prompt": "Hi", "options": {"num_predict": 1, "temperature": 0}}),
+        ({"prompt": "", "context": None}, {"prompt": "", "options": {}}),
+        ({"prompt": "", "context": 2048}, {"prompt": "", "options": {"num_ctx": 2048}}),
+        ({"prompt": "Hi", "context": None}, {"prompt": "Hi", "options": {"num_predict": 16, "temperature": 0}}),
     ],
-    ids=["load", "load-as-a-client-did", "one-token"],
+    ids=["load", "load-as-a-client-did", "tokens"],
 )
-def test_a_probe_asks_for_nothing_or_for_one_token(asked: dict[str, Any], body: dict[str, Any], saying: Start) -> None:
-    server = saying(200, b'{"response": "", "done": true, "eval_count": 1}')
-    probed = client(server).probe("smol", timeout=5, **asked)
-    assert (probed.problem, probed.tokens) == ("", 1)
+def test_a_probe_asks_for_nothing_or_for_tokens(asked: dict[str, Any], body: dict[str, Any], saying: Start) -> None:
+    server = saying(200, b'{"response": "so", "thinking": "hm", "done": true, "eval_count": 2}')
+    probed = client(server).probe("smol", max_tokens=16, timeout=5, **asked)
+    assert probed == Probed(problem="", tokens=2, text="so", thinking="hm")
     assert server.bodies == [{"model": "smol", "stream": False, **body}]
 
 
 def test_a_probe_tells_what_went_wrong_inside_the_server_and_raises_what_went_wrong_on_the_way(saying: Start) -> None:
     assert client(saying(200, b'{"error": "llama runner died"}')).probe(
-        "smol", token=False, context=None, timeout=5
+        "smol", "", max_tokens=16, context=None, timeout=5
     ) == Probed(problem="llama runner died", tokens=0)
     with pytest.raises(UnhealthyError, match="answers 500"):
-        client(saying(500, b'{"error": "boom"}')).probe("smol", token=False, context=None, timeout=5)
+        client(saying(500, b'{"error": "boom"}')).probe("smol", "", max_tokens=16, context=None, timeout=5)
 
 
 def test_a_model_is_unloaded_by_a_time_to_keep_it_of_zero(saying: Start) -> None:

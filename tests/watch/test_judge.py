@@ -37,6 +37,11 @@ CASES: dict[str, Case] = {
     "generate-refused": ({"asked": {"state": "failed", "problem": "unable to load model"}}, "broken", "restart"),
     "no-token": ({"asked": {"kind": "token", "tokens": 0}}, "no-token", "reload"),
     "a-token": ({"asked": {"kind": "token", "tokens": 1}}, None, None),
+    "rubbish": (
+        {"asked": {"kind": "token", "tokens": 16, "rubbish": "one character repeated"}},
+        "rubbish",
+        "restart",
+    ),
     "waits-a-little": ({"asked": {"state": "pending", "seconds": 12.0}}, None, None),
     "wedged": ({"asked": PENDING}, "wedged", "restart"),
     "a-client-s-long-answer": ({"asked": PENDING, "work": {"cores": 0.6}}, None, None),
@@ -86,3 +91,4 @@ def test_only_an_answered_generate_is_sound() -> None:
     assert sound(observed({}))
     assert not sound(observed({"asked": {"state": "pending", "seconds": 3.0}}))
     assert not sound(observed({"server": {"answers": False}}))
+    assert not sound(observed({"server": {"doubted": True}}))

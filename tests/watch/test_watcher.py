@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -40,7 +42,7 @@ def deployed(runtime: FakeRuntime) -> FakeContainer:
 
 
 class Scene:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, generate_seconds: float = 0) -> None:
         self.kind, self.runtime = FakeServer(), FakeRuntime()
         self.kind.models = (ListedModel(name=MODEL, digest="d", size=1),)
         self.server = self.kind.start(local_endpoint(PORT).url, Behaviour())
@@ -54,7 +56,7 @@ class Scene:
         self.root = folder / "root"
         (self.root / "proc").mkdir(parents=True)
         self.memory(4096)
-        self.watcher = Watcher(self._parts())
+        self.watcher = Watcher(self._parts(generate_seconds))
 
     def memory(self, mib: int) -> None:
         (self.root / "proc/meminfo").write_text(f"MemTotal:  8000000 kB\nMemAvailable:  {mib * 1024} kB\n")
@@ -82,12 +84,16 @@ class Scene:
         state = self.state.load()
         return [line.result for line in state.lines if line.command == "watch"] if state else []
 
-    def _parts(self) -> Parts:
+    def _parts(self, generate_seconds: float = 0) -> Parts:
         def clock() -> float:
             return self.now
 
         place = Place(
-            deployment="default", root=self.root, lock_dir=self.lock_dir, default_share=0.95, generate_seconds=0
+            deployment="default",
+            root=self.root,
+            lock_dir=self.lock_dir,
+            default_share=0.95,
+            generate_seconds=generate_seconds,
         )
         probe = Probe(place, self.runtime, self.kind, clock)
         audit = AuditLog(self.state, self.events.append)
@@ -126,6 +132,62 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Iterator[Scene]:
+    """Asks a real question every 300 s, since the server's process does nothing."""
+    scene = Scene(tmp_path, generate_seconds=300)
+    with subprocess.Popen(["sleep", "600"]) as process:
+        scene.container.pid = process.pid
+        yield scene
+        process.kill()
+
+
+def questions(scene: Scene) -> int:
+    return scene.kind.asked.count(f"probe {MODEL} 16")
+
+
+def test_an_idle_server_is_asked_a_real_question_every_300_seconds(idle: Scene) -> None:
+    idle.ticks(61)
+    assert (idle.told, questions(idle)) == ([], 2)
+
+
+def test_a_busy_server_is_asked_no_real_question(idle: Scene) -> None:
+    idle.container.pid = None
+    idle.ticks(61)
+    assert questions(idle) == 0
+
+
+def test_rubbish_is_answered_by_a_restart_and_by_rolling_back_when_that_does_not_help(idle: Scene) -> None:
+    idle.server.piece = "G"
+    idle.ticks(29)
+    assert idle.told == []
+    idle.ticks(10)
+    assert idle.told[:3] == ["rubbish", "restarted", "rolled-back"]
+    assert idle.history[:2] == ["noticed", "restarted"]
+    noticed = next(event for event in idle.events if isinstance(event, Noticed))
+    assert noticed.text == "no working model answers like the server: one character repeated"
+
+
+def test_after_rubbish_only_a_real_answer_tells_that_it_serves_again(idle: Scene) -> None:
+    idle.server.piece = "@"
+    idle.ticks(30)
+    idle.server.piece, process = "", idle.container.pid
+    assert (idle.told, questions(idle)) == (["rubbish", "restarted"], 1)
+    idle.container.pid = None
+    idle.ticks(10)
+    assert (idle.told, questions(idle)) == (["rubbish", "restarted"], 1)
+    idle.container.pid = process
+    idle.ticks(2)
+    assert (idle.told, questions(idle)) == (["rubbish", "restarted", "recovered"], 2)
+
+
+@pytest.mark.parametrize("tokens", [0, 15])
+def test_too_few_tokens_are_not_taken_for_rubbish(idle: Scene, tokens: int) -> None:
+    idle.server.piece, idle.server.tokens = "G", tokens
+    idle.ticks(31)
+    assert "rubbish" not in idle.told and questions(idle) == 1
 
 
 def test_a_server_that_serves_is_only_asked_for_nothing(scene: Scene) -> None:

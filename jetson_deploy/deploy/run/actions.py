@@ -23,6 +23,7 @@ from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.known_cause import known_cause
 from jetson_deploy.server.port import Cause, Server
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
@@ -100,8 +101,8 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
     def look(self) -> list[ContainerFacts]:
         return look(self.runtime, self.deployment)
 
-    def explain(self, container: str) -> tuple[Cause | None, str]:
-        return explain(self.runtime, self.server, container, self.settings.catalog_dirs)
+    def explain(self, container: str, issue: str) -> tuple[Cause | None, str]:
+        return explain(self.runtime, self.server, container, self.settings.catalog_dirs, issue)
 
     def keep_evidence(self, what: str, container: str) -> Path:
         found = inspect(self.runtime, container)
@@ -125,10 +126,14 @@ def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     return found
 
 
-def explain(runtime: Runtime, server: Server, container: str, overlays: Sequence[Path]) -> tuple[Cause | None, str]:
-    """The likely cause of a server's failure, and its log."""
+def explain(
+    runtime: Runtime, server: Server, container: str, overlays: Sequence[Path], issue: str = ""
+) -> tuple[Cause | None, str]:
+    """The likely cause of a server's failure, and its log. `issue`: the known one that a check showed."""
     found = inspect(runtime, container)
     log = runtime.logs(container, tail=LOG_LINES)
     issues = load_issues(overlays)
+    if cause := known_cause(issue, issues):
+        return cause, log
     known = server.causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
     return next(known, None), log

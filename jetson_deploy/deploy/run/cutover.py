@@ -49,7 +49,8 @@ def cut_over(
             return _after(cause, plan, actions, journal, hooks, progress)
     except JetsonDeployError as error:
         with shielded():
-            cause = error if progress.committed else explained(plan, actions, error)
+            failed = progress.proof.failed if progress.judged else None
+            cause = error if progress.committed else explained(plan, actions, error, failed.issue if failed else "")
             return _after(cause, plan, actions, journal, hooks, progress)
     except Exception as bug:  # ours; the host must not pay for it
         cause = InternalError(f"a bug of jetson-deploy: {bug}", hint="run up again", code="bug")

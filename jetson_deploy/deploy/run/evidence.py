@@ -7,6 +7,7 @@ from jetson_deploy.deployment.instance import CANDIDATE
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.server.port import Cause
 
 SAID_BY_THE_CHECK = ("cpu-fallback",)
 """Causes that only repeat what the failed check has said, with a hint of its own."""
@@ -14,21 +15,26 @@ LOGS_VERB = "jetson-deploy logs"
 """Shows a container that is there; the one that failed is removed, its log is kept in a file."""
 
 
-def explained(plan: Plan, actions: Actions, error: JetsonDeployError) -> JetsonDeployError:
-    """The error, with the likely cause from the container's log in its message and hint."""
+def explained(plan: Plan, actions: Actions, error: JetsonDeployError, issue: str = "") -> JetsonDeployError:
+    """The error, with the likely cause in its message and hint: the `issue` of the failed check, else by the log."""
     try:
         names = {c.name for c in actions.look() if deployment_of(c.labels) == plan.deployment}
         container = next((n for n in (plan.container + CANDIDATE, plan.container) if n in names), None)
         if container is None:
             return error  # there is no container that could say anything
-        cause, log = actions.explain(container)
+        cause, log = actions.explain(container, issue)
     except Exception:  # a cause that cannot be found must not keep the cutover from being undone
         return error
     hint, details = _kept(container, log, actions, error.hint) if log else (_silent(plan, error.hint), ())
     if cause is None or cause.id in SAID_BY_THE_CHECK:
         return error.with_context(hint=hint, details=details)
     message = f"{error.message}; likely cause: {cause.title}"
-    return error.with_context(message=message, hint=cause.hint, details=(*details, f"log line: {cause.evidence}"))
+    return error.with_context(message=message, hint=cause.hint, details=(*details, *log_line(cause)))
+
+
+def log_line(cause: Cause) -> tuple[str, ...]:
+    """None where the check itself showed the cause."""
+    return (f"log line: {cause.evidence}",) if cause.evidence else ()
 
 
 def _silent(plan: Plan, hint: str) -> str:

@@ -70,8 +70,8 @@ class Actions(Protocol):
     def look(self) -> list[ContainerFacts]:
         """The deployment's containers as they are now, with their restart policies."""
 
-    def explain(self, container: str) -> tuple[Cause | None, str]:
-        """The likely cause from its state and log, and the log itself."""
+    def explain(self, container: str, issue: str) -> tuple[Cause | None, str]:
+        """The likely cause, and the log. `issue`: the known one that a check showed; empty: by its state and log."""
 
     def keep_evidence(self, what: str, container: str) -> Path:
         """`what`: `server`, `old`."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from jetson_deploy.deploy.run.answer_check import RUBBISH_HINT, known_answer, why_rubbish
+from jetson_deploy.deploy.run.gpu_check import all_on_gpu, seen_where
 from jetson_deploy.deploy.run.target import Target
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Verdict
+from jetson_deploy.server.answer_sense import LEAST_TOKENS, QUESTION, RUBBISH_ISSUE
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import Generation, RunningModel, ServerLog
+    from jetson_deploy.server.port import Generation, RunningModel
 
 UP_SECONDS = 30.0
 GENERATE_SECONDS = 900.0
@@ -22,14 +27,13 @@ QUICK_TOKENS = 2
 """Enough for a server that was proven before: it answers, and where it computes."""
 JUDGED_TOKENS = 16
 """With fewer the time of single tokens, and of a first CUDA graph, decides."""
-PROOF_PROMPT = "Say in one short sentence what an edge computer is."
 POLL_SECONDS = 0.05
 
 
 class Failed(Exception):  # noqa: N818 - control flow inside this module, never leaves it
-    def __init__(self, observed: str, hint: str) -> None:
+    def __init__(self, observed: str, hint: str, issue: str = "") -> None:
         super().__init__(observed)
-        self.observed, self.hint = observed, hint
+        self.observed, self.hint, self.issue = observed, hint, issue
 
 
 class Prover:
@@ -41,6 +45,7 @@ class Prover:
         self._first_time = fresh and tokens >= PROOF_TOKENS
         self._generation: Generation | None = None
         self._running: RunningModel | None = None
+        self._model_bytes = 0
 
     def prove(self, report: Callable[[Verdict], None]) -> Proof:
         """Every verdict, reported as it is reached."""
@@ -60,26 +65,26 @@ class Prover:
     def _verdicts(self) -> Iterator[Verdict]:
         for name, expected, check in self._checks():
             started = self._target.clock()
-            passed, observed, hint = self._ask(check)
-            yield Verdict(
-                check=name,
-                passed=passed,
-                observed=observed,
-                expected=expected,
-                hint=hint,
-                seconds=round(self._target.clock() - started, 2),
-            )
-            if passed is False:
+            verdict = self._ask(check, name, expected)
+            yield msgspec.structs.replace(verdict, seconds=round(self._target.clock() - started, 2))
+            if verdict.passed is False:
                 return
 
-    def _ask(self, check: Callable[[], tuple[bool | None, str]]) -> tuple[bool | None, str, str]:
+    def _ask(self, check: Callable[[], tuple[bool | None, str]], name: str, expected: str) -> Verdict:
         try:
             passed, observed = check()
-        except Failed as failure:
-            return False, failure.observed, failure.hint
+        except Failed as failed:
+            return Verdict(
+                check=name,
+                passed=False,
+                observed=failed.observed,
+                expected=expected,
+                hint=failed.hint,
+                issue=failed.issue,
+            )
         except JetsonDeployError as error:
-            return False, error.message, error.hint
-        return passed, observed, ""
+            return Verdict(check=name, passed=False, observed=error.message, expected=expected, hint=error.hint)
+        return Verdict(check=name, passed=passed, observed=observed, expected=expected)
 
     def _checks(self) -> list[tuple[str, str, Callable[[], tuple[bool | None, str]]]]:
         target, gates = self._target, self._target.gates
@@ -126,6 +131,8 @@ class Prover:
 
     def _version_is_expected(self) -> tuple[bool | None, str]:
         version, expected = self._target.client.version(), self._target.gates.expect_version
+        if version is None:
+            return None, "unknown: the server was built without its version"
         if expected is None:
             return None, version
         if version != expected:
@@ -136,10 +143,11 @@ class Prover:
         return True, version
 
     def _model_is_listed(self) -> tuple[bool, str]:
-        listed = {m.name: m.digest for m in self._target.client.models()}
-        digest = listed.get(self._target.model)
-        if digest is None:
+        listed = {m.name: m for m in self._target.client.models()}
+        model = listed.get(self._target.model)
+        if model is None:
             raise Failed(f"not among {sorted(listed) or 'no models'}", "is the store mounted? jetson-deploy logs")
+        digest, self._model_bytes = model.digest, model.size
         if self._target.gates.expect_manifest_digest not in (None, digest):
             raise Failed(f"listed with digest {digest[:12]}", "the store holds another revision of this tag")
         return True, f"listed, digest {digest[:12]}"
@@ -150,11 +158,18 @@ class Prover:
             self._some_tokens(1)
         self._generation = generation = self._some_tokens(self._tokens)
         rate = self._rate()
-        return True, f"{generation.tokens} tokens" + (f" at {rate:.1f} tok/s" if rate else "")
+        observed = f"{generation.tokens} tokens" + (f" at {rate:.1f} tok/s" if rate else "")
+        if generation.tokens < LEAST_TOKENS:
+            return True, f"{observed}, too few to read an answer"
+        if wrong := why_rubbish(generation):
+            raise Failed(f"{observed}, {wrong}", RUBBISH_HINT, RUBBISH_ISSUE)
+        if self._tokens >= PROOF_TOKENS:
+            observed += known_answer(self._target.client, self._target.model, self._model_bytes)
+        return True, observed
 
     def _some_tokens(self, count: int) -> Generation:
         generation = self._target.client.generate(
-            self._target.model, PROOF_PROMPT, max_tokens=count, timeout=GENERATE_SECONDS
+            self._target.model, QUESTION, max_tokens=count, timeout=GENERATE_SECONDS
         )
         if generation.tokens < 1:
             raise Failed("no token came", "the model file may be damaged: remove it from the store and run up again")
@@ -165,14 +180,14 @@ class Prover:
         self._running = running.get(self._target.model)
         if self._running is None:
             raise Failed("the model is not loaded after a generate", "the server unloads it: check its memory")
-        log, gates = self._target.log(), self._target.gates
-        share = self._running.gpu_share or 0.0
-        observed = f"{share:.0%} on the GPU" + _layers(log)
-        partly = log.offloaded_layers is not None and log.offloaded_layers[0] < log.offloaded_layers[1]
-        if share >= gates.min_gpu_share and not partly and log.library != "cpu":
-            # Up to 0.12 the share is an estimate; without the log's word the speed has to tell.
-            known = log.offloaded_layers is not None or not self._first_time
-            return (True, observed) if known else (None, f"{observed}; the log does not show how many layers")
+        log, gates, share = self._target.log(), self._target.gates, self._running.gpu_share
+        observed = seen_where(share, log)
+        if all_on_gpu(log) is not False and (share is None or share >= gates.min_gpu_share):
+            # Up to 0.12 the share is an estimate; without the names of the buffers the speed has to tell.
+            if log.computes_on == "gpu" or (share is not None and not self._first_time):
+                return True, observed
+            if share is not None or not self._first_time:
+                return None, f"{observed}; the log does not show weights and KV cache in a buffer of the GPU"
         if gates.accept_cpu:
             return None, f"{observed}; accepted with --accept-cpu"
         raise Failed(
@@ -200,7 +215,3 @@ class Prover:
 
 def _with_digest(digest: str | None) -> str:
     return f" with digest {digest[:12]}" if digest else ""
-
-
-def _layers(log: ServerLog) -> str:
-    return f", {log.offloaded_layers[0]}/{log.offloaded_layers[1]} layers offloaded" if log.offloaded_layers else ""

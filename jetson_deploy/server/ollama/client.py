@@ -12,7 +12,7 @@ from typing import Any
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.server.http import Dialect, HttpClient
 from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
-from jetson_deploy.server.ollama.replies import PsReply, StreamReply, TagsReply, VersionReply
+from jetson_deploy.server.ollama.replies import NO_VERSION, PsReply, StreamReply, TagsReply, VersionReply
 from jetson_deploy.server.ollama.think import ThinkSplitter
 from jetson_deploy.server.port import (
     LOAD_TIMEOUT,
@@ -51,9 +51,9 @@ class OllamaClient:
     def check_reachable(self) -> None:
         self._endpoint.get_text("/")
 
-    def version(self) -> str:
-        """As the server says it; some images say 0.0.0."""
-        return self._endpoint.get("/api/version", VersionReply).version
+    def version(self) -> str | None:
+        version = self._endpoint.get("/api/version", VersionReply).version
+        return None if version == NO_VERSION else version
 
     def models(self) -> tuple[ListedModel, ...]:
         return tuple(self._endpoint.get("/api/tags", TagsReply).models or ())
@@ -61,7 +61,9 @@ class OllamaClient:
     def running(self) -> tuple[RunningModel, ...]:
         return self._endpoint.get("/api/ps", PsReply).running()
 
-    def generate(self, model: str, prompt: str, *, max_tokens: int, timeout: float = LOAD_TIMEOUT) -> Generation:
+    def generate(
+        self, model: str, prompt: str, *, max_tokens: int, raw: bool = False, timeout: float = LOAD_TIMEOUT
+    ) -> Generation:
         """A whole answer of at most `max_tokens` (1 or more), without randomness.
 
         Raises UnhealthyError: server-unreachable, server-timeout, server-stopped, server-busy,
@@ -70,7 +72,7 @@ class OllamaClient:
         """
         options = {"num_predict": max(1, max_tokens), "temperature": 0}  # 0 means endless up to 0.6.8
         body = {"model": model, "prompt": prompt, "stream": False, "options": options}
-        reply = self._generated(model, body, timeout)
+        reply = self._generated(model, {**body, "raw": True} if raw else body, timeout)
         return Generation(text=reply.response, thinking=reply.thinking, **reply.counters())
 
     def chat(
@@ -97,18 +99,18 @@ class OllamaClient:
         except NoThinkingError:  # comes before the first piece: a 400
             yield from self._pieces(model, body, timeout)
 
-    def probe(self, model: str, *, token: bool, context: int | None, timeout: float) -> Probed:
+    def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:
         """The empty prompt only makes the scheduler load the model and ping its runner.
 
         Asking without the `context` of a client would load the model anew, and the client's next request once more
         (docs/ollama-behaviour.md: h3).
         """
-        options: dict[str, Any] = {"num_predict": 1, "temperature": 0} if token else {}
+        options: dict[str, Any] = {"num_predict": max_tokens, "temperature": 0} if prompt else {}
         if context is not None:
             options["num_ctx"] = context
-        body = {"model": model, "prompt": "Hi" if token else "", "stream": False, "options": options}
+        body = {"model": model, "prompt": prompt, "stream": False, "options": options}
         reply = self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
-        return Probed(problem=reply.error or "", tokens=reply.eval_count)
+        return Probed(problem=reply.error or "", tokens=reply.eval_count, text=reply.response, thinking=reply.thinking)
 
     def unload(self, model: str, *, timeout: float) -> None:
         body = {"model": model, "keep_alive": 0, "stream": False}

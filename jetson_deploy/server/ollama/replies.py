@@ -9,6 +9,9 @@ import msgspec
 from jetson_deploy.server.port import ListedModel, Message, RunningModel
 from jetson_deploy.units import seconds
 
+NO_VERSION = "0.0.0"
+"""Of a server that was built without one, as some images' are: it says nothing of its age."""
+
 
 class TagsReply(msgspec.Struct):
     models: list[ListedModel] | None
