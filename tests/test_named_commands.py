@@ -80,8 +80,8 @@ def test_every_command_and_option_that_is_named_exists(path: Path) -> None:
 @pytest.mark.parametrize(
     "text, wrong",
     [
-        ("`jetson-deploy doctor` tells which", "jetson-deploy doctor"),
-        ("systemctl status docker; jetson-deploy doctor", "jetson-deploy doctor"),
+        ("`jetson-deploy surgeon` tells which", "jetson-deploy surgeon"),
+        ("systemctl status docker; jetson-deploy surgeon", "jetson-deploy surgeon"),
         ("choose an image: `jetson-deploy image list`", "jetson-deploy image"),
         ("run jetson-deploy\nimage list", "jetson-deploy image"),
         ("jetson-deploy model lost shows it", "jetson-deploy model lost"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _LEAST = 3
 _SPECIAL = set(".^$*+?{}[]()|")
 _OPTIONAL = set("*?{")
-_NOT_READ = re.compile(r"\\[xuUN0-9]|\(\?[a-zA-Z]*x")
+_NOT_READ = re.compile(r"\\(?:[xuUN0]|[1-9][0-9])|\(\?[a-zA-Z]*x")
 """Characters by number, references to groups, the verbose form: nothing is claimed of such a pattern."""
 
 
@@ -21,10 +21,26 @@ def required_words(pattern: str) -> tuple[str, ...]:
         return ()
     for alternative in _alternatives(pattern):
         longest = max(_runs(alternative), key=len, default="")
-        if len(longest) < _LEAST:
+        found = (longest.lower(),) if len(longest) >= _LEAST else _of_a_group(alternative)
+        if not found:
             return ()
-        words.append(longest.lower())
+        words += found
     return tuple(words)
+
+
+def _of_a_group(pattern: str) -> tuple[str, ...]:
+    """Those of a plain group, which must be there once at least."""
+    start, depth = 0, 0
+    for at, char in _plain(pattern):
+        if char == "(":
+            start, depth = (at + 1 if depth == 0 else start), depth + 1
+        elif char == ")":
+            depth -= 1
+            is_plain = pattern[start : start + 1] != "?" and pattern[at + 1 : at + 2] not in _OPTIONAL
+            words = required_words(pattern[start:at]) if depth == 0 and is_plain else ()
+            if words:
+                return words
+    return ()
 
 
 def _alternatives(pattern: str) -> list[str]:

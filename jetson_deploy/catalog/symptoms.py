@@ -12,6 +12,7 @@ from jetson_deploy.catalog.entries import Issue, SeenIn
 from jetson_deploy.catalog.required import required_words
 
 UNRANKED = 500
+_GENERAL = 900
 _LINE_LIMIT = 500
 _PLACES: dict[str, tuple[SeenIn, ...]] = {
     "preflight": ("log", "engine"),
@@ -70,7 +71,7 @@ def first_match(text: str, lowered: str, pattern: str) -> re.Match[str] | None:
 
 @functools.lru_cache(maxsize=2048)
 def compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
 def _evidence(text: str, lowered: str, issue: Issue) -> str | None:
@@ -82,11 +83,22 @@ def _evidence(text: str, lowered: str, issue: Issue) -> str | None:
     return None
 
 
+def is_general(issue: Issue) -> bool:
+    """It stands in many failures, and beside none."""
+    return (issue.rank or UNRANKED) >= _GENERAL
+
+
 def line_of(text: str, match: re.Match[str]) -> str:
-    start = text.rfind("\n", 0, match.start()) + 1
-    end = text.find("\n", match.start())
-    line = text[start : end if end >= 0 else len(text)].strip()
+    """The line of the match; of a long one what stands around it."""
+    line = whole_line(text, match).strip()
     if len(line) <= _LINE_LIMIT:
         return line
-    before = max(0, min(match.start() - start - _LINE_LIMIT // 2, len(line) - _LINE_LIMIT))
+    at = line.find(match.group(0).partition("\n")[0])
+    before = max(0, min(at - _LINE_LIMIT // 2, len(line) - _LINE_LIMIT))
     return line[before : before + _LINE_LIMIT].strip()
+
+
+def whole_line(text: str, match: re.Match[str]) -> str:
+    start = text.rfind("\n", 0, match.start()) + 1
+    end = text.find("\n", match.start())
+    return text[start : end if end >= 0 else len(text)]

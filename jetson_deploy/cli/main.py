@@ -35,6 +35,7 @@ COMMANDS = {
     "chat": "Chat with the model",
     "model": "The model store: fetch, verify, list, move, share, prune",
     "rehearse": "Run the whole flow on a simulated board, with real parts",
+    "doctor": "Name the cause of a failure in a pasted log",
     "completion": "Print the completion script of a shell",
 }
 

@@ -8,6 +8,7 @@
     survey.py               the facts of the host, as a plan needs them
     model_list.py           the models of a store, and whether they fit the board
     outcome.py              what `up` and `rollback` return
+    pasted/                 what a log or an error that a person pasted shows
     run/                    how a plan is carried out
 
 What is decided stands in `plan/`, what a deployment is in `deployment/`, what is kept on disk in `state/`.

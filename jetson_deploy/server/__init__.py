@@ -1,6 +1,7 @@
 """LLM servers: the port, and its implementations.
 
 port.py            `Server` and `ServerClient`: what may be asked of one, and the answers
+log_signs.py       start, answer and failure in a log
 opened.py          which one serves the deployments of this host
 http.py, http_errors.py   JSON over HTTP to a server on this host
 ollama/            the Ollama server

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from jetson_deploy.endpoint import Endpoint
+from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 if TYPE_CHECKING:
@@ -296,6 +297,9 @@ class Server(Protocol):
 
     def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
         """The prompt of an answer that read so many tokens, where the log says that it was cut; None: it does not."""
+
+    def signs(self, log: str) -> LogSigns:
+        """Of a log, or of any text."""
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]

@@ -23,12 +23,17 @@ from jetson_deploy.events import Verdict
 from jetson_deploy.state.directory import StateDirectory
 
 THREE = Path(__file__).parents[1] / "data" / "states" / "three-revisions.json"
+CAUSES = str(Path(__file__).parents[1] / "data" / "causes")
 RUN = {
     "history": ("history",),
     "history-of-the-last-action": ("history", "--lines", "1"),
     "diff": ("diff", "1", "3"),
     "diff-of-the-same": ("diff", "3", "3"),
     "status-of-a-stopped-server": ("status",),
+    "doctor-of-a-fault": ("doctor", "--log", "CAUSES/log/cuda-internal-operation-thor.txt", "-v"),
+    "doctor-of-a-pull": ("doctor", "--log", "CAUSES/pull/layer-io-error.txt"),
+    "doctor-of-a-healthy-log": ("doctor", "--log", "CAUSES/healthy/llama-server-b11434.txt"),
+    "doctor-of-an-unknown-end": ("doctor", "--log", "CAUSES/log/client-left-while-loading.txt"),
     "recover-without-anything-to-do": ("recover",),
     "rollback-plan": ("rollback", "1", "--plan", "--force"),
 }
@@ -107,10 +112,10 @@ def run(
 
     def call(*words: str) -> str:
         with pytest.raises(SystemExit) as left:
-            main(list(words))
+            main([word.replace("CAUSES", CAUSES) for word in words])
         shown = capsys.readouterr()
         text = f"$ jetson-deploy {' '.join(words)}\n{shown.err}{shown.out}exit {left.value.code}\n"
-        return text.replace(str(tmp_path), "PLACE")
+        return text.replace(str(tmp_path), "PLACE").replace(CAUSES, "CAUSES")
 
     with engine_socket(engine) as path:
         monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")

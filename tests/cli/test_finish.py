@@ -27,6 +27,7 @@ from jetson_deploy.state.directory import StateDirectory
 
 CLI = Path(jetson_deploy.cli.__file__).parent
 BOARD = str(Path(__file__).parents[1] / "hosts" / "orin-nano-8gb-jp6.2" / "root")
+FAULTY = str(Path(__file__).parents[1] / "data" / "causes" / "log" / "no-kernel-image.txt")
 STREAMS = {("watch",), ("monitor", "record"), ("monitor", "serve")}
 """They refuse --json."""
 ENDS_IN: dict[tuple[str, ...], str] = {
@@ -66,6 +67,9 @@ SAME_STATE = {
     "monitor alerts": ("monitor", "alerts", "--unsilence", "ram-low"),
     "monitor dashboards": ("monitor", "dashboards", "OUT"),
     "monitor install": ("monitor", "install", "--units", "OUT"),
+    "doctor of a fault": ("doctor", "--log", FAULTY),
+    "doctor of nothing": ("doctor", "--log", "/dev/null"),
+    "doctor without a log": ("doctor",),
     "rehearse --list": ("rehearse", "--list"),
     "rehearse on no board": ("rehearse", "no-such-board"),
 }

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
 from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.port import (
     Answer,
     Cause,
@@ -168,6 +169,9 @@ class FakeServer:
                 case ["cut", tokens, "to", read] if int(read) == read_tokens:
                     return CutPrompt(tokens=int(tokens), read_tokens=read_tokens)
         return None
+
+    def signs(self, log: str) -> LogSigns:
+        return LogSigns(is_log=bool(log), start=None, answer=None, failure=None)
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]

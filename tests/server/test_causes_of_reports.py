@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.catalog.required import required_words
 from jetson_deploy.catalog.symptoms import believed_order, compiled, first_match, fitting
 from jetson_deploy.runtime.docker.errors import refusal
 from jetson_deploy.runtime.docker.pull_errors import pull_error
@@ -83,6 +86,27 @@ def test_a_healthy_log_has_no_cause_where_its_processor_was_accepted(path: Path,
     wanted = {id_: issue for id_, issue in issues.items() if "cpu-serves" not in issue.explains}
     causes = open_server().causes(text, exit_code=None, oom_killed=False, issues=wanted)
     assert [cause.id for cause in causes] == []
+
+
+BUILT_IN = [
+    pattern
+    for path in sorted((Path(__file__).parents[2] / "profiles" / "issues").glob("*.yaml"))
+    for issue in [yaml.safe_load(path.read_text())]
+    for pattern in (*issue["symptoms"], *issue.get("also", ()))
+]
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_whatever_a_pattern_fits_holds_one_of_the_words_that_it_needs(data: st.DataObject) -> None:
+    pattern = data.draw(st.sampled_from(BUILT_IN))
+    text = data.draw(st.from_regex(re.compile(pattern, re.ASCII)))
+    words = required_words(pattern)
+    assert not words or any(word in text.lower() for word in words), (pattern, text)
+
+
+def test_nearly_every_pattern_is_told_by_a_word() -> None:
+    assert sum(not required_words(pattern) for pattern in BUILT_IN) < len(BUILT_IN) // 20
 
 
 def test_a_word_that_a_pattern_needs_never_keeps_it_from_fitting(issues: dict[str, Issue]) -> None:

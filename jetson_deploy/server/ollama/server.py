@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
 from jetson_deploy.server.ollama.prompts import BOUNDS, keeps_prompts
@@ -78,6 +79,11 @@ class OllamaServer:
         from jetson_deploy.server.ollama.cut_prompt import cut_prompt
 
         return cut_prompt(log, read_tokens)
+
+    def signs(self, log: str) -> LogSigns:
+        from jetson_deploy.server.ollama.signs import signs
+
+        return signs(log)
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]

@@ -1,0 +1,122 @@
+"""`doctor`: what a pasted log or error shows. Looking at the host itself comes later."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table, wrapped
+from jetson_deploy.cli.options import CommonOptions, common_options, not_offered
+from jetson_deploy.errors import JetsonDeployError, UsageError
+from jetson_deploy.names import shown
+
+if TYPE_CHECKING:
+    from jetson_deploy.deploy.pasted.diagnosis import Diagnosis, Named
+
+STDIN = "-"
+
+
+@click.command("doctor")
+@not_offered("--name", "--root", "--yes")
+@common_options
+@click.option(
+    "--log", "log", metavar="FILE", help="A server's log, an engine's or a pull's error; `-`: standard input."
+)
+def command(*, common: CommonOptions, log: str | None) -> int:
+    """Name cause, evidence and fix of a log or an error that you saved or pasted.
+
+    \b
+    docker logs NAME 2>&1 | jetson-deploy doctor --log -
+    journalctl -u ollama | jetson-deploy doctor --log -
+    jetson-deploy doctor --log server.log
+
+    Exit 0: a cause is named, or the log is healthy; 1: no known cause.
+    """
+    if not log:
+        hint = "jetson-deploy doctor --log FILE; of the host itself: jetson-deploy detect, and jetson-deploy status"
+        raise UsageError("doctor reads a log so far, and none was named", hint=hint, code="usage")
+    if str(common.root) != "/" and not common.settings.rehearsal:
+        hint = "leave --root out; jetson-deploy detect --root DIR shows a captured root"
+        raise UsageError("doctor --log reads a file, and no captured root", hint=hint, code="usage")
+    found = _diagnosed(log, common)
+    code = 1 if found.verdict == "unknown" else 0
+    result = {"cause": "done", "healthy": "healthy", "unknown": "no-known-cause"}[found.verdict]
+    message = _headline(found)
+    text = "\n".join(_lines(found, verbose=common.verbose))
+    return finish(common, found, lambda: text, code=code, result=result, message=message, also_as_line=True)
+
+
+def _diagnosed(log: str, common: CommonOptions) -> Diagnosis:
+    from jetson_deploy.catalog.load import load_issues
+    from jetson_deploy.deploy.pasted.diagnosis import diagnosed
+    from jetson_deploy.server.opened import open_server
+
+    issues = load_issues(common.settings.catalog_dirs)
+    name = "standard input" if log == STDIN else shown(log)
+    try:
+        with _opened(log) as stream:
+            return diagnosed(stream, name, open_server(), issues)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+@contextlib.contextmanager
+def _opened(log: str) -> Iterator[BinaryIO]:
+    if log == STDIN:
+        yield sys.stdin.buffer
+        return
+    with Path(log).open("rb") as stream:
+        yield stream
+
+
+def _unreadable(name: str, error: OSError) -> JetsonDeployError:
+    hint = "save it first: docker logs NAME > server.log 2>&1"
+    if isinstance(error, PermissionError):
+        hint = "run it with sudo, or copy the file to where you may read it"
+    elif isinstance(error, IsADirectoryError):
+        hint = "name a file in it, or pipe it: journalctl -u ollama | jetson-deploy doctor --log -"
+    return UsageError(f"{name} cannot be read: {error.strerror or error}", hint=hint, code="no-such-log")
+
+
+def _headline(found: Diagnosis) -> str:
+    if found.causes:
+        return found.causes[0].title
+    if found.verdict == "healthy":
+        return "no fault is found: the server started" + (" and answered" if _answers(found) else "")
+    return "no known cause" if found.lines else "no known cause: the log is empty"
+
+
+def _answers(found: Diagnosis) -> bool:
+    return "Listening on" not in (found.evidence or "")
+
+
+def _lines(found: Diagnosis, *, verbose: bool) -> Iterator[str]:
+    if found.causes:
+        first, *others = found.causes
+        yield from _cause("cause", first, verbose=verbose)
+        also = [one for one in others if one.evidence != first.evidence]
+        if also:
+            yield table([("also seen", one.title) for one in also])
+    else:
+        yield _headline(found)
+        if found.evidence:
+            yield table([("seen", found.evidence)])
+    for remark in found.remarks:
+        if not found.causes:
+            yield from _cause("but where a GPU should serve", remark, verbose=verbose)
+    if found.verdict == "unknown":
+        yield "`jetson-deploy logs`, or the whole file, may hold the line that says more"
+
+
+def _cause(head: str, one: Named, *, verbose: bool) -> Iterator[str]:
+    yield f"{head}: {one.title}"
+    yield table([("seen", one.evidence), ("fix", one.fix)], "  ")
+    if verbose:
+        yield from (wrapped(text, "    ") for text in one.more_fixes)
+        yield table([("source", source) for source in one.source], "  ")
