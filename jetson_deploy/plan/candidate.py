@@ -82,19 +82,20 @@ def judged(question: Question, budget: Budget, name: str, size: ModelSize) -> Fo
     context = fitting_context(budget, size, image)
     if isinstance(context, str):
         return Passed(reason=context)
+    part = Part(name=name, manifest_digest=size.manifest_digest, download_bytes=size.download_bytes)
+    lack = next(iter(lacking(question.facts, image, part, budget.limits)), None)
+    missing = f"{size_text(lack.missing_bytes)} on {lack.disk.mount}" if lack else ""
     _, full = speeds(budget, size, context, question.pace)
     if full is not None and not usable(budget, full):
         least = budget.limits["usable_tokens_per_second"].value
         text = f"fits, but is predicted to decode {full.low:g} to {full.high:g} tok/s"
-        offered = f"{name} fits too, at {full.low:g} to {full.high:g} tok/s"
+        offered = f"{name} fits too, at {full.low:g} to {full.high:g} tok/s" if lack is None else ""
         return Passed(reason=f"{text}, the middle below a usable {least:g}; it is served when named", offered=offered)
     found = Found(context=context, image=image)
-    part = Part(name=name, manifest_digest=size.manifest_digest, download_bytes=size.download_bytes)
-    for lack in lacking(question.facts, image, part, budget.limits):
-        missing = f"{size_text(lack.missing_bytes)} on {lack.disk.mount}"
-        reason = f"fits the memory, but lacks {missing} for {lack.what}"
-        return Passed(reason=reason, otherwise=found, offered=f"{name} lacks {missing}")
-    return found
+    if lack is None:
+        return found
+    reason = f"fits the memory, but lacks {missing} for {lack.what}"
+    return Passed(reason=reason, otherwise=found, offered=f"{name} lacks {missing}")
 
 
 def roomier(

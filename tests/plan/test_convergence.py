@@ -288,3 +288,24 @@ def test_a_disk_without_room_is_refused_with_need_and_have(root: Path) -> None:
     assert "--store DIR" in error["hint"] and "data-root" in error["hint"]
     # 0.9 GiB margin + the smallest model, 1.0 GiB + twice the image's 5.1 GiB
     assert "need 12.1 GiB, have 11.2 GiB" in error["message"]
+
+
+@pytest.mark.parametrize("state", ["running", "exited"])
+def test_a_deployment_keeps_the_context_that_it_has_where_a_new_one_would_get_more(root: Path, state: str) -> None:
+    (root / "proc/meminfo").write_text("MemTotal: 7802736 kB\nMemAvailable: 7200000 kB\nSwapTotal: 0 kB\n")
+    before = plan(root, "1.5b", "--context", "4096")
+    assert plan(root, "1.5b")["model"]["context_tokens"] > 4096
+    record(root, container(before, "jd-default-1", state))
+    again = plan(root)
+    assert (again["model"]["name"], again["model"]["context_tokens"]) == ("deepseek-r1:1.5b", 4096)
+    assert not any(step["do"] == "create-container" for step in again["steps"])
+
+
+def test_a_cache_that_was_made_smaller_for_the_context_is_kept_and_changes_nothing_more(root: Path) -> None:
+    (root / "proc/meminfo").write_text("MemTotal: 7802736 kB\nMemAvailable: 6021120 kB\nSwapTotal: 0 kB\n")
+    fresh = plan(root)
+    assert (fresh["model"]["name"], fresh["model"]["kv_cache_type"]) == ("deepseek-r1:7b", "q8_0")
+    record(root, container(fresh, "jd-default-1"))
+    again = plan(root)
+    assert (again["model"]["kv_cache_type"], again["model"]["context_tokens"]) == ("q8_0", 4096)
+    assert not any(step["do"] == "create-container" for step in again["steps"])
