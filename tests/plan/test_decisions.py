@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 import yaml
 from forked_cli import ran
+from sized_store import put_sized
 
 DATA = yaml.safe_load((Path(__file__).parent / "decisions.yaml").read_text(encoding="utf-8"))
 BASE = "sys/firmware/devicetree/base"
 ENGINE = {"Runtimes": {"runc": {}, "nvidia": {}}, "DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}
 Document = dict[str, Any]
+NOT_YET = {"list-counts-projector", "list-sliding-window"}
+"""Cases that are not right yet: they must fail, or be taken from here."""
 
 
 def root_of(case: Document, root: Path) -> Path:
@@ -46,6 +49,14 @@ def root_of(case: Document, root: Path) -> Path:
     return root
 
 
+def store_of(case: Document, store: Path) -> list[str]:
+    """The words that name it, with its models in it."""
+    models = case["input"].get("store", {})
+    for name, measures in models.items():
+        put_sized(store, name, measures, measures.get("extra"))
+    return ["--store", str(store)] if models else []
+
+
 def _said(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False)
 
@@ -65,20 +76,32 @@ CHECKS: dict[str, Callable[[Document, Any], bool]] = {
     "assumed": lambda d, pattern: any(re.search(pattern, text) for text in d["assumptions"]),
     "hint": lambda d, pattern: re.search(pattern, d["hint"]) is not None,
     "text": lambda d, pattern: re.search(pattern, _said(d)) is not None,
+    "need_between": lambda d, ends: bool(ends[0] <= d["model"]["need_bytes"] <= ends[1]),
+    "need_difference_at_least": lambda d, least: _needs(d)[1] - _needs(d)[0] >= least,
+    "kv_between": lambda d, ends: bool(ends[0] <= d["models"][0]["fit"]["kv_bytes"] <= ends[1]),
     "never": lambda d, pattern: re.search(pattern, _said(d)) is None,
 }
 """Key of `right` → whether the document is so; `rc` and `env_number_at_most` are asked beside."""
+
+
+def _needs(document: Document) -> list[int]:
+    return sorted(model["fit"]["need_bytes"] for model in document["models"])
 
 
 def _at_most(floor: float | None, most: float | None) -> bool:
     return floor is None if most is None else floor is not None and floor <= most
 
 
-@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: str(case["id"]))
+def _marked(case: Document) -> Any:
+    marks = [pytest.mark.xfail(strict=True, reason="not right yet")] if case["id"] in NOT_YET else []
+    return pytest.param(case, id=case["id"], marks=marks)
+
+
+@pytest.mark.parametrize("case", [_marked(case) for case in DATA["cases"]])
 def test_a_host_and_a_request_get_what_is_right_for_them(case: Document, tmp_path: Path) -> None:
     asked, right = case["input"], dict(case["right"])
-    root = root_of(case, tmp_path / "root")
-    words = [asked.get("verb", "plan"), "--json", "--root", str(root), *asked.get("args", [])]
+    words = [*asked.get("verb", "plan").split(), "--json", "--root", str(root_of(case, tmp_path / "root"))]
+    words += [*store_of(case, tmp_path / "models"), *asked.get("args", [])]
     done = ran(*words, environment={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"})
     document: Document = json.loads(done.stdout)
     assert done.returncode == right.pop("rc"), document
