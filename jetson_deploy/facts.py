@@ -14,6 +14,21 @@ Medium = Literal["nvme", "emmc", "sd", "usb", "sata", "virtual", "network", "mem
 """What a filesystem lies on. eMMC and SD wear out and are slow; `virtual` is a VM's disk."""
 
 
+Packaging = Literal["apt", "image", "nix"]
+"""How software comes to a system: by apt, with the whole image (Yocto, balenaOS), from a configuration (NixOS)."""
+
+
+class SystemFacts(msgspec.Struct, frozen=True, kw_only=True):
+    id: str | None = None
+    """ID of /etc/os-release: `ubuntu`, `nixos`, `balena-os` …"""
+    name: str | None = None
+    packaging: Packaging | None = None
+    kernel: Literal["nvidia", "oe4t", "other"] | None = None
+    """Whose: NVIDIA's own (`…-tegra`), OpenEmbedded's for Tegra (`…-l4t-r36.4-…`), another, such as mainline."""
+    drive: bool = False
+    """DRIVE OS, NVIDIA's system for vehicles: not a Jetson's."""
+
+
 class BoardFacts(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
     """Catalog id, e.g. `orin-nano-8gb`."""
@@ -98,6 +113,8 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     cgroup_driver: str | None = None
     cgroup_version: str | None = None
     storage_driver: str | None = None
+    podman: bool = False
+    """Podman answers on Docker's socket."""
     rootless: bool | None = None
     snap: bool | None = None
     architecture: str | None = None
@@ -167,7 +184,9 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     l4t_assumed: str | None = None
     """Catalog release whose properties are used when `l4t` itself is not listed (same major only)."""
     l4t_source: str | None = None
-    """File or package that `l4t` came from."""
+    """File, package or kernel that `l4t` came from."""
+    l4t_inferred: bool = False
+    """True when only the kernel's name tells `l4t`."""
     jetpack: str | None = None
     jetpack_assumed: bool = False
     cuda_capability: str | None = None
@@ -184,6 +203,9 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     clock: ClockFacts = ClockFacts()
     kernel: str | None = None
     architecture: str | None = None
+    architecture_contradicts: bool = False
+    """The device tree is a Jetson's, and this machine's processor, or its system, is none of 64-bit ARM."""
+    system: SystemFacts = SystemFacts()
     notes: tuple[str, ...] = ()
     """Oddities met while reading, one sentence each (damaged file, half-upgraded packages …)."""
 

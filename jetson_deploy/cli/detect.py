@@ -29,11 +29,12 @@ def command(*, common: CommonOptions, store: str | None) -> int:
 def render_facts(facts: HostFacts) -> str:
     """The facts as aligned text."""
     rows = [
-        ("jetson", {True: "yes", False: "no: not a Jetson", None: "unknown"}[facts.is_jetson]),
+        ("jetson", _jetson(facts)),
         ("board", _board(facts)),
         ("L4T", _l4t(facts)),
         ("JetPack", (facts.jetpack or "unknown") + (" (assumed)" if facts.jetpack_assumed else "")),
         ("CUDA", _cuda(facts)),
+        ("system", facts.system.name or facts.system.id or "unknown"),
         ("kernel", f"{facts.kernel or 'unknown'}, {facts.architecture or 'unknown architecture'}"),
         ("memory", _memory(facts)),
         ("swap", _swap(facts)),
@@ -51,6 +52,12 @@ def render_facts(facts: HostFacts) -> str:
     return table(rows) + notes
 
 
+def _jetson(facts: HostFacts) -> str:
+    if facts.system.drive:
+        return "no: DRIVE OS, not a Jetson"
+    return {True: "yes", False: "no: not a Jetson", None: "unknown"}[facts.is_jetson]
+
+
 def _board(facts: HostFacts) -> str:
     board = facts.board
     if board.id is None:
@@ -63,6 +70,8 @@ def _board(facts: HostFacts) -> str:
 def _l4t(facts: HostFacts) -> str:
     if facts.l4t is None:
         return "unknown"
+    if facts.l4t_inferred:
+        return f"{facts.l4t} (assumed, from {facts.l4t_source})"
     assumed = f" (not listed, treated like {facts.l4t_assumed})" if facts.l4t_assumed else ""
     return f"{facts.l4t}{assumed}"
 

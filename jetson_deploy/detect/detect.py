@@ -21,7 +21,8 @@ from jetson_deploy.detect.port import port_facts
 from jetson_deploy.detect.power import power_facts
 from jetson_deploy.detect.recorded import recorded_uname
 from jetson_deploy.detect.store import store_facts, unused_nvme
-from jetson_deploy.facts import EngineFacts, HostFacts
+from jetson_deploy.detect.system import is_drive, system_facts
+from jetson_deploy.facts import BoardFacts, EngineFacts, HostFacts
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -41,19 +42,21 @@ def detect_host(
     """
     live = live or not host.captured
     here = Host(_LIVE) if live and host.captured else host
-    firmware, release, memory = read_firmware(host), read_release(host, catalog), memory_facts(host)
-    board = identify(firmware, memory.total_bytes, catalog)
-    entry = catalog.boards.get(board.id or "")
     kernel, architecture = _uname(host, live=live)
+    firmware, release, memory = read_firmware(host), read_release(host, catalog, kernel), memory_facts(host)
+    drive = _is_drive(firmware, release, kernel)
+    board = _unlisted(firmware) if drive else identify(firmware, memory.total_bytes, catalog)
+    entry = catalog.boards.get(board.id or "")
     disks = disk_facts(here, live=live)
     own_architecture = None if live and host.captured else architecture
     facts = HostFacts(
         root=str(host.root),
-        is_jetson=_is_jetson(firmware, release, own_architecture, in_container=_in_container(host)),
+        is_jetson=not drive and _is_jetson(firmware, release, own_architecture, in_container=_in_container(host)),
         board=board,
         l4t=release.l4t,
         l4t_assumed=release.l4t_assumed,
         l4t_source=release.l4t_source,
+        l4t_inferred=release.l4t_inferred,
         jetpack=release.jetpack,
         jetpack_assumed=release.jetpack_assumed,
         cuda_capability=entry.compute_capability if entry else None,
@@ -68,8 +71,21 @@ def detect_host(
         clock=clock_facts(here, live=live),
         kernel=kernel,
         architecture=architecture,
+        architecture_contradicts=firmware.soc is not None and own_architecture not in (None, "aarch64", "arm64"),
+        system=system_facts(host, kernel, drive=drive),
     )
     return _with_notes(facts, host, here, release, catalog)
+
+
+def _is_drive(firmware: Firmware, release: Release, kernel: str | None) -> bool:
+    if release.damaged or (release.l4t is not None and not release.l4t_inferred):
+        return False
+    return is_drive(firmware.model, firmware.compatible, kernel, packages=release.drive_packages)
+
+
+def _unlisted(firmware: Firmware) -> BoardFacts:
+    """What was read: the nearest Jetson of the same chip would be another board."""
+    return BoardFacts(model=firmware.model, soc=firmware.soc)
 
 
 def _is_jetson(firmware: Firmware, release: Release, architecture: str | None, *, in_container: bool) -> bool | None:
@@ -113,7 +129,7 @@ def _with_notes(facts: HostFacts, host: Host, here: Host, release: Release, cata
 def _kernel_hint(facts: HostFacts, catalog: Catalog) -> list[str]:
     """Only a hint: kernels are shared by releases, and people build their own."""
     match = _KERNEL.match(facts.kernel or "")
-    if facts.l4t is not None or match is None:
+    if facts.l4t is not None or match is None or facts.system.drive:
         return []
     lines = [f"JetPack {line.jetpack}" for line in catalog.l4t.values() if line.kernel == match[1]]
     return [f"the release is unknown; kernel {facts.kernel} is one of {' or '.join(lines)}"] if lines else []

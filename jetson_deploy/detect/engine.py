@@ -27,6 +27,7 @@ def engine_facts(answers: EngineAnswers) -> EngineFacts:
         cgroup_driver=_text(info, "CgroupDriver"),
         cgroup_version=_text(info, "CgroupVersion"),
         storage_driver=_text(info, "Driver"),
+        podman=_is_podman(version),
         rootless=_is_rootless(info),
         snap=None if root is None else root.startswith(_SNAP_ROOT),
         architecture=_text(info, "Architecture") or _text(version, "Arch"),
@@ -41,6 +42,11 @@ def _containerd(info: dict[str, Any]) -> str | None:
     if not isinstance(pairs, list) or ["driver-type", _SNAPSHOTTER] not in pairs:
         return None
     return _text(_table(info, "Containerd"), "Address") or _SYSTEM_CONTAINERD
+
+
+def _is_podman(version: dict[str, Any]) -> bool:
+    parts = version.get("Components")
+    return isinstance(parts, list) and any(isinstance(x, dict) and x.get("Name") == "Podman Engine" for x in parts)
 
 
 def _is_rootless(info: dict[str, Any]) -> bool | None:

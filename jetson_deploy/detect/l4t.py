@@ -1,8 +1,8 @@
 """The L4T release, and the JetPack that it belongs to.
 
 Sources: `/etc/nv_tegra_release` (one spelling from r28 to r39, `BOARD:` in it never names the SoC), then the
-package nvidia-l4t-core. JETSON_* variables are not read: jetson-stats exports them into login shells only
-and they may be stale.
+package nvidia-l4t-core, then the name of a kernel that OE4T built. JETSON_* variables are not read: jetson-stats
+exports them into login shells only and they may be stale.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import msgspec
 
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.detect.host import Host
-from jetson_deploy.detect.packages import CORE, l4t_packages
+from jetson_deploy.detect.packages import CORE, L4T, tegra_packages
+from jetson_deploy.detect.system import l4t_of_firmware, l4t_of_kernel
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
@@ -37,25 +38,48 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     jetpack: str | None = None
     jetpack_assumed: bool = False
     cuda_driver: str | None = None
+    l4t_inferred: bool = False
+    drive_packages: bool = False
     damaged: bool = False
     """A release file is there and says nothing that can be trusted."""
     notes: tuple[str, ...] = ()
 
 
-def read_release(host: Host, catalog: Catalog) -> Release:
-    """Release file, then package; both absent or unreadable give `l4t=None`."""
+def read_release(host: Host, catalog: Catalog, kernel: str | None = None) -> Release:
+    """Release file, then package, then the kernel's name; all absent or unreadable give `l4t=None`."""
     text = host.read_text(RELEASE_FILE)
-    packages = l4t_packages(host)
+    installed = tegra_packages(host)
+    packages = {name: version for name, version in installed.items() if name.startswith(L4T)}
     from_file = parse_release_line(text or "")
     from_package = parse_package_version(packages.get(CORE, ""))
     damaged = from_file is None and (text is not None or host.exists(RELEASE_FILE))
     notes = _disagreements(packages, from_file, from_package)
     if damaged:
         notes.insert(0, f"/{RELEASE_FILE} is damaged: no release can be read from its first line")
-    l4t = from_file or from_package
-    source = f"/{RELEASE_FILE}" if from_file else f"package {CORE}" if from_package else None
-    known = look_up(l4t, catalog) if l4t else Release()
-    return msgspec.structs.replace(known, l4t=l4t, l4t_source=source, damaged=damaged, notes=(*notes, *known.notes))
+    known = from_file or from_package
+    inferred = None if known or damaged else _from_kernel(host, kernel)
+    source = f"/{RELEASE_FILE}" if from_file else f"package {CORE}" if from_package else f"kernel {kernel}"
+    l4t = known or inferred
+    found = look_up(l4t, catalog) if l4t else Release()
+    return msgspec.structs.replace(
+        found,
+        l4t=l4t,
+        l4t_source=source if l4t else None,
+        l4t_inferred=inferred is not None,
+        jetpack_assumed=found.jetpack_assumed or (inferred is not None and found.jetpack is not None),
+        drive_packages=len(packages) < len(installed),
+        damaged=damaged,
+        notes=(*notes, *found.notes),
+    )
+
+
+def _from_kernel(host: Host, kernel: str | None) -> str | None:
+    """It names the line, `36.4`; the firmware of the same line tells which of its releases."""
+    line = l4t_of_kernel(kernel)
+    if line is None:
+        return None
+    named, firmware = _normal(line), l4t_of_firmware(host)
+    return firmware if firmware and parse_version(firmware)[:2] == parse_version(named)[:2] else named
 
 
 def parse_release_line(text: str) -> str | None:

@@ -14,6 +14,7 @@ from jetson_deploy.names import ImageReference, check_image_reference, mirrored,
 from jetson_deploy.plan.image_fit import Candidate, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
 from jetson_deploy.plan.image_unlisted import assumed_bytes, unlisted
+from jetson_deploy.plan.system_advice import release_advice
 
 _OLDEST_JETPACK = 5
 """The first whose CUDA Ollama was built for."""
@@ -154,7 +155,7 @@ def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedIma
     if facts.l4t is None:
         return PreflightError(
             "the L4T release of this host is unknown, so no image can be chosen",
-            hint="repair /etc/nv_tegra_release or install nvidia-l4t-core; jetson-deploy detect shows the facts read",
+            hint=release_advice(facts),
             code="l4t-unknown",
         )
     close = next((r for r in rejected if "made for L4T" not in r.reason), None)

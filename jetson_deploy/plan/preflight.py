@@ -16,6 +16,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, HostFacts, PortFacts
 from jetson_deploy.plan.room import Part, lacking
+from jetson_deploy.plan.system_advice import engine_advice
 from jetson_deploy.units import compared, size_text
 
 ENGINE_HINTS = {
@@ -28,11 +29,25 @@ ENGINE_HINTS = {
 
 def jetson_findings(facts: HostFacts) -> Iterator[Finding]:
     """A machine that is not a Jetson: what else it lacks follows from that."""
-    if facts.is_jetson is False:
+    if facts.system.drive:
+        yield _not_ready(
+            "not-a-jetson",
+            f"this machine runs DRIVE OS (board {facts.board.model or 'unknown'}, kernel {facts.kernel or 'unknown'}), "
+            "NVIDIA's system for vehicles: it is not a Jetson, and no image for Jetson Linux fits its driver",
+            "use the DRIVE SDK; do not install L4T packages there, they are not made for it",
+        )
+    elif facts.is_jetson is False:
         yield _not_ready(
             "not-a-jetson",
             "this machine is not a Jetson (no NVIDIA Tegra device tree, no /etc/nv_tegra_release)",
             "run it on the board; to see the whole flow here, run: jetson-deploy rehearse",
+        )
+    elif facts.architecture_contradicts:
+        yield _not_ready(
+            "wrong-architecture",
+            f"the device tree is a Jetson's ({facts.board.soc}), and this machine is {facts.architecture}: "
+            "images for Jetsons are 64-bit ARM",
+            "run it on the board, under a 64-bit system; a captured root records its own in recorded/uname.json",
         )
 
 
@@ -79,12 +94,20 @@ def engine_findings(facts: HostFacts) -> Iterator[Finding]:
         problem = engine.problem or "unknown"
         known = f"engine-{problem}" if problem in ENGINE_HINTS else "engine-unusable"
         fix = ENGINE_HINTS.get(problem, "check DOCKER_HOST, and: docker info")
+        fix = (engine_advice(facts) if problem == "absent" else None) or fix
         yield _not_ready(known, "the Docker Engine cannot be used", fix, cause=problem)
+    elif engine.podman:
+        yield _not_ready(
+            "engine-podman",
+            f"Podman {engine.version or ''} answers on Docker's socket, and deployments run on Docker Engine alone",
+            "install Docker Engine (docker.io) in the place of podman-docker, or name its socket with DOCKER_HOST",
+        )
     elif "nvidia" not in engine.runtimes:
         yield _not_ready(
             "nvidia-runtime-missing",
             f"Docker has no runtime named nvidia (it has: {', '.join(engine.runtimes) or 'none'})",
-            "sudo apt-get install -y nvidia-container-toolkit && "
+            engine_advice(facts)
+            or "sudo apt-get install -y nvidia-container-toolkit && "
             "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl reload docker",
         )
 

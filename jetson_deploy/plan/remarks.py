@@ -181,5 +181,8 @@ def _identity(facts: HostFacts) -> Iterator[Finding]:
         yield _note("board-assumed", f"board taken for {facts.board.id}: {why}")
     elif facts.board.id is None:
         yield _note("board-unknown", "board unknown: neither its chip nor its bandwidth could be checked")
+    if facts.l4t_inferred:
+        text = f"L4T {facts.l4t} is read from the name of the {facts.l4t_source}: no file or package tells it"
+        yield _note("l4t-from-kernel", text)
     if facts.l4t_assumed:
         yield _note("l4t-assumed", f"L4T {facts.l4t} is not listed: treated like {facts.l4t_assumed}")

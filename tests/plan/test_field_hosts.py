@@ -48,7 +48,8 @@ def _answers(engine: dict[str, Any]) -> dict[str, Any]:
     if "problem" in engine:
         return engine
     info = FINE_ENGINE | engine
-    return {"info": info, "version": {"Version": info.get("ServerVersion", "27.5.1")}, "containers": [], "images": []}
+    version = {"Version": info.get("ServerVersion", "27.5.1"), "Components": info.pop("Components", [])}
+    return {"info": info, "version": version, "containers": [], "images": []}
 
 
 def asked(command: str, root: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
