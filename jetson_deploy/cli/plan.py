@@ -63,7 +63,8 @@ def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
 def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, save: Path | None) -> int:
     """Show what `up` would do, with the reason for every choice. Changes nothing.
 
-    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen. A flag comes
+    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b), or the name of any model that is in the store (qwen3:8b);
+    without it the largest size that fits is chosen. A flag comes
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """

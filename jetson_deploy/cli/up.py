@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool) -> int:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
-    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b); without it the largest that fits is chosen, and a
+    MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b), or the name of any model that is in the store (qwen3:8b);
+    without it the largest size that fits is chosen, and a
     deployment that serves keeps its model.
     """
     from jetson_deploy.deploy.up import Run, bring_up

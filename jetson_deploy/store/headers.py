@@ -33,7 +33,8 @@ def _with_header(paths: StorePaths, model: ModelFacts) -> ModelFacts:
     if kind.header is None:
         problem = kind.problem or ("its model file is no GGUF" if kind.file else "it has no model file")
         return msgspec.structs.replace(model, header_problem=problem)
-    return msgspec.structs.replace(model, header=msgspec.structs.asdict(kind.header), loaded_bytes=_loaded(manifest))
+    said = {key: value for key, value in msgspec.structs.asdict(kind.header).items() if key != "chat_template"}
+    return msgspec.structs.replace(model, header=said, loaded_bytes=_loaded(manifest))
 
 
 def _loaded(manifest: Manifest) -> int:

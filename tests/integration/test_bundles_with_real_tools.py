@@ -202,6 +202,18 @@ def test_the_layers_are_those_of_ollamas_own_create(tmp_path: Path) -> None:
     assert imported(tmp_path / "native.tar", ours, "--as", "own/native:1").document["copied_bytes"] == 0
 
 
+def test_a_chat_template_is_known_as_ollamas_own_create_knows_it(tmp_path: Path) -> None:
+    """SmolLM2's is ChatML with a system text of its own."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    assert imported(weights(), ours, "--as", NAME).code == 0
+    theirs.mkdir()
+    with ollama(theirs, tmp_path) as (_, environment):
+        (tmp_path / "Modelfile").write_text(f"FROM {weights()}\n")
+        tool(binary(), "create", NAME, "-f", tmp_path / "Modelfile", environment=environment)
+    assert entries(ours) == entries(theirs)
+    assert [media.rpartition(".")[2] for media, _, _ in entries(ours)][1:] == ["model", "template", "params"]
+
+
 def entries(store: Path) -> list[tuple[str, str, int]]:
     manifest = json.loads((store / MANIFEST).read_bytes())
     return [(e["mediaType"], e["digest"], e["size"]) for e in (manifest["config"], *manifest["layers"])]

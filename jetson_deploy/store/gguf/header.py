@@ -26,6 +26,7 @@ MOST_STRINGS = 2_000_000
 """In all arrays together; the largest vocabularies have 262,144 tokens and half a million merges."""
 _KEPT_KEY_BYTES = 256
 _KEPT_TEXT_BYTES = 1024
+_KEPT_TEMPLATE_BYTES = 64 << 10
 _KEPT_NUMBERS = 4096
 """Of an array with one number per layer."""
 _STRING, _ARRAY = 8, 9
@@ -34,6 +35,7 @@ _INTEGERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 _TEXTS = ("general.architecture", "general.name", "general.type")
 _NUMBERS = ("general.file_type", "general.alignment", "split.count")
 _TOKENS = "tokenizer.ggml.tokens"
+_TEMPLATE = "tokenizer.chat_template"
 _BY_ARCHITECTURE = {
     "context_length": ".context_length",
     "block_count": ".block_count",
@@ -73,6 +75,8 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     """More than 1: one part of a model in several files."""
     least_bytes: int
     """The file must have so many to hold every tensor that it lists, as far as their types are known."""
+    chat_template: str | None = None
+    """Jinja, as it stands there: foreign text."""
 
 
 def is_gguf(descriptor: int) -> bool:
@@ -121,6 +125,7 @@ class _Header:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._texts: dict[str, str] = {}
+        self._template: str | None = None
         self._numbers: dict[str, int] = {}
         self._strings = 0
         self._parameters = 0
@@ -144,8 +149,10 @@ class _Header:
         if kind == _ARRAY:
             self._array(key)
         elif kind == _STRING:
-            text = self._window.text(_KEPT_TEXT_BYTES)
-            if key in _TEXTS and text:
+            text = self._window.text(_KEPT_TEMPLATE_BYTES if key == _TEMPLATE else _KEPT_TEXT_BYTES)
+            if key == _TEMPLATE:
+                self._template = text
+            elif key in _TEXTS and text:
                 self._texts[key] = "".join(c if c.isprintable() else "\ufffd" for c in text)
         elif kind in _INTEGERS and _is_wanted(key):
             self._keep(key, self._window.number(_INTEGERS[kind]))
@@ -204,6 +211,7 @@ class _Header:
             parameter_count=self._parameters if tensors else None,
             split_count=self._numbers.get("split.count"),
             least_bytes=self._data_start() + self._data_bytes,
+            chat_template=self._template,
             **known,
         )
 

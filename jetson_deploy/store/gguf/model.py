@@ -16,9 +16,10 @@ import msgspec
 
 from jetson_deploy.catalog.modelfile import Modelfile
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.events import Note, Reporter
+from jetson_deploy.events import Reporter
 from jetson_deploy.names import ModelName
 from jetson_deploy.store.bundle.file_source import Extent, FileSource
+from jetson_deploy.store.gguf.chat_template import ChatFormat, chat_format
 from jetson_deploy.store.gguf.header import GgufHeader, read_gguf
 from jetson_deploy.store.hashing import hash_file
 from jetson_deploy.store.interrupt import check_stop
@@ -48,11 +49,11 @@ def model_of_gguf(
     size = path.stat().st_size
     if size < header.least_bytes:
         raise _refused(path, "gguf-damaged", f"it is cut: it has {size} bytes, its tensors need {header.least_bytes}")
+    detected = chat_format(header.chat_template)
     if modelfile.template is None:
-        text = "without a template the server continues texts and has no chat format; give one with --modelfile"
-        report(Note(level="warning", text=text))
+        report(detected.note)
     weights = _hashed(path, size, Meter(f"model {name.short}", size, report, clock), stop)
-    small = _small_layers(modelfile)
+    small = _small_layers(modelfile, detected)
     layers = (weights, *(_blob(LAYER_MEDIA + kind, content) for kind, content in small))
     config = _json(_config(header, layers))
     manifest = Manifest(schemaVersion=2, config=_blob(CONFIG_MEDIA, config), layers=layers)
@@ -94,13 +95,15 @@ def _hashed(path: Path, size: int, meter: Meter, stop: threading.Event) -> Blob:
     return Blob(digest=f"sha256:{found.sha256}", size=size, mediaType=LAYER_MEDIA + "model")
 
 
-def _small_layers(modelfile: Modelfile) -> list[tuple[str, bytes]]:
-    """Kind and content of every small layer, in the order of Ollama's `create`."""
-    texts = [("template", modelfile.template), ("system", modelfile.system)]
+def _small_layers(modelfile: Modelfile, detected: ChatFormat) -> list[tuple[str, bytes]]:
+    """Kind and content of every small layer, in the order of Ollama's `create`, which keeps the stop parameters of the
+    format that it knows beside a template that was given."""
+    texts = [("template", modelfile.template or detected.template), ("system", modelfile.system)]
     found = [(kind, text.encode()) for kind, text in texts if text is not None]
     found += [("license", text.encode()) for text in dict.fromkeys(modelfile.licenses)]
-    if modelfile.parameters:
-        found.append(("params", _json(modelfile.parameters)))
+    parameters = {**({"stop": detected.stop} if detected.stop else {}), **modelfile.parameters}
+    if parameters:
+        found.append(("params", _json(dict(sorted(parameters.items())))))
     return found
 
 
