@@ -13,7 +13,8 @@ from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.memory import Footprint, footprint, need_terms
+from jetson_deploy.plan.memory import footprint, need_terms
+from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.port import Server
 from jetson_deploy.units import compared
 
@@ -28,16 +29,30 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """MemAvailable, as if nothing of ours ran."""
     request: Wanted
     server: Server
+    compute_capability: str | None = None
 
     @property
     def available_bytes(self) -> int:
         return self.free_bytes - int(self.limits["host_reserve_bytes"].value)
 
-    def terms(self, size: ModelSize, context: int) -> dict[str, int]:
-        return self.terms_of(footprint(size), context)
+    def terms(self, size: ModelSize, context: int, image: ImageChoice | None = None) -> dict[str, int]:
+        """Without an image: of the server that takes most."""
+        return self.terms_of(footprint(size), context, image)
 
-    def terms_of(self, model: Footprint, context: int) -> dict[str, int]:
-        return need_terms(model, context, self.request.parallel, self.request.kv_cache_type, self.limits)
+    def terms_of(self, model: Footprint, context: int, image: ImageChoice | None = None) -> dict[str, int]:
+        return need_terms(model, self.taken(model, context, image), self.limits)
+
+    def taken(self, model: Footprint, context: int, image: ImageChoice | None = None) -> Taken:
+        load = Load(
+            context_tokens=context,
+            parallel=self.request.parallel,
+            kv_cache_type=self.request.kv_cache_type,
+            version=image.ollama_version if image else None,
+            compute_capability=self.compute_capability,
+            may_use_cpu=self.request.accept_cpu,
+            free_bytes=self.free_bytes,
+        )
+        return self.server.taken(model, load)
 
     def prompt_cache(self, need: int, image: ImageChoice) -> int | None:
         """What `need` leaves for kept prompts, whole MiB; None: that server keeps none."""
@@ -50,7 +65,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
         """Why the size does not fit at this context, or None."""
         if context > size.context_length:
             return f"has a context of {size.context_length} tokens at most, {context} are wanted"
-        need = sum(self.terms(size, context).values())
+        need = sum(self.terms(size, context, image).values())
         if need > self.available_bytes:
             needed, usable = compared(need, self.available_bytes)
             return f"needs {needed} at a context of {context}, {usable} can be used"
@@ -82,7 +97,13 @@ def budget_of(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Inst
             code="memory-unknown",
         )
     free = free_without_ours(free, serving)
-    return Budget(limits=catalog.limits, free_bytes=free, request=request, server=server)
+    return Budget(
+        limits=catalog.limits,
+        free_bytes=free,
+        request=request,
+        server=server,
+        compute_capability=facts.cuda_capability,
+    )
 
 
 def free_without_ours(free: int, serving: Instance | None) -> int:

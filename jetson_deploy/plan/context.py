@@ -36,9 +36,9 @@ def grown(budget: Budget, size: ModelSize, image: ImageChoice, context: int, pac
     limits, request = budget.limits, budget.request
     if request.context_tokens is not None or request.accept_cpu or context < wanted_context(budget):
         return context
-    usual = budget.terms(size, context)["kv_cache"]
+    usual = budget.terms(size, context, image)["kv_cache"]
     while context * 2 <= limits["largest_default_context_tokens"].value:
-        terms = budget.terms(size, context * 2)
+        terms = budget.terms(size, context * 2, image)
         idle = budget.available_bytes - sum(terms.values())
         added = terms["kv_cache"] - usual
         if budget.shortfall(size, context * 2, image) or added > idle * limits["idle_share_for_context"].value:

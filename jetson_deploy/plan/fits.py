@@ -14,7 +14,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.budget import CONTEXT_STEP, Budget, free_without_ours
-from jetson_deploy.plan.memory import Footprint
+from jetson_deploy.server.footprint import Footprint
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.units import compared
 
@@ -32,6 +32,9 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     embedding_length: int
     vocabulary: int
     context_length: int
+    heads: int = 0
+    feed_forward_length: int = 0
+    architecture: str = ""
 
     @property
     def footprint(self) -> Footprint:
@@ -41,6 +44,10 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
             kv_bytes_per_token_f16=2 * self.layers * self.kv_heads * (self.key_length + self.value_length),
             embedding_length=self.embedding_length,
             vocabulary=self.vocabulary,
+            architecture=self.architecture,
+            heads=self.heads,
+            attention_width=self.heads * self.key_length,
+            feed_forward_length=self.feed_forward_length,
         )
 
 

@@ -62,7 +62,13 @@ def _ways(
 ) -> Iterator[Way]:
     server = open_server()
     for change, host, wish, freed in _changes(facts, wanted, catalog):
-        budget = Budget(limits=catalog.limits, free_bytes=host.memory.available_bytes or 0, request=wish, server=server)
+        budget = Budget(
+            limits=catalog.limits,
+            free_bytes=host.memory.available_bytes or 0,
+            request=wish,
+            server=server,
+            compute_capability=host.cuda_capability,
+        )
         if larger is not None and not _hopeful(budget, larger):
             continue
         try:

@@ -1,30 +1,20 @@
 """Memory that a model needs on a board whose GPU shares the system's memory.
 
-`need` is ours: the whole file (on unified memory the host-side tensors are the same DRAM), the KV cache,
-the compute graph of one batch and the CUDA runtime. A server may reckon for itself (`Server.own_estimate`) before it
-decides how many layers go to the GPU: when that exceeds the free memory it keeps layers on the CPU although they
-would fit, so both must pass. Source: `profiles/limits.yaml`.
+`need` is ours: the whole file (on unified memory the host-side tensors are the same DRAM), the KV cache, the compute
+graph of one batch and the CUDA runtime. What the server takes beside the file it says itself (`Server.taken`). A server
+may reckon for itself too (`Server.own_estimate`) before it decides how many layers go to the GPU: when that exceeds the
+free memory it keeps layers on the CPU although they would fit, so both must pass. Source: `profiles/limits.yaml`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from jetson_deploy.catalog.entries import Constant, ModelSize
+from jetson_deploy.server.footprint import Footprint, Taken
 
 PROMPT_CACHE = "prompt_cache"
 """Term: what is left for prompts that the server keeps beside those at work. Never a reason not to fit."""
-
-
-class Footprint(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a model takes memory."""
-
-    file_bytes: int
-    kv_bytes_per_token_f16: int
-    embedding_length: int
-    vocabulary: int
 
 
 class StoredSize(ModelSize, frozen=True, kw_only=True):
@@ -42,18 +32,21 @@ def footprint(size: ModelSize) -> Footprint:
         kv_bytes_per_token_f16=size.kv_bytes_per_token_f16,
         embedding_length=size.embedding_length,
         vocabulary=size.vocabulary,
+        architecture=size.architecture,
+        heads=size.heads,
+        attention_width=size.heads * size.head_dim,
+        feed_forward_length=size.feed_forward_length,
     )
 
 
-def need_terms(
-    model: Footprint, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
-) -> dict[str, int]:
-    """The terms whose sum is the need, in bytes; the KV cache is for context x parallel tokens."""
-    batch = limits["graph_batch_tokens"].value * limits["graph_bytes_per_element"].value
-    per_element = limits[f"kv_bytes_per_element_{kv_cache_type}"].value
-    return {
+def need_terms(model: Footprint, taken: Taken, limits: Mapping[str, Constant]) -> dict[str, int]:
+    """The terms whose sum is the need, in bytes."""
+    terms = {
         "model_file": model.file_bytes,
-        "kv_cache": int(model.kv_bytes_per_token_f16 * context * parallel * per_element / 2),
-        "graph": int(batch * (model.embedding_length + model.vocabulary)),
+        "kv_cache": taken.kv_cache,
+        "graph": taken.graph,
         "runtime": int(limits["cuda_reserve_bytes"].value),
     }
+    if taken.second_embedding:
+        terms["second_embedding"] = taken.second_embedding
+    return terms

@@ -175,7 +175,7 @@ def _choice(
     *,
     kept: bool = False,
 ) -> ModelChoice:
-    terms = budget.terms(size, context)
+    terms = budget.terms(size, context, image)
     need = sum(terms.values())
     cache = budget.prompt_cache(need, image)
     if cache is not None:

@@ -34,6 +34,9 @@ def _whole_shape(header: GgufHeader, file_bytes: int, kv_heads: int, key: int) -
         embedding_length=header.embedding_length or 0,
         vocabulary=header.vocabulary_size or 0,
         context_length=header.context_length or 0,
+        heads=header.head_count or 0,
+        feed_forward_length=header.feed_forward_length or 0,
+        architecture=header.architecture or "",
     )
 
 

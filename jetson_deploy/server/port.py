@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from jetson_deploy.endpoint import Endpoint
+from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.spec import HealthCheck, MountSpec
 
@@ -274,6 +275,9 @@ class Server(Protocol):
 
     def reason_of(self, setting: str) -> str:
         """Why `set_up` sets a variable, or no longer does; empty: it needs none."""
+
+    def taken(self, model: Footprint, load: Load) -> Taken:
+        """The memory that it takes for a model beside its file."""
 
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
 from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.port import (
     Answer,
@@ -137,6 +138,9 @@ class FakeServer:
 
     def reason_of(self, setting: str) -> str:
         return ""
+
+    def taken(self, model: Footprint, load: Load) -> Taken:
+        return Taken(kv_cache=load.tokens * model.kv_bytes_per_token_f16, graph=256 << 20)
 
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]

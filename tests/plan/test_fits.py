@@ -26,6 +26,9 @@ def shape_of(size: ModelSize) -> Shape:
         embedding_length=size.embedding_length,
         vocabulary=size.vocabulary,
         context_length=size.context_length,
+        heads=size.heads,
+        feed_forward_length=size.feed_forward_length,
+        architecture=size.architecture,
     )
 
 

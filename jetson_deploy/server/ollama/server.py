@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
@@ -48,6 +49,11 @@ class OllamaServer:
         from jetson_deploy.server.ollama.reasons import REASONS
 
         return REASONS.get(setting, "")
+
+    def taken(self, model: Footprint, load: Load) -> Taken:
+        from jetson_deploy.server.ollama.taken import taken
+
+        return taken(model, load)
 
     def own_estimate(
         self, size: ModelSize, context: int, parallel: int, kv_cache_type: str, limits: Mapping[str, Constant]
