@@ -57,6 +57,11 @@ def test_a_published_row_passes_the_gate_and_its_range_is_no_wider_than_before(o
     assert one.width <= WIDEST
 
 
+@pytest.mark.parametrize("one", judged("on_cpu"), ids=lambda one: one.row.source.partition(" ")[0])
+def test_a_run_on_the_cpu_does_not_pass_the_gate(one: Judged) -> None:
+    assert not one.passes
+
+
 def test_what_is_set_aside_says_why() -> None:
     aside = [one.row.aside for one in judged("rows") if one.row.aside]
     assert len(aside) == 3 and all(len(why) > 20 for why in aside)
