@@ -15,6 +15,7 @@ from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.kept import kept_sessions
 from jetson_deploy.rehearsal.ollama_binary import (
     VARIABLE,
+    build_once,
     built_binary,
     check_named_binary,
     compiler_flags,
@@ -172,3 +173,24 @@ def test_the_compilers_are_given_the_flags_of_the_cpu_and_the_binary_is_kept_und
     flags = compiler_flags(Path("/proc/cpuinfo").read_text())
     assert failed.value.code == "ollama-build-failed"
     assert asked.read_text() == f"{flags}|{flags}|{built_binary(flags).parent}\n"
+
+
+def test_each_version_and_one_without_a_version_have_a_place_of_their_own() -> None:
+    places = {built_binary(VECTOR), built_binary(VECTOR, "0.34.0"), built_binary(VECTOR, "0.34.0", stamped=False)}
+    assert len(places) == 3
+
+
+def test_the_version_is_written_into_a_build_unless_it_is_to_be_as_go_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    program(tmp_path / "bin" / "g++", "#!/bin/sh\n")
+    program(tmp_path / "bin" / "go", f'#!/bin/sh\necho "$*" >> {asked}; exit 1\n')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    for says in (None, "0.0.0"):
+        with pytest.raises(PreflightError, match=r"building Ollama 0\.34\.0 failed") as failed:
+            build_once(silent, "0.34.0", says=says)
+        assert VARIABLE not in failed.value.hint  # it names the stand-in's alone
+    module = "github.com/ollama/ollama@v0.34.0"
+    stamp = "-ldflags -X=github.com/ollama/ollama/version.Version=0.34.0"
+    assert asked.read_text().splitlines() == [f"install {stamp} {module}", f"install {module}"]
