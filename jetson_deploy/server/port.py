@@ -310,5 +310,5 @@ class Server(Protocol):
     ) -> Iterator[Cause]:
         """The known issues that the log and the container's end show, the most believable first.
 
-        `issues` by id. `exit_code` and `oom_killed` as the engine reports them.
+        `issues` by id. `oom_killed`: by the engine or the kernel's count.
         """

@@ -12,15 +12,21 @@ _CAUSE_LINES = 400
 
 
 def cause_of(
-    runtime: Runtime, server: Server, found: ContainerState, issues: Mapping[str, Issue], *, accept_cpu: bool
+    runtime: Runtime,
+    server: Server,
+    found: ContainerState,
+    issues: Mapping[str, Issue],
+    *,
+    accept_cpu: bool,
+    oom_killed: bool = False,
 ) -> Cause | None:
-    """From the end of the log; None when nothing known fits."""
+    """From the end of the log; None when nothing known fits. `oom_killed`: the kernel's count has risen."""
     try:
         text = "\n".join(runtime.stamped_logs(found.id, _CAUSE_LINES))
     except EngineAwayError:
         return None
     wanted = {i: issue for i, issue in issues.items() if not (accept_cpu and "cpu-serves" in issue.explains)}
-    known = server.causes(text, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=wanted)
+    known = server.causes(text, exit_code=found.exit_code, oom_killed=found.oom_killed or oom_killed, issues=wanted)
     return next(known, None)
 
 

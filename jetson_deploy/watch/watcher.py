@@ -182,7 +182,12 @@ class Watcher:
         parts = self._parts
         accept_cpu = gate_of(found, parts.place.default_share).accept_cpu
         cause = known_cause(fault.issue, parts.issues()) or cause_of(
-            parts.runtime, parts.server, found, parts.issues(), accept_cpu=accept_cpu
+            parts.runtime,
+            parts.server,
+            found,
+            parts.issues(),
+            accept_cpu=accept_cpu,
+            oom_killed=fault.kind == "oom-killed",
         )
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else "jetson-deploy logs"

@@ -13,6 +13,7 @@ import yaml
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.server.ollama.refusals import said_no
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Cause
 
@@ -166,3 +167,40 @@ def test_no_code_that_reads_the_servers_log_names_an_issue() -> None:
 def test_two_causes_never_share_a_rank() -> None:
     ranks = [issue.rank for issue in issues().values() if issue.rank is not None]
     assert len(ranks) == len(set(ranks)) > 25
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "hint"),
+    [
+        ("model requires more system memory (59.8 GiB) than is available (59.8 GiB)", "model-memory", "drop_caches"),
+        (
+            "model requires more system memory (9.1 GiB) than is available (5.2 GiB)",
+            "model-memory",
+            "smaller --context",
+        ),
+        ("llama runner process has terminated: signal: killed", "model-load-failed", "dmesg"),
+        ("llama runner process has terminated: exit status 2", "model-load-failed", "logs"),
+    ],
+)
+def test_a_refusal_for_memory_advises_by_its_figures_and_a_killed_runner_is_not_called_short_of_memory(
+    text: str, code: str, hint: str
+) -> None:
+    error = said_no(text)
+    assert error is not None
+    assert (error.code, hint in error.hint) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("log", "exit_code", "oom_killed", "expected"),
+    [
+        ("", 137, False, "killed-by-unknown"),
+        ("", 137, True, "oom-killer"),
+        ("llama runner terminated: signal: killed", None, False, "killed-by-unknown"),
+        ("llama runner terminated: signal: killed", None, True, "oom-killer"),
+        ("kernel: oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null)", 137, False, "oom-killer"),
+    ],
+)
+def test_a_sigkill_is_out_of_memory_only_where_engine_or_kernel_say_so(
+    log: str, exit_code: int | None, oom_killed: bool, expected: str
+) -> None:
+    assert cause(log, exit_code=exit_code, oom_killed=oom_killed) == expected

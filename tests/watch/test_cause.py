@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from runtime import FakeRuntime
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.watch.cause import lost_in
+from jetson_deploy.watch.cause import cause_of, lost_in
 
 LINES = ("NvMapMemAllocInternalTagged: error 12", 'string="signal: killed"', "exec format error")
 
@@ -43,3 +44,17 @@ def test_the_catalog_says_which_issues_mean_that_something_is_lost(issues: dict[
         "cuda-init-failed",
         "cuda-kernel-crashed",
     }
+
+
+@pytest.mark.parametrize(("counted", "cause"), [(True, "oom-killer"), (False, "killed-by-unknown")])
+def test_a_runner_that_was_killed_is_out_of_memory_where_the_kernels_count_rose(
+    counted: bool, cause: str, issues: dict[str, Issue]
+) -> None:
+    runtime = FakeRuntime()
+    runtime.add("jd-default-1", {})
+    runtime.write("jd-default-1", 'msg="llama runner terminated" error="signal: killed"')
+    found = runtime.inspect("jd-default-1")
+    assert found is not None
+    named = cause_of(runtime, open_server(), found, issues, accept_cpu=False, oom_killed=counted)
+    assert named is not None
+    assert named.id == cause

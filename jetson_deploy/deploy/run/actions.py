@@ -18,6 +18,7 @@ from jetson_deploy.deployment.instance import CANDIDATE, revision_of
 from jetson_deploy.deployment.plan import Gates, PinModel, Remember, Speed
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.record import deployment_of, label_of, self_describing
+from jetson_deploy.detect.oom_kills import container_oom_kills
 from jetson_deploy.errors import InternalError
 from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
@@ -31,6 +32,8 @@ from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
 
 STOP_SECONDS = 30
+_HOST = Path("/")
+"""What acts acts on this machine; another host's container is not among its cgroups."""
 
 
 class DeploymentActions(msgspec.Struct, kw_only=True):
@@ -135,5 +138,6 @@ def explain(
     issues = load_issues(overlays)
     if cause := known_cause(issue, issues):
         return cause, log
-    known = server.causes(log, exit_code=found.exit_code, oom_killed=found.oom_killed, issues=issues)
+    oom_killed = found.oom_killed or bool(container_oom_kills(_HOST, found.pid, found.id))
+    known = server.causes(log, exit_code=found.exit_code, oom_killed=oom_killed, issues=issues)
     return next(known, None), log

@@ -11,11 +11,13 @@ from jetson_deploy.catalog.entries import OOM_KILLED, Issue
 from jetson_deploy.catalog.symptoms import advice, believed_order, fitting
 from jetson_deploy.server.port import Cause
 
+_OOM_KILLED = "the engine (OOMKilled), or the kernel's own count, says that it was killed for memory"
+
 
 def causes(log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]) -> Iterator[Cause]:
     """The known issues that fit, the most believable first. That the kernel killed it explains all else."""
     if oom_killed:
-        yield _cause(OOM_KILLED, issues.get(OOM_KILLED), "the engine reports that the kernel killed it (OOMKilled)")
+        yield _cause(OOM_KILLED, issues.get(OOM_KILLED), _OOM_KILLED)
         return
     text = log if exit_code is None else f"{log}\nexit code {exit_code}"
     for fit in fitting(text, believed_order(issues.values(), "log")):

@@ -29,17 +29,17 @@ def said_no(text: str) -> JetsonDeployError | None:
         # Measured: the weights are missing or cut to nothing, and the text says nothing of it.
         return blob_missing(text)
     if "requires more system memory" in text:
-        return ResourceError(
-            f"the model does not fit: {text}",
-            hint="free memory, or give a smaller --context or model",
-            code="model-memory",
-        )
+        hint = _CACHE_HINT if _SAME_FIGURES.search(text) else "free memory, or give a smaller --context or model"
+        return ResourceError(f"the model does not fit: {text}", hint=hint, code="model-memory")
     if re.search(_LOAD_FAILED, text):
-        hint = "free memory, or give a smaller model" if "killed" in text else LOG_HINT
+        hint = _KILLED_HINT if "signal: killed" in text else LOG_HINT
         return _error("model-load-failed", f"the model could not be loaded: {text}", hint)
     return None
 
 
+_SAME_FIGURES = re.compile(r"\(([\d.]+ \w+)\) than is available \(\1\)")
+_CACHE_HINT = "sync; sudo sysctl vm.drop_caches=3, then ask again: the page cache counts as taken"
+_KILLED_HINT = "sudo dmesg | grep -i oom tells whether the kernel killed it for memory; if so, give a smaller model"
 _LOAD_FAILED = (
     r"unable to load model|exceeds file size|invalid file magic|^(unexpected )?EOF$|error loading model"
     r"|runner process has terminated|llama-server process has terminated|timed out waiting for"
