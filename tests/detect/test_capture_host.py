@@ -240,3 +240,20 @@ def test_it_ends_with_a_command_that_works(name: str, tmp_path: Path) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env={"PATH": path})
     assert done.returncode == 0, done.stderr
     assert "deepseek-r1:" in done.stdout
+
+
+def test_what_tells_a_system_and_the_place_of_its_images_is_captured(tmp_path: Path) -> None:
+    source = tmp_path / "board"
+    make_board(source)
+    for name, text in {
+        "etc/os-release": 'ID=tegrademo\nPRETTY_NAME="A Distro 5.1"\nBUILD_ID="kitchen-pi7"\n',
+        "etc/containerd/config.toml": 'root = "/mnt/nvme/containerd"\nsecret = "x"\n[grpc]\n  address = "/a"\n',
+        "sys/class/dmi/id/bios_version": "v36.4.3\n",
+    }.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    capture(tmp_path / "root", "--from", str(source))
+    kept = tmp_path / "root/etc"
+    assert (kept / "os-release").read_text() == 'ID=tegrademo\nPRETTY_NAME="A Distro 5.1"\n'
+    assert (kept / "containerd/config.toml").read_text() == 'root = "/mnt/nvme/containerd"\n[grpc]\n'
+    assert detected(tmp_path / "root").system.name == "A Distro 5.1"
