@@ -90,7 +90,16 @@ def test_the_list_names_it_and_the_command_that_takes_it_away(store: Path) -> No
     assert "jetson-deploy model remove broken:latest takes it away" in listed.out
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "._7b"])
+def test_the_files_of_a_mac_beside_the_manifests_hold_nothing_up(store: Path, name: str) -> None:
+    put(store, small_model())
+    (store / "manifests" / SEVEN).with_name(name).write_bytes(b"\0\x05\x16\x07\0\2\0\0Mac OS X")
+    stray = stray_blob(store)
+    assert [item.path for item in collected(store).removed] == [f"blobs/{stray.name}"]
+
+
 DAMAGED = {
+    "empty, as a power cut leaves it": b"",
     "cut": b'{"schemaVersion":2,"config":{"digest":"sha256:',
     "a layer too few": b'{"schemaVersion":2}',
     "a config without a digest": b'{"schemaVersion":2,"config":{"digest":"","size":0},"layers":null}',

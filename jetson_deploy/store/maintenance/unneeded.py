@@ -108,6 +108,8 @@ def _blobs_of(manifests: Iterable[tuple[FoundManifest | KeptManifest, str]]) -> 
     names: list[str] = []
     for known, where in manifests:
         blobs = known.manifest.blobs if known.manifest else needs_without_layers(known.raw)
+        if blobs is None and _is_of_a_mac(where):
+            continue
         if blobs is None:
             damaged.append(f"{where}: {known.problem}")
             names += [known.name.short] if known.name and isinstance(known, FoundManifest) else []
@@ -116,6 +118,12 @@ def _blobs_of(manifests: Iterable[tuple[FoundManifest | KeptManifest, str]]) -> 
     if damaged:
         raise _unknown_needs(damaged, names)
     return found
+
+
+def _is_of_a_mac(path: str) -> bool:
+    """A Finder's own files, which come along with a copied store: no server reads names like these."""
+    name = path.rpartition("/")[2]
+    return name == ".DS_Store" or name.startswith("._")
 
 
 def _unknown_needs(damaged: list[str], names: list[str]) -> IntegrityError:
