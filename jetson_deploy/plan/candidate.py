@@ -85,7 +85,7 @@ def judged(question: Question, budget: Budget, name: str, size: ModelSize) -> Fo
     part = Part(name=name, manifest_digest=size.manifest_digest, download_bytes=size.download_bytes)
     lack = next(iter(lacking(question.facts, image, part, budget.limits)), None)
     missing = f"{size_text(lack.missing_bytes)} on {lack.disk.mount}" if lack else ""
-    _, full = speeds(budget, size, context, question.pace)
+    _, full = speeds(budget, size, image, context, question.pace)
     if full is not None and not usable(budget, full):
         least = budget.limits["usable_tokens_per_second"].value
         text = f"fits, but is predicted to decode {full.low:g} to {full.high:g} tok/s"

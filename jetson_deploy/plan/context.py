@@ -10,17 +10,19 @@ from jetson_deploy.plan.budget import Budget, fitting_context, wanted_context
 from jetson_deploy.plan.speed import SHORT_TALK_TOKENS, Pace, predict
 
 
-def bytes_per_token(budget: Budget, size: ModelSize, context: int) -> float | None:
+def bytes_per_token(budget: Budget, size: ModelSize, image: ImageChoice, context: int) -> float | None:
     """Read for each token by one user: the weights, and the KV cache of so much context."""
     if not size.gpu_weight_bytes:
         return None
-    return size.gpu_weight_bytes + budget.terms(size, context)["kv_cache"] / budget.request.parallel
+    return size.gpu_weight_bytes + budget.terms(size, context, image)["kv_cache"] / budget.request.parallel
 
 
-def speeds(budget: Budget, size: ModelSize, context: int, pace: Pace | None) -> tuple[Speed | None, Speed | None]:
+def speeds(
+    budget: Budget, size: ModelSize, image: ImageChoice, context: int, pace: Pace | None
+) -> tuple[Speed | None, Speed | None]:
     """Of a short talk, and with the whole context in use."""
     short, full = (
-        predict(pace, bytes_per_token(budget, size, tokens), budget.limits)
+        predict(pace, bytes_per_token(budget, size, image, tokens), budget.limits)
         for tokens in (min(context, SHORT_TALK_TOKENS), context)
     )
     return short, full
@@ -43,7 +45,7 @@ def grown(budget: Budget, size: ModelSize, image: ImageChoice, context: int, pac
         added = terms["kv_cache"] - usual
         if budget.shortfall(size, context * 2, image) or added > idle * limits["idle_share_for_context"].value:
             return context
-        if not usable(budget, speeds(budget, size, context * 2, pace)[1]):
+        if not usable(budget, speeds(budget, size, image, context * 2, pace)[1]):
             return context
         context *= 2
     return context

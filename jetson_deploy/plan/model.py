@@ -188,8 +188,8 @@ def _choice(
     cut = context < usual and not kept
     if cut:
         reason += f", with the context reduced from {usual} to {context}"
-    short, full = speeds(budget, size, context, question.pace)
-    short_talk = bytes_per_token(budget, size, min(context, SHORT_TALK_TOKENS))
+    short, full = speeds(budget, size, image, context, question.pace)
+    short_talk = bytes_per_token(budget, size, image, min(context, SHORT_TALK_TOKENS))
     return ModelChoice(
         name=name,
         reason=reason,
