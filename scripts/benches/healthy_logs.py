@@ -66,7 +66,7 @@ def reload(server: RunningServer) -> None:
     """Ollama: another context loads the model anew. A llama-server sleeps in between, and loads as it wakes."""
     server.ask(PROMPT, tokens=2)
     if server.is_ollama:
-        server.options["num_ctx"] = 256
+        server.options["num_ctx"] = 768
     else:
         time.sleep(SLEEPS_AFTER + 1.5)
     server.ask(PROMPT + " a model that was loaded again", tokens=2)
