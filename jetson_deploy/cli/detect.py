@@ -120,7 +120,9 @@ def _engine(engine: EngineFacts | None) -> str:
     if not engine.reachable:
         return f"not reachable: {engine.problem}"
     extras = [word for word, on in (("snap", engine.snap), ("rootless", engine.rootless)) if on]
-    images = f", images in {engine.image_root} (containerd)" if engine.containerd else ""
+    moved = engine.image_root not in (None, engine.data_root)
+    kept = " (containerd)" if engine.containerd else ""
+    images = f", images in {engine.image_root}{kept}" if moved else ""
     return f"{engine.version}, runtimes {' '.join(engine.runtimes)}, data in {engine.data_root}{images}" + "".join(
         f", {e}" for e in extras
     )

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from forked_cli import ran
 
-ROWS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "field_hosts.yaml").read_text())["hosts"]
+TABLE = yaml.safe_load((Path(__file__).parent / "field_hosts.yaml").read_text())
+ROWS: list[dict[str, Any]] = TABLE["hosts"]
 BASE = "sys/firmware/devicetree/base"
 FINE_ENGINE = {"Runtimes": {"runc": {}, "nvidia": {}}, "DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}
 PLENTY = {"total_bytes": 250_000_000_000, "free_bytes": 180_000_000_000}
@@ -86,6 +87,14 @@ def test_a_reported_host_gets_advice_that_can_be_followed_on_it(row: dict[str, A
     said = json.dumps(document, ensure_ascii=False)
     assert [p for p in wanted.get("says", []) if not re.search(p, said)] == [], said
     assert [p for p in wanted.get("never", []) if re.search(p, said)] == [], said
+
+
+@pytest.mark.parametrize("name", TABLE["shown"])
+def test_a_person_reads_the_same(name: str, tmp_path: Path) -> None:
+    row = next(row for row in ROWS if row["name"] == name)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+    text = ran("detect", "--root", str(root_of(row, tmp_path)), environment=environment).stdout
+    assert [pattern for pattern in TABLE["shown"][name] if not re.search(pattern, text)] == [], text
 
 
 def test_every_row_names_its_source() -> None:
