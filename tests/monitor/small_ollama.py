@@ -120,6 +120,11 @@ def small_ollama() -> Iterator[SmallOllama]:
             """The runner died: HTTP ends in order, and `done` never comes."""
             self._chunks("application/x-ndjson", [line("w") for _ in range(int(tokens))])
 
+        def _named(self, *names: str, body: bytes) -> None:
+            """As /v1/responses and /v1/messages stream."""
+            data = b'data: {"type": "x", "text": "event: response.completed"}\n\n'
+            self._chunks("text/event-stream", [f"event: {name}\n".encode() + data for name in names])
+
         def _cut_events(self, tokens: str, *, body: bytes) -> None:
             self._chunks("text/event-stream", [event("w") for _ in range(int(tokens))])
 

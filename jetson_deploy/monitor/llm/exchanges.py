@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Callable
 
 from jetson_deploy.monitor.llm.answer_views import AnswerView, OllamaAnswer, OpenAiAnswer
+from jetson_deploy.monitor.llm.event_end import EventEnd
 from jetson_deploy.monitor.llm.http_view import Head, HttpView
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.log_lines import known_path
 
 _OLLAMA = ("/api/generate", "/api/chat")
 _OPENAI = ("/v1/chat/completions", "/v1/completions")
-_WORK = (*_OLLAMA, *_OPENAI, "/api/embed", "/api/embeddings", "/v1/embeddings", "/v1/messages", "/v1/responses")
+_NAMED_EVENTS = ("/v1/messages", "/v1/responses")
+_WORK = (*_OLLAMA, *_OPENAI, "/api/embed", "/api/embeddings", "/v1/embeddings", *_NAMED_EVENTS)
 """What the model works for."""
 _MOST_WAITING = 64
 _NO_CONTENT = (204, 304)
@@ -86,9 +88,11 @@ class Exchanges:
             return None
         if exchange.path in _OLLAMA:
             return OllamaAnswer(self._ledger, exchange.began)
+        events = head.headers.get("content-type", "").startswith("text/event-stream")
         if exchange.path in _OPENAI:
-            events = head.headers.get("content-type", "").startswith("text/event-stream")
             return OpenAiAnswer(self._ledger, exchange.began, events=events)
+        if exchange.path in _NAMED_EVENTS:
+            return EventEnd(events=events)
         return None
 
     def _ended(self, exchange: Exchange, *, whole: bool) -> None:
