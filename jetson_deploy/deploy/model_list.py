@@ -132,4 +132,4 @@ def _shape(kind: Description) -> Shape | str:
     """What a budget needs to know, or in words why it is not known."""
     if kind.file is None or kind.header is None:
         return kind.problem or ("it has no model file" if kind.file is None else "its model file is no GGUF")
-    return shape_of(kind.header, kind.file.size)
+    return shape_of(kind.header, kind.loaded_bytes)

@@ -14,6 +14,8 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.names import OLLAMA_NAMESPACE, ModelName
 from jetson_deploy.plan.budget import CONTEXT_STEP, Budget, free_without_ours
+from jetson_deploy.plan.layers import Kept
+from jetson_deploy.plan.memory import footprint, need_terms
 from jetson_deploy.server.footprint import Footprint
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.units import compared
@@ -35,13 +37,25 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     heads: int = 0
     feed_forward_length: int = 0
     architecture: str = ""
+    kept: Kept | None = None
+    """None: the same in every layer, for the whole context."""
+    window_tokens: int = 0
+    tied_embedding_bytes: int = 0
+    has_vision: bool = False
 
     @property
     def footprint(self) -> Footprint:
-        """Of the KV cache an upper bound, where layers differ or look back a limited way only."""
+        whole = 2 * self.layers * self.kv_heads * (self.key_length + self.value_length)
+        kept = self.kept or Kept(whole=whole)
         return Footprint(
             file_bytes=self.file_bytes,
-            kv_bytes_per_token_f16=2 * self.layers * self.kv_heads * (self.key_length + self.value_length),
+            kv_bytes_per_token_f16=kept.whole,
+            window_tokens=self.window_tokens,
+            window_kv_bytes_per_token_f16=kept.window,
+            latent_value_bytes_per_token_f16=kept.latent_values,
+            state_bytes=kept.state,
+            tied_embedding_bytes=self.tied_embedding_bytes,
+            has_vision=self.has_vision,
             embedding_length=self.embedding_length,
             vocabulary=self.vocabulary,
             architecture=self.architecture,
@@ -58,6 +72,12 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None = None
     """That it was asked for: the usual one, or the largest below it that fits."""
     need_bytes: int | None = None
+    kv_bytes: int | None = None
+    """Of the KV cache at the usual context, whether that fits or not."""
+    at_most: tuple[str, ...] = ()
+    """Why the need may be less: it is an upper bound then."""
+    without: tuple[str, ...] = ()
+    """What is not in the need."""
     available_bytes: int | None = None
     according_to: Account | None = None
 
@@ -92,26 +112,27 @@ def size_by_name(catalog: Catalog, name: ModelName) -> ModelSize | None:
 
 def fit_of_size(size: ModelSize, account: Account, budget: Budget) -> Fit:
     """For a model of the catalog: our own need, and the estimate of a server that keeps layers on the CPU by it."""
-    shortfall = None
-    context = need = 0
+    shortfall, context = None, 0
     for context in _contexts(budget, size.context_length):
-        need = sum(budget.terms(size, context).values())
         shortfall = budget.shortfall(size, context, None)
         if shortfall is None:
             break
-    return _fit(context, need, shortfall, account, budget)
+    return _fit(footprint(size), size.context_length, context, shortfall, account, budget)
 
 
 def fit_of_shape(shape: Shape, budget: Budget) -> Fit:
     """For any other model: the same terms, from the header."""
-    shortfall = None
-    context = need = 0
+    shortfall, context = None, 0
     for context in _contexts(budget, shape.context_length):
         need = sum(budget.terms_of(shape.footprint, context).values())
         shortfall = None if need <= budget.available_bytes else _needs(need, context, budget)
         if shortfall is None:
             break
-    return _fit(context, need, shortfall, "header of the file", budget)
+    found = _fit(shape.footprint, shape.context_length, context, shortfall, "header of the file", budget)
+    bounded = (shape.kept.bounded,) if shape.kept and shape.kept.bounded else ()
+    at_most = (*found.at_most, *bounded)
+    remarks = ", at most" * bool(at_most) + ", without images" * bool(found.without)
+    return msgspec.structs.replace(found, at_most=at_most, why=found.why + remarks)
 
 
 def _contexts(budget: Budget, longest: int) -> Iterator[int]:
@@ -121,12 +142,18 @@ def _contexts(budget: Budget, longest: int) -> Iterator[int]:
     return iter(range(usual, least - 1, -CONTEXT_STEP))
 
 
-def _fit(context: int, need: int, shortfall: str | None, account: Account, budget: Budget) -> Fit:
+def _fit(model: Footprint, longest: int, context: int, shortfall: str | None, account: Account, budget: Budget) -> Fit:
+    taken = budget.taken(model, context)
+    need = sum(need_terms(model, taken, budget.limits).values())
+    without = ("images",) if model.has_vision else ()
     return Fit(
         fits=shortfall is None,
         why=shortfall or _needs(need, context, budget),
         context_tokens=context,
         need_bytes=need,
+        kv_bytes=budget.taken(model, next(_contexts(budget, longest))).kv_cache,
+        at_most=taken.bounds,
+        without=without,
         available_bytes=budget.available_bytes,
         according_to=account,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jetson_deploy.plan.fits import Shape
+from jetson_deploy.plan.layers import kept_by_layers
 from jetson_deploy.store.gguf.header import GgufHeader
 
 
@@ -25,18 +26,24 @@ def shape_of(header: GgufHeader, file_bytes: int) -> Shape | str:
 
 
 def _whole_shape(header: GgufHeader, file_bytes: int, kv_heads: int, key: int) -> Shape:
+    value = _first(header.value_length, key) or 0
+    experts = (header.expert_feed_forward_length or 0) * (header.expert_used_count or 0)
     return Shape(
         file_bytes=file_bytes,
         layers=header.block_count or 0,
         kv_heads=kv_heads,
         key_length=key,
-        value_length=_first(header.value_length, key) or 0,
+        value_length=value,
         embedding_length=header.embedding_length or 0,
         vocabulary=header.vocabulary_size or 0,
         context_length=header.context_length or 0,
         heads=header.head_count or 0,
-        feed_forward_length=header.feed_forward_length or 0,
+        feed_forward_length=max(header.feed_forward_length or 0, experts),
         architecture=header.architecture or "",
+        kept=kept_by_layers(header, kv_heads, key, value),
+        window_tokens=header.sliding_window or 0,
+        tied_embedding_bytes=header.tied_embedding_bytes,
+        has_vision=bool(header.vision_blocks),
     )
 
 

@@ -40,6 +40,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     """Of the server; None: not known, then the largest account of those that it may be counts."""
     compute_capability: str | None = None
+    only_cpu: bool = False
+    """It is known to run there: nothing of a GPU is counted."""
     may_use_cpu: bool = False
     """A server on the CPU is accepted: the larger account of both counts."""
     free_bytes: int | None = None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from counted_work import counted
 from drawn import examples
@@ -18,10 +19,8 @@ from hypothesis import strategies as st
 from jetson_deploy.errors import IntegrityError
 from jetson_deploy.store.gguf.header import MOST_KEYS, MOST_STRINGS, MOST_TENSORS, GgufHeader, read_gguf
 
-SHORTEST = GgufHeader(
-    **dict.fromkeys(name for name in GgufHeader.__struct_fields__ if name != "least_bytes"),
-    least_bytes=32,
-)
+REQUIRED = [field.name for field in msgspec.structs.fields(GgufHeader) if field.required]
+SHORTEST = msgspec.convert({**dict.fromkeys(REQUIRED), "least_bytes": 32}, GgufHeader)
 """Of a header that says nothing at all."""
 
 
@@ -58,6 +57,7 @@ def test_everything_that_the_header_says_is_read(tmp_path: Path, version: int) -
         value_length=16,
         vocabulary_size=5,
         split_count=None,
+        kv_heads_by_layer=(1, 2),
         least_bytes=len(file.content()),
         chat_template="{{ messages }}" * 1000,
     )

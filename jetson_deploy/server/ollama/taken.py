@@ -26,21 +26,22 @@ _UNMEASURED = "that Ollama's buffer of logits is not known"
 def taken(model: Footprint, load: Load) -> Taken:
     """The largest account of every engine that it may be, on the GPU, and on the CPU where that is accepted."""
     engines = tuple(_engines(load.version))
-    accounts = [_by(engine, model, load, cpu=cpu) for engine in engines for cpu in (False, load.may_use_cpu)]
+    places = {load.only_cpu, load.only_cpu or load.may_use_cpu}
+    accounts = [_by(engine, model, load, cpu=cpu) for engine in engines for cpu in places]
     most = max(accounts, key=lambda one: one.kv_cache + one.graph)
-    return msgspec.structs.replace(
-        most, second_embedding=model.tied_embedding_bytes, bounds=tuple(_bounds(model, load, engines))
-    )
+    # On a CPU llama.cpp reads the embedding where it lies; Ollama's own engine copies it there too.
+    twice = not load.only_cpu or ("old" in engines and model.architecture in _OWN_ENGINE)
+    second = model.tied_embedding_bytes if twice else 0
+    return msgspec.structs.replace(most, second_embedding=second, bounds=tuple(_bounds(model, load, engines)))
 
 
 def _engines(version: str | None) -> Iterator[Engine]:
     newer = runs_llama_server(version)
     if newer is not True:
         yield "old"
-    if newer is None:
-        yield "llama-server, all logits"
-    elif newer:
-        yield "llama-server" if parse_version(version or "0") >= _ONE_ROW else "llama-server, all logits"
+    if newer is not False:
+        one_row = newer is None or parse_version(version or "0") >= _ONE_ROW
+        yield "llama-server" if one_row else "llama-server, all logits"
 
 
 def _by(engine: Engine, model: Footprint, load: Load, *, cpu: bool) -> Taken:

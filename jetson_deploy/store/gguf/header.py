@@ -31,7 +31,9 @@ _KEPT_NUMBERS = 4096
 """Of an array with one number per layer."""
 _STRING, _ARRAY = 8, 9
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+_BOOLEAN = 7
 _INTEGERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+_LISTED = {**_INTEGERS, _BOOLEAN: "B"}
 _TEXTS = ("general.architecture", "general.name", "general.type")
 _NUMBERS = ("general.file_type", "general.alignment", "split.count")
 _TOKENS = "tokenizer.ggml.tokens"
@@ -46,9 +48,18 @@ _BY_ARCHITECTURE = {
     "key_length": ".attention.key_length",
     "value_length": ".attention.value_length",
     "vocabulary_size": ".vocab_size",
+    "sliding_window": ".attention.sliding_window",
+    "key_length_mla": ".attention.key_length_mla",
+    "full_attention_interval": ".full_attention_interval",
+    "expert_used_count": ".expert_used_count",
+    "expert_feed_forward_length": ".expert_feed_forward_length",
+    "state_size": ".ssm.state_size",
+    "state_inner_size": ".ssm.inner_size",
+    "vision_blocks": ".vision.block_count",
 }
 """Field → the end of its key, which begins with the architecture. Where there is a number per layer: the largest."""
-_SUFFIXES = tuple(_BY_ARCHITECTURE.values())
+_KV_HEADS, _PATTERN = ".attention.head_count_kv", ".attention.sliding_window_pattern"
+_SUFFIXES = (*_BY_ARCHITECTURE.values(), _PATTERN)
 
 
 class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +84,21 @@ class GgufHeader(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary_size: int | None
     split_count: int | None
     """More than 1: one part of a model in several files."""
+    sliding_window: int | None = None
+    key_length_mla: int | None = None
+    full_attention_interval: int | None = None
+    """Of hybrid models: every so many layers one has attention."""
+    expert_used_count: int | None = None
+    expert_feed_forward_length: int | None = None
+    state_size: int | None = None
+    state_inner_size: int | None = None
+    vision_blocks: int | None = None
+    kv_heads_by_layer: tuple[int, ...] = ()
+    """Empty: the same in every layer."""
+    window_by_layer: tuple[int, ...] = ()
+    """1: looks back a window only. Empty: the file does not say, or one number for all."""
+    tied_embedding_bytes: int = 0
+    """Of the token embedding, where it is the output matrix too."""
     least_bytes: int
     """The file must have so many to hold every tensor that it lists, as far as their types are known."""
     chat_template: str | None = None
@@ -127,6 +153,8 @@ class _Header:
         self._texts: dict[str, str] = {}
         self._template: str | None = None
         self._numbers: dict[str, int] = {}
+        self._by_layer: dict[str, tuple[int, ...]] = {}
+        self._embedding_bytes, self._has_output = 0, False
         self._strings = 0
         self._parameters = 0
         self._data_bytes = 0
@@ -170,8 +198,9 @@ class _Header:
             if self._strings > MOST_STRINGS:
                 raise Damaged(f"its arrays claim {self._strings} texts")
             self._window.skip_texts(count)
-        elif kind in _INTEGERS and 0 < count <= _KEPT_NUMBERS and _is_wanted(key):
-            self._keep(key, max(self._window.numbers(_INTEGERS[kind], count)))
+        elif key is not None and kind in _LISTED and 0 < count <= _KEPT_NUMBERS and _is_wanted(key):
+            self._by_layer[key] = self._window.numbers(_LISTED[kind], count)
+            self._keep(key, max(self._by_layer[key]))
         elif kind in _SIZES:
             self._window.skip(_SIZES[kind] * count)
         else:
@@ -183,7 +212,7 @@ class _Header:
             self._numbers[key] = number
 
     def _tensor(self) -> None:
-        self._window.text(0)
+        name = self._window.text(_KEPT_KEY_BYTES)
         dimensions = self._window.number("I")
         if dimensions > MOST_DIMENSIONS:
             raise Damaged(f"a tensor has {dimensions} dimensions")
@@ -192,10 +221,17 @@ class _Header:
             elements *= length
         kind, offset = self._window.number("I"), self._window.number("Q")
         block, size = TENSOR_BLOCKS.get(kind, (1, 0))
+        self._embedding(name, elements // block * size)
         self._parameters += elements
         self._data_bytes = max(self._data_bytes, offset + elements // block * size)
         if self._parameters >= 1 << 63 or self._data_bytes >= 1 << 63:
             raise Damaged("its tensors are larger than any disk")
+
+    def _embedding(self, name: str | None, size: int) -> None:
+        if name == "token_embd.weight":
+            self._embedding_bytes = size
+        elif name == "output.weight":
+            self._has_output = True
 
     def _header(self, tensors: int) -> GgufHeader:
         architecture = self._texts.get("general.architecture")
@@ -210,6 +246,9 @@ class _Header:
             file_type=FILE_TYPES.get(self._numbers.get("general.file_type", -1)),
             parameter_count=self._parameters if tensors else None,
             split_count=self._numbers.get("split.count"),
+            kv_heads_by_layer=self._by_layer.get(f"{architecture}{_KV_HEADS}", ()),
+            window_by_layer=self._by_layer.get(f"{architecture}{_PATTERN}", ()),
+            tied_embedding_bytes=0 if self._has_output else self._embedding_bytes,
             least_bytes=self._data_start() + self._data_bytes,
             chat_template=self._template,
             **known,

@@ -14,6 +14,7 @@ from jetson_deploy.store.manifest import LAYER_MEDIA, Blob, Manifest
 
 _CONFIG_BYTES = 1 << 20
 _SHOWN = 40
+_LOADED = tuple(LAYER_MEDIA + kind for kind in ("model", "projector", "adapter"))
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     """None: there is no model file, or it is no GGUF."""
     file: Blob | None
     """The layer with the weights."""
+    loaded_bytes: int = 0
+    """Of all that a server loads: weights, projector, adapter."""
     problem: str | None = None
     """Why the header could not be read, when the file is a damaged GGUF."""
 
@@ -41,6 +44,7 @@ def describe(paths: StorePaths, manifest: Manifest) -> Description:
         parameters=_text(config, "model_type") or (_billions(count) if count else None),
         header=header,
         file=file,
+        loaded_bytes=sum(layer.size for layer in manifest.layers if layer.mediaType in _LOADED),
         problem=problem,
     )
 
