@@ -191,6 +191,14 @@ def test_errors_of_the_engine(engine: Enemy, words: tuple[str, ...], coloured: b
     safe(*words, coloured=coloured, seen=engine.error in ("/containers",))
 
 
+def test_a_log_that_was_pasted(place: Path, coloured: bool) -> None:
+    pasted = place / "pasted.log"
+    pasted.write_text(f"{HOSTILE} requires more system memory (8.0 GiB) than is available (1.0 GiB) {HOSTILE}\n")
+    safe("doctor", "--log", str(pasted), coloured=coloured)
+    pasted.write_text(HOSTILE)
+    safe("doctor", "--log", str(pasted), coloured=coloured, seen=False)
+
+
 def test_a_registry_that_refuses(place: Path, coloured: bool) -> None:
     with hostile_http(403) as registry:
         where = ("--registry", registry, "--store", str(place / "models"))
