@@ -193,7 +193,8 @@ def test_errors_of_the_engine(engine: Enemy, words: tuple[str, ...], coloured: b
 
 def test_a_log_that_was_pasted(place: Path, coloured: bool) -> None:
     pasted = place / "pasted.log"
-    pasted.write_text(f"{HOSTILE} requires more system memory (8.0 GiB) than is available (1.0 GiB) {HOSTILE}\n")
+    line = 'time=x level=ERROR msg="CUDA error: out of memory" '
+    pasted.write_text(f"{line}{HOSTILE}\nrequires more system memory (8 GiB) than is available {HOSTILE}\n")
     safe("doctor", "--log", str(pasted), coloured=coloured)
     pasted.write_text(HOSTILE)
     safe("doctor", "--log", str(pasted), coloured=coloured, seen=False)
