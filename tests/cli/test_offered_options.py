@@ -17,8 +17,9 @@ NOT_OFFERED: dict[tuple[str, ...], set[str]] = {
     ("doctor",): {"--root", "--yes"},
     **{
         (verb,): {"--root", "--yes"}
-        for verb in ("up", "status", "logs", "rollback", "history", "diff", "recover", "down", "chat")
+        for verb in ("up", "status", "logs", "rollback", "history", "diff", "recover", "chat")
     },
+    ("down",): {"--root"},
     ("watch",): {"--root", "--yes", "--json"},
     ("monitor",): {"--yes", "--events"},
     ("monitor", "serve"): {"--yes", "--json"},

@@ -63,7 +63,7 @@ WRONG = [
     (["plan", "--root", "x" * 5000], "cannot be read", ""),
     (["plan", "--root", str(ORIN_NANO), "--context", "7"], "out of range", "256"),
     (["plan", "--root", str(ORIN_NANO), "7b; rm -rf /"], "model name", "deepseek-r1"),
-    (["plan", "--root", str(ORIN_NANO), "../../etc/passwd"], "model name", "deepseek-r1"),
+    (["plan", "--root", str(ORIN_NANO), "../../etc/passwd"], "names a file", "model import"),
     (["plan", "--root", str(ORIN_NANO), "deepseek-r1:7"], "not in the catalog", "did you mean 7b?"),
     (["plan", "--root", str(ORIN_NANO), "7"], "not in the catalog", "did you mean 7b?"),
     (["plan", "--root", str(ORIN_NANO), "somebody/deepseek-r1:7b"], "not in the catalog", "deepseek-r1"),
