@@ -17,8 +17,6 @@ DATA = yaml.safe_load((Path(__file__).parent / "decisions.yaml").read_text(encod
 BASE = "sys/firmware/devicetree/base"
 ENGINE = {"Runtimes": {"runc": {}, "nvidia": {}}, "DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}
 Document = dict[str, Any]
-NOT_YET: set[str] = set()
-"""Cases that are not right yet: they must fail, or be taken from here."""
 
 
 def root_of(case: Document, root: Path) -> Path:
@@ -92,12 +90,7 @@ def _at_most(floor: float | None, most: float | None) -> bool:
     return floor is None if most is None else floor is not None and floor <= most
 
 
-def _marked(case: Document) -> Any:
-    marks = [pytest.mark.xfail(strict=True, reason="not right yet")] if case["id"] in NOT_YET else []
-    return pytest.param(case, id=case["id"], marks=marks)
-
-
-@pytest.mark.parametrize("case", [_marked(case) for case in DATA["cases"]])
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda case: str(case["id"]))
 def test_a_host_and_a_request_get_what_is_right_for_them(case: Document, tmp_path: Path) -> None:
     asked, right = case["input"], dict(case["right"])
     words = [*asked.get("verb", "plan").split(), "--json", "--root", str(root_of(case, tmp_path / "root"))]
