@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -25,7 +26,13 @@ SERVERS = ("ollama-0.6.8", "ollama-0.9.5", "ollama-0.11.4", "ollama-0.34.0", LLA
 
 
 def program(server: str) -> Path:
-    """The executable of one of SERVERS."""
+    """The executable of one of SERVERS. Two test processes do not build the same one at once: the second waits."""
+    with (cache_directory() / "servers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _made(server)
+
+
+def _made(server: str) -> Path:
     if server == LLAMA_SERVER:
         return llama_server()
     if server == UNSTAMPED:

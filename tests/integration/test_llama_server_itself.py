@@ -13,7 +13,7 @@ from servers.starting import started
 
 from jetson_deploy.monitor.llm.llama_server import LlamaSeen, LlamaServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache they build first
 PROMPT = "word " * 200
 PROMPT_TOKENS, ANSWER_TOKENS = 201, 200
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from benches.soak import MIB, product_bounds, soaked
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache they build first
 PROMPTS, TOKENS = 24, 50
 
 

@@ -14,7 +14,7 @@ from servers.starting import started
 
 from jetson_deploy.server.ollama.client import OllamaClient
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache they build first
 
 
 @pytest.mark.parametrize("server", SERVERS)
