@@ -1,7 +1,7 @@
 """The compute graph of Ollama's three engines: the buffers of one batch. All in f32 unless said.
 
 Without flash attention the scores of every head over the whole context stand in it. Widths of what else lives at once
-were found from real servers (docs/benchmarks/memory.md); before Ollama 0.30 with flash attention they are inferred.
+were found from real servers (docs/benchmarks.md); before Ollama 0.30 with flash attention they are inferred.
 """
 
 from __future__ import annotations

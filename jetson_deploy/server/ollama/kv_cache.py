@@ -1,4 +1,4 @@
-"""The KV cache of Ollama's three engines. Measured: docs/benchmarks/memory.md."""
+"""The KV cache of Ollama's three engines. Measured: docs/benchmarks.md."""
 
 from __future__ import annotations
 
