@@ -7,18 +7,8 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from jetson_deploy.catalog.entries import (
-    Advisory,
-    Architecture,
-    Board,
-    Constant,
-    Generation,
-    ImageRepository,
-    L4tLine,
-    L4tRelease,
-    ModelFamily,
-    NotReal,
-)
+from jetson_deploy.catalog.entries import Architecture, Board, Constant, L4tLine, L4tRelease, ModelFamily
+from jetson_deploy.catalog.image_entries import Advisory, Generation, ImageRepository, NotReal
 from jetson_deploy.catalog.version import parse_version
 
 

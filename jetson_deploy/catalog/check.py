@@ -7,16 +7,8 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 
 from jetson_deploy.catalog.convert import refuse
-from jetson_deploy.catalog.entries import (
-    Board,
-    Constant,
-    ImageRepository,
-    ImageTag,
-    Issue,
-    L4tLine,
-    L4tRange,
-    ModelFamily,
-)
+from jetson_deploy.catalog.entries import Board, Constant, Issue, L4tLine, ModelFamily
+from jetson_deploy.catalog.image_entries import ImageRepository, ImageTag, L4tRange
 from jetson_deploy.catalog.parts import Part
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.catalog.wording import shown, suggestion

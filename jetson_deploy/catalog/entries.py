@@ -14,6 +14,7 @@
 | `containers/advisories.yaml` | map → `Advisory` |
 | `containers/not-real.yaml` | map, reference → `NotReal` |
 
+What stands below containers/ is in `image_entries.py`.
 The file of a repository is named by its path with dashes, the registry cut at its first dot:
 `ghcr.io/nvidia-ai-iot/ollama` → `ghcr-nvidia-ai-iot-ollama.yaml`.
 Sizes are bytes unless the name says MiB; bandwidth is 10^9 bytes per second.
@@ -178,100 +179,9 @@ class Constant(Entry, frozen=True, kw_only=True):
     unit: str
 
 
-class L4tRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Half-open: from ≤ host < below, compared by number."""
-
-    from_: Version = msgspec.field(name="from")
-    below: Version
-
-
-class OllamaVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Ollama inside an image. `version` when known, else bounds; both may be None."""
-
-    version: Version | None = None
-    at_least: Version | None = None
-    at_most: Version | None = None
-    reported: str | None = None
-    """What /api/version says where it differs, e.g. `0.0.0`."""
-    confidence: Confidence = "inferred"
-    why: str = ""
-
-
-class KnownBad(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recorded failure of a tag. Without a condition it holds for every host."""
-
-    why: str
-    l4t: tuple[L4tRange, ...] = ()
-    max_ram_gb: Positive | None = None
-    """Holds where MemTotal is at most this many GiB; where it is unknown, on boards of at most this marketed size."""
-    rejects: bool = True
-    """False: the tag is only ranked behind others of its repository."""
-    source: tuple[str, ...] = ()
-
-
-class ImageTag(Entry, frozen=True, kw_only=True):
-    digest: Digest | None
-    """`sha256:…` of the manifest (list); None: not on record, then resolved once and pinned."""
-    size_bytes: Positive | None
-    """Compressed, as pulled."""
-    disk_bytes: Positive | None = None
-    l4t: tuple[L4tRange, ...]
-    payloads: tuple[Payload, ...]
-    """GPU payloads inside: jetpack5, jetpack6, cuda_v13."""
-    cuda: Version | None
-    """None: several, or unknown."""
-    ubuntu: str | None
-    generation: str
-    """Key of `containers/generations.yaml`."""
-    ollama: OllamaVersion
-    pushed: str | None = None
-    moving: bool = False
-    """The tag has been pushed again under the same name: trust the digest only."""
-    known: tuple[str, ...] = ()
-    bad: tuple[KnownBad, ...] = ()
-
-
-class ImageRepository(Entry, frozen=True, kw_only=True):
-    repository: str
-    """As written after `docker pull`, e.g. `dustynv/ollama`, `ghcr.io/nvidia-ai-iot/ollama`."""
-    rank: Positive
-    """Order in which repositories are tried; lowest first (ARCHITECTURE decision 5)."""
-    architecture: str = "arm64"
-    jetson_jetpack: bool = False
-    """Needs the line's JETSON_JETPACK in its environment."""
-    largest_bytes: Positive | None = None
-    """Compressed, of the largest image that is known of it beside its tags here."""
-    tag_is_version: bool = False
-    """A tag X.Y.Z that is not listed here holds that Ollama."""
-    tags: dict[str, ImageTag]
-
-
-class Generation(Entry, frozen=True, kw_only=True):
-    """How an image behaves, by its Dockerfile's era."""
-
-    command: str
-    entrypoint: str | None
-    ollama_path: str | None
-    model_store: str
-    exits_without_tty: bool
-    environment: dict[str, str] = {}
-    traps: tuple[str, ...] = ()
-    built: tuple[str, str | None] | None = None
-
-
 Severity = Literal["critical", "high", "medium", "low", "by-design"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The worst first."""
-
-
-class Advisory(Entry, frozen=True, kw_only=True):
-    title: str
-    fixed_in: Version | None
-    """First fixed Ollama; None: no fix is known."""
-    affects_from: Version | None = None
-    affects_to: Version | None = None
-    """Last Ollama that it was reported on, where no fix is known; None: all later ones count."""
-    severity: Severity = "medium"
 
 
 Explains = Literal["gpu-unused", "cpu-serves", "gpu-lost", "memory-lost"]
@@ -315,11 +225,3 @@ class Issue(Entry, frozen=True, kw_only=True):
     """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: printed only."""
     affects: dict[str, str] = {}
     """What it is limited to: l4t, docker, images … → words. For people."""
-
-
-class NotReal(Entry, frozen=True, kw_only=True):
-    """An image that people name and that does not exist."""
-
-    reference: str
-    """`repository:tag`; `*` stands for any text. The map's key, not written in the file."""
-    why: str

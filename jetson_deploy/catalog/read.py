@@ -9,18 +9,8 @@ from jetson_deploy.catalog import alert_rules, check
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.convert import convert
-from jetson_deploy.catalog.entries import (
-    Advisory,
-    Architecture,
-    Board,
-    Constant,
-    Generation,
-    ImageRepository,
-    Issue,
-    L4tLine,
-    ModelFamily,
-    NotReal,
-)
+from jetson_deploy.catalog.entries import Architecture, Board, Constant, Issue, L4tLine, ModelFamily
+from jetson_deploy.catalog.image_entries import Advisory, Generation, ImageRepository, NotReal
 from jetson_deploy.catalog.layers import Layer, image_file
 from jetson_deploy.catalog.parts import Part, merged, read_directory, read_single
 

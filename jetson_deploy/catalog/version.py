@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from jetson_deploy.catalog.entries import L4tRange
+from jetson_deploy.catalog.image_entries import L4tRange
 
 _VERSION = re.compile(r"\s*v?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,6}){0,5})(?:[-+][0-9A-Za-z.+-]{0,60})?\s*", re.ASCII)
 _PARTS = 3

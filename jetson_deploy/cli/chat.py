@@ -121,7 +121,7 @@ def _asked() -> str:
 
 
 def _for_programs(talk: Talk, prompt: str, serving: Instance, common: CommonOptions) -> int:
-    from jetson_deploy.server.port import Answer, Done, Thinking
+    from jetson_deploy.server.exchange import Answer, Done, Thinking
 
     thinking, text, stats = "", "", None
     for piece in talk.pieces(prompt):

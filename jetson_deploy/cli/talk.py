@@ -13,7 +13,8 @@ from jetson_deploy.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.prompt_watch import PromptWatch
-    from jetson_deploy.server.port import ChatPiece, Message, ServerClient, Stats
+    from jetson_deploy.server.exchange import ChatPiece, Message, Stats
+    from jetson_deploy.server.port import ServerClient
 
 WAITING = "waiting for the model…"
 ERASE = own("erase")
@@ -43,7 +44,7 @@ class Talk:
 
     def pieces(self, prompt: str) -> Iterator[ChatPiece]:
         """Raises JetsonDeployError before anything is sent, where another server would get it."""
-        from jetson_deploy.server.port import Message
+        from jetson_deploy.server.exchange import Message
 
         self._note(self._gate())
         self._messages.append(Message(role="user", content=prompt))
@@ -62,18 +63,18 @@ class Talk:
                 say(f"note: {text}")
 
     def remember(self, text: str) -> None:
-        from jetson_deploy.server.port import Message
+        from jetson_deploy.server.exchange import Message
 
         self._messages.append(Message(role="assistant", content=text))
 
     def _visible(self, piece: ChatPiece) -> bool:
-        from jetson_deploy.server.port import Thinking
+        from jetson_deploy.server.exchange import Thinking
 
         return not (self._hide and isinstance(piece, Thinking))
 
     def turn(self, prompt: str) -> int:
         """Stream one answer; returns the exit code. Ctrl-C ends the answer, and a conversation goes on."""
-        from jetson_deploy.server.port import Answer, Done, Thinking
+        from jetson_deploy.server.exchange import Answer, Done, Thinking
 
         shown, stats, code = "", None, 0
         page = Page(self._writer)

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.server.port import CutPrompt, Message, Stats
+from jetson_deploy.server.exchange import Message, Stats
+from jetson_deploy.server.port import CutPrompt
 
 _BYTES = 4
 """Of a token, about, in English and in Chinese."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import ImageRepository, ImageTag, KnownBad, OllamaVersion
+from jetson_deploy.catalog.image_entries import ImageRepository, ImageTag, KnownBad, OllamaVersion
 from jetson_deploy.catalog.version import in_range, parse_version
 from jetson_deploy.facts import HostFacts
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import SEVERITIES, Advisory, OllamaVersion
+from jetson_deploy.catalog.entries import SEVERITIES
+from jetson_deploy.catalog.image_entries import Advisory, OllamaVersion
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import HostFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.entries import ImageRepository, OllamaVersion
+from jetson_deploy.catalog.image_entries import ImageRepository, OllamaVersion
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.errors import PreflightError

@@ -8,11 +8,12 @@ in `opened.py`.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
 from jetson_deploy.endpoint import Endpoint
+from jetson_deploy.server.exchange import ChatPiece, Generation, ListedModel, Message, Probed, RunningModel
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.spec import HealthCheck, MountSpec
@@ -58,93 +59,6 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     mounts: tuple[MountSpec, ...]
     health: HealthCheck
-
-
-class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    digest: str
-    """Of the manifest: 64 hex digits, no prefix."""
-    size: int
-    """Sum of what the manifest says, not of what is on disk: being listed proves nothing."""
-
-
-class RunningModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model in memory. Up to Ollama 0.12 both sizes are the server's estimates."""
-
-    name: str
-    digest: str
-    size_bytes: int
-    gpu_bytes: int
-    context_length: int | None
-    """None before Ollama 0.10; 0.11.4 reports it uncut above the trained length."""
-    family: str | None = None
-    quantization: str | None = None
-
-    @property
-    def gpu_share(self) -> float | None:
-        """Part of the model that is in GPU memory, 0 to 1; None when the size is unknown."""
-        return min(1.0, self.gpu_bytes / self.size_bytes) if self.size_bytes > 0 else None
-
-
-class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters of one answer. Thinking counts as tokens."""
-
-    tokens: int
-    prompt_tokens: int | None
-    eval_seconds: float | None
-    load_seconds: float | None
-    total_seconds: float | None
-    done_reason: str
-    """stop, length, load, unload; empty: the server does not say."""
-
-    @property
-    def tokens_per_second(self) -> float | None:
-        """Decoding speed; None with fewer than two tokens (Ollama 0.24 leaves the time of one token out)."""
-        if self.tokens < 2 or not self.eval_seconds:
-            return None
-        return self.tokens / self.eval_seconds
-
-
-class Generation(Stats, frozen=True, kw_only=True):
-    """A whole answer."""
-
-    text: str
-    thinking: str
-    """Where the server separates it; else it is in `text`."""
-
-
-class Probed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a probe."""
-
-    problem: str
-    """In the server's words; empty: none."""
-    tokens: int
-    text: str = ""
-    thinking: str = ""
-
-
-class Thinking(msgspec.Struct, frozen=True):
-    text: str
-
-
-class Answer(msgspec.Struct, frozen=True):
-    text: str
-
-
-class Done(msgspec.Struct, frozen=True):
-    stats: Stats
-
-
-Text: TypeAlias = Thinking | Answer
-ChatPiece: TypeAlias = Thinking | Answer | Done
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One message of a chat; in a request and in an answer."""
-
-    role: str = ""
-    content: str = ""
-    thinking: str | None = None
 
 
 class ServerLog(msgspec.Struct, frozen=True, kw_only=True):

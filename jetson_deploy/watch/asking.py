@@ -9,7 +9,8 @@ from typing import Literal
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.server.answer_sense import LEAST_TOKENS, QUESTION, rubbish
-from jetson_deploy.server.port import Probed, ServerClient
+from jetson_deploy.server.exchange import Probed
+from jetson_deploy.server.port import ServerClient
 from jetson_deploy.watch.observation import Asked
 
 LONGEST_SECONDS = 7200.0

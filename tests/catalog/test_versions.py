@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jetson_deploy.catalog.entries import L4tRange
+from jetson_deploy.catalog.image_entries import L4tRange
 from jetson_deploy.catalog.version import compare, in_range, parse_version
 
 PARTS = st.lists(st.integers(0, 999_999), min_size=1, max_size=4)

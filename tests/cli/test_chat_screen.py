@@ -10,7 +10,8 @@ from typing import cast
 import pytest
 
 from jetson_deploy.cli.talk import WAITING, Talk
-from jetson_deploy.server.port import Answer, ChatPiece, Done, Message, ServerClient, Stats, Thinking
+from jetson_deploy.server.exchange import Answer, ChatPiece, Done, Message, Stats, Thinking
+from jetson_deploy.server.port import ServerClient
 
 ERASE = "\r\x1b[K"
 STATS = Stats(tokens=20, prompt_tokens=3, eval_seconds=2.0, load_seconds=None, total_seconds=None, done_reason="stop")

@@ -14,7 +14,8 @@ from jetson_deploy.events import Verdict
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.answer_sense import RUBBISH_ISSUE
-from jetson_deploy.server.port import ListedModel, ServerLog
+from jetson_deploy.server.exchange import ListedModel
+from jetson_deploy.server.port import ServerLog
 
 ON_CPU = ServerLog(library="cpu")
 

@@ -29,7 +29,7 @@ from jetson_deploy.detect.port import port_facts
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.events import Event, StepStarted, silent
 from jetson_deploy.rehearsal.overlay import write_overlay
-from jetson_deploy.server.port import ListedModel
+from jetson_deploy.server.exchange import ListedModel
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.maintenance.adopt import adopt_store

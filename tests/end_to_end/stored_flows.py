@@ -15,7 +15,7 @@ from jetson_deploy.deploy.up import bring_up
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import silent
 from jetson_deploy.names import parse_model_name
-from jetson_deploy.server.port import ListedModel
+from jetson_deploy.server.exchange import ListedModel
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.adopt import adopt_store
 

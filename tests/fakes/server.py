@@ -16,24 +16,20 @@ from typing import Any, Literal
 
 from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
 from jetson_deploy.errors import UnhealthyError
-from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import (
+from jetson_deploy.server.exchange import (
     Answer,
-    Cause,
     ChatPiece,
-    CutPrompt,
     Done,
     Generation,
     ListedModel,
     Message,
     Probed,
     RunningModel,
-    ServerLog,
-    Setup,
     Stats,
-    Workload,
 )
+from jetson_deploy.server.footprint import Footprint, Load, Taken
+from jetson_deploy.server.log_signs import LogSigns
+from jetson_deploy.server.port import Cause, CutPrompt, ServerLog, Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 MODEL_BYTES = 5_000_000_000

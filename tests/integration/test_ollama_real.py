@@ -10,9 +10,9 @@ import pytest
 from real_ollama import MODEL, RealOllama, real_ollama
 
 from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.exchange import Answer, Done, Message
 from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.server.ollama.log import read_server_log
-from jetson_deploy.server.port import Answer, Done, Message
 
 __all__ = ["real_ollama"]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]

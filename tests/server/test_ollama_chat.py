@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.exchange import Answer, Done, Message, Stats, Thinking
 from jetson_deploy.server.ollama.client import OllamaClient
-from jetson_deploy.server.port import Answer, Done, Message, Stats, Thinking
 
 VERSIONS = ("0.6.8", "0.9.5", "0.11.4", "0.24.0")
 SAY_HI = (Message(role="user", content="Say hi."),)

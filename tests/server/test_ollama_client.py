@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError, UsageError
+from jetson_deploy.server.exchange import Message, Probed
 from jetson_deploy.server.ollama.client import OllamaClient
-from jetson_deploy.server.port import Message, Probed
 
 VERSIONS = ("0.6.8", "0.9.5", "0.11.4", "0.24.0")
 SMOL = "c83814a618a57f9e22fddd991eabdb3649c2fbd1ce98fcc08eebb6fe6abb38bc"

@@ -18,7 +18,7 @@ import jetson_deploy.watch
 from jetson_deploy.deployment.record import LABEL
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.events import Event, Finished, Healed, Note, Noticed
-from jetson_deploy.server.port import ListedModel
+from jetson_deploy.server.exchange import ListedModel
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.systemd.notify import Notifier

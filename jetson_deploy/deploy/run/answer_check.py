@@ -9,7 +9,8 @@ from jetson_deploy.names import shown
 from jetson_deploy.server.answer_sense import rubbish
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import Generation, ServerClient
+    from jetson_deploy.server.exchange import Generation
+    from jetson_deploy.server.port import ServerClient
 
 RUBBISH_HINT = "the image does not fit the host's driver: name another one (--image-policy REF)"
 KNOWN_QUESTION = "The capital of France is"

@@ -17,7 +17,7 @@ from jetson_deploy.events import Verdict
 from jetson_deploy.server.answer_sense import LEAST_TOKENS, QUESTION, RUBBISH_ISSUE
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import Generation, RunningModel
+    from jetson_deploy.server.exchange import Generation, RunningModel
 
 UP_SECONDS = 30.0
 GENERATE_SECONDS = 900.0

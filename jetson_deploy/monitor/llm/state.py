@@ -11,7 +11,7 @@ from jetson_deploy.monitor.llm.ledger import Answered, Counts, FirstTokens
 from jetson_deploy.monitor.llm.llama_server import LlamaSeen
 from jetson_deploy.monitor.llm.server_look import ServerSeen
 from jetson_deploy.monitor.model_parts import Llm, Model, Server
-from jetson_deploy.server.port import RunningModel
+from jetson_deploy.server.exchange import RunningModel
 
 TokensFrom: TypeAlias = Literal["log", "llama-server", "tap"] | None
 

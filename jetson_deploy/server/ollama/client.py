@@ -10,12 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
-from jetson_deploy.server.http import Dialect, HttpClient
-from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
-from jetson_deploy.server.ollama.replies import NO_VERSION, PsReply, StreamReply, TagsReply, VersionReply
-from jetson_deploy.server.ollama.think import ThinkSplitter
-from jetson_deploy.server.port import (
-    LOAD_TIMEOUT,
+from jetson_deploy.server.exchange import (
     Answer,
     ChatPiece,
     Done,
@@ -27,6 +22,11 @@ from jetson_deploy.server.port import (
     Stats,
     Thinking,
 )
+from jetson_deploy.server.http import Dialect, HttpClient
+from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
+from jetson_deploy.server.ollama.replies import NO_VERSION, PsReply, StreamReply, TagsReply, VersionReply
+from jetson_deploy.server.ollama.think import ThinkSplitter
+from jetson_deploy.server.port import LOAD_TIMEOUT
 
 TITLE = "Ollama"
 _BANNER = "Ollama is running"

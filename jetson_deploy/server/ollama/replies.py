@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jetson_deploy.server.port import ListedModel, Message, RunningModel
+from jetson_deploy.server.exchange import ListedModel, Message, RunningModel
 from jetson_deploy.units import seconds
 
 NO_VERSION = "0.0.0"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jetson_deploy.server.port import Answer, Text, Thinking
+from jetson_deploy.server.exchange import Answer, Text, Thinking
 
 _OPEN, _CLOSE = "<think>", "</think>"
 
