@@ -56,8 +56,8 @@ class Verdict(Event, frozen=True, tag="verdict", kw_only=True):
     expected: str
     hint: str = ""
     seconds: float = 0.0
-    issue: str = ""
-    """Id of the known issue that explains a failure; empty: the server's log may tell."""
+    issue: str | msgspec.UnsetType = msgspec.UNSET
+    """Id of the known issue that explains a failure; left out: the server's log may tell."""
 
 
 class Noticed(Event, frozen=True, tag="noticed", kw_only=True):

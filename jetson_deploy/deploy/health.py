@@ -21,7 +21,7 @@ def health_findings(
     """The engine is asked for the log only where a check failed."""
     if proof.failed is None:
         return ()
-    cause = _cause(runtime, server, settings, container, proof.failed.issue)
+    cause = _cause(runtime, server, settings, container, proof.failed.issue or "")
     if cause is None:
         return (failed_check(proof.failed),)
     return (failed_check(proof.failed, cause=cause.title, fix=cause.hint, details=log_line(cause)),)

@@ -50,7 +50,9 @@ def cut_over(
     except JetsonDeployError as error:
         with shielded():
             failed = progress.proof.failed if progress.judged else None
-            cause = error if progress.committed else explained(plan, actions, error, failed.issue if failed else "")
+            cause = (
+                error if progress.committed else explained(plan, actions, error, (failed.issue or "") if failed else "")
+            )
             return _after(cause, plan, actions, journal, hooks, progress)
     except Exception as bug:  # ours; the host must not pay for it
         cause = InternalError(f"a bug of jetson-deploy: {bug}", hint="run up again", code="bug")

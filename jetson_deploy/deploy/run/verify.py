@@ -80,7 +80,7 @@ class Prover:
                 observed=failed.observed,
                 expected=expected,
                 hint=failed.hint,
-                issue=failed.issue,
+                issue=failed.issue or msgspec.UNSET,
             )
         except JetsonDeployError as error:
             return Verdict(check=name, passed=False, observed=error.message, expected=expected, hint=error.hint)
