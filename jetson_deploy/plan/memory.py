@@ -22,6 +22,8 @@ class StoredSize(ModelSize, frozen=True, kw_only=True):
 
     own: Footprint
     architecture_known: bool
+    bounded: str = ""
+    """Why the need may be less, as the header has it; empty: it is no upper bound."""
 
 
 def footprint(size: ModelSize) -> Footprint:

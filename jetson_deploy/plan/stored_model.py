@@ -107,6 +107,7 @@ def _made(
         confidence="inferred",
         own=footprint,
         architecture_known=architecture_known,
+        bounded=(shape.kept.bounded or "") if shape.kept else "",
     )
 
 
@@ -143,6 +144,12 @@ def assumed_of(catalog: Catalog, model: str) -> Iterator[Finding]:
         f"{size.layers} layers, context {size.context_length}), its speed is not predicted and is no gate"
     )
     yield Finding(id="model-assumed", severity="note", evidence=text)
+    if size.bounded:
+        text = f"the need of {model} is an upper bound: {size.bounded}"
+        yield Finding(id="memory-at-most", severity="note", evidence=text)
+    if size.own.has_vision:
+        text = f"{model} takes images: the memory of one is not in its need"
+        yield Finding(id="images-not-counted", severity="note", evidence=text)
     if not size.architecture_known:
         text = (
             f"the oldest Ollama that knows the architecture {size.architecture} is not on record: "

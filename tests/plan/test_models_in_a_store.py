@@ -87,6 +87,17 @@ def test_what_a_server_loads_beside_the_weights_counts(store: Path) -> None:
     assert needs[0] - needs[1] == 624_434_336
 
 
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [("attention.sliding_window", "memory-at-most"), ("vision.block_count", "images-not-counted")],
+)
+def test_what_the_need_does_not_say_exactly_is_said(store: Path, number: str, code: str) -> None:
+    put_sized(store, "new:1", QWEN | {"numbers": QWEN["numbers"] | {number: 1024}, "bytes": 1 << 30})
+    put_sized(store, "plain:1", QWEN | {"bytes": 1 << 30})
+    codes = [[one["id"] for one in planned(store, name).document["findings"]] for name in ("new:1", "plain:1")]
+    assert (code in codes[0], code in codes[1]) == (True, False)
+
+
 def test_an_architecture_of_no_list_takes_the_newest_image_and_says_so(store: Path) -> None:
     put_sized(store, "new:1", QWEN | {"architecture": "not-yet-known", "bytes": 1 << 30})
     done = planned(store, "new:1")
