@@ -24,6 +24,8 @@ from jetson_deploy.runtime.docker.wire import UnixConnection
 
 A, B = "2048", "3072"
 """Two contexts: a change between them is a replacement that needs nothing staged."""
+_MODEL = "8b"
+"""The choice for these contexts on the usual board; the registry has no other."""
 KNOWN_EXITS = {0, 1, 2, 3, 4, 5, 6, 7, 8, 75, 130}
 """Of errors.py, without 70: a bug is never the answer to a fault."""
 _SETTLE_SECONDS = "0.2"
@@ -180,7 +182,7 @@ def fault_bed(id_: str, program: Program = "ollama", *, thin: bool = True) -> It
     session.start()
     try:
         gguf = write_thin(weights(), session.directory / "thin.gguf") if thin else None
-        bed = Bed(session, session.fill(None, silent, program=program, gguf=gguf))
+        bed = Bed(session, session.fill(_MODEL, silent, program=program, gguf=gguf))
         try:
             yield bed
         finally:
