@@ -107,7 +107,7 @@ class _Bench:
     def __init__(self, session: Session, filled: Filled) -> None:
         self._session, self._model = session, filled.plan.model.name
         self._count = 0
-        self._verb("up", "--store", str(session.store), "--accept-cpu", "--context", CONTEXTS[0])
+        self._verb("up", self._model, "--store", str(session.store), "--accept-cpu", "--context", CONTEXTS[0])
         self._verb("up", "--context", CONTEXTS[1])
         self._at = 1
         self._specs = {c: self._spec(c) for c in CONTEXTS}

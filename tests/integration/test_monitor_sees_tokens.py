@@ -77,7 +77,7 @@ def test_deployment_container_and_model_are_told(seen: dict[str, Any], there: De
         0,
     )
     assert (llm["server"]["up"], llm["server"]["version"]) == (True, "0.9.5")
-    assert (model["family"], model["quantization"], model["gpu_bytes"]) == ("qwen3", "Q4_K_M", 0)
+    assert (model["family"], model["quantization"], model["gpu_bytes"]) == ("qwen2", "Q4_K_M", 0)
     assert model["size_bytes"] > 50_000_000
     assert model["context_tokens"] == llm["deployment"]["context_tokens"]
     assert {(r["path"], r["code"]): r["count"] for r in llm["server"]["requests"]} == {("/api/generate", 200): 2}
