@@ -11,9 +11,12 @@ import pytest
 
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.survey import survey
+from jetson_deploy.deployment.drifted import UpWould
 from jetson_deploy.deployment.instance import find_serving
+from jetson_deploy.deployment.older_version import older_drifted
 from jetson_deploy.deployment.plan import CreateContainer, Plan
 from jetson_deploy.deployment.rebuild import rebuilt
+from jetson_deploy.deployment.record import self_describing
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
@@ -96,6 +99,20 @@ def test_one_that_this_version_would_make_otherwise_is_replaced_once_with_the_re
     assert named == changed_variables(document, plan)
     assert all(text.endswith(")") for text in reasons), "each has a reason"
     assert not [text for text in reasons if text not in plan.warnings]
+
+
+@pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
+def test_drift_names_what_an_older_version_made_and_calls_it_no_fault(case: Path) -> None:
+    document, request = document_of(case)
+    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    found = list(older_drifted(document["labels"] | document["describing"], UpWould(plan=plan)))
+    assert {one.what.removeprefix("environment.") for one in found} == changed_variables(document, plan)
+    assert {(one.id, one.level, one.up_would) for one in found} == {
+        ("made-by-older-version", "info", "replace the container")
+    }
+    assert all("made by jetson-deploy 0.1.0: serves as it was proven" in one.effect for one in found)
+    own = self_describing(plan.spec, plan.gates).labels
+    assert not list(older_drifted(own, UpWould(plan=plan))), "what this version made is none"
 
 
 @pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
