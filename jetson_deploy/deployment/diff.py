@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -31,25 +32,27 @@ def diff(before: Revision, after: Revision) -> tuple[Changed, ...]:
     content = [msgspec.to_builtins(revision) for revision in (before, after)]
     whole = [field for field in ("spec", "gates") if (content[0][field] is None) != (content[1][field] is None)]
     one, other = (_flat(each, whole) for each in content)
-    return tuple(
-        Changed(field=key, before=one.get(key) or _absent(key), after=other.get(key) or _absent(key))
-        for key in sorted({*one, *other}, key=lambda k: (_FIELDS.index(k.split(".")[0]), k))
-        if one.get(key) != other.get(key)
-    )
+    return _changes(one, other, key=lambda field: (_FIELDS.index(field.split(".")[0]), field))
 
 
 def spec_changes(before: ContainerSpec, after: ContainerSpec) -> tuple[Changed, ...]:
     """The differences of two containers' settings, without labels, image and restart policy."""
     flat: list[dict[str, str]] = [{}, {}]
     for found, spec in zip(flat, (before, after), strict=True):
-        for name, value in msgspec.to_builtins(spec).items():
-            if name not in ("labels", "image", "restart"):
-                _into(found, f".{name}" if name == "mounts" else name, value)
-    one, other = flat
+        settings = msgspec.to_builtins(spec)
+        _into(found, "spec", {name: settings[name] for name in settings if name not in ("labels", "image", "restart")})
     return tuple(
-        Changed(field=key.lstrip("."), before=one.get(key) or NOT_SET, after=other.get(key) or NOT_SET)
-        for key in sorted({*one, *other})
-        if one.get(key) != other.get(key)
+        msgspec.structs.replace(one, field=one.field.removeprefix("spec."))
+        for one in _changes(flat[0], flat[1], key=str)
+    )
+
+
+def _changes(one: dict[str, str], other: dict[str, str], key: Callable[[str], Any]) -> tuple[Changed, ...]:
+    """`key`: the order of the fields."""
+    return tuple(
+        Changed(field=field, before=one.get(field) or _absent(field), after=other.get(field) or _absent(field))
+        for field in sorted({*one, *other}, key=key)
+        if one.get(field) != other.get(field)
     )
 
 
