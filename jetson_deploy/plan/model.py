@@ -24,7 +24,7 @@ from jetson_deploy.plan.budget import (
 from jetson_deploy.plan.candidate import Found, Passed, Question, judged, roomier
 from jetson_deploy.plan.context import bytes_per_token, grown, speeds, with_a_smaller_cache
 from jetson_deploy.plan.memory import PROMPT_CACHE
-from jetson_deploy.plan.room import Part, lacking
+from jetson_deploy.plan.room import lacking, part_of
 from jetson_deploy.plan.speed import SHORT_TALK_TOKENS, gpu_floor
 from jetson_deploy.plan.wanted_model import DEFAULT_FAMILY, find_model, kept_model
 from jetson_deploy.server.port import Server
@@ -53,8 +53,7 @@ def room_for_instead(catalog: Catalog, facts: HostFacts, request: Wanted, server
         model, image = choose_model(catalog, facts, msgspec.structs.replace(request, model=None), None, server)
     except JetsonDeployError:
         return ""
-    part = Part(name=model.name, manifest_digest=model.manifest_digest, download_bytes=model.download_bytes)
-    return "" if lacking(facts, image, part, catalog.limits) else model.name
+    return "" if lacking(facts, image, part_of(model), catalog.limits) else model.name
 
 
 def _largest(question: Question, family: ModelFamily) -> tuple[ModelChoice, ImageChoice]:

@@ -15,7 +15,7 @@ from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, HostFacts, PortFacts
-from jetson_deploy.plan.room import Part, lacking
+from jetson_deploy.plan.room import lacking, part_of
 from jetson_deploy.plan.system_advice import engine_advice
 from jetson_deploy.units import compared, size_text
 
@@ -62,8 +62,7 @@ def choice_findings(
     facts: HostFacts, image: ImageChoice, model: ModelChoice, limits: dict[str, Constant], instead: str = ""
 ) -> Iterator[Finding]:
     """Room for what was chosen. `instead`: a smaller model that there is room for."""
-    part = Part(name=model.name, manifest_digest=model.manifest_digest, download_bytes=model.download_bytes)
-    for lack in lacking(facts, image, part, limits):
+    for lack in lacking(facts, image, part_of(model), limits):
         needed, free = compared(lack.need_bytes, lack.free_bytes)
         other = f", or take {instead}, which there is room for" if instead else ""
         yield Finding(

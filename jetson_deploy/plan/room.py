@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from jetson_deploy.catalog.entries import Constant
-from jetson_deploy.deployment.plan import ImageChoice
+from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.facts import DiskFacts, HostFacts
 from jetson_deploy.plan.image_place import image_disk, image_hint
 from jetson_deploy.plan.staged import image_staged, model_staged
@@ -21,6 +21,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     manifest_digest: str | None
     download_bytes: int
+
+
+def part_of(model: ModelChoice) -> Part:
+    return Part(name=model.name, manifest_digest=model.manifest_digest, download_bytes=model.download_bytes)
 
 
 class Lack(msgspec.Struct, frozen=True, kw_only=True):
