@@ -10,6 +10,7 @@
     ├── ResourceError         6   disk or memory, with need and have in numbers
     ├── RolledBackError       7   rolled back: the new revision failed its gates, the old one serves
     ├── NeedsAttentionError   8   needs attention: rolling back failed too
+    ├── FleetError            9   fleet: some devices are not as wanted
     ├── InternalError        70   our bug
     ├── LockedError          75   the deployment is locked by another run
     └── InterruptedRunError 130   interrupted by Ctrl-C, SIGTERM or SIGHUP; what was kept is named
@@ -99,6 +100,10 @@ class RolledBackError(JetsonDeployError):
 
 class NeedsAttentionError(JetsonDeployError):
     exit_code: ClassVar[int] = 8
+
+
+class FleetError(JetsonDeployError):
+    exit_code: ClassVar[int] = 9
 
 
 class InternalError(JetsonDeployError):

@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """JETSON_DEPLOY_STATE_DIR: state, one directory per deployment."""
     lock_dir: Path = Path("/run/lock")
     """JETSON_DEPLOY_LOCK_DIR: lock files (flock)."""
+    fleet_dir: Path = Path("~/.local/state/jetson-deploy/fleet")
+    """JETSON_DEPLOY_FLEET_DIR: records of rollouts, on the machine that `fleet` is typed on."""
     catalog_dirs: tuple[Path, ...] = ()
     """JETSON_DEPLOY_CATALOG: extra catalog overlays, colon-separated; the last wins."""
     stall_seconds: float = 60.0
@@ -74,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             docker_host=_docker_host(env),
             state_dir=Path(env.get("JETSON_DEPLOY_STATE_DIR", str(base.state_dir))).absolute(),
             lock_dir=Path(env.get("JETSON_DEPLOY_LOCK_DIR", str(base.lock_dir))).absolute(),
+            fleet_dir=Path(env.get("JETSON_DEPLOY_FLEET_DIR", str(base.fleet_dir))).expanduser().absolute(),
             catalog_dirs=tuple(Path(p) for p in env.get("JETSON_DEPLOY_CATALOG", "").split(":") if p),
             stall_seconds=_number(env, "JETSON_DEPLOY_STALL_SECONDS", base.stall_seconds, 1, 3600),
             checkpoint_mib=int(_number(env, "JETSON_DEPLOY_CHECKPOINT_MIB", base.checkpoint_mib, 1, 1024)),

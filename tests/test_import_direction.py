@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     {"systemd", "deployment"},
     {"plan", "state"},
     {"deploy", "watch", "monitor"},
-    {"doctor", "rehearsal"},
+    {"doctor", "rehearsal", "install"},
     {"fleet"},
     {"cli"},
 ]

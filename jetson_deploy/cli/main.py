@@ -45,7 +45,7 @@ EXIT_CODES = """\b
 Exit codes: 0 done, healthy or nothing to do; 1 check failed (unhealthy,
 drift, alert firing); 2 usage, configuration or catalog; 3 host not ready;
 4 network; 5 digest mismatch; 6 disk or memory; 7 rolled back, the old one
-serves; 8 needs attention; 70 our bug; 75 locked by another run;
+serves; 8 needs attention; 9 fleet: some devices failed; 70 our bug; 75 locked by another run;
 130 interrupted."""
 
 

@@ -1,0 +1,58 @@
+"""How one device ended: exactly one state for each device of a run."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+EndState: TypeAlias = Literal[
+    "proven",  # changed, and proven with real tokens
+    "unchanged",  # was as wanted already, and answered
+    "refused",  # not ready (exit 2, 3, 6): nothing was touched
+    "failed",  # failed, nothing serves (exit 1, 4, 5, 70)
+    "rolled-back",  # the new one failed, the old one serves (exit 7)
+    "needs-attention",  # exit 8
+    "locked",  # another run works there (exit 75)
+    "unreachable",  # never reached
+    "unknown",  # contact was lost while it worked, and it could not be asked since
+    "deferred",  # in use, or outside its window
+    "not-started",  # the rollout stopped before it
+    "done",  # of verbs that deploy nothing: the answer is there
+]
+
+AS_WANTED: frozenset[EndState] = frozenset({"proven", "unchanged", "done"})
+"""Of `fleet up`; what else ends with exit code 9."""
+TOUCHED: frozenset[EndState] = frozenset({"proven", "rolled-back", "failed", "needs-attention", "unknown"})
+"""May have been changed."""
+
+
+class DeviceResult(msgspec.Struct, frozen=True, kw_only=True):
+    device: str
+    state: EndState
+    reason: str = ""
+    """One line of cause; empty where it is as wanted."""
+    hint: str = ""
+    code: str = ""
+    """The error's code."""
+    seconds: float | None = None
+    document: dict[str, object] | None = None
+    """What the device's own command answered with --json."""
+
+
+_BY_EXIT_CODE: dict[int, EndState] = {
+    0: "proven",
+    2: "refused",
+    3: "refused",
+    6: "refused",
+    7: "rolled-back",
+    8: "needs-attention",
+    75: "locked",
+}
+
+
+def state_of(exit_code: int, result: str) -> EndState:
+    """Of the tool's own `finished` event on the device."""
+    if exit_code == 0 and result == "no-changes":
+        return "unchanged"
+    return _BY_EXIT_CODE.get(exit_code, "failed")

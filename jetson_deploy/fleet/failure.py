@@ -1,0 +1,21 @@
+"""What goes wrong with one device. The others go on; `cli/fleet` shows it in the device's row."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jetson_deploy.errors import JetsonDeployError
+
+
+class DeviceError(JetsonDeployError):
+    """Of one device. `code` names the kind: `unreachable`, `login-refused`, `host-key-changed`, `host-key-unknown`,
+    `sudo-refused`, `no-python`, `banner` …; `message` starts without the device's name, which the row has.
+    """
+
+    exit_code: ClassVar[int] = 9
+
+
+class ConnectionLostError(DeviceError):
+    """The connection ended while something ran there: whether that was done is unknown until the device is asked."""
+
+    exit_code: ClassVar[int] = 9
