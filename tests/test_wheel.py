@@ -64,8 +64,9 @@ def test_it_is_the_wheel_that_ran_and_not_the_checkout(installed: Path) -> None:
     assert (installed / "jetson_deploy/_data/containers/images/dustynv-ollama.yaml").is_file()
 
 
-def test_the_installed_wheel_carries_the_example(installed: Path) -> None:
+def test_the_installed_wheel_carries_the_examples(installed: Path) -> None:
     assert run(installed, "plan", "--example").stdout == (REPOSITORY / "jetson-deploy.yaml").read_text()
+    assert run(installed, "fleet", "inventory", "--example").stdout == (REPOSITORY / "fleet.yaml").read_text()
 
 
 def test_the_default_board_of_the_rehearsal_ships(installed: Path) -> None:

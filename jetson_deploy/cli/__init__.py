@@ -6,7 +6,7 @@
     render.py, plan_text.py, formatting.py, event_line.py  text for people, documents for programs
     reporters.py, bars.py          events while a command runs: lines, bars or NDJSON
     streams.py                     streams that are closed, full or no longer read
-    model/, monitor/               the commands of `model` and of `monitor`
+    model/, monitor/, fleet/       the commands of `model`, of `monitor` and of `fleet`
 
 stdout is the answer, stderr the narration.
 """

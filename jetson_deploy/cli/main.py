@@ -34,6 +34,7 @@ COMMANDS = {
     "down": "Stop and remove the deployment",
     "chat": "Chat with the model",
     "model": "The model store: fetch, verify, list, move, share, prune",
+    "fleet": "Plan, deploy and watch many devices over SSH",
     "rehearse": "Run the whole flow on a simulated board, with real parts",
     "doctor": "Name the cause of a failure in a pasted log",
     "completion": "Print the completion script of a shell",

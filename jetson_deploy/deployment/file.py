@@ -55,15 +55,20 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
     def value(self, *key: str) -> Any:
         """What the file says; None: nothing."""
-        found: Any = self.wishes
-        for step in key:
-            found = getattr(found, step, None)
-        return found
+        return value_of(self.wishes, key)
 
     def place(self, *key: str) -> str:
         """`jetson-deploy.yaml:7`."""
         line = self.lines.get(key)
         return f"{self.path}:{line}" if line else str(self.path)
+
+
+def value_of(wishes: msgspec.Struct, key: Iterable[str]) -> Any:
+    """None: nothing is said."""
+    found: Any = wishes
+    for step in key:
+        found = getattr(found, step, None)
+    return found
 
 
 def read_deployment_file(path: Path, raw: bytes | None = None) -> Declared:
@@ -74,13 +79,24 @@ def read_deployment_file(path: Path, raw: bytes | None = None) -> Declared:
     try:
         lines: Lines = {}
         part = Part(path, read_yaml(path, raw=raw, lines=lines), False, lines)
-        wishes = convert([part], DeploymentFile, described_by=DESCRIBED_BY)
     except CatalogError as error:
-        code = error.code.replace("catalog-", "deployment-file-", 1)
-        raise UsageError(error.message, hint=error.hint, code=code) from None
-    declared = Declared(wishes=wishes, path=path, lines=lines)
-    _check(part, declared)
-    return declared
+        raise _of_the_file(error) from None
+    return Declared(wishes=checked_wishes(part), path=path, lines=lines)
+
+
+def checked_wishes(part: Part) -> msgspec.Struct:
+    """What a mapping with this file's keys says; that of a fleet's group or device is one too. Raises UsageError."""
+    try:
+        wishes: msgspec.Struct = convert([part], DeploymentFile, described_by=DESCRIBED_BY)
+    except CatalogError as error:
+        raise _of_the_file(error) from None
+    _check(part, wishes)
+    return wishes
+
+
+def _of_the_file(error: CatalogError) -> UsageError:
+    code = error.code.replace("catalog-", "deployment-file-", 1)
+    return UsageError(error.message, hint=error.hint, code=code)
 
 
 def example_text() -> str:
@@ -88,10 +104,10 @@ def example_text() -> str:
     return (built_in_dir() / EXAMPLE).read_text(encoding="utf-8")
 
 
-def _check(part: Part, declared: Declared) -> None:
+def _check(part: Part, wishes: msgspec.Struct) -> None:
     """Names are checked here, so that an error names the line of a wrong one."""
     for row in ROWS:
-        value = declared.value(*row.path)
+        value = value_of(wishes, row.path)
         if isinstance(value, str):
             _checked(part, row, row.path, value)
         elif isinstance(value, tuple):

@@ -33,6 +33,8 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """In the order of the inventory."""
     groups: dict[str, tuple[str, ...]] = {}
     """Group → names of its devices, of groups within it too; `all` has every one."""
+    rollout: dict[str, Any] = {}
+    """The section of this name, as it is written; read by `rollout/`."""
 
     def device(self, name: str) -> Device | None:
         return next((device for device in self.devices if device.name == name), None)

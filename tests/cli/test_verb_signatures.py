@@ -10,7 +10,7 @@ import pytest
 from walked_commands import commands
 
 COMMANDS = {" ".join(path): command for path, command in commands().items()}
-BUNDLED = {"common", "looking", "wanted", "wishes"}
+BUNDLED = {"common", "fleet", "looking", "wanted", "wishes"}
 """One struct made of several options: the common ones, those of everything that looks, of plan and up, of watch."""
 
 

@@ -1,0 +1,26 @@
+"""`fleet`: many devices over SSH; its commands, one module each, and what they share.
+
+options.py        which devices, and how they are reached
+running.py        one event loop; Ctrl-C ends it in order
+rows.py           a row for each device; the documents and the exit code
+cells.py          a device's text, which stays in its row
+"""
+
+from __future__ import annotations
+
+import click
+
+from jetson_deploy.cli.command_group import CommandGroup
+
+COMMANDS = {
+    "inventory": "List devices and groups, and what is asked of each",
+}
+
+
+@click.command("fleet", cls=CommandGroup, listed=COMMANDS, package="jetson_deploy.cli.fleet")
+def command() -> None:
+    """Plan, deploy and watch many devices over SSH.
+
+    Devices come from fleet.yaml here, from -i FILE, or from -i HOST,HOST, where no file is needed. HOST and --limit
+    choose among them by name, group, or Ansible's patterns: A:B or, A:&B and, A:!B not, a*, ~REGEX, GROUP[0:2].
+    """

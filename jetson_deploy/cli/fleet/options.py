@@ -1,0 +1,145 @@
+"""Options of every verb of the fleet: which devices, how they are reached, in which form the answer is wanted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+
+from jetson_deploy.fleet.device import Device, Inventory
+from jetson_deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+
+Result = TypeVar("Result")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What every verb of the fleet is given, read and checked."""
+
+    inventory: Inventory
+    devices: tuple[Device, ...]
+    """The selected ones."""
+    as_json: bool
+    as_events: bool
+    quiet: bool
+    verbose: bool
+    settings: Settings
+    ssh_config: Path | None = None
+    ask_sudo_password: bool = False
+    sudo_password_file: Path | None = None
+
+    def catalog(self) -> Catalog:
+        from jetson_deploy.catalog.load import load_catalog
+
+        return load_catalog(self.settings.catalog_dirs)
+
+
+def fleet_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """-i, HOST…, --limit, those of the connection, of the form and --catalog; passed on as `fleet`."""
+    return _given(command, (*_OF_INVENTORY, _HOSTS, _LIMIT, *_OF_CONNECTION, *_OF_FORM))
+
+
+def limited_fleet_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """As `fleet_options`, for a verb whose arguments are its own: devices are chosen by --limit alone."""
+    return _given(command, (*_OF_INVENTORY, _LIMIT, *_OF_CONNECTION, *_OF_FORM))
+
+
+def offline_fleet_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """For a verb that asks no device: without the options of a connection."""
+    return _given(command, (*_OF_INVENTORY, _HOSTS, _LIMIT, *_OF_FORM))
+
+
+def _given(command: Callable[..., Result], options: tuple[Callable[[Any], Any], ...]) -> Callable[..., Result]:
+    @functools.wraps(command)
+    def called(**given: Any) -> Result:
+        fleet = read_fleet_options(given)
+        return command(fleet=fleet, **given)
+
+    for decorate in reversed(options):
+        called = decorate(called)
+    return called
+
+
+_OF_INVENTORY = (
+    click.option(
+        "-i",
+        "--inventory",
+        metavar="FILE",
+        help="Inventory: a fleet.yaml, an inventory of Ansible, or HOST,HOST, (a comma behind); default fleet.yaml.",
+    ),
+)
+_HOSTS = click.argument("hosts", nargs=-1, metavar="[HOST]...")
+_LIMIT = click.option(
+    "--limit", "limits", multiple=True, metavar="PATTERN", help="Only devices that match too; repeatable."
+)
+_OF_CONNECTION = (
+    click.option(
+        "--ssh-config",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="SSH configuration instead of ~/.ssh/config.",
+    ),
+    click.option("--ask-sudo-password", is_flag=True, help="Ask once for the password of sudo on the devices."),
+    click.option(
+        "--sudo-password-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="File with the password of sudo, mode 0600; its first line counts.",
+    ),
+)
+_OF_FORM = (
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+    click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    click.option("-v", "--verbose", is_flag=True, help="Show every detail."),
+    click.option(
+        "--catalog",
+        "catalog_dirs",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Catalog overlay: a directory with profiles/ or containers/; repeatable, the last wins.",
+    ),
+)
+
+
+def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
+    """Take the shared options out of a command's keyword arguments. Raises UsageError."""
+    from jetson_deploy.fleet.inventory.pattern import select
+    from jetson_deploy.fleet.inventory.read import read_inventory
+
+    settings = Settings.from_environment()
+    dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
+    hosts: tuple[str, ...] = options.pop("hosts", ())
+    limits: tuple[str, ...] = options.pop("limits", ())
+    inventory = read_inventory(options.pop("inventory"), hosts)
+    devices = select(inventory, hosts or ("all",))
+    for limit in limits:
+        chosen = {device.name for device in select(inventory, (limit,))}
+        devices = tuple(device for device in devices if device.name in chosen)
+    _check_some(devices, hosts, limits)
+    return FleetOptions(
+        inventory=inventory,
+        devices=devices,
+        settings=msgspec.structs.replace(settings, catalog_dirs=dirs),
+        **{key: options.pop(key) for key in _PASSED if key in options},
+    )
+
+
+_PASSED = ("as_json", "as_events", "quiet", "verbose", "ssh_config", "ask_sudo_password", "sudo_password_file")
+
+
+def _check_some(devices: tuple[Device, ...], hosts: tuple[str, ...], limits: tuple[str, ...]) -> None:
+    if not devices:
+        from jetson_deploy.errors import UsageError
+
+        asked = " and ".join([" ".join(hosts) or "all", *(f"--limit {limit}" for limit in limits)])
+        hint = "jetson-deploy fleet inventory shows which device is in which group"
+        raise UsageError(f"no device matches {asked[:200]}", hint=hint, code="no-device-matches")
