@@ -38,27 +38,31 @@ def run(
 
 
 def in_loop(
-    transport: Transport, make: Callable[[Transport], Awaitable[Result]], *, goes_on: str = NOTHING_GOES_ON
+    transport: Transport,
+    make: Callable[[Transport], Awaitable[Result]],
+    *,
+    goes_on: str = NOTHING_GOES_ON,
+    close_seconds: float = CLOSE_SECONDS,
 ) -> Result:
     """The same with a transport that is open; it is closed at the end."""
     loop = asyncio.new_event_loop()
-    task = loop.create_task(_worked(transport, make))
+    task = loop.create_task(_worked(transport, make, close_seconds))
     try:
-        with _interruptions(loop, task):
+        with _interruptions(loop, task, close_seconds):
             return loop.run_until_complete(task)
     except (asyncio.CancelledError, _Stopped):
         hint = f"{goes_on}; the same command takes up the view again"
         raise InterruptedRunError("interrupted", hint=hint, code="interrupted") from None
     finally:
-        _close(loop)
+        _close(loop, close_seconds)
 
 
-async def _worked(transport: Transport, make: Callable[[Transport], Awaitable[Result]]) -> Result:
+async def _worked(transport: Transport, make: Callable[[Transport], Awaitable[Result]], close_seconds: float) -> Result:
     try:
         return await make(transport)
     finally:
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(transport.close(), CLOSE_SECONDS)
+            await asyncio.wait_for(transport.close(), close_seconds)
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: what was cancelled did not end in its time
@@ -66,7 +70,7 @@ class _Stopped(Exception):  # noqa: N818 - no error: what was cancelled did not 
 
 
 @contextlib.contextmanager
-def _interruptions(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Result]) -> Iterator[None]:
+def _interruptions(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Result], close_seconds: float) -> Iterator[None]:
     """The first one cancels the work; what has not ended some seconds later is left."""
     heard = [number for number in INTERRUPTIONS if signal.getsignal(number) is not signal.SIG_IGN]
     usual = {number: signal.getsignal(number) for number in heard}
@@ -74,7 +78,7 @@ def _interruptions(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Result]) 
 
     def interrupted() -> None:
         task.cancel()
-        loop.call_later(2 * CLOSE_SECONDS, stop)
+        loop.call_later(2 * close_seconds, stop)
 
     def stop() -> None:
         stopped.append(True)
@@ -94,15 +98,15 @@ def _interruptions(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Result]) 
             signal.signal(number, handler)
 
 
-def _close(loop: asyncio.AbstractEventLoop) -> None:
+def _close(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
     """What is left is cancelled and waited for, not for ever; a thread that still resolves a name is not waited for."""
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
     if left:
-        loop.run_until_complete(asyncio.wait(left, timeout=CLOSE_SECONDS))
+        loop.run_until_complete(asyncio.wait(left, timeout=seconds))
     with contextlib.suppress(asyncio.TimeoutError):
-        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), CLOSE_SECONDS))
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), seconds))
     loop.close()
 
 

@@ -50,6 +50,8 @@ def split_pattern(pattern: str) -> list[str]:
     elif _is_one_host(pattern):
         parts = [pattern]
     else:
+        if _PIECES.sub("", pattern).strip(": \t"):  # Ansible drops such a sign, and `~[` is every device then
+            raise _bad(pattern, "has a bracket that is not closed, or not opened")
         parts = _PIECES.findall(pattern)
     return [part.strip() for part in parts if part.strip()]
 
