@@ -69,6 +69,11 @@ def test_the_installed_wheel_carries_the_examples(installed: Path) -> None:
     assert run(installed, "fleet", "inventory", "--example").stdout == (REPOSITORY / "fleet.yaml").read_text()
 
 
+def test_the_scripts_that_a_fleet_sends_ship(installed: Path) -> None:
+    for name in ("capture-host", "read-board"):
+        assert (installed / "jetson_deploy/_data/scripts" / name).is_file()
+
+
 def test_the_default_board_of_the_rehearsal_ships(installed: Path) -> None:
     assert (installed / "jetson_deploy/_data/rehearsal/boards/orin-nano-8gb-jp6.2/root/etc/nv_tegra_release").is_file()
 

@@ -36,15 +36,23 @@ def survey(
     live = acts_here(root, settings)
     host = Host(root)
     engine = engine_now(runtime or _usual_runtime(settings)) if live else recorded_engine(host)
-    before, serving = last_store(engine, deployment), find_serving(engine, deployment)
-    port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
-    chosen = store or (Path(before) if before else None)
+    serving = find_serving(engine, deployment)
+    chosen, port = store_and_port(engine, settings, deployment, store)
     facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live)
     place = _store_here(host, facts.store, store, live=live)
     if place is None or facts.store is None:
         return facts
     names = [name for name in (model, serving.record.model if serving else None) if name]
     return msgspec.structs.replace(facts, store=_inspected(facts.store, place, catalog, names))
+
+
+def store_and_port(
+    engine: EngineFacts | None, settings: Settings, deployment: str, store: Path | None
+) -> tuple[Path | None, int]:
+    """Those that are looked at: asked for, else deployed, else usual. A store of None is chosen by the disks."""
+    before, serving = last_store(engine, deployment), find_serving(engine, deployment)
+    port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
+    return store or (Path(before) if before else None), port
 
 
 def _store_here(host: Host, store: StoreFacts | None, given: Path | None, *, live: bool) -> Path | None:

@@ -1,0 +1,9 @@
+"""A device as its own `detect` would see it, before the tool is there: one script on standard input, decided here.
+
+script.py        what is sent: scripts/capture-host and scripts/read-board, as one
+answer.py        what comes back, bounded and checked: the device may be hostile
+memory_host.py   the files of an answer, as `detect/` reads a host
+stores.py        the models of a store, from its listing
+facts.py         answer → HostFacts and state
+read.py          asks one device
+"""

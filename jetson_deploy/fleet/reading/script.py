@@ -1,0 +1,26 @@
+"""What is sent to a device to be read: two scripts as one, for a Python of 3.6 or newer and its own modules."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Iterable
+
+from jetson_deploy.catalog.layers import built_in_dir
+
+_PYTHON = "command -v python3 >/dev/null 2>&1 || exit {code}; exec python3 - {arguments}"
+NO_PYTHON = 127
+
+
+@functools.cache
+def script() -> bytes:
+    folder = built_in_dir() / "scripts"
+    first, second = ((folder / name).read_text(encoding="utf-8") for name in ("capture-host", "read-board"))
+    # Each script runs itself where it is the main one: the first only lends its functions.
+    return f'__name__ = "capture_host"\n{first}\n__name__ = "__main__"\n{second}'.encode()
+
+
+def command(stores: Iterable[str] = (), further: Iterable[str] = ()) -> str:
+    """Of the device's shell. `stores`: directories that were asked for and are not among those that it finds itself."""
+    arguments = [text for store in stores for text in ("--store", store)]
+    return _PYTHON.format(code=NO_PYTHON, arguments=shlex.join([*arguments, *further])).strip()

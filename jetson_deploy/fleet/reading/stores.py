@@ -1,0 +1,57 @@
+"""The models of a store, from what the device listed of it: as `store/inventory.py` and `pinned.py` read them there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.facts import ModelFacts
+from jetson_deploy.fleet.reading.answer import StoreAnswer
+from jetson_deploy.store.inventory import name_of
+from jetson_deploy.store.kept import HEX
+from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
+
+
+def models(store: StoreAnswer) -> tuple[ModelFacts, ...]:
+    """Every model whose manifest can be read, by name."""
+    return tuple(sorted(_readable(store, store.manifests), key=lambda model: model.name))
+
+
+def pinned(store: StoreAnswer) -> tuple[ModelFacts, ...]:
+    """Of the trees that are whole: every manifest in them has the digest that they are named by."""
+    trees = sorted((digest, tree) for digest, tree in store.pinned.items() if HEX.fullmatch(digest) and tree)
+    found = ((tree, tuple(_readable(store, tree, digest))) for digest, tree in trees)
+    return tuple(model for tree, inside in found if len(inside) == len(tree) for model in inside)
+
+
+def _readable(
+    store: StoreAnswer, manifests: Mapping[str, str | None], digest: str | None = None
+) -> Iterator[ModelFacts]:
+    """`digest`: that they must have."""
+    for path, text in sorted(manifests.items()):
+        model = _model(store, path, text)
+        if model is not None and digest in (None, model.manifest_digest):
+            yield model
+
+
+def _model(store: StoreAnswer, path: str, text: str | None) -> ModelFacts | None:
+    name = name_of(tuple(path.split("/")))
+    if name is None or text is None:
+        return None
+    try:
+        raw = text.encode("latin-1")
+        manifest = parse_manifest(raw, name.short)
+    except (JetsonDeployError, UnicodeEncodeError):
+        return None
+    return ModelFacts(
+        name=name.short,
+        manifest_digest=manifest_digest(raw),
+        complete=all(store.blobs.get(blob.file_name, (0, False))[1] for blob in manifest.blobs),
+        missing_bytes=sum(blob.size for blob in manifest.blobs if _size(store, blob) != blob.size),
+        size_bytes=manifest.total_bytes,
+    )
+
+
+def _size(store: StoreAnswer, blob: Blob) -> int | None:
+    found = store.blobs.get(blob.file_name)
+    return found[0] if found else None
