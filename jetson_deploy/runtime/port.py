@@ -146,7 +146,7 @@ class Runtime(Protocol):
         """
 
     def start(self, name: str) -> None:
-        """A running one is left alone; one whose start fails stays behind as `created`."""
+        """A running one is left alone; one whose start fails stays behind as `created`. Its id may be another then."""
 
     def stop(self, name: str, seconds: int) -> None:
         """SIGTERM, and SIGKILL after `seconds`. One that is stopped or gone is left alone."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.client
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from jetson_deploy.runtime.docker.errors import no_engine
 from jetson_deploy.runtime.docker.followed_log import StampedLog, chunk, frames, unframed, unix_text
 from jetson_deploy.runtime.docker.images import as_image, lookup_name, split_digest
 from jetson_deploy.runtime.docker.patience import Patience, quick
+from jetson_deploy.runtime.docker.returned import once_restored, started
 from jetson_deploy.runtime.docker.state import as_listed, as_state
 from jetson_deploy.runtime.docker.usage import as_usage
 from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET, PlainWire, Wire, is_plain
@@ -39,13 +39,9 @@ _USUAL = Patience()
 _LOG_BYTES = 256 * 1024
 _MOST_BYTES = 4 << 20
 """Of an answer, for what runs for months in little memory."""
-RESTORED_SECONDS = 20.0
-"""After an engine's start. The refusal was met once, on 20.10 (tests/faults/test_engine_dies.py); how long it can last
-is not known."""
 _HUNG_SECONDS = 5.0
 _HUNG_UNTIL: dict[str, float] = {}
 """Engine → until when it counts as hung: a command that looks at it twice does not wait twice."""
-_SANDBOX_GONE = re.compile(r"sandbox \w+ not found")
 _GONE = (http.client.NOT_FOUND,)
 
 
@@ -109,13 +105,14 @@ class DockerRuntime:
         return create_container(self._client, name, spec, self._patience.change)
 
     def start(self, name: str) -> None:
-        self._post(f"starting the container {name}", name, "start")
+        started(self._calls, name, lambda it: self._post(f"starting the container {it}", it, "start"))
 
     def stop(self, name: str, seconds: int) -> None:
         self._post(f"stopping the container {name}", name, f"stop?t={seconds}", more=seconds, gone_is_fine=True)
 
     def restart(self, name: str, seconds: int) -> None:
-        self._post(f"restarting the container {name}", name, f"restart?t={seconds}", more=seconds)
+        doing, what = f"restarting the container {name}", f"restart?t={seconds}"
+        started(self._calls, name, lambda it: self._post(doing, it, what, more=seconds))
 
     def unpause(self, name: str) -> None:
         self._post(f"unpausing the container {name}", name, "unpause")
@@ -130,17 +127,9 @@ class DockerRuntime:
         self._calls.act(doing, "DELETE", path, seconds=self._patience.remove, fine=_GONE)
 
     def rename(self, name: str, new_name: str) -> None:
-        """An engine that comes back after a kill refuses for a moment, until it has started the container anew."""
-        doing, deadline = f"renaming the container {name} to {new_name}", time.monotonic() + RESTORED_SECONDS
+        doing = f"renaming the container {name} to {new_name}"
         path = f"/containers/{quote(name)}/rename?name={quote(new_name)}"
-        while True:
-            try:
-                self._calls.act(doing, "POST", path, seconds=self._patience.look)
-                return
-            except JetsonDeployError as error:
-                if not _SANDBOX_GONE.search(error.message) or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.2)
+        once_restored(lambda: self._calls.act(doing, "POST", path, seconds=self._patience.look))
 
     def set_restart(self, name: str, policy: str) -> None:
         self._calls.act(
