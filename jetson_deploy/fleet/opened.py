@@ -1,0 +1,41 @@
+"""The transport of this controller's fleet. asyncssh is an extra, so it is imported here and only when it is needed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.fleet.connect_options import Bounds, ConnectOptions
+from jetson_deploy.fleet.connection import Transport
+from jetson_deploy.fleet.secret import secret
+
+
+def open_transport(
+    *,
+    ssh_config: Path | None = None,
+    sudo_password: str | None = None,
+    key_passphrase: str | None = None,
+    bounds: Bounds | None = None,
+) -> Transport:
+    """Nothing is connected yet. Raises PreflightError where asyncssh is missing."""
+    check_asyncssh()
+    from jetson_deploy.fleet.transport.ssh_transport import SshTransport
+
+    return SshTransport(
+        ConnectOptions(
+            ssh_config=ssh_config,
+            sudo_password=secret(sudo_password),
+            key_passphrase=secret(key_passphrase),
+            bounds=bounds or Bounds(),
+        )
+    )
+
+
+def check_asyncssh() -> None:
+    if find_spec("asyncssh") is None:
+        raise PreflightError(
+            "asyncssh is not installed, and `fleet` reaches devices with it",
+            hint="scripts/setup fleet, in the checkout that this tool is of",
+            code="no-asyncssh",
+        )

@@ -1,0 +1,171 @@
+"""An SSH server of the test's own process on loopback, and a transport that knows it. Commands run in a real shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncssh
+import msgspec
+
+from jetson_deploy.fleet.connect_options import Bounds
+from jetson_deploy.fleet.connection import Connection, Transport
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.opened import open_transport
+
+Result = TypeVar("Result")
+HERE = "127.0.0.1"
+QUICK = Bounds(login=10, name=1, settings=10, start=10, ending=0.3, stall=5, login_tries=3)
+
+
+class Server(msgspec.Struct, kw_only=True):
+    folder: Path
+    host_key: asyncssh.SSHKey
+    user_key: asyncssh.SSHKey
+    greeting: str = ""
+    """What the login shell's own files run before the command."""
+    drops: int = 0
+    """So many connections are closed before the login."""
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def device(self) -> Device:
+        return Device(name="board", address=HERE, port=self.port)
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "config"
+
+
+class OneUser(asyncssh.SSHServer):
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections += 1
+        if self._server.drops > 0:
+            self._server.drops -= 1
+            conn.abort()
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return key.public_data == self._server.user_key.public_data
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        return True
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, **given: Any) -> AsyncIterator[Server]:
+    keys = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(2)]
+    server = Server(folder=folder, host_key=keys[0], user_key=keys[1], **given)
+    listening = await asyncssh.listen(
+        HERE,
+        0,
+        server_factory=lambda: OneUser(server),
+        server_host_keys=[server.host_key],
+        process_factory=lambda process: shell(process, server.greeting),
+        encoding=None,
+    )
+    server.port = listening.get_port()
+    write_files(server)
+    try:
+        yield server
+    finally:
+        listening.close()
+        await listening.wait_closed()
+
+
+def write_files(server: Server) -> None:
+    key = server.folder / "id"
+    server.user_key.write_private_key(key)
+    key.chmod(0o600)
+    server.known_hosts.write_text(known_line(server))
+    server.ssh_config.write_text(
+        f"Host *\n  UserKnownHostsFile {server.known_hosts}\n  GlobalKnownHostsFile none\n  IdentityFile {key}\n"
+        "  IdentitiesOnly yes\n  IdentityAgent none\n"
+    )
+
+
+def known_line(server: Server) -> str:
+    return f"[{HERE}]:{server.port} {server.host_key.export_public_key().decode()}"
+
+
+async def shell(process: asyncssh.SSHServerProcess[bytes], greeting: str) -> None:
+    running = await asyncio.create_subprocess_exec(
+        "/bin/sh",
+        "-c",
+        f"{greeting}{process.command}",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    out, err = running.stdout, running.stderr
+    if running.stdin is None or out is None or err is None:
+        raise TypeError("no pipes")
+    feeding = asyncio.ensure_future(feed(process, running.stdin))
+    try:
+        await asyncio.gather(pump(out, process.stdout), pump(err, process.stderr))
+        process.exit(await running.wait())
+    except (OSError, asyncssh.Error):
+        pass
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
+        if running.returncode is None:
+            os.killpg(running.pid, 9)
+            await running.wait()
+
+
+async def feed(process: asyncssh.SSHServerProcess[bytes], taken: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while more := await process.stdin.read(1 << 16):
+            taken.write(more)
+            await taken.drain()
+    taken.close()
+
+
+async def pump(said: asyncio.StreamReader, shown: asyncssh.SSHWriter[bytes]) -> None:
+    while more := await said.read(1 << 16):
+        shown.write(more)
+        await shown.drain()
+
+
+def with_transport(
+    folder: Path,
+    act: Callable[[Transport, Server], Coroutine[Any, Any, Result]],
+    *,
+    bounds: Bounds = QUICK,
+    **given: Any,
+) -> Result:
+    async def acted() -> Result:
+        async with served(folder, **given) as server:
+            transport = open_transport(ssh_config=server.ssh_config, bounds=bounds)
+            try:
+                return await act(transport, server)
+            finally:
+                await transport.close()
+
+    return asyncio.run(acted())
+
+
+def with_connection(
+    folder: Path, act: Callable[[Connection], Coroutine[Any, Any, Result]], *, bounds: Bounds = QUICK, **given: Any
+) -> Result:
+    async def connected(transport: Transport, server: Server) -> Result:
+        async with transport.connect(server.device) as connection:
+            return await act(connection)
+
+    return with_transport(folder, connected, bounds=bounds, **given)
