@@ -6,6 +6,8 @@
     end_state.py     how one device ended
     each.py          the same act on many devices at once
     reading/         a device as its own `detect` sees it, before the tool is there
+    job/             one run of the tool on a device, which a lost connection does not end
+    deploy.py        one device's part of a rollout
 
 Nothing here imports asyncssh but `transport/`. A board runs the tool itself (ARCHITECTURE decision 10); what is here
 decides, asks and follows.

@@ -38,8 +38,14 @@ class DeviceResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     document: dict[str, object] | None = None
     """What the device's own command answered with --json."""
+    fetched_bytes_per_second: float | None = None
+    """Over the network, as the device saw it. None: nothing was fetched, or too little to tell."""
+    downtime_seconds: float | None = None
+    """From the stop of the old server to the new one's first answer. None: none was stopped, or not measured."""
 
 
+IN_USE = "in-use"
+"""The code of `up --when-idle` where the server was used of late."""
 _BY_EXIT_CODE: dict[int, EndState] = {
     0: "proven",
     2: "refused",
@@ -55,4 +61,6 @@ def state_of(exit_code: int, result: str) -> EndState:
     """Of the tool's own `finished` event on the device."""
     if exit_code == 0 and result == "no-changes":
         return "unchanged"
+    if exit_code == 75 and result == IN_USE:
+        return "deferred"
     return _BY_EXIT_CODE.get(exit_code, "failed")

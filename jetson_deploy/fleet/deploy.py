@@ -1,0 +1,201 @@
+"""One device's part of a rollout: the tool brought, `up` run there as a unit, followed, proven again, rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+
+from jetson_deploy.events import Event, silent
+from jetson_deploy.fleet.connection import Connection, Transport
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
+from jetson_deploy.fleet.job.board import BoardAnswer, Unit
+from jetson_deploy.fleet.job.ending import device_result, document_of, finished_of, why_ended
+from jetson_deploy.fleet.job.folder import REQUEST, Before, Wanted
+from jetson_deploy.fleet.job.follow import Show, follow
+from jetson_deploy.fleet.job.link import PATIENCE_SECONDS, WORTH_ASKING_AGAIN, Link
+from jetson_deploy.fleet.job.record import NOTHING_DEPLOYED, by_record, second_proof, status_of
+from jetson_deploy.fleet.rollout.work import Report
+
+Bring: TypeAlias = Callable[[Connection], Awaitable[str]]
+"""Brings the tool; its path there. Raises DeviceError."""
+TOOL = "/usr/local/bin/jetson-deploy"
+_INTERRUPTED = 130
+
+
+class DeviceJobs:
+    """The `Work` of the rollout `rollout`: its units are jd-fleet-ROLLOUT, and …-back for going back."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        rollout: str,
+        bring: Bring,
+        *,
+        arguments: tuple[str, ...] = (),
+        tool: str = TOOL,
+        patience: float = PATIENCE_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`arguments`: further ones of `up`. `tool`: where `bring` leaves it for later runs."""
+        self._transport, self._rollout, self._bring = transport, rollout, bring
+        self._arguments, self._tool, self._patience, self._sleep = arguments, tool, patience, sleep
+
+    async def deploy(self, device: Device, report: Report) -> DeviceResult:
+        unit = self._unit(device)
+        wanted = Wanted(name=name_of(device), settings=device.settings, environment=device.environment)
+        arguments = ("up", "-f", f"{unit.folder}/{REQUEST}", *self._arguments)
+        async with self._link(device) as link:
+            try:
+                await link.connection()
+            except DeviceError as error:
+                return _unreachable(device, error)
+            try:
+                tool = await link.once(self._bring)
+            except DeviceError as error:
+                return _not_begun(device, error)
+            return await self._run(link, unit, tool, wanted, arguments, _show(device, report))
+
+    async def take_up(self, device: Device, report: Report) -> DeviceResult | None:
+        unit = self._unit(device)
+        async with self._link(device) as link:
+            try:
+                answer = await link.lasting(unit.ask)
+                if not answer.began:
+                    return None
+                return await self._followed(link, unit, answer, _show(device, report))
+            except DeviceError as error:
+                return _unknown(device, error)
+
+    async def prove(self, device: Device) -> DeviceResult:
+        """The container that the unit proved must be the one that serves."""
+        unit = self._unit(device)
+
+        async def both(connection: Connection) -> DeviceResult:
+            wanted = document_of((await unit.ask(connection)).result) or {}
+            status = await status_of(connection, self._tool, device, name_of(device))
+            return second_proof(device, status, wanted.get("container"))
+
+        async with self._link(device) as link:
+            try:
+                return await link.lasting(both)
+            except DeviceError as error:
+                return _unknown(device, error)
+
+    async def roll_back(self, device: Device) -> DeviceResult:
+        back = self._unit(device, "-back")
+        async with self._link(device) as link:
+            try:
+                done = await link.lasting(back.ask)
+                if done.began:
+                    return _rolled_back(await self._followed(link, back, done, silent))
+                arguments = await self._way_back(link, device)
+                if isinstance(arguments, DeviceResult):
+                    return arguments
+            except DeviceError as error:
+                return _unknown(device, error)
+            name = name_of(device)
+            wanted = Wanted(name=name, environment=device.environment)
+            return _rolled_back(await self._run(link, back, self._tool, wanted, (*arguments, "--name", name), silent))
+
+    async def _way_back(self, link: Link, device: Device) -> tuple[str, ...] | DeviceResult:
+        """What undoes the unit's change, or the answer where there is nothing to undo."""
+        answer = await link.lasting(self._unit(device).ask)
+        before = answer.before
+        if before is None:
+            return DeviceResult(device=device.name, state="unchanged")
+        status = await link.lasting(lambda found: status_of(found, self._tool, device, name_of(device)))
+        container, previous = status.document.get("container"), status.document.get("previous")
+        if not before.problem and container == before.container:
+            return DeviceResult(device=device.name, state="unchanged", document=status.document)
+        if before.revision is not None:
+            return ("rollback", str(before.revision), "--force")
+        if before.problem or isinstance(previous, dict):  # a record that was lost is no record of nothing
+            return ("rollback",)
+        return ("down",)
+
+    async def _run(
+        self, link: Link, unit: Unit, tool: str, wanted: Wanted, arguments: tuple[str, ...], show: Show
+    ) -> DeviceResult:
+        async def start(connection: Connection) -> BoardAnswer:
+            return await unit.start(connection, tool, wanted, arguments)
+
+        try:
+            answer = await link.lasting(start)
+            return await self._followed(link, unit, answer, show)
+        except DeviceError as error:
+            return _not_begun(link.device, error) if error.code == "not-started" else _unknown(link.device, error)
+
+    async def _followed(self, link: Link, unit: Unit, answer: BoardAnswer, show: Show) -> DeviceResult:
+        """The result of a unit that began. Raises DeviceError when the device could not be asked for too long."""
+        device = link.device
+        if answer.result is None:
+            answer = await follow(link, unit, show)
+        finished = finished_of(answer.result) if answer.result is not None else None
+        if answer.result is not None and finished is not None and finished.exit_code != _INTERRUPTED:
+            return device_result(device, answer.result, finished)
+        why = finished.message if finished is not None else why_ended(answer.result, answer.stderr)
+        if not answer.began:
+            return _refused(device, why, "not-started")
+        before = answer.before or await link.lasting(lambda found: _before(unit, found))
+        status = await link.lasting(lambda found: status_of(found, self._tool, device, name_of(device)))
+        if status.document.get("code") == NOTHING_DEPLOYED and before is not None and before.container is None:
+            return msgspec.structs.replace(by_record(device, status, before, why), hint="run fleet up again")
+        return by_record(device, status, before, why)
+
+    def _unit(self, device: Device, part: str = "") -> Unit:
+        return Unit(name=f"jd-fleet-{self._rollout}{part}", environment=device.environment)
+
+    def _link(self, device: Device) -> Link:
+        return Link(self._transport, device, patience=self._patience, sleep=self._sleep)
+
+
+def name_of(device: Device) -> str:
+    """Of the deployment."""
+    return str(device.settings.get("name") or "default")
+
+
+async def _before(unit: Unit, connection: Connection) -> Before | None:
+    return (await unit.ask(connection)).before
+
+
+def _show(device: Device, report: Report) -> Show:
+    def show(event: Event) -> None:
+        report(device, event)
+
+    return show
+
+
+def _not_begun(device: Device, error: DeviceError) -> DeviceResult:
+    if error.code in WORTH_ASKING_AGAIN:
+        return _unreachable(device, error)
+    return _refused(device, error.message, error.code, error.hint)
+
+
+def _unreachable(device: Device, error: DeviceError) -> DeviceResult:
+    return DeviceResult(device=device.name, state="unreachable", reason=error.message, hint=error.hint, code=error.code)
+
+
+def _refused(device: Device, reason: str, code: str, hint: str = "") -> DeviceResult:
+    hint = hint or "the journal of the unit on the device tells more"
+    return DeviceResult(device=device.name, state="refused", reason=reason, hint=hint, code=code)
+
+
+def _unknown(device: Device, error: DeviceError) -> DeviceResult:
+    lost = "contact was lost while it worked" if isinstance(error, ConnectionLostError) else "it cannot be asked"
+    return DeviceResult(
+        device=device.name,
+        state="unknown",
+        reason=f"{lost}: {error.message}",
+        hint="what was started there goes on by itself; ask it again when it answers",
+        code=error.code,
+    )
+
+
+def _rolled_back(result: DeviceResult) -> DeviceResult:
+    """Of `rollback` and `down`."""
+    return msgspec.structs.replace(result, state="rolled-back") if result.state in ("proven", "unchanged") else result

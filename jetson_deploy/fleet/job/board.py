@@ -1,0 +1,138 @@
+"""One unit on one device: asked for, started, its lines read. Everything is asked with a bound."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from jetson_deploy.fleet.connection import Connection
+from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.fleet.job import scripts
+from jetson_deploy.fleet.job.folder import (
+    STATE_DIRECTORY,
+    STATE_VARIABLE,
+    Before,
+    JobResult,
+    Wanted,
+    folder_of,
+)
+from jetson_deploy.names import shown
+
+ASK_SECONDS = 30.0
+"""sudo alone may wait 20 s for a name server."""
+START_SECONDS = 60.0
+TOOL_SECONDS = 1000.0
+"""A model is loaded to be asked: 900 s at most (the proof's own bound)."""
+SILENCE_SECONDS = 20.0
+"""Four heartbeats."""
+_ALIVE = ("active", "activating", "deactivating", "reloading")
+
+
+class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the device says of a unit."""
+
+    unit: str
+    """As `systemctl is-active`."""
+    boot: str = ""
+    events: int | None = None
+    """Bytes; None: no such unit was ever started."""
+    before: Before | None = None
+    result: JobResult | None = None
+    stderr: str = ""
+
+    @property
+    def runs(self) -> bool:
+        return self.unit in _ALIVE
+
+    @property
+    def began(self) -> bool:
+        return self.runs or self.result is not None or bool(self.events)
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the tool's own command with --json."""
+
+    exit_code: int
+    document: dict[str, Any]
+
+
+class Unit(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    environment: dict[str, str]
+
+    @property
+    def folder(self) -> str:
+        return str(folder_of(self.name, self.environment))
+
+    async def ask(self, connection: Connection) -> BoardAnswer:
+        text = scripts.command(scripts.ASK, "jd-ask", self.name, self.folder)
+        answer = await connection.run(text, seconds=ASK_SECONDS, root=True)
+        return _read_answer(answer.stdout, answer.stderr)
+
+    async def start(self, connection: Connection, tool: str, wanted: Wanted, arguments: tuple[str, ...]) -> BoardAnswer:
+        """Once: asked again, it is what it is by now. Raises DeviceError `not-started`."""
+        state = self.environment.get(STATE_VARIABLE) or STATE_DIRECTORY
+        text = scripts.command(scripts.START, "jd-start", self.name, self.folder, tool, state, *arguments)
+        answer = await connection.run(text, seconds=START_SECONDS, root=True, stdin=msgspec.json.encode(wanted))
+        return _read_answer(answer.stdout, answer.stderr)
+
+    def lines(self, connection: Connection, offset: int) -> AsyncIterator[bytes]:
+        text = scripts.command(scripts.FOLLOW, "jd-follow", self.name, self.folder, str(offset + 1))
+        return connection.lines(text, root=True, silence=SILENCE_SECONDS)
+
+
+async def ask_tool(connection: Connection, tool: str, environment: dict[str, str], *arguments: str) -> Answered:
+    """Raises DeviceError `no-answer` where it gives no document."""
+    text = scripts.command(scripts.TOOL, "jd-tool", tool, *arguments, "--json")
+    answer = await connection.run(text, seconds=TOOL_SECONDS, root=True, stdin=scripts.variables(environment))
+    _, begun, rest = answer.stdout.partition(b"jd-begin\n")
+    body, ended, code = rest.rpartition(b"\njd-end ")
+    try:
+        if begun and ended:
+            return Answered(exit_code=int(code), document=msgspec.json.decode(body, type=dict[str, Any]))
+    except (ValueError, msgspec.MsgspecError):
+        pass
+    raise DeviceError(
+        f"jetson-deploy {arguments[0]} gave no answer there: {_last(answer.stderr or answer.stdout)}",
+        hint="run the same on the device itself to see why",
+        code="no-answer",
+    )
+
+
+def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
+    """The last of each: what a login shell printed came before. Raises DeviceError `not-started`."""
+    found: dict[str, bytes] = {}
+    for line in stdout.split(b"\n"):
+        key, _, value = line.partition(b" ")
+        if key.startswith(b"jd-"):
+            found[key.decode("ascii", "replace")] = value
+    if "jd-end" not in found:
+        raise DeviceError(
+            f"its unit could not be started or asked for: {_last(stderr or stdout)}",
+            hint="is systemd the init there, and the state directory writable? the same by hand: systemctl status",
+            code="not-started",
+        )
+    events = found.get("jd-events", b"").strip()
+    return BoardAnswer(
+        unit=found.get("jd-unit", b"").decode("ascii", "replace"),
+        boot=found.get("jd-boot", b"").decode("ascii", "replace"),
+        events=int(events) if events.isdigit() else None,
+        before=_decoded(found.get("jd-before"), Before),
+        result=_decoded(found.get("jd-result"), JobResult),
+        stderr=found.get("jd-stderr", b"").decode(errors="replace"),
+    )
+
+
+def _decoded(line: bytes | None, kind: type[Any]) -> Any:
+    """None: not there, or not to be read."""
+    try:
+        return None if line is None else msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _last(text: bytes) -> str:
+    lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
+    return shown(lines[-1][:300]) if lines else "it said nothing"
