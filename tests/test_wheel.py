@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jetson_deploy.install import source
+
 REPOSITORY = Path(__file__).parent.parent
 BOARD = REPOSITORY / "tests/hosts/orin-nano-8gb-jp6.2/root"
 
@@ -62,6 +64,15 @@ def test_it_is_the_wheel_that_ran_and_not_the_checkout(installed: Path) -> None:
     assert where.stdout.startswith(str(installed))
     assert (installed / "jetson_deploy/_data/profiles/boards/orin-nano-8gb.yaml").is_file()
     assert (installed / "jetson_deploy/_data/containers/images/dustynv-ollama.yaml").is_file()
+
+
+def test_the_wheel_that_the_tool_makes_of_itself_for_a_board_has_the_same_files(installed: Path) -> None:
+    package = installed / "jetson_deploy"
+    built = {f"jetson_deploy/{path.relative_to(package)}": path for path in package.rglob("*") if path.is_file()}
+    built = {name: path for name, path in built.items() if "__pycache__" not in name}
+    assert {name: path.read_bytes() for name, path in built.items()} == {
+        name: path.read_bytes() for name, path in source.files()
+    }
 
 
 def test_the_installed_wheel_carries_the_examples(installed: Path) -> None:

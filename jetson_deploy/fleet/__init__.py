@@ -4,6 +4,8 @@
     connection.py    what is asked of a connection to a device
     failure.py       what goes wrong with one device
     end_state.py     how one device ended
+    packages.py      what is brought to devices, made once for each kind of them
+    bring.py         this very version of the tool onto a device
     each.py          the same act on many devices at once
     reading/         a device as its own `detect` sees it, before the tool is there
     job/             one run of the tool on a device, which a lost connection does not end

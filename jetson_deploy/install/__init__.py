@@ -1,1 +1,14 @@
-"""Brings this very version of the tool onto a machine that may have no network: wheelhouse, Python archive."""
+"""Brings this very version of the tool onto a machine that may have no network: wheelhouse, Python archive.
+
+source.py          what this version consists of, its identity, and a wheel of it
+target.py          Python, machine and glibc that wheels are wanted for
+wheels.py          wheels of a directory: which are needed, which are missing
+download.py        wheels from the package index
+wheelhouse.py      one package for one target: every wheel with its hash, kept in a cache
+package.py         the package as one file, the same bytes each time
+python_archive.py  a Python from a directory of archives, where the board's is too old
+machine.py         what a machine has: read by probe.sh
+version.py         which of two versions is newer
+probe.sh           run there: reads, writes nothing
+board.sh           run there as root: installs a package, offline; whoever kills it can run it again
+"""

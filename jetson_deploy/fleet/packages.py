@@ -1,0 +1,105 @@
+"""What is brought to devices: made once for each kind of them, however many ask at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.events import Reporter, silent
+from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.install.machine import PREFIX, Machine
+from jetson_deploy.install.package import Package
+from jetson_deploy.install.python_archive import LOWEST, Archive, choose, wanted_name
+from jetson_deploy.install.target import MACHINES, Target
+from jetson_deploy.install.wheelhouse import make
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    package: Package
+    python: str
+    """Path on the device; with an archive not there yet."""
+    archive: Archive | None = None
+
+
+class Parcels:
+    """Of one run. What could not be made is not tried again for the next device."""
+
+    def __init__(
+        self,
+        *,
+        wheelhouse: Path | None = None,
+        python_archives: Path | None = None,
+        cache: Path | None = None,
+        report: Reporter = silent,
+    ) -> None:
+        """`wheelhouse`, `python_archives`: `--wheelhouse DIR`, `--python-archive DIR`."""
+        self._wheelhouse, self._archives, self._report = wheelhouse, python_archives, report
+        self._cache = cache_directory() if cache is None else cache
+        self._packages: dict[Target, asyncio.Future[Package]] = {}
+        self._chosen: dict[str, asyncio.Future[Archive]] = {}
+
+    async def for_machine(self, machine: Machine, *, prefix: str = PREFIX) -> Parcel:
+        """Raises DeviceError `no-python`, `no-wheels-for-it`, and what `make` and `choose` raise."""
+        if machine.machine not in MACHINES or machine.glibc is None or machine.glibc[0] != 2:
+            known = (
+                "another C library than glibc"
+                if machine.glibc is None
+                else f"glibc {machine.glibc[0]}.{machine.glibc[1]}"
+            )
+            raise DeviceError(
+                f"there are no wheels for {machine.machine} with {known}",
+                hint=f"the tool runs on {' and '.join(MACHINES)} with glibc 2.17 or newer",
+                code="no-wheels-for-it",
+            )
+        python, archive = machine.best_python(), None
+        if python is None:
+            archive = await self._archive(machine)
+        version = archive.python if archive is not None else python.version if python is not None else LOWEST
+        target = Target(python=version, machine=machine.machine, glibc=machine.glibc)
+        path = f"{prefix}/{archive.install_name}/bin/python3" if archive is not None else python.path if python else ""
+        return Parcel(package=await self._package(target), python=path, archive=archive)
+
+    async def _package(self, target: Target) -> Package:
+        if target not in self._packages:
+            work = asyncio.to_thread(make, target, cache=self._cache, wheelhouse=self._wheelhouse, report=self._report)
+            self._packages[target] = asyncio.ensure_future(work)
+        return await asyncio.shield(self._packages[target])
+
+    async def _archive(self, machine: Machine) -> Archive:
+        if self._archives is None:
+            raise DeviceError(
+                f"{_pythons(machine)}; {LOWEST[0]}.{LOWEST[1]} or newer is needed",
+                hint=f"--python-archive DIR with {wanted_name(machine.machine)} in it",
+                code="no-python",
+            )
+        if machine.machine not in self._chosen:
+            work = asyncio.to_thread(choose, self._archives, machine.machine)
+            self._chosen[machine.machine] = asyncio.ensure_future(work)
+        return await asyncio.shield(self._chosen[machine.machine])
+
+
+def cache_directory() -> Path:
+    """Raises PreflightError `no-cache`."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(base) / "jetson-deploy"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PreflightError(
+            f"cannot make {directory}: {error.strerror}", hint="set XDG_CACHE_HOME to a directory", code="no-cache"
+        ) from error
+    return directory
+
+
+def _pythons(machine: Machine) -> str:
+    if not machine.pythons:
+        return "it has no Python"
+    unusable = [one for one in machine.pythons if one.version >= LOWEST]
+    if unusable:
+        return f"its {unusable[0].path} has no venv, or is none that wheels are made for"
+    newest = max(one.version for one in machine.pythons)
+    return f"its Python is {newest[0]}.{newest[1]}"

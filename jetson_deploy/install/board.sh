@@ -1,0 +1,176 @@
+#!/bin/sh
+# Installs one version of the tool from a package, offline, as root; several versions live side by side below PREFIX.
+#   sh board.sh prefix=DIR link=FILE name=VERSION-HASH version=VERSION package=FILE sha256=HEX need_kib=N python=FILE
+#               [archive=FILE archive_sha256=HEX archive_name=NAME] [units=DIR:DIR]
+#
+# The directory of a version counts once its `.installed` is there, which is written last and in one rename; the link
+# follows, in one rename too. Killed before: the version that was linked goes on working, and the next run begins again.
+# (A directory renamed at the end would not do: the scripts of a virtual environment name the place it was made in.)
+#
+# Says `@step NAME` for each step, then `@done installed|unchanged`, or `@refused CODE<tab>CAUSE<tab>FIX` (exit 3, 5, 6, 75).
+set -eu
+umask 022
+LC_ALL=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PIP_CONFIG_FILE=/dev/null
+export LC_ALL PATH PIP_CONFIG_FILE
+unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
+archive='' units=/etc/systemd/system:/run/systemd/system:/run/systemd/transient
+for pair in "$@"; do
+  value=${pair#*=}
+  case $pair in
+    prefix=*) prefix=$value ;;
+    link=*) link=$value ;;
+    name=*) name=$value ;;
+    version=*) version=$value ;;
+    package=*) package=$value ;;
+    sha256=*) sha256=$value ;;
+    need_kib=*) need_kib=$value ;;
+    python=*) python=$value ;;
+    archive=*) archive=$value ;;
+    archive_sha256=*) archive_sha256=$value ;;
+    archive_name=*) archive_name=$value ;;
+    units=*) units=$value ;;
+  esac
+done
+final=$prefix/$name
+work=$prefix/.work
+
+step() { printf '@step %s\n' "$1"; }
+
+refuse() {
+  printf '@refused %s\t%s\t%s\n' "$2" "$3" "$4"
+  exit "$1"
+}
+
+installed() { [ -f "$1/.installed" ]; }
+
+previous_of() { sed -n 's/^previous=//p' "$1/.installed" 2>/dev/null || true; }
+
+works() {
+  said=$("$final/bin/jetson-deploy" --version 2>&1 </dev/null) || return 1
+  [ "$said" = "jetson-deploy, version $version" ]
+}
+
+check_hash() {
+  found=$(sha256sum <"$1") || found=''
+  [ "${found%% *}" = "$2" ] || refuse 5 package-damaged "what arrived at $1 is not what was sent" "run the same command again"
+}
+
+check_link() {
+  { [ -e "$link" ] || [ -L "$link" ]; } || return 0
+  case $(readlink "$link") in
+    "$prefix"/*) ;;
+    *) refuse 3 tool-foreign "$link is there and is not of $prefix" "move it away there: mv $link $link.old" ;;
+  esac
+}
+
+check_room() {
+  free=$(df -Pk "$prefix" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$need_kib" ] || refuse 6 no-space \
+    "$prefix needs $((need_kib / 1024)) MiB for the tool and has $((free / 1024)) MiB" "make room on that disk"
+}
+
+# On the disk, not only in its cache: what follows says that it is there.
+settle() { sync -f "$1" 2>/dev/null || sync; }
+
+bring_python() {
+  own=$prefix/$archive_name
+  python=$own/bin/python3
+  installed "$own" && return 0
+  step python
+  check_hash "$archive" "$archive_sha256"
+  rm -rf "$own" "$work/python"
+  tar -xzf "$archive" -C "$work" --no-same-owner
+  "$work/python/bin/python3" -I -c 'import ssl, venv, zlib' </dev/null ||
+    refuse 3 python-archive-unusable "the Python of the archive does not run there" "give one made for that machine and C library"
+  mv "$work/python" "$own"
+  settle "$prefix"
+  : >"$own/.installed"
+}
+
+# A unit keeps the whole path of the version that wrote it; `up` may run from one that is no longer linked.
+in_use() {
+  old_ifs=$IFS
+  IFS=:
+  for directory in $units; do
+    IFS=$old_ifs
+    grep -rqsF --include='*.service' "$1/" "$directory" && return 0
+  done
+  IFS=$old_ifs
+  # By standard input: an argument would be found in grep's own command line.
+  # shellcheck disable=SC2062
+  printf '%s/\n' "$1" | grep -qsaF --file=- /proc/[0-9]*/cmdline
+}
+
+remove() {
+  rm -f "$1/.installed"
+  rm -rf "$1"
+}
+
+clean() {
+  rm -rf "$work" "$package" ${archive:+"$archive"}
+  find "$prefix/incoming" -type f -mmin +1440 -delete 2>/dev/null || true
+  previous=$(previous_of "$final")
+  for directory in "$prefix"/[0-9]*-????????; do
+    case ${directory##*/} in
+      "$name" | "$previous") continue ;;
+    esac
+    [ -d "$directory" ] && ! in_use "$directory" && remove "$directory"
+  done
+  for directory in "$prefix"/python-*; do
+    [ -d "$directory" ] || continue
+    grep -qsF "$directory/" "$prefix"/[0-9]*/pyvenv.cfg || in_use "$directory" || remove "$directory"
+  done
+}
+
+mark() {
+  printf 'previous=%s\n' "$1" >"$final/.installed.new"
+  settle "$final"
+  mv -f "$final/.installed.new" "$final/.installed"
+  settle "$final"
+}
+
+mkdir -p "$prefix" "$(dirname "$link")"
+exec 9>"$prefix/.lock"
+flock -w 300 9 || refuse 75 install-busy "another installation of the tool goes on there" "wait for it, then run the same command again"
+check_link
+done=unchanged before=''
+if ! installed "$final" || ! works; then
+  done=installed
+  step room
+  check_room
+  rm -rf "$work"
+  before=$(previous_of "$final")
+  remove "$final"
+  mkdir "$work"
+  [ -z "$archive" ] || bring_python
+  step unpack
+  check_hash "$package" "$sha256"
+  tar -xf "$package" -C "$work" --no-same-owner
+  step environment
+  "$python" -m venv --without-pip "$final"
+  step install
+  "$final/bin/python" "$(echo "$work"/wheels/pip-*.whl)/pip" --isolated --quiet --disable-pip-version-check --no-cache-dir \
+    install --no-index --find-links "$work/wheels" --require-hashes --requirement "$work/requirements.txt" </dev/null
+  step check
+  works || refuse 3 tool-unusable "the tool was installed there and does not run: $(printf %s "$said" | tail -n 1 | cut -c 1-200)" "run $final/bin/jetson-deploy --version there"
+fi
+linked=$(readlink "$link" || true)
+if [ "$linked" != "$final/bin/jetson-deploy" ]; then
+  done=installed
+  linked=${linked#"$prefix"/}
+  step mark
+  mark "${linked%%/*}"
+  step link
+  rm -f "$link".new.*
+  ln -s "$final/bin/jetson-deploy" "$link.new.$$"
+  mv -fT "$link.new.$$" "$link"
+  settle "$(dirname "$link")"
+elif ! installed "$final"; then
+  step mark
+  mark "$before"
+fi
+step clean
+clean
+printf '@done %s\n' "$done"
