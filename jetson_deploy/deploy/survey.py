@@ -38,7 +38,8 @@ def survey(
     engine = engine_now(runtime or _usual_runtime(settings)) if live else recorded_engine(host)
     serving = find_serving(engine, deployment)
     chosen, port = store_and_port(engine, settings, deployment, store)
-    facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live)
+    simulated = settings.rehearsal is not None
+    facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live, simulated=simulated)
     place = _store_here(host, facts.store, store, live=live)
     if place is None or facts.store is None:
         return facts

@@ -33,12 +33,20 @@ _KERNEL = re.compile(r"([0-9]+\.[0-9]+)\..*tegra")
 
 
 def detect_host(
-    host: Host, catalog: Catalog, *, engine: EngineFacts | None, store: Path | None, port: int, live: bool
+    host: Host,
+    catalog: Catalog,
+    *,
+    engine: EngineFacts | None,
+    store: Path | None,
+    port: int,
+    live: bool,
+    simulated: bool = False,
 ) -> HostFacts:
     """Read everything once. Never raises for what the host holds: unknown is None, oddities are `notes`.
 
     `live`: disks, port and clock are this machine's although `host` may be a captured board (a rehearsal).
     Else they come from the captured root and are None where it does not hold them.
+    `simulated`: the board is rehearsed, so its architecture is this machine's and says nothing of it.
     """
     live = live or not host.captured
     here = Host(_LIVE) if live and host.captured else host
@@ -48,7 +56,7 @@ def detect_host(
     board = _unlisted(firmware) if drive else identify(firmware, memory.total_bytes, catalog)
     entry = catalog.boards.get(board.id or "")
     disks = disk_facts(here, live=live)
-    own_architecture = None if live and host.captured else architecture
+    own_architecture = None if simulated or (live and host.captured) else architecture
     facts = HostFacts(
         root=str(host.root),
         is_jetson=not drive and _is_jetson(firmware, release, own_architecture, in_container=_in_container(host)),

@@ -1,0 +1,138 @@
+"""The files that lie over this machine's root: on every board, and on one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.recorded import recorded_uname
+from jetson_deploy.rehearsal.fleet.layout import Place
+from jetson_deploy.rehearsal.fleet.units import manager, system_units
+from jetson_deploy.rehearsal.product_plan import python_path
+
+USER = "nvidia"
+HIDDEN = (
+    "etc/systemd/system",
+    "usr/lib/systemd/system",
+    "usr/lib/systemd/system-generators",
+    "etc/ssh",
+    "etc/docker",
+    "etc/sudoers.d",
+    "var/lib/jetson-deploy",
+    "usr/local/bin",
+    "opt",
+)
+"""Of this machine, where a board has its own alone."""
+_CAPTURED = ("etc", "var")
+"""Of a captured root. What stands in /proc and /sys is no file on a disk; `boot` binds what it can of that."""
+_SSHD = """\
+AddressFamily inet
+HostKey /etc/ssh/ssh_host_ed25519_key
+AuthorizedKeysFile /etc/ssh/authorized_keys
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+UsePAM no
+UseDNS no
+PrintMotd no
+PidFile /run/sshd.pid
+Subsystem sftp /usr/lib/openssh/sftp-server
+SetEnv {environment}
+Include /etc/ssh/sshd_config.d/*.conf
+"""
+_UNAME = """\
+#!/bin/sh
+# The board is rehearsed: its machine and kernel are those of the captured one.
+case "$*" in
+-m) echo {machine} ;;
+-r) echo {release} ;;
+*) exec /bin/uname "$@" ;;
+esac
+"""
+_TOOL = """\
+#!/bin/sh
+PYTHONPATH={path} exec {python} -m jetson_deploy "$@"
+"""
+
+
+class File(msgspec.Struct, frozen=True):
+    content: bytes
+    mode: int = 0o644
+
+
+def common(captured: Path, login: str, environment: dict[str, str], *, tool: bool) -> dict[str, File]:
+    """On every board. `login`: the public key that is let in; `tool`: this very version is there already."""
+    files = {
+        str(path.relative_to(captured)): File(path.read_bytes())
+        for top in _CAPTURED
+        for path in sorted((captured / top).rglob("*"))
+        if path.is_file()
+    }
+    files |= {f"usr/lib/systemd/system/{name}": File(text.encode()) for name, text in system_units(()).items()}
+    spoken = " ".join(f'"{key}={value}"' for key, value in {"PATH": _PATH, **environment}.items())
+    texts = {
+        "etc/systemd/system.conf": manager(environment),
+        "etc/ssh/sshd_config": _SSHD.format(environment=spoken),
+        "etc/ssh/authorized_keys": login,
+        "root/.bashrc": "# ~/.bashrc: executed by bash(1) for every command over ssh, too.\n",
+        "root/.profile": "",
+        f"home/{USER}/.bashrc": "",
+        **_accounts(),
+    }
+    files |= {name: File(text.encode()) for name, text in texts.items()}
+    files["etc/sudoers.d/nvidia"] = File(f"{USER} ALL=(ALL) NOPASSWD: ALL\n".encode(), 0o440)
+    files["usr/local/bin/uname"] = File(_uname(captured).encode(), 0o755)
+    if tool:
+        text = _TOOL.format(path=shlex.quote(python_path()), python=shlex.quote(sys.executable))
+        files["usr/local/bin/jetson-deploy"] = File(text.encode(), 0o755)
+    return files
+
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def own(place: Place, host_key: bytes) -> dict[str, File]:
+    """What this board alone has."""
+    name = place.name
+    return {
+        "etc/hostname": File(f"{name}\n".encode()),
+        "etc/hosts": File(f"127.0.0.1 localhost\n127.0.1.1 {name}\n{place.address} {name}\n".encode()),
+        "etc/machine-id": File(f"{place.number:032x}\n".encode()),
+        "etc/ssh/ssh_host_ed25519_key": File(host_key, 0o600),
+    }
+
+
+def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ()) -> None:
+    """`hidden`: directories of which nothing of the layers below is seen."""
+    for name in hidden:
+        folder = directory / name
+        folder.mkdir(parents=True, exist_ok=True)
+        os.setxattr(folder, "trusted.overlay.opaque", b"y")
+    for name, file in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+        path.chmod(file.mode)
+
+
+def _accounts(etc: Path = Path("/etc")) -> dict[str, str]:
+    """Those of this machine, and the one that a Jetson comes with. No password lets anybody in."""
+    users = [line for line in (etc / "passwd").read_text().splitlines() if not line.startswith((f"{USER}:", "root:"))]
+    groups = [line for line in (etc / "group").read_text().splitlines() if not line.startswith(f"{USER}:")]
+    mine = f"{USER}:x:1000:1000::/home/{USER}:/bin/bash"
+    return {
+        "etc/passwd": "\n".join(["root:x:0:0:root:/root:/bin/bash", *users, mine, ""]),
+        "etc/group": "\n".join([*groups, f"{USER}:x:1000:", ""]),
+        "etc/shadow": "".join(f"{name}:*:19000:0:99999:7:::\n" for name in ("root", USER)),
+    }
+
+
+def _uname(captured: Path) -> str:
+    said = recorded_uname(Host(captured))
+    return _UNAME.format(
+        machine=shlex.quote(said.machine or "aarch64"), release=shlex.quote(said.release or os.uname().release)
+    )
