@@ -35,6 +35,10 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     """Group → names of its devices, of groups within it too; `all` has every one."""
     rollout: dict[str, Any] = {}
     """The section of this name, as it is written; read by `rollout/`."""
+    notes: tuple[str, ...] = ()
+    """What stands there and is not used, a line each."""
+    of_ansible: bool = False
+    """Then values of variables are not shown: some may come from a vault."""
 
     def device(self, name: str) -> Device | None:
         return next((device for device in self.devices if device.name == name), None)

@@ -1,9 +1,11 @@
 """`fleet`: many devices over SSH; its commands, one module each, and what they share.
 
-options.py        which devices, and how they are reached
-running.py        one event loop; Ctrl-C ends it in order
-rows.py           a row for each device; the documents and the exit code
-cells.py          a device's text, which stays in its row
+    options.py        which devices, and how they are reached
+    running.py        one event loop; Ctrl-C ends it in order
+    rows.py           a row for each device; the documents and the exit code
+    cells.py          a device's text, which stays in its row
+
+A verb is a module here and a line in COMMANDS.
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ class InventoryDocument(
     devices: tuple[Device, ...]
     groups: dict[str, tuple[str, ...]]
     """Group → the selected devices in it."""
+    notes: tuple[str, ...]
+    """What stands in the inventory and is not used."""
 
 
 def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -57,8 +59,9 @@ def command(*, fleet: FleetOptions) -> int:
     groups = {group: tuple(n for n in names if n in chosen) for group, names in fleet.inventory.groups.items()}
     document = InventoryDocument(
         inventory=fleet.inventory.source,
-        devices=fleet.devices,
+        devices=tuple(map(_without_values, fleet.devices)) if fleet.inventory.of_ansible else fleet.devices,
         groups={group: names for group, names in groups.items() if names},
+        notes=fleet.inventory.notes,
     )
     text = None if fleet.quiet else lambda: "\n".join(_text(document, verbose=fleet.verbose))
     return finish(fleet, document, text)
@@ -70,7 +73,13 @@ def _text(document: InventoryDocument, *, verbose: bool) -> Iterator[str]:
     yield ""
     named = {group: names for group, names in document.groups.items() if group not in ("all", "ungrouped")}
     yield from aligned([("group", group, f"{len(names)} devices") for group, names in named.items()] or [()])
+    yield from (f"note: {note}" for note in document.notes)
     yield f"{len(document.devices)} devices in {document.inventory}"
+
+
+def _without_values(device: Device) -> Device:
+    """Some of an inventory of Ansible may come from a vault."""
+    return msgspec.structs.replace(device, variables=dict.fromkeys(device.variables, "(not shown)"))
 
 
 def _row(device: Device, verbose: bool) -> tuple[str, ...]:

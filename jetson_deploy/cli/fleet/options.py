@@ -34,6 +34,7 @@ class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
     ssh_config: Path | None = None
     ask_sudo_password: bool = False
     sudo_password_file: Path | None = None
+    key_passphrase_file: Path | None = None
 
     def catalog(self) -> Catalog:
         from jetson_deploy.catalog.load import load_catalog
@@ -93,6 +94,12 @@ _OF_CONNECTION = (
         metavar="FILE",
         help="File with the password of sudo, mode 0600; its first line counts.",
     ),
+    click.option(
+        "--key-passphrase-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="File with the passphrase of the SSH key, where no agent holds it; mode 0600.",
+    ),
 )
 _OF_FORM = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
@@ -133,7 +140,16 @@ def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
     )
 
 
-_PASSED = ("as_json", "as_events", "quiet", "verbose", "ssh_config", "ask_sudo_password", "sudo_password_file")
+_PASSED = (
+    "as_json",
+    "as_events",
+    "quiet",
+    "verbose",
+    "ssh_config",
+    "ask_sudo_password",
+    "sudo_password_file",
+    "key_passphrase_file",
+)
 
 
 def _check_some(devices: tuple[Device, ...], hosts: tuple[str, ...], limits: tuple[str, ...]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,8 +31,12 @@ def run(
 
     Raises InterruptedRunError, and what `make` raises.
     """
-    opened = importlib.import_module("jetson_deploy.fleet.opened")
-    transport: Transport = opened.open_transport(ssh_config=fleet.ssh_config, sudo_password=sudo_password(fleet))
+    from jetson_deploy.fleet.opened import open_transport
+
+    passphrase = None if fleet.key_passphrase_file is None else _of_file(fleet.key_passphrase_file)
+    transport = open_transport(
+        ssh_config=fleet.ssh_config, sudo_password=sudo_password(fleet), key_passphrase=passphrase
+    )
     return in_loop(transport, make, goes_on=goes_on)
 
 
@@ -131,14 +134,12 @@ def _of_file(path: Path) -> str:
             mode = path.stat().st_mode
             first = file.read(4096).split(b"\n")[0].rstrip(b"\r").decode()
     except (OSError, UnicodeDecodeError) as error:
-        problem = f"--sudo-password-file {name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
-        raise UsageError(
-            problem, hint="a file with the password in its first line", code="sudo-password-file"
-        ) from None
+        problem = f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+        raise UsageError(problem, hint="a file with the password in its first line", code="password-file") from None
     if mode & 0o077:
         hint = f"chmod 600 {name}"
-        raise UsageError(f"others may read the password in {name}", hint=hint, code="sudo-password-file")
+        raise UsageError(f"others may read {name}", hint=hint, code="password-file")
     if not first:
         hint = "its first line is the password"
-        raise UsageError(f"--sudo-password-file {name} is empty", hint=hint, code="sudo-password-file")
+        raise UsageError(f"{name} is empty", hint=hint, code="password-file")
     return first

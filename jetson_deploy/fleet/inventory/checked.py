@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from jetson_deploy.catalog.convert import KeyPath
-from jetson_deploy.catalog.parts import Part
+from jetson_deploy.catalog.parts import Part, blame
 from jetson_deploy.catalog.wording import suggestion
 from jetson_deploy.deployment.file import checked_wishes
 from jetson_deploy.errors import UsageError
@@ -16,6 +16,7 @@ from jetson_deploy.names import shown
 from jetson_deploy.settings import Settings
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_SECRET_NAME = re.compile(r"(?i)passw|passphrase|_pass$|^pass$|secret|token|private_?key|api_?key|credential|vault")
 _TOKEN = re.compile(r"(?i)(?:bearer|basic|token|password|passwd|secret|api[_-]?key)[\s:=]+\S|-----BEGIN ")
 
 
@@ -54,6 +55,19 @@ def check_environment(environment: Mapping[str, str], place: str, whose: str) ->
         Settings.from_environment(environment)
     except UsageError as error:
         raise error.with_context(message=f"{place}: environment of {whose}: {error.message}") from None
+
+
+def check_variables(part: Part, key: KeyPath, names: Iterable[str], whose: str) -> None:
+    """Variables are shown and recorded. Raises UsageError for one whose name says that it is a secret."""
+    for name in filter(named_secret, names):
+        place = blame([part], (*key, name))
+        problem = f"{place}: the variable {shown(name)} of {whose} looks like a secret"
+        hint = "variables are shown and recorded; a password of sudo comes from --sudo-password-file"
+        raise UsageError(problem, hint=hint, code="inventory-secret")
+
+
+def named_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
 
 
 def looks_secret(value: str) -> bool:

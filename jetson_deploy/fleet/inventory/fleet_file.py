@@ -13,7 +13,7 @@ from jetson_deploy.catalog.reader import Lines, read_yaml
 from jetson_deploy.catalog.wording import suggestion
 from jetson_deploy.errors import CatalogError, UsageError
 from jetson_deploy.fleet.device import Device, Inventory
-from jetson_deploy.fleet.inventory.checked import check_environment, check_settings
+from jetson_deploy.fleet.inventory.checked import check_environment, check_settings, check_variables
 from jetson_deploy.fleet.inventory.device_names import check_device_name, check_group_name, check_user_name, expanded
 from jetson_deploy.fleet.inventory.entries import Entry, FleetFile, GroupEntry, HostEntry
 from jetson_deploy.fleet.inventory.merging import ALL, UNGROUPED, laid_over, with_groups
@@ -89,6 +89,7 @@ class _Reading:
             self._checked((*key, "address"), check_device_name, entry.address)
         if entry.identity_file is not None and (not entry.identity_file.isprintable() or not entry.identity_file):
             self._refuse((*key, "identity_file"), "is not a file's name", "the path of a private key on this machine")
+        check_variables(self.part, (*key, "variables"), entry.variables, whose)
         if entry.settings:
             check_settings(self.part, (*key, "settings"), whose)
         if entry.environment:

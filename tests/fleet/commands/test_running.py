@@ -147,7 +147,7 @@ def test_the_password_of_sudo_is_the_first_line_of_a_file_that_others_cannot_rea
 @pytest.mark.parametrize(
     "text, mode, problem",
     [
-        (b"x\n", 0o640, "others may read the password"),
+        (b"x\n", 0o640, "others may read"),
         (b"\n", 0o600, "is empty"),
         (b"\xff\n", 0o600, "it is no text"),
         (None, 0, "No such file"),
