@@ -6,6 +6,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.failure import NOT_REACHED, ConnectionLostError
+
 EndState: TypeAlias = Literal[
     "proven",  # changed, and proven with real tokens
     "unchanged",  # was as wanted already, and answered
@@ -64,3 +68,13 @@ def state_of(exit_code: int, result: str) -> EndState:
     if exit_code == 75 and result == IN_USE:
         return "deferred"
     return _BY_EXIT_CODE.get(exit_code, "failed")
+
+
+def result_of(device: Device, error: JetsonDeployError) -> DeviceResult:
+    """For `each`: how a device ended that raised `error`."""
+    state: EndState = "failed"
+    if isinstance(error, ConnectionLostError):
+        state = "unknown"
+    elif error.code in NOT_REACHED:
+        state = "unreachable"
+    return DeviceResult(device=device.name, state=state, reason=error.message, hint=error.hint, code=error.code)

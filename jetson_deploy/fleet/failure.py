@@ -19,3 +19,21 @@ class ConnectionLostError(DeviceError):
     """The connection ended while something ran there: whether that was done is unknown until the device is asked."""
 
     exit_code: ClassVar[int] = 9
+
+
+NOT_REACHED: frozenset[str] = frozenset(
+    {
+        "unreachable",
+        "name-not-resolved",
+        "login-refused",
+        "host-key-unknown",
+        "host-key-changed",
+        "host-key-revoked",
+        "host-certificate",
+        "key-file",
+        "key-passphrase",
+        "known-hosts",
+        "ssh-config",
+    }
+)
+"""Codes of what happens before a login: nothing ran on the device."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.fleet.connect_options import Bounds, ConnectOptions
-from jetson_deploy.fleet.connection import Transport
+from jetson_deploy.fleet.host_keys import HostKeys
 from jetson_deploy.fleet.secret import secret
 
 
@@ -17,7 +17,7 @@ def open_transport(
     sudo_password: str | None = None,
     key_passphrase: str | None = None,
     bounds: Bounds | None = None,
-) -> Transport:
+) -> HostKeys:
     """Nothing is connected yet. Raises PreflightError where asyncssh is missing."""
     check_asyncssh()
     from jetson_deploy.fleet.transport.ssh_transport import SshTransport

@@ -16,6 +16,8 @@ from jetson_deploy.cli.command_group import CommandGroup
 
 COMMANDS = {
     "inventory": "List devices and groups, and what is asked of each",
+    "trust": "Show and keep the host keys of new devices",
+    "run": "Run a command on devices",
 }
 
 

@@ -10,7 +10,9 @@
     refusals.py           asyncssh's exceptions in our words
     ssh_connection.py     commands, lines and files over one connection
     remote_process.py     one process there: found behind a greeting, bounded, ended
+    sending.py            a file
     sudo.py               becoming root, and why not
+    first_contact.py      a device's host keys, shown and kept
 
 Not supported, and said where it matters: RevokedHostKeys, KnownHostsCommand, PKCS11Provider, host-based and GSSAPI
 logins. ControlMaster is not used. `StrictHostKeyChecking no` is not followed: an unknown key is always refused.

@@ -59,6 +59,10 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
         """As ssh: an alias has no port."""
         return None if self.host_key_alias or self.port == 22 else self.port
 
+    @property
+    def proxy_argv(self) -> tuple[str, ...] | None:
+        return ("/bin/sh", "-c", f"exec {self.proxy_command}") if self.proxy_command is not None else None
+
 
 def target_of(device: Device) -> Target:
     host = device.address or device.name

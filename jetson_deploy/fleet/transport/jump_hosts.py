@@ -52,7 +52,9 @@ class JumpHosts:
         try:
             return await asyncio.shield(jump.task)
         except DeviceError as error:
-            raise error.with_context(message=f"jump host {chain[-1]}: {error.message}") from None
+            unknown = error.code == "host-key-unknown"
+            hint = f"jetson-deploy fleet trust -i {chain[-1]}, shows its fingerprints, and asks" if unknown else None
+            raise error.with_context(message=f"jump host {chain[-1]}: {error.message}", hint=hint) from None
 
     def _is_a_circle(self, chain: Chain, asked_by: Chain) -> bool:
         for _ in range(len(self._waits) + 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 import asyncssh
@@ -54,7 +53,7 @@ class Greeter(asyncssh.SSHClient):
 class Logins:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._places: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(bounds.logins_at_once))
+        self.places: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(bounds.logins_at_once))
 
     async def login(self, way: Way) -> asyncssh.SSHClientConnection:
         """Raises DeviceError."""
@@ -62,7 +61,7 @@ class Logins:
         for attempt in range(self._bounds.login_tries):
             if attempt:
                 await asyncio.sleep(pause(attempt))
-            async with self._places[way.place]:
+            async with self.places[way.place]:
                 try:
                     return await self._first_that_answers(way, greeter)
                 except FAILURES as error:
@@ -92,14 +91,11 @@ class Logins:
 
 def options(way: Way, address: str, greeter: Greeter, bounds: Bounds) -> dict[str, Any]:
     settings, keys = way.settings, way.keys
-    proxy: Sequence[str] | None = None
-    if settings.proxy_command is not None:
-        proxy = ("/bin/sh", "-c", f"exec {settings.proxy_command}")
     return {
         "host": address,
         "port": settings.port,
         "tunnel": way.tunnel or (),
-        "proxy_command": proxy,
+        "proxy_command": settings.proxy_argv,
         "config": None,
         "client_factory": lambda: greeter,
         "username": settings.user,

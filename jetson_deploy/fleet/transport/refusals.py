@@ -104,11 +104,11 @@ def host_key(
     if found is None:
         return DeviceError(
             f"the host key of {name} is not known{shown}",
-            hint=f"compare it, then log in once by hand: ssh {settings.hostname}",
+            hint="jetson-deploy fleet trust shows its fingerprints, and asks",
             code="host-key-unknown",
         )
     return DeviceError(
-        f"the host key of {name} is not the known one{shown}: {found}",
+        f"{found} has another host key of {name} than it shows{shown}",
         hint=f"only if the device was set up anew: ssh-keygen -R '{name}' -f {found.rsplit(', line', 1)[0]}",
         code="host-key-changed",
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import asyncssh
 
 from jetson_deploy.fleet.connect_options import ConnectOptions
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.host_keys import Offer
 from jetson_deploy.fleet.transport.addresses import Addresses
 from jetson_deploy.fleet.transport.client_keys import ClientKeys
+from jetson_deploy.fleet.transport.first_contact import append, keys_of, offer_of
 from jetson_deploy.fleet.transport.host_settings import HostSettings, SettingsReader, Target, target_of
 from jetson_deploy.fleet.transport.jump_hosts import Chain, JumpHosts, chain_of
 from jetson_deploy.fleet.transport.known_hosts import KnownHosts
@@ -36,6 +40,19 @@ class SshTransport:
     def connect(self, device: Device) -> AbstractAsyncContextManager[Connection]:
         return self._connected(device)
 
+    async def offered(self, device: Device) -> Offer:
+        settings = await self._settings.read(target_of(device))
+        trusted = self._known_hosts.of(settings)
+        addresses, tunnel, place = await self._way(settings, chain_of(settings.proxy_jump or ""))
+        async with self._logins.places[place]:
+            keys = await keys_of(settings, addresses[0], tunnel, self._options.bounds)
+        return await asyncio.to_thread(offer_of, device, settings, trusted, keys)
+
+    async def trust(self, offer: Offer) -> None:
+        if offer.standing == "new":
+            append(Path(offer.where), [key.line for key in offer.keys], hashed=offer.hashed)
+            self._known_hosts.forget()
+
     async def close(self) -> None:
         await self._jumps.close()
         self._settings.close()
@@ -57,12 +74,20 @@ class SshTransport:
 
     async def _open(self, settings: HostSettings, chain: Chain, asked_by: Chain = ()) -> asyncssh.SSHClientConnection:
         keys, trusted = self._keys.of(settings), self._known_hosts.of(settings)
-        tunnel = await self._jumps.to(chain, asked_by) if chain else None
-        through = tunnel is not None or settings.proxy_command is not None
-        addresses = (settings.hostname,) if through else await self._addresses.of(settings.hostname)
-        place = ",".join(chain) if chain else addresses[0]
+        addresses, tunnel, place = await self._way(settings, chain, asked_by)
         way = Way(settings=settings, keys=keys, trusted=trusted, addresses=addresses, tunnel=tunnel, place=place)
         return await self._logins.login(way)
+
+    async def _way(
+        self, settings: HostSettings, chain: Chain, asked_by: Chain = ()
+    ) -> tuple[tuple[str, ...], asyncssh.SSHClientConnection | None, str]:
+        """Addresses, jump host, and what logins are counted for. Behind a jump host names are resolved there."""
+        if chain:
+            return (settings.hostname,), await self._jumps.to(chain, asked_by), ",".join(chain)
+        if settings.proxy_command is not None:
+            return (settings.hostname,), None, settings.hostname
+        addresses = await self._addresses.of(settings.hostname)
+        return addresses, None, addresses[0]
 
 
 def silence_asyncssh() -> None:

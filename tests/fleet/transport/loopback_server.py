@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,22 @@ async def served(folder: Path, **given: Any) -> AsyncIterator[Server]:
     finally:
         listening.close()
         await listening.wait_closed()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **given: Any) -> Iterator[Server]:
+    """For a test of a command, which has a loop of its own: the server runs in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    here = served(folder, **given)
+    try:
+        yield asyncio.run_coroutine_threadsafe(here.__aenter__(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(here.__aexit__(None, None, None), loop).result(20)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def write_files(server: Server) -> None:
