@@ -33,14 +33,14 @@ _CGROUP_V2 = "umount /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 
 class SmallSystemd:
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
 
     def systemctl(self, *arguments: str) -> str:
         return self.run("systemctl", *arguments)
 
     def run(self, *argv: str, environment: Mapping[str, str] | None = None) -> str:
         """Inside; its standard output. Fails the test when it fails."""
-        enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--net"]
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--net"]
         # systemctl enable works on the files itself, and must look where this systemd does.
         variables = {**os.environ, "SYSTEMD_UNIT_PATH": "/etc/systemd/system", **(environment or {})}
         done = subprocess.run([*enter, *argv], env=variables, capture_output=True, text=True, check=False)
