@@ -10,8 +10,9 @@ import pytest
 from walked_commands import commands
 
 COMMANDS = {" ".join(path): command for path, command in commands().items()}
-BUNDLED = {"common", "fleet", "looking", "wanted", "wishes"}
-"""One struct made of several options: the common ones, those of everything that looks, of plan and up, of watch."""
+BUNDLED = {"common", "fleet", "form", "looking", "wanted", "wishes"}
+"""One struct made of several options: the common ones, those of everything that looks, of plan and up, of watch; the
+form of an answer."""
 
 
 def parameters(command: click.Command) -> list[inspect.Parameter]:

@@ -145,10 +145,11 @@ def begun(
     keys: Mapping[str, str | None] | None = None,
     size: Amount | None = None,
     results: Sequence[DeviceResult] = (),
+    named: str = ID,
 ) -> Begun:
     devices = [board.device for board in boards]
     return begin(
-        ID,
+        named,
         devices,
         rules(section),
         inventory="fleet.yaml",

@@ -4,6 +4,7 @@
     running.py        one event loop; Ctrl-C ends it in order
     rows.py           a row for each device; the documents and the exit code
     cells.py          a device's text, which stays in its row
+    records.py        records of rollouts, which ask no device
 
 A verb is a module here and a line in COMMANDS.
 """
@@ -18,6 +19,10 @@ COMMANDS = {
     "inventory": "List devices and groups, and what is asked of each",
     "trust": "Show and keep the host keys of new devices",
     "run": "Run a command on devices",
+    "history": "List the rollouts that were begun on this machine",
+    "show": "Show a rollout, with the end of every device",
+    "pause": "Begin no new device of a rollout, until it is resumed",
+    "abort": "End a rollout when the devices at work have ended",
 }
 
 

@@ -45,5 +45,5 @@ def directory_of(fleet_dir: Path, named: str | None) -> Path:
     if len(found) == 1:
         return fleet_dir / found[0]
     text = f"{len(found)} rollouts are meant by" if found else "there is no rollout"
-    hint = f"fleet history lists them; the last is {known[-1]}"
+    hint = f"jetson-deploy fleet history lists them; the last is {known[-1]}"
     raise UsageError(f"{text} {ascii(named)[:60]}", hint=hint, code="no-such-rollout")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from jetson_deploy.fleet.rollout.lines import AnyLine, Line, read_line, written
 from jetson_deploy.fleet.rollout.story import Story
 
 FILE = "record.ndjson"
+_GRACE_READS, _GRACE_SECONDS = 5, 0.02
+"""Another process may only have looked whether it is locked."""
 DIRECTORY_MODE, FILE_MODE = 0o700, 0o600
 
 
@@ -48,7 +51,7 @@ def read(directory: Path) -> Story:
         lines, _ = whole_lines(path.read_bytes())
         return Story(lines)
     except OSError as error:
-        hint = "fleet history lists the rollouts"
+        hint = "jetson-deploy fleet history lists the rollouts"
         text = f"cannot read the record {path}: {error.strerror}"
         raise UsageError(text, hint=hint, code="no-such-rollout") from error
     except ValueError as error:
@@ -136,8 +139,10 @@ def is_worked_on(directory: Path) -> bool:
 
 
 def _lock(descriptor: int, directory: Path) -> None:
-    if try_lock(descriptor):
-        return
+    for _ in range(_GRACE_READS):
+        if try_lock(descriptor):
+            return
+        time.sleep(_GRACE_SECONDS)
     who = ""
     with contextlib.suppress(UsageError):
         story = read(directory)
@@ -145,7 +150,7 @@ def _lock(descriptor: int, directory: Path) -> None:
             who = f": {story.who.user} on {story.who.host} (pid {story.who.pid}) since {story.taken_at}"
     raise LockedError(
         f"rollout {directory.name} is worked on by another controller{who}",
-        hint=f"fleet show {directory.name} shows it; fleet pause and fleet abort reach it",
+        hint=f"jetson-deploy fleet show {directory.name} shows it; fleet pause and fleet abort reach it",
         code="locked",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TypeVar
 
 import msgspec
@@ -85,7 +85,7 @@ class Run:
 
 
 def stamp(now: datetime) -> str:
-    return now.isoformat(timespec="seconds")
+    return now.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
 async def answered(name: str, act: Awaitable[Result]) -> Result | DeviceResult:

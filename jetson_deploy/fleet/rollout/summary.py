@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult
 from jetson_deploy.fleet.rollout.lines import Result
+from jetson_deploy.fleet.rollout.record import is_worked_on, read
 from jetson_deploy.fleet.rollout.story import DeviceStory, Story
 
 
@@ -81,6 +84,11 @@ def summary(story: Story, *, working: bool) -> RolloutSummary:
         ),
         devices=tuple(_device(one, story, working) for one in story.devices.values()),
     )
+
+
+def read_summary(directory: Path) -> RolloutSummary:
+    """Raises UsageError."""
+    return summary(read(directory), working=is_worked_on(directory))
 
 
 def as_wanted(found: RolloutSummary) -> bool:
