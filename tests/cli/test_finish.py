@@ -35,7 +35,11 @@ ENDS_IN: dict[tuple[str, ...], str] = {
     ("rehearse",): "jetson_deploy.cli.rehearse",
 }
 """Where another module than the command's own ends it."""
+ENDS_BY = {"finish", "answer_rows", "ask_controller"}
+"""What a module calls at its end; the verbs of the fleet end by what they share, which calls finish."""
 ANSWERING = {path: one for path, one in commands().items() if any(p.name == "as_events" for p in one.params)}
+ASKS_DEVICES = {path for path, one in ANSWERING.items() if any(p.name == "ssh_config" for p in one.params)}
+"""Over SSH: tests/fleet and tests/integration."""
 SAME_STATE = {
     "detect": ("detect", "--root", BOARD),
     "plan": ("plan", "--root", BOARD),
@@ -72,6 +76,11 @@ SAME_STATE = {
     "doctor without a log": ("doctor",),
     "rehearse --list": ("rehearse", "--list"),
     "rehearse on no board": ("rehearse", "no-such-board"),
+    "fleet inventory": ("fleet", "inventory", "-i", "a,b,"),
+    "fleet history": ("fleet", "history"),
+    "fleet show": ("fleet", "show"),
+    "fleet pause": ("fleet", "pause"),
+    "fleet abort": ("fleet", "abort"),
 }
 MEASURED = {"seconds", "hashed_bytes", "known_bytes", "running"}
 """Differ from one run to the next; `running`: rehearsals of others on this machine."""
@@ -113,6 +122,7 @@ def place(
 ) -> Iterator[Place]:
     monkeypatch.setenv("JETSON_DEPLOY_STATE_DIR", str(folder / "state"))
     monkeypatch.setenv("JETSON_DEPLOY_LOCK_DIR", str(folder / "lock"))
+    monkeypatch.setenv("JETSON_DEPLOY_FLEET_DIR", str(folder / "fleet"))
     monkeypatch.delenv("JETSON_DEPLOY_REHEARSAL", raising=False)
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
     engine = RecordedEngine()
@@ -148,9 +158,9 @@ def test_the_last_event_carries_what_json_prints(place: Place, words: tuple[str,
 
 
 def test_the_walk_runs_every_command_that_has_a_document_and_ends() -> None:
-    run = {words[:2] if words[0] in ("model", "monitor") else words[:1] for words in SAME_STATE.values()}
+    run = {words[:2] if words[0] in ("model", "monitor", "fleet") else words[:1] for words in SAME_STATE.values()}
     goes_on = {("monitor",), ("monitor", "why-slow"), ("model", "serve")}
-    assert set(ANSWERING) - STREAMS - goes_on == run
+    assert set(ANSWERING) - STREAMS - ASKS_DEVICES - goes_on == run
 
 
 @pytest.mark.parametrize("path", ANSWERING, ids=" ".join)
@@ -158,7 +168,7 @@ def test_every_command_ends_in_finish(path: tuple[str, ...]) -> None:
     callback = ANSWERING[path].callback
     assert callback is not None
     assert inspect.signature(callback).return_annotation == "int"
-    assert "finish" in called(module_file(ENDS_IN.get(path, callback.__module__)))
+    assert ENDS_BY & called(module_file(ENDS_IN.get(path, callback.__module__)))
 
 
 def test_only_finish_makes_the_last_event_and_prints_a_document() -> None:

@@ -72,7 +72,8 @@ def _text(document: InventoryDocument, *, verbose: bool) -> Iterator[str]:
     yield from aligned([heads, *(_row(device, verbose) for device in document.devices)])
     yield ""
     named = {group: names for group, names in document.groups.items() if group not in ("all", "ungrouped")}
-    yield from aligned([("group", group, f"{len(names)} devices") for group, names in named.items()] or [()])
+    if named:
+        yield from aligned([("group", group, f"{len(names)} devices") for group, names in named.items()])
     yield from (f"note: {note}" for note in document.notes)
     yield f"{len(document.devices)} devices in {document.inventory}"
 
