@@ -93,9 +93,9 @@ bring_python() {
 in_use() {
   old_ifs=$IFS
   IFS=:
-  for directory in $units; do
+  for place in $units; do
     IFS=$old_ifs
-    grep -rqsF --include='*.service' "$1/" "$directory" && return 0
+    grep -rqsF --include='*.service' "$1/" "$place" && return 0
   done
   IFS=$old_ifs
   # By standard input: an argument would be found in grep's own command line.
@@ -104,23 +104,23 @@ in_use() {
 }
 
 remove() {
-  rm -f "$1/.installed"
-  rm -rf "$1"
+  rm -f "$prefix/$1/.installed"
+  rm -rf "${prefix:?}/${1:?}"
 }
 
 clean() {
   rm -rf "$work" "$package" ${archive:+"$archive"}
   find "$prefix/incoming" -type f -mmin +1440 -delete 2>/dev/null || true
   previous=$(previous_of "$final")
-  for directory in "$prefix"/[0-9]*-????????; do
-    case ${directory##*/} in
+  for old in "$prefix"/[0-9]*-????????; do
+    case ${old##*/} in
       "$name" | "$previous") continue ;;
     esac
-    [ -d "$directory" ] && ! in_use "$directory" && remove "$directory"
+    [ -d "$old" ] && ! in_use "$old" && remove "${old##*/}"
   done
-  for directory in "$prefix"/python-*; do
-    [ -d "$directory" ] || continue
-    grep -qsF "$directory/" "$prefix"/[0-9]*/pyvenv.cfg || in_use "$directory" || remove "$directory"
+  for old in "$prefix"/python-*; do
+    [ -d "$old" ] || continue
+    grep -qsF "$old/" "$prefix"/[0-9]*/pyvenv.cfg || in_use "$old" || remove "${old##*/}"
   done
 }
 
@@ -142,7 +142,7 @@ if ! installed "$final" || ! works; then
   check_room
   rm -rf "$work"
   before=$(previous_of "$final")
-  remove "$final"
+  remove "$name"
   mkdir "$work"
   [ -z "$archive" ] || bring_python
   step unpack

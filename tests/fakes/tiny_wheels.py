@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,3 +40,36 @@ def write_wheelhouse(directory: Path, *, without: str = "") -> Path:
         if name != without:
             write_wheel(directory, name, "9999.1")
     return directory
+
+
+def write_tool(directory: Path, version: str, *, works: bool = True) -> Path:
+    """A stand-in for this tool: its command says its version, or fails; beside it 300 kB that no zip makes smaller."""
+    stem = f"jetson_deploy-{version}"
+    says = f"print('jetson-deploy, version {version}')" if works else "raise SystemExit('it does not run')"
+    path = directory / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("stand_in_tool.py", f"def main():\n    {says}\n")
+        wheel.writestr("weight.bin", os.urandom(300_000))
+        wheel.writestr(f"{stem}.dist-info/METADATA", f"Name: jetson-deploy\nVersion: {version}\n\n")
+    return path
+
+
+def write_pip(directory: Path) -> Path:
+    """A stand-in for pip that is quick: unpacks the one tool and makes its command."""
+    path = write_wheel(directory, "pip", "99.0")
+    with zipfile.ZipFile(path, "a") as wheel:
+        wheel.writestr("pip/__main__.py", _PIP)
+    return path
+
+
+_PIP = """
+import pathlib, sys, sysconfig, zipfile
+words = sys.argv[1:]
+assert "--no-index" in words and "--require-hashes" in words
+wheels = pathlib.Path(words[words.index("--find-links") + 1])
+(tool,) = wheels.glob("jetson_deploy-*.whl")
+zipfile.ZipFile(tool).extractall(sysconfig.get_path("purelib"))
+command = pathlib.Path(sysconfig.get_path("scripts")) / "jetson-deploy"
+command.write_text(f"#!{sys.executable}\\nfrom stand_in_tool import main\\nmain()\\n")
+command.chmod(0o755)
+"""
