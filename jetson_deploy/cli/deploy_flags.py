@@ -67,18 +67,6 @@ def _taken(row: Row, given: dict[str, Any]) -> Any:
 
 def read_wishes(wanted: DeployFlags, common: CommonOptions, *, force: bool = False) -> tuple[Request, Path | None]:
     """The request, and the store directory where one was named."""
-    asked = {row.field: common.layers.wish(row, common.settings, wanted.said.get(row.key)) for row in _ASKED}
-    store = checked_store(asked["store"]) if asked["store"] is not None else None
-    request = Request(
-        **{field: value for field, value in asked.items() if value is not None},
-        name=common.name,
-        image_registry=common.settings.image_registry,
-        simulated=common.settings.rehearsal,
-        force=force,
-        watch=common.layers.watch(),
-        sources=dict(common.layers.sources),
-    )
+    request = common.layers.request(common.settings, common.name, wanted.said, force=force)
+    store = checked_store(request.store) if request.store is not None else None
     return request, store
-
-
-_ASKED = tuple(row for row in OPTIONS.values() if not row.option.shared)

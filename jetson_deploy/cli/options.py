@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.cli.layers import DeployFlags, Layers
+from jetson_deploy.cli.layers import DeployFlags, deployment_name, layers_of
+from jetson_deploy.deployment.layers import Layers
 from jetson_deploy.names import check_deployment_name, check_registry_address
 from jetson_deploy.settings import Settings
 
@@ -111,7 +112,7 @@ _COMMON = [
 def read_common_options(options: dict[str, Any], wanted: DeployFlags | None = None) -> CommonOptions:
     """Take the shared options out of a command's keyword arguments. `wanted`: of a command that `wishes` decorates."""
     settings = Settings.from_environment()
-    layers = Layers(wanted.file if wanted else None)
+    layers = layers_of(wanted.file if wanted else None)
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     settings = msgspec.structs.replace(settings, catalog_dirs=dirs)
     settings = layers.settings(settings, wanted.said if wanted else {"registry": options.pop("registry", None)})
@@ -119,7 +120,7 @@ def read_common_options(options: dict[str, Any], wanted: DeployFlags | None = No
     root = options.pop("root")
     _check_root(root)
     return CommonOptions(
-        name=check_deployment_name(layers.name(options.pop("name"))),
+        name=check_deployment_name(deployment_name(layers, options.pop("name"))),
         root=root,
         as_json=options.pop("as_json"),
         as_events=options.pop("as_events"),

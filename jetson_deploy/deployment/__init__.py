@@ -3,7 +3,7 @@
 record.py                  what was deployed, as container labels: the only place that knows their keys
 instance.py                our containers among the facts: the one that serves, the one before, leftovers
 options.py, watch_options.py  the table: one row per option; option.py, option_checks.py: what a row holds
-file.py                    jetson-deploy.yaml, by the schema that the rows give
+file.py, layers.py         jetson-deploy.yaml, by the schema that the rows give; flag before variable before file
 request.py, settle.py      what the user asked for, and the gaps filled
 plan.py                    decisions and steps, as `plan --json` prints them
 revisions.py, diff.py      what is on record, and two revisions field by field

@@ -8,6 +8,7 @@
     bring.py         this very version of the tool onto a device
     each.py          the same act on many devices at once
     reading/         a device as its own `detect` sees it, before the tool is there
+    planning/        what would be done to each device, saved and compared
     job/             one run of the tool on a device, which a lost connection does not end
     deploy.py        one device's part of a rollout
 

@@ -49,7 +49,7 @@ def lacking(facts: HostFacts, image: ImageChoice, model: Part, limits: Mapping[s
 def _lacking(facts: HostFacts, image: ImageChoice, model: Part, limits: Mapping[str, Constant]) -> Iterator[Lack]:
     """The image takes twice its compressed size while it is unpacked."""
     margin = int(limits["disk_margin_bytes"].value)
-    model_need = _model_need(facts, model)
+    to_fetch = model_need(facts, model)
     size = image.assumed_bytes if image.size_bytes is None else image.size_bytes
     image_need = 0 if image_staged(facts, image) else int((size or 0) * limits["image_unpack_factor"].value)
     assumed = ", of an assumed size" if image.size_bytes is None and image_need else ""
@@ -57,9 +57,9 @@ def _lacking(facts: HostFacts, image: ImageChoice, model: Part, limits: Mapping[
     disk, hint = image_disk(facts), image_hint(facts.engine)
     if store_disk is not None and disk is not None and _same(store_disk, disk):
         what = f"model {model.name} and image {image.reference}{assumed}"
-        yield from _lack(store_disk, model_need + image_need, margin, what, f"{STORE_HINT}, or {hint}")
+        yield from _lack(store_disk, to_fetch + image_need, margin, what, f"{STORE_HINT}, or {hint}")
         return
-    yield from _lack(store_disk, model_need, margin, f"model {model.name}", STORE_HINT)
+    yield from _lack(store_disk, to_fetch, margin, f"model {model.name}", STORE_HINT)
     yield from _lack(disk, image_need, margin, f"image {image.reference}{assumed}", hint)
 
 
@@ -69,7 +69,7 @@ def _lack(disk: DiskFacts | None, need: int, margin: int, what: str, hint: str) 
     yield Lack(disk=disk, what=what, need_bytes=need + margin, free_bytes=disk.free_bytes, hint=hint)
 
 
-def _model_need(facts: HostFacts, model: Part) -> int:
+def model_need(facts: HostFacts, model: Part) -> int:
     """Bytes yet to be fetched; what is here of the pinned manifest is not fetched again."""
     if model_staged(facts, model):
         return 0

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from jetson_deploy.cli.layers import Layers
 from jetson_deploy.cli.options import CommonOptions
 from jetson_deploy.cli.phases import Phases
 from jetson_deploy.cli.reporters import PlainReporter
 from jetson_deploy.cli.up import finish_change
 from jetson_deploy.deploy.outcome import Outcome
+from jetson_deploy.deployment.layers import Layers
 from jetson_deploy.events import Event, Note, Progress, StepFinished, StepStarted, Verdict
 from jetson_deploy.settings import Settings
 

@@ -23,6 +23,8 @@ COMMANDS = {
     "show": "Show a rollout, with the end of every device",
     "pause": "Begin no new device of a rollout, until it is resumed",
     "abort": "End a rollout when the devices at work have ended",
+    "hosts": "Show who answers, and what each device is and has",
+    "plan": "Show what would be deployed on each device, and in sum",
 }
 
 

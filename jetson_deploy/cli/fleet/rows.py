@@ -30,10 +30,12 @@ def answer_rows(
     cells: Cells = lambda result: (),
     more: dict[str, object] | None = None,
     wanted: frozenset[EndState] = AS_WANTED,
+    sums: Sequence[str] = (),
 ) -> int:
     """Print it and return the exit code: 0 where every selected device is as wanted, else 9.
 
-    `more`: keys of the document beside the devices. The document's schema is jetson-deploy.fleet-VERB/1.
+    `more`: keys of the document beside the devices; `sums`: lines below the table. The document's schema is
+    jetson-deploy.fleet-VERB/1.
     """
     rows = in_order(fleet, results)
     good = all(row.state in wanted for row in rows)
@@ -46,7 +48,7 @@ def answer_rows(
         **(more or {}),
         "devices": [msgspec.to_builtins(row) for row in rows],
     }
-    text = "\n".join(_lines(rows, heads, cells, wanted, quiet=fleet.quiet, verbose=fleet.verbose))
+    text = "\n".join(_lines(rows, heads, cells, wanted, quiet=fleet.quiet, verbose=fleet.verbose, sums=sums))
     code = 0 if good else FAILED
     return finish(fleet, document, (lambda: text) if text else None, code=code, result=result, message=counted(rows))
 
@@ -72,6 +74,7 @@ def _lines(
     *,
     quiet: bool,
     verbose: bool,
+    sums: Sequence[str],
 ) -> Iterator[str]:
     listed = [row for row in rows if row.state not in wanted] if quiet else rows
     if listed:
@@ -79,6 +82,7 @@ def _lines(
     if not quiet:
         yield ""
         yield counted(rows)
+        yield from sums
     yield from hints(rows, len(rows) if verbose else _NAMED)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from jetson_deploy.fleet.connection import OUTPUT_BYTES, Answer
+import msgspec
+
+from jetson_deploy.fleet.connection import OUTPUT_BYTES, Answer, Connection
 from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.reading.answer import ReadingAnswer, unpack
 from jetson_deploy.fleet.reading.script import script
 
@@ -54,13 +59,24 @@ for source in sys.argv[1:]:
 """
 
 
-def read_roots(roots: Sequence[Path]) -> dict[Path, ReadingAnswer]:
-    """Each captured root as the script reads it, in a process of its own that need not load Python again."""
+MARK = b"\njetson-deploy-reading/1 "
+
+
+def said_of_roots(roots: Sequence[Path]) -> dict[Path, bytes]:
+    """What the script prints of each captured root, in a process of its own that need not load Python again."""
     argv = [sys.executable, "-c", _FORKED, *map(str, roots)]
     done = subprocess.run(argv, input=script(), capture_output=True, check=True, timeout=120)
-    mark = b"\njetson-deploy-reading/1 "
-    answers = done.stdout.split(mark)[1:]
-    return {root: unpack(mark + text) for root, text in zip(roots, answers, strict=True)}
+    answers = done.stdout.split(MARK)[1:]
+    return {root: MARK + text for root, text in zip(roots, answers, strict=True)}
+
+
+def read_roots(roots: Sequence[Path]) -> dict[Path, ReadingAnswer]:
+    return {root: unpack(said) for root, said in said_of_roots(roots).items()}
+
+
+def packed_answer(answer: ReadingAnswer) -> Answer:
+    packed = zlib.compress(msgspec.json.encode(answer))
+    return Answer(exit_status=0, stdout=MARK + b"%d\n" % len(packed) + packed, stderr=b"")
 
 
 class CannedDevice(LocalDevice):
@@ -80,3 +96,20 @@ class CannedDevice(LocalDevice):
             stderr=self._answer.stderr,
             cut=cut or self._answer.cut,
         )
+
+
+class CannedTransport:
+    """Device → its only answer, or why it cannot be reached."""
+
+    def __init__(self, devices: Mapping[str, Answer | DeviceError]) -> None:
+        self._devices = devices
+
+    @asynccontextmanager
+    async def connect(self, device: Device) -> AsyncIterator[Connection]:
+        answer = self._devices[device.name]
+        if isinstance(answer, DeviceError):
+            raise answer
+        yield CannedDevice(answer, device.name)
+
+    async def close(self) -> None:
+        pass

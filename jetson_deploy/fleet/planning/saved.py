@@ -1,0 +1,122 @@
+"""Plans that were saved, and what of one moved since: a moved one is not carried out, its cause is named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy import __version__
+from jetson_deploy.errors import UsageError
+from jetson_deploy.fleet.planning.device_plan import Decided, DevicePlan, Ground
+from jetson_deploy.names import shown
+from jetson_deploy.units import size_text
+
+MOST_BYTES = 64 << 20
+FILE_MODE = 0o600
+
+
+class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.fleet-saved-plan/1"):
+    version: str
+    """Of this tool."""
+    at: str
+    """For people."""
+    inventory: str
+    devices: dict[str, DevicePlan]
+    """Those that were read."""
+
+
+def save(path: Path, *, inventory: str, at: str, devices: Mapping[str, DevicePlan]) -> None:
+    """For its owner alone: it tells what is deployed where. Raises UsageError."""
+    plan = SavedPlan(version=__version__, at=at, inventory=inventory, devices=dict(devices))
+    content = msgspec.json.format(msgspec.json.encode(plan), indent=1) + b"\n"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {shown(str(path))}: {error.strerror}",
+            hint="name another file with --save",
+            code="cannot-save",
+        ) from error
+
+
+def read_saved(path: Path) -> SavedPlan:
+    """Raises UsageError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it is longer than {MOST_BYTES >> 20} MiB")
+        return msgspec.json.decode(content, type=SavedPlan)
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else ascii(str(error))[1:-1][:200]
+        raise UsageError(
+            f"{shown(str(path))} is no saved plan: {why}",
+            hint="jetson-deploy fleet plan --save FILE writes one",
+            code="not-a-saved-plan",
+        ) from error
+
+
+def check_saved(saved: DevicePlan, now: DevicePlan) -> list[str]:
+    """What moved so that the plan of now is another one, in words; empty: it is the same.
+
+    Free memory and disk count only where the decisions follow them.
+    """
+    differs = list(_decisions(saved, now))
+    return [*differs, *_facts(saved.ground, now.ground)] if differs else []
+
+
+def _decisions(saved: DevicePlan, now: DevicePlan) -> Iterator[str]:
+    if now.decided is None:
+        if saved.decided is not None:
+            yield from (f"it would be refused: {refusal.cause}" for refusal in now.refusals)
+    elif saved.decided is None:
+        yield "it was refused when the plan was saved, and would not be now"
+    else:
+        yield from _changes(saved.decided, now.decided)
+
+
+def _changes(saved: Decided, now: Decided) -> Iterator[str]:
+    for word, field in (("image", "image"), ("model", "model"), ("context", "context_tokens"), ("port", "port")):
+        one, other = getattr(saved, field), getattr(now, field)
+        if one != other:
+            yield f"{word} is {other}, was {one}"
+    gone = [step for step in saved.steps if step not in now.steps]
+    new = [step for step in now.steps if step not in saved.steps]
+    if gone or new:
+        yield "; ".join(
+            f"{what}: {', '.join(steps)}" for what, steps in (("steps no longer", gone), ("steps now", new)) if steps
+        )
+    elif saved.steps != now.steps:
+        yield "the steps have another order"
+
+
+_WORDS = {
+    "board": "board",
+    "l4t": "L4T",
+    "memory_total_bytes": "memory",
+    "memory_available_bytes": "free memory",
+    "disk": "disk of the store",
+    "disk_free_bytes": "free disk",
+    "store": "store",
+    "power_mode": "power mode",
+    "engine": "Docker",
+    "deployed": "deployed",
+}
+
+
+def _facts(saved: Ground, now: Ground) -> Iterator[str]:
+    for field, word in _WORDS.items():
+        one, other = getattr(saved, field), getattr(now, field)
+        if one != other:
+            yield f"{word} is {_text(field, other)}, was {_text(field, one)}"
+
+
+def _text(field: str, value: object) -> str:
+    if value is None:
+        return "unknown" if field != "deployed" else "nothing"
+    return size_text(value) if isinstance(value, int) and field.endswith("_bytes") else str(value)

@@ -1,0 +1,64 @@
+"""One device, read and judged: what `fleet hosts` and `fleet plan` begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jetson_deploy import __version__
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.facts import HostFacts
+from jetson_deploy.fleet.connection import Transport
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.reading.answer import BoardAnswer, ReadingAnswer
+from jetson_deploy.fleet.reading.asked import Asked
+from jetson_deploy.fleet.reading.facts import facts_of
+from jetson_deploy.fleet.reading.read import read
+from jetson_deploy.install.version import Age, age
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+
+READ_CODES = ("no-python", "banner", "reading-", "sudo-refused", "no-session")
+"""Of errors of a device that was reached."""
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    device: Device
+    asked: Asked
+    answer: ReadingAnswer
+    facts: HostFacts
+    clock_ahead: float | None
+
+    @property
+    def board(self) -> BoardAnswer:
+        return self.answer.board
+
+    @property
+    def tool_age(self) -> Age | None:
+        """Of the tool there, beside this one; None: there is none."""
+        version = self.board.tool.version
+        return None if version is None else age(version, __version__)
+
+
+async def look(transport: Transport, device: Device, asked: Asked, catalog: Catalog) -> Seen:
+    """Connects, reads, judges; nothing is changed there. Raises DeviceError."""
+    async with transport.connect(device) as connection:
+        stores = () if asked.store is None else (str(asked.store),)
+        reading = await read(connection, stores=stores)
+    facts = facts_of(reading.answer, asked.settings, catalog, deployment=asked.name, store=asked.store)
+    return Seen(device=device, asked=asked, answer=reading.answer, facts=facts, clock_ahead=reading.clock_ahead)
+
+
+def not_seen(device: Device, error: JetsonDeployError) -> DeviceResult:
+    """The row of a device that could not be reached, or that gave no usable answer."""
+    reached = error.code.startswith(READ_CODES) or error.exit_code == 2
+    return DeviceResult(
+        device=device.name,
+        state="refused" if reached else "unreachable",
+        reason=error.message,
+        hint=error.hint,
+        code=error.code,
+    )
