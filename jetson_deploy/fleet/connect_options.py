@@ -29,7 +29,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is sent makes no progress for so long."""
     logins_at_once: int = 8
     """For each address or jump host: sshd drops what is above MaxStartups (10)."""
-    login_tries: int = 5
+    login_tries: int = 8
     sessions_at_once: int = 8
     """For each connection: MaxSessions is 10."""
 

@@ -75,7 +75,7 @@ class ClientKeys:
 
     def _unlocked(self, name: str, data: bytes, public: bytes | None) -> LoadedKey:
         if self._passphrase is None:
-            return LoadedKey(None, public, f"{name} wants a passphrase and was left out")
+            return LoadedKey(None, public, f"{name} wants a passphrase: --key-passphrase-file, or ssh-add")
         try:
             key = asyncssh.import_private_key(data, self._passphrase.reveal())
         except asyncssh.KeyEncryptionError as error:

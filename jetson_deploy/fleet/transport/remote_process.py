@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import shlex
 import signal
+from collections.abc import Mapping
 
 import asyncssh
 
@@ -115,19 +116,24 @@ class RemoteProcess:
 
 async def begun(connection: asyncssh.SSHClientConnection, command: str, mark: str, sudo: Way | None) -> RemoteProcess:
     """Asked for; `passed_greeting` tells whether it runs."""
-    if len(command.encode("utf-8", "surrogateescape")) > LONGEST_COMMAND:
+    line = wrapped(command, mark, sudo)
+    if len(line.encode("utf-8", "surrogateescape")) > LONGEST_COMMAND:
         raise InternalError(
-            f"a command of {len(command)} characters was to be given to a device",
+            f"a command of {len(line)} characters was to be given to a device",
             hint="report this; scripts go by standard input",
             code="command-too-long",
         )
-    line = wrapped(command, mark, sudo)
     process = await connection.create_process(line, encoding=None, errors="replace")
     return RemoteProcess(process, connection)
 
 
 def new_mark() -> str:
     return f"jd-{secrets.token_hex(8)}"
+
+
+def exported(environment: Mapping[str, str]) -> str:
+    """In front of a command: the inventory's variables for it."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items())
 
 
 def wrapped(command: str, mark: str, sudo: Way | None) -> str:

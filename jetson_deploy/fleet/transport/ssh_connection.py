@@ -14,7 +14,7 @@ from jetson_deploy.fleet.connection import OUTPUT_BYTES, Answer
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.transport.refusals import lost
-from jetson_deploy.fleet.transport.remote_process import RemoteProcess, begun, new_mark, passed_greeting
+from jetson_deploy.fleet.transport.remote_process import RemoteProcess, begun, exported, new_mark, passed_greeting
 from jetson_deploy.fleet.transport.sending import send
 from jetson_deploy.fleet.transport.sudo import Sudo
 
@@ -113,7 +113,7 @@ class SshConnection:
     async def _attempt(self, command: str, root: bool) -> RemoteProcess | None:
         """None: sudo wants the password."""
         mark, way = new_mark(), self._sudo.way(root)
-        process = await self._session(command, mark, root)
+        process = await self._session(exported(self._device.environment) + command, mark, root)
         runs = False
         try:
             runs = await passed_greeting(process, mark, self._sudo, way)
@@ -131,7 +131,7 @@ class SshConnection:
                 if self._connection.is_closed():
                     raise
                 refused = error
-                await asyncio.sleep(0.2 * 2**attempt)
+                await asyncio.sleep(0.1 * 2**attempt)
         raise DeviceError(
             f"sshd opens no further session: {refused.reason}",
             hint="look at MaxSessions in sshd_config there",
