@@ -121,13 +121,16 @@ def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
     """Take the shared options out of a command's keyword arguments. Raises UsageError."""
     from jetson_deploy.fleet.inventory.pattern import select
     from jetson_deploy.fleet.inventory.read import read_inventory
+    from jetson_deploy.fleet.inventory.typed import SOURCE
 
     settings = Settings.from_environment()
     dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     hosts: tuple[str, ...] = options.pop("hosts", ())
     limits: tuple[str, ...] = options.pop("limits", ())
-    inventory = read_inventory(options.pop("inventory"), hosts)
-    devices = select(inventory, hosts or ("all",))
+    named = options.pop("inventory")
+    inventory = read_inventory(named, hosts)
+    are_the_inventory = named is None and inventory.source == SOURCE
+    devices = select(inventory, (hosts if not are_the_inventory else ()) or ("all",))
     for limit in limits:
         chosen = {device.name for device in select(inventory, (limit,))}
         devices = tuple(device for device in devices if device.name in chosen)

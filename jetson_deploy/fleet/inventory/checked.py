@@ -23,16 +23,21 @@ _TOKEN = re.compile(r"(?i)(?:bearer|basic|token|password|passwd|secret|api[_-]?k
 def check_settings(part: Part, key: KeyPath, whose: str) -> None:
     """The map at `key` has keys of jetson-deploy.yaml. Raises UsageError naming file, line, key and `whose` it is."""
     try:
-        checked_wishes(_within(part, key))
+        checked_wishes(_within(part, key, {}))
+    except UsageError:
+        lines = {path[len(key) :]: line for path, line in part.lines.items() if path[: len(key)] == key}
+    else:
+        return
+    try:  # once more, with the lines: to pick them for each of thousands of devices takes minutes
+        checked_wishes(_within(part, key, lines))
     except UsageError as error:
         raise error.with_context(message=f"{error.message} (settings of {whose})") from None
 
 
-def _within(part: Part, key: KeyPath) -> Part:
+def _within(part: Part, key: KeyPath, lines: Mapping[tuple[Any, ...], int]) -> Part:
     data: Any = part.data
     for step in key:
         data = data[step]
-    lines = {path[len(key) :]: line for path, line in part.lines.items() if path[: len(key)] == key}
     return Part(part.path, data, False, lines)
 
 

@@ -53,7 +53,8 @@ class _Reading:
             self._check_group(name, group)
         ordered = self._ordered()
         members = {name: self._members(name) for name in ordered}
-        devices = tuple(self._device(name, members, ordered) for name in self.hosts)
+        inside = [(self.entries[name], set(members[name])) for name in ordered if name in self.entries]
+        devices = tuple(self._device(name, [group for group, names in inside if name in names]) for name in self.hosts)
         if not devices:
             hint = "name them under `hosts:`; jetson-deploy fleet inventory --example prints an inventory to start from"
             raise UsageError(f"{self.part.path} names no device", hint=hint, code="inventory-empty")
@@ -157,9 +158,9 @@ class _Reading:
         for child in group.children:
             yield from self._inside(child)
 
-    def _device(self, name: str, members: Mapping[str, tuple[str, ...]], ordered: list[str]) -> Device:
+    def _device(self, name: str, groups: list[GroupEntry]) -> Device:
+        """`groups`: those that it is in, the innermost last."""
         own = self.hosts[name]
-        groups = [self.entries[group] for group in ordered if group in self.entries and name in members[group]]
         levels: list[Entry] = [*groups, own]
         return Device(
             name=name,

@@ -30,10 +30,11 @@ def select(inventory: Inventory, patterns: Iterable[str]) -> tuple[Device, ...]:
     chosen: list[str] = []
     for part in _ordered(parts):
         found = _matched(inventory, part)
+        of_part = set(found)
         if part[0] == "!":
-            chosen = [name for name in chosen if name not in set(found)]
+            chosen = [name for name in chosen if name not in of_part]
         elif part[0] == "&":
-            chosen = [name for name in chosen if name in set(found)]
+            chosen = [name for name in chosen if name in of_part]
         else:
             chosen = list(dict.fromkeys((*chosen, *found)))
     if not chosen:

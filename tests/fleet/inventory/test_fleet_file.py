@@ -19,6 +19,7 @@ from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.inventory.checked import PROXIES, known_variables, looks_secret, named_secret
 from jetson_deploy.fleet.inventory.entries import FleetFile, GroupEntry, HostEntry
 from jetson_deploy.fleet.inventory.fleet_file import example_text, read_fleet_file
+from jetson_deploy.fleet.rollout.sequence import BatchRule, Budget, Rules, rules
 
 FILE = Path("fleet.yaml")
 LONG = "x" * 500
@@ -153,6 +154,16 @@ def test_every_key_is_in_the_example() -> None:
     assert set(data) == keys_of(FleetFile)
     assert {key for entry in data["hosts"].values() for key in entry or {}} == keys_of(HostEntry)
     assert {key for entry in data["groups"].values() for key in entry or {}} == keys_of(GroupEntry)
+
+
+def test_the_rollout_of_the_example_names_every_key_that_a_rollout_has() -> None:
+    raw: dict[str, Any] = read_yaml(FILE, raw=with_examples().encode())["rollout"]
+    said = rules(raw)
+    assert keys_of(Rules) == set(raw)
+    assert keys_of(BatchRule) == {key for batch in raw["sequence"] for key in batch}
+    assert keys_of(Budget) == set(raw["disruption_budget"])
+    assert set(raw["update_window"]) == {"days", "hours"}
+    assert (said.success_threshold, said.soak) == (rules({}).success_threshold, rules({}).soak)
 
 
 @pytest.mark.parametrize("text", [example_text(), with_examples()], ids=["as it is", "with its examples"])
