@@ -27,6 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     verdicts: tuple[Verdict, ...]
     warnings: tuple[str, ...]
     assumptions: tuple[str, ...]
+    downtime_seconds: float | None = None
+    """From the stop of the server before to the first token of the new one. None: none was stopped."""
 
 
 def outcome(result: str, settings: Settings, plan: Plan, proof: Proof) -> Outcome:
@@ -45,4 +47,5 @@ def outcome(result: str, settings: Settings, plan: Plan, proof: Proof) -> Outcom
         verdicts=proof.verdicts,
         warnings=plan.warnings,
         assumptions=plan.assumptions,
+        downtime_seconds=proof.downtime_seconds,
     )

@@ -11,6 +11,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     tokens_per_second: float | None
     gpu_share: float | None
+    answered_at: float | None = None
+    """The first token of a new server came; monotonic seconds."""
+    downtime_seconds: float | None = None
+    """From the stop of the server before to that token. None: none was stopped."""
 
     @property
     def failed(self) -> Verdict | None:

@@ -24,7 +24,7 @@ def a_fresh_board_gets_image_container_proof_and_commit_in_this_order(folder: Pa
         "rename jd-default-1-candidate jd-default-1",
     ]
     assert (done.result, done.container, done.endpoint, done.model) == ("done", "jd-default-1", board.url, MODEL)
-    assert (done.gpu_share, done.tokens_per_second) == (1.0, 80.0)
+    assert (done.gpu_share, done.tokens_per_second, done.downtime_seconds) == (1.0, 80.0, None)
     assert [verdict.check for verdict in done.verdicts] == CHECKS
     assert all(verdict.passed for verdict in done.verdicts)
     assert board.containers == {"jd-default-1": ("running", "always")}
@@ -73,6 +73,7 @@ def a_second_revision_takes_over_and_the_first_is_kept_stopped(folder: Path) -> 
         "rename jd-default-2-candidate jd-default-2",
     ]
     assert (done.result, done.context_tokens) == ("done", 2048)
+    assert done.downtime_seconds is not None and done.downtime_seconds >= 0  # its old server was stopped for the new
     assert board.containers == {"jd-default-1": ("exited", "no"), "jd-default-2": ("running", "always")}
     assert (board.state.current, board.state.previous) == (2, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -86,6 +87,7 @@ class Progress:
         """The new one is what the engine would start."""
         self.stopped: str | None = None
         """The container that made room."""
+        self.stopped_at = 0.0
         self.judged = False
         """It was the proof that failed, not an action."""
 
@@ -159,12 +161,12 @@ def _do(step: AnyStep, actions: Actions, progress: Progress) -> None:
         # Not `always` before it is proven: a power cut must boot the old one.
         actions.create(step.container, msgspec.structs.replace(step.spec, restart="no"))
     elif isinstance(step, StopContainer):
-        progress.stopped = step.container
+        progress.stopped, progress.stopped_at = step.container, time.monotonic()
         actions.stop(step.container)
     elif isinstance(step, StartContainer):
         actions.start(step.container)
     elif isinstance(step, Prove):
-        progress.proof = actions.prove(step.container, step.gates)
+        progress.proof = _with_downtime(actions.prove(step.container, step.gates), progress)
         _demand(progress.proof.failed, progress)
     elif isinstance(step, Settle):
         verdict = actions.settle(step.container, step.seconds)
@@ -178,6 +180,12 @@ def _do(step: AnyStep, actions: Actions, progress: Progress) -> None:
         actions.rename(step.container, step.name)
     elif isinstance(step, Collect):
         actions.collect(step.keep)
+
+
+def _with_downtime(proof: Proof, progress: Progress) -> Proof:
+    if progress.stopped is None or proof.answered_at is None:
+        return proof
+    return msgspec.structs.replace(proof, downtime_seconds=round(proof.answered_at - progress.stopped_at, 2))
 
 
 def _demand(verdict: Verdict | None, progress: Progress) -> None:

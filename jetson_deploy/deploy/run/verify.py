@@ -46,6 +46,7 @@ class Prover:
         self._generation: Generation | None = None
         self._running: RunningModel | None = None
         self._model_bytes = 0
+        self._answered_at: float | None = None
 
     def prove(self, report: Callable[[Verdict], None]) -> Proof:
         """Every verdict, reported as it is reached."""
@@ -55,7 +56,7 @@ class Prover:
             verdicts.append(verdict)
         rate = self._rate()
         share = self._running.gpu_share if self._running else None
-        return Proof(verdicts=tuple(verdicts), tokens_per_second=rate, gpu_share=share)
+        return Proof(verdicts=tuple(verdicts), tokens_per_second=rate, gpu_share=share, answered_at=self._answered_at)
 
     def _rate(self) -> float | None:
         """Decoding speed, where enough tokens came to tell."""
@@ -173,6 +174,7 @@ class Prover:
         )
         if generation.tokens < 1:
             raise Failed("no token came", "the model file may be damaged: remove it from the store and run up again")
+        self._answered_at = self._answered_at or self._target.clock()
         return generation
 
     def _gpu_is_used(self) -> tuple[bool | None, str]:
