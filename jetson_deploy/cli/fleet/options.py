@@ -119,7 +119,7 @@ _OF_FORM = (
 
 def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
     """Take the shared options out of a command's keyword arguments. Raises UsageError."""
-    from jetson_deploy.fleet.inventory.pattern import select
+    from jetson_deploy.fleet.inventory.pattern import chosen
     from jetson_deploy.fleet.inventory.read import read_inventory
     from jetson_deploy.fleet.inventory.typed import SOURCE
 
@@ -130,11 +130,7 @@ def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
     named = options.pop("inventory")
     inventory = read_inventory(named, hosts)
     are_the_inventory = named is None and inventory.source == SOURCE
-    devices = select(inventory, (hosts if not are_the_inventory else ()) or ("all",))
-    for limit in limits:
-        chosen = {device.name for device in select(inventory, (limit,))}
-        devices = tuple(device for device in devices if device.name in chosen)
-    _check_some(devices, hosts, limits)
+    devices = chosen(inventory, (hosts if not are_the_inventory else ()) or ("all",), limits)
     return FleetOptions(
         inventory=inventory,
         devices=devices,
@@ -153,12 +149,3 @@ _PASSED = (
     "sudo_password_file",
     "key_passphrase_file",
 )
-
-
-def _check_some(devices: tuple[Device, ...], hosts: tuple[str, ...], limits: tuple[str, ...]) -> None:
-    if not devices:
-        from jetson_deploy.errors import UsageError
-
-        asked = " and ".join([" ".join(hosts) or "all", *(f"--limit {limit}" for limit in limits)])
-        hint = "jetson-deploy fleet inventory shows which device is in which group"
-        raise UsageError(f"no device matches {asked[:200]}", hint=hint, code="no-device-matches")

@@ -38,6 +38,15 @@ class DashboardsDocument(
     metavar="FILE",
     help="File with the boards to scrape, one HOST[:PORT] per line.",
 )
+@click.option(
+    "-i",
+    "--inventory",
+    metavar="FILE",
+    help="Scrape the devices of a fleet's inventory: a fleet.yaml, or one of Ansible.",
+)
+@click.option(
+    "--limit", "limits", multiple=True, metavar="PATTERN", help="With --inventory: only devices that match; repeatable."
+)
 @thresholded
 @click.option("--force", is_flag=True, help="Also overwrite files that were changed by hand or come from another tool.")
 def command(
@@ -46,13 +55,16 @@ def command(
     folder: Path,
     hosts: tuple[str, ...],
     hosts_file: Path | None,
+    inventory: str | None,
+    limits: tuple[str, ...],
     thresholds: tuple[str, ...],
     force: bool,
 ) -> int:
     """Write a Grafana dashboard, Prometheus rules and a compose file that starts both into DIR.
 
-    Made from the same tables as the monitor's own metrics and alerts. Without --host and --hosts the boards named in
-    DIR are kept, else the monitor of this machine is scraped. A second run replaces only what has changed.
+    Made from the same tables as the monitor's own metrics and alerts. Without --host, --hosts and --inventory the
+    boards named in DIR are kept, else the monitor of this machine is scraped. A second run replaces only what has
+    changed. Prometheus does not read ~/.ssh/config: a device of an inventory whose name is no address needs one there.
     """
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.monitor.alerts.rules import with_thresholds
@@ -62,10 +74,21 @@ def command(
     targets = [target(host) for host in hosts]
     if hosts_file:
         targets += read_hosts(hosts_file)
+    targets += [target(host) for host in _of_inventory(inventory, limits)]
     rules = with_thresholds(load_alerts(common.settings.catalog_dirs), thresholds)
     written = write_folder(folder, rules, targets or None, force=force)
     text = None if common.quiet else lambda: _text(folder, written)
     return finish(common, _document(folder, written), text, also_as_line=True)
+
+
+def _of_inventory(named: str | None, limits: tuple[str, ...]) -> list[str]:
+    """Where a device's name is no address, Prometheus needs the address: it does not read ~/.ssh/config."""
+    if named is None and not limits:
+        return []
+    from jetson_deploy.fleet.inventory.pattern import chosen
+    from jetson_deploy.fleet.inventory.read import read_inventory
+
+    return [device.address or device.name for device in chosen(read_inventory(named), ("all",), limits)]
 
 
 def _document(folder: Path, written: Written) -> DashboardsDocument:

@@ -27,21 +27,34 @@ Matched = tuple[str, ...]
 def select(inventory: Inventory, patterns: Iterable[str]) -> tuple[Device, ...]:
     """In the order of the patterns, each device once. Raises UsageError for a part that names nothing."""
     parts = [part for pattern in patterns for part in split_pattern(pattern)]
-    chosen: list[str] = []
+    taken: list[str] = []
     for part in _ordered(parts):
         found = _matched(inventory, part)
         of_part = set(found)
         if part[0] == "!":
-            chosen = [name for name in chosen if name not in of_part]
+            taken = [name for name in taken if name not in of_part]
         elif part[0] == "&":
-            chosen = [name for name in chosen if name in of_part]
+            taken = [name for name in taken if name in of_part]
         else:
-            chosen = list(dict.fromkeys((*chosen, *found)))
-    if not chosen:
+            taken = list(dict.fromkeys((*taken, *found)))
+    if not taken:
         hint = f"jetson-deploy fleet inventory -i {inventory.source} shows its devices and groups"
         raise UsageError("no device is left by the pattern", hint=hint, code="no-device-matches")
     by_name = {device.name: device for device in inventory.devices}
-    return tuple(by_name[name] for name in chosen)
+    return tuple(by_name[name] for name in taken)
+
+
+def chosen(inventory: Inventory, patterns: tuple[str, ...], limits: tuple[str, ...]) -> tuple[Device, ...]:
+    """What the patterns take together, as far as every limit takes it too. Raises UsageError where none is left."""
+    devices = select(inventory, patterns)
+    for limit in limits:
+        names = {device.name for device in select(inventory, (limit,))}
+        devices = tuple(device for device in devices if device.name in names)
+    if not devices:
+        asked = " and ".join([" ".join(patterns), *(f"--limit {limit}" for limit in limits)])
+        hint = "jetson-deploy fleet inventory shows which device is in which group"
+        raise UsageError(f"no device matches {shown(asked)}", hint=hint, code="no-device-matches")
+    return devices
 
 
 def split_pattern(pattern: str) -> list[str]:

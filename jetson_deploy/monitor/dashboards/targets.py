@@ -1,6 +1,6 @@
 """The monitors that Prometheus scrapes: `HOST[:PORT]` from the command line, or from a file with one host in each line.
 
-There is no inventory of a fleet yet; a file of it can be given as soon as it has this shape.
+Those of a fleet's inventory come from `cli/`, as names.
 """
 
 from __future__ import annotations

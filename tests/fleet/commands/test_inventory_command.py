@@ -91,7 +91,7 @@ def test_what_is_missing_is_said_with_what_to_do(
 
 def test_limits_that_exclude_each_other_are_refused(here: Path) -> None:
     shown = run(here, "board1", "--limit", "spare")
-    assert (shown.returncode, "no device matches board1 and --limit spare" in shown.stderr) == (2, True)
+    assert (shown.returncode, "no device matches 'board1 and --limit spare'" in shown.stderr) == (2, True)
 
 
 def test_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
