@@ -70,7 +70,10 @@ def _cells(row: DeviceResult) -> Sequence[object]:
 
 def _tool(said: dict[str, Any]) -> str:
     """A newer one is left as it is by every verb."""
-    return f"{said['tool_version']} (newer)" if said["tool"] == "newer" else said["tool_version"] or "none"
+    if said["tool"] is None:
+        return "none"
+    version = said["tool_version"] or "unknown"
+    return f"{version} (newer)" if said["tool"] == "newer" else version
 
 
 def clock_text(ahead: float | None) -> str:

@@ -30,7 +30,8 @@ def facts_of(
     host = MemoryHost(answer.files, answer.links, answer.directories)
     engine = recorded_engine(host)
     chosen, port = store_and_port(engine, settings, deployment, store)
-    facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=False)
+    simulated = settings.rehearsal is not None
+    facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=False, simulated=simulated)
     return msgspec.structs.replace(facts, root="/", store=_looked_into(facts.store, answer))
 
 

@@ -38,9 +38,10 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tool_age(self) -> Age | None:
-        """Of the tool there, beside this one; None: there is none."""
-        version = self.board.tool.version
-        return None if version is None else age(version, __version__)
+        """Of the tool there, beside this one; None: there is none. One that was not installed as a package has no
+        version on record: unknown."""
+        tool = self.board.tool
+        return age(tool.version or "", __version__) if tool.path is not None or tool.version else None
 
 
 async def look(transport: Transport, device: Device, asked: Asked, catalog: Catalog) -> Seen:

@@ -121,14 +121,20 @@ def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ())
 
 def _accounts(etc: Path = Path("/etc")) -> dict[str, str]:
     """Those of this machine, and the one that a Jetson comes with. No password lets anybody in."""
-    users = [line for line in (etc / "passwd").read_text().splitlines() if not line.startswith((f"{USER}:", "root:"))]
-    groups = [line for line in (etc / "group").read_text().splitlines() if not line.startswith(f"{USER}:")]
+    users = _others((etc / "passwd").read_text(), "root")
+    groups = _others((etc / "group").read_text())
     mine = f"{USER}:x:1000:1000::/home/{USER}:/bin/bash"
     return {
         "etc/passwd": "\n".join(["root:x:0:0:root:/root:/bin/bash", *users, mine, ""]),
         "etc/group": "\n".join([*groups, f"{USER}:x:1000:", ""]),
         "etc/shadow": "".join(f"{name}:*:19000:0:99999:7:::\n" for name in ("root", USER)),
     }
+
+
+def _others(table: str, *names: str) -> list[str]:
+    """Those that have neither the Jetson user's name nor its number."""
+    lines = [line.split(":") for line in table.splitlines()]
+    return [":".join(line) for line in lines if line[0] not in (USER, *names) and line[2:3] != ["1000"]]
 
 
 def _uname(captured: Path) -> str:
