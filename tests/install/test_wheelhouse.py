@@ -50,15 +50,6 @@ def test_the_same_wheels_give_the_same_bytes(package: Package, wheelhouse: Path,
     assert (again.sha256, again.path.read_bytes()) == (package.sha256, package.path.read_bytes())
 
 
-def test_a_package_that_was_damaged_in_the_cache_is_made_anew(
-    wheelhouse: Path, package: Package, tmp_path: Path
-) -> None:
-    first = make(ORIN, cache=tmp_path, wheelhouse=wheelhouse)
-    first.path.write_bytes(first.path.read_bytes()[:-9])
-    again = make(ORIN, cache=tmp_path, wheelhouse=wheelhouse)
-    assert (again.path, again.path.read_bytes()) == (first.path, package.path.read_bytes())
-
-
 def test_nothing_is_left_beside_the_package(package: Package) -> None:
     assert [path.name for path in package.path.parents[1].iterdir()] == [package.path.parent.name]
 

@@ -25,6 +25,13 @@ COMMANDS = {
     "abort": "End a rollout when the devices at work have ended",
     "hosts": "Show who answers, and what each device is and has",
     "plan": "Show what would be deployed on each device, and in sum",
+    "status": "Show what serves on each device, and its health",
+    "logs": "Show the servers' logs, each line with its device",
+    "drift": "Show what is not as it was deployed",
+    "alerts": "Show the alerts whose condition holds on each device",
+    "top": "Show speed, GPU, memory, heat and alerts of each device, live",
+    "rollback": "Deploy the revision before again on each device",
+    "down": "Remove the deployment on each device",
 }
 
 

@@ -17,6 +17,7 @@ from jetson_deploy.cli.render import event_line, say
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
 from jetson_deploy.monitor.monitor import Latest
+from jetson_deploy.monitor.sample_line import sample_line
 
 if TYPE_CHECKING:
     from jetson_deploy.cli.monitor.sampling import Happenings
@@ -51,7 +52,7 @@ class JsonLines:
     """A listener: a sample on a line of its own, at once. Raises ReaderGone, ResourceError."""
 
     def receive(self, latest: Latest) -> None:
-        write(sys.stdout, event_line(latest.sample) + "\n")
+        write(sys.stdout, event_line(sample_line(latest)) + "\n")
 
 
 def _refuse(common: CommonOptions, *, once: bool, check: bool, jsonl: bool) -> None:

@@ -20,6 +20,7 @@ from jetson_deploy.fleet.opened import open_transport
 
 Result = TypeVar("Result")
 HERE = "127.0.0.1"
+TOOL = "/usr/local/bin/jetson-deploy"
 QUICK = Bounds(login=10, name=1, settings=10, start=10, ending=0.3, stall=5, login_tries=3)
 
 
@@ -29,6 +30,8 @@ class Server(msgspec.Struct, kw_only=True):
     user_key: asyncssh.SSHKey
     greeting: str = ""
     """What the login shell's own files run before the command."""
+    tool: str = ""
+    """A program that stands for the tool on the device."""
     drops: int = 0
     """So many connections are closed before the login."""
     connections: int = 0
@@ -76,7 +79,7 @@ async def served(folder: Path, **given: Any) -> AsyncIterator[Server]:
         0,
         server_factory=lambda: OneUser(server),
         server_host_keys=[server.host_key],
-        process_factory=lambda process: shell(process, server.greeting),
+        process_factory=lambda process: shell(process, server.greeting, server.tool),
         encoding=None,
     )
     server.port = listening.get_port()
@@ -119,11 +122,12 @@ def known_line(server: Server) -> str:
     return f"[{HERE}]:{server.port} {server.host_key.export_public_key().decode()}"
 
 
-async def shell(process: asyncssh.SSHServerProcess[bytes], greeting: str) -> None:
+async def shell(process: asyncssh.SSHServerProcess[bytes], greeting: str, tool: str = "") -> None:
+    command = process.command or ""
     running = await asyncio.create_subprocess_exec(
         "/bin/sh",
         "-c",
-        f"{greeting}{process.command}",
+        f"{greeting}{command.replace(TOOL, tool) if tool else command}",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,0 +1,30 @@
+"""Before a change of many devices: which ones, and whether it is wanted."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from jetson_deploy.cli.fleet.cells import cell
+from jetson_deploy.cli.fleet.options import FleetOptions
+from jetson_deploy.cli.render import say
+from jetson_deploy.errors import InterruptedRunError, UsageError
+
+_NAMED = 10
+
+confirmed = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def ask_consent(fleet: FleetOptions, what: str, *, yes: bool) -> None:
+    """Raises UsageError where nobody can be asked, InterruptedRunError where the answer is no."""
+    if yes:
+        return
+    names = [cell(device.name) for device in fleet.devices]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    where = f"{len(names)} devices: {', '.join(names[:_NAMED])}{more}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{what} on {where}: not without a question", hint="--yes answers it", code="not-confirmed")
+    say(f"{what} on {where}")
+    if not click.confirm("Go on?", err=True):
+        raise InterruptedRunError("nothing was changed", hint="--yes skips the question", code="not-confirmed")

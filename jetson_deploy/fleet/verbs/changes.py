@@ -1,0 +1,66 @@
+"""`rollback` and `down` on each device: as a transient unit there, which goes on when the connection ends."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any, Literal, TypeAlias
+
+from jetson_deploy.fleet.connection import Answer, Connection
+from jetson_deploy.fleet.end_state import DeviceResult, EndState
+from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
+from jetson_deploy.fleet.verbs.tool import (
+    DOCUMENT_BYTES,
+    TOOL,
+    last_words,
+    named,
+    read_answer,
+    tool_command,
+    tool_input,
+)
+
+Verb: TypeAlias = Literal["rollback", "down"]
+SECONDS: dict[Verb, float] = {"rollback": 3600.0, "down": 900.0}
+"""A rollback may have to fetch an image again."""
+_IN_A_UNIT = (
+    'exec systemd-run --quiet --collect --wait --pipe --setenv=HOME=/root ${SUDO_USER:+--setenv=SUDO_USER="$SUDO_USER"}'
+)
+_NOT_FOUND = 127
+_GOOD: dict[Verb, EndState] = {"rollback": "proven", "down": "done"}
+
+
+async def change(connection: Connection, verb: Verb, *words: str) -> DeviceResult:
+    """Raises DeviceError; ConnectionLostError where it goes on there."""
+    device = connection.device
+    inner = tool_command((verb, *words, *named(device), "--json"))
+    text = f"{_IN_A_UNIT} --unit=jd-fleet-{verb} -- /bin/sh -c {shlex.quote(inner)}"
+    stdin, seconds = tool_input(device), SECONDS[verb]
+    try:
+        answer = await connection.run(text, stdin=stdin, seconds=seconds, root=True, limit=DOCUMENT_BYTES)
+    except ConnectionLostError as error:
+        hint = f"the {verb} goes on there; fleet status shows what serves"
+        raise ConnectionLostError(error.message, hint=hint, code=error.code) from error
+    if answer.exit_status == _NOT_FOUND and b"systemd-run" in answer.stderr:
+        hint = f"run `{TOOL} {verb}` there"
+        raise DeviceError("there is no systemd-run, which a change needs", hint=hint, code="no-systemd")
+    if _already_there(answer):
+        text = f"another {verb} of a fleet runs there: {last_words(answer)}"
+        return DeviceResult(device=device.name, state="locked", reason=text, hint="wait for its end", code="locked")
+    found = read_answer(answer)
+    if answer.exit_status != 0:
+        raise DeviceError(f"{verb} ended with {answer.exit_status}", hint="run it there", code="no-document")
+    result = found.document.get("result")
+    state: EndState = "unchanged" if result == "no-changes" else _GOOD[verb]
+    return DeviceResult(device=device.name, state=state, document=found.document)
+
+
+def _already_there(answer: Answer) -> bool:
+    said = answer.stderr.decode(errors="replace")
+    return answer.exit_status != 0 and not answer.stdout and "already loaded or has a fragment file" in said
+
+
+def brought(document: dict[str, Any]) -> str:
+    """What a row says of a change: the model and the image that serve, or what was removed."""
+    removed = document.get("containers")
+    if isinstance(removed, list):
+        return f"{len(removed)} containers removed" if removed else ""
+    return str(document.get("model") or "")

@@ -1,0 +1,88 @@
+"""`status` of each device: what serves there and how well, and what is not as it was deployed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.fleet.connection import Connection
+from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.verbs.tool import ask_tool, named, read_as
+
+SECONDS = 180.0
+"""With a real generation, by a model that may have to be loaded first."""
+DEEP_SECONDS = 1800.0
+"""With every byte of the model read."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    check: str = ""
+    passed: bool | None = None
+    observed: str = ""
+    hint: str = ""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    what: str = ""
+    deployed: str = ""
+    found: str = ""
+    level: str = "warning"
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the document jetson-deploy.status/1, what a row needs."""
+
+    healthy: bool
+    model: str
+    revision: int | None = None
+    context_tokens: int | None = None
+    tokens_per_second_proven: float | None = None
+    proven_at: str | None = None
+    attention: str | None = None
+    unfinished: str | None = None
+    simulated: str | None = None
+    verdicts: tuple[Check, ...] = ()
+    drift: tuple[Difference, ...] | None = None
+
+    @property
+    def alarm(self) -> str:
+        """What a person should look at, although it may serve."""
+        return self.attention or self.unfinished or ""
+
+
+async def health(connection: Connection) -> DeviceResult:
+    """`done`: it serves and answers; else the check that failed. Raises DeviceError."""
+    device = connection.device
+    answer = await ask_tool(connection, "status", *named(device), seconds=SECONDS)
+    found = read_as(Health, answer.document)
+    if found.healthy and answer.exit_status == 0:
+        return DeviceResult(device=device.name, state="done", reason=found.alarm, document=answer.document)
+    wrong = next((one for one in found.verdicts if one.passed is False), Check())
+    reason = f"{wrong.check}: {wrong.observed}" if wrong.check else found.alarm or "not healthy"
+    return DeviceResult(
+        device=device.name,
+        state="failed",
+        reason=reason,
+        hint=wrong.hint,
+        code="unhealthy",
+        document=answer.document,
+    )
+
+
+async def drift(connection: Connection, *, deep: bool = False) -> DeviceResult:
+    """`done`: what serves is as it was deployed, and healthy. Raises DeviceError."""
+    device, flag = connection.device, "--deep" if deep else "--drift"
+    seconds = DEEP_SECONDS if deep else SECONDS
+    answer = await ask_tool(connection, "status", flag, *named(device), seconds=seconds)
+    found = read_as(Health, answer.document)
+    moved = [one for one in found.drift or () if one.level == "warning"]
+    reason = "; ".join(f"{one.what}: deployed {one.deployed}, found {one.found}" for one in moved)
+    if not reason and not (found.healthy and answer.exit_status == 0):
+        reason = "not healthy"
+    return DeviceResult(
+        device=device.name,
+        state="needs-attention" if reason else "done",
+        reason=reason,
+        hint="jetson-deploy status --drift there says what `up` would do" if moved else "",
+        code="drifted" if moved else "unhealthy" if reason else "",
+        document=answer.document,
+    )

@@ -1,0 +1,134 @@
+"""The tool on a device: one command of it with --json, and the document that it answers with.
+
+The device is not trusted: what it says is bounded, and only what is looked for is read.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from jetson_deploy.fleet.connection import Answer, Connection
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.fleet.job.scripts import command, variables
+
+TOOL = "/usr/local/bin/jetson-deploy"
+DOCUMENT_BYTES = 512 << 10
+ERROR = "jetson-deploy.error/1"
+BRINGS_IT = "`fleet up` brings this controller's version there"
+_WITH_VARIABLES = 'eval "$(cat)"; exec "$@"'
+_WHERE = (
+    "DOCKER_HOST",
+    "JETSON_DEPLOY_CATALOG",
+    "JETSON_DEPLOY_LOCK_DIR",
+    "JETSON_DEPLOY_REHEARSAL",
+    "JETSON_DEPLOY_STATE_DIR",
+)
+_NOT_THERE = (126, 127)
+_USAGE = 2
+_SAID = 300
+
+Read = TypeVar("Read")
+
+
+class ToolError(DeviceError):
+    """The tool there answered with an error of its own, whose code and words these are."""
+
+    def __init__(self, message: str, *, hint: str, code: str, there: int, document: dict[str, Any]) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.there, self.document = there, document
+
+
+class ToolAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    exit_status: int
+    document: dict[str, Any]
+
+
+class _Refusal(msgspec.Struct, kw_only=True):
+    message: str
+    hint: str = ""
+    code: str = ""
+
+
+def tool_command(words: Iterable[str]) -> str:
+    """With `tool_input` on its standard input."""
+    return command(_WITH_VARIABLES, "jd-tool", TOOL, *words)
+
+
+def tool_input(device: Device) -> bytes:
+    """The device's environment: what stands in a command, every user there can read."""
+    return variables(device.environment)
+
+
+def watching_command(device: Device, words: Iterable[str]) -> str:
+    """For a command that goes on and has no input: with the variables that say where to look, and no other."""
+    told = [f"{name}={device.environment[name]}" for name in _WHERE if name in device.environment]
+    return shlex.join(["exec", *(["env", *told] if told else []), TOOL, *words])
+
+
+def named(device: Device) -> tuple[str, ...]:
+    """--name, where the inventory has one for the device's deployment."""
+    name = device.settings.get("name")
+    return ("--name", str(name)) if name else ()
+
+
+async def ask_tool(connection: Connection, *words: str, seconds: float, root: bool = True) -> ToolAnswer:
+    """Raises ToolError for its own refusal, DeviceError `tool-missing`, `tool-older`, `no-document`."""
+    text, stdin = tool_command((*words, "--json")), tool_input(connection.device)
+    return read_answer(await connection.run(text, stdin=stdin, seconds=seconds, root=root, limit=DOCUMENT_BYTES))
+
+
+def read_answer(answer: Answer) -> ToolAnswer:
+    document = _document(answer.stdout)
+    if document is None:
+        raise _without_document(answer)
+    if document.get("schema") == ERROR:
+        raise _refused(document, answer.exit_status)
+    return ToolAnswer(exit_status=answer.exit_status, document=document)
+
+
+def read_as(kind: type[Read], document: dict[str, Any]) -> Read:
+    """Raises DeviceError `no-document`: it is none of this version."""
+    try:
+        return msgspec.convert(document, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise DeviceError(f"the tool's answer is not understood: {error}", hint=BRINGS_IT, code="no-document") from None
+
+
+def last_words(answer: Answer) -> str:
+    """The last line that it said, for a message."""
+    lines = (answer.stderr or answer.stdout).decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:_SAID] if lines else ""
+
+
+def _document(stdout: bytes) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(stdout)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _without_document(answer: Answer) -> DeviceError:
+    said = last_words(answer)
+    behind = f": {said}" if said else ""
+    if answer.exit_status in _NOT_THERE:
+        return DeviceError(f"the tool is not there{behind}", hint=BRINGS_IT, code="tool-missing")
+    if answer.cut:
+        text = f"its answer is longer than {DOCUMENT_BYTES >> 10} KiB"
+        return DeviceError(text, hint=f"run `{TOOL} status` there", code="no-document")
+    if answer.exit_status == _USAGE:
+        return DeviceError(f"the tool there does not know this{behind}", hint=BRINGS_IT, code="tool-older")
+    text = f"the tool there ended with {answer.exit_status} and without a document{behind}"
+    return DeviceError(text, hint=f"run `{TOOL} status` there", code="no-document")
+
+
+def _refused(document: dict[str, Any], there: int) -> DeviceError:
+    refusal = read_as(_Refusal, document)
+    code = refusal.code[:80] or "error"
+    hint = BRINGS_IT if there == _USAGE else refusal.hint[:_SAID]
+    return ToolError(refusal.message[:_SAID], hint=hint, code=code, there=there, document=document)
