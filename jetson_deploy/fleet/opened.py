@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 from jetson_deploy.errors import PreflightError
@@ -33,9 +33,11 @@ def open_transport(
 
 
 def check_asyncssh() -> None:
-    if find_spec("asyncssh") is None:
+    try:
+        import_module("asyncssh")
+    except ImportError:
         raise PreflightError(
             "asyncssh is not installed, and `fleet` reaches devices with it",
             hint="scripts/setup fleet, in the checkout that this tool is of",
             code="no-asyncssh",
-        )
+        ) from None

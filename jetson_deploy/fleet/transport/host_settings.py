@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -65,7 +66,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def target_of(device: Device) -> Target:
+    """Raises DeviceError `key-file`: ssh itself goes on without a key that is named but is not there."""
     host = device.address or device.name
+    if device.identity_file is not None and not Path(path(device.identity_file, {})).is_file():
+        raise DeviceError(
+            f"the key file {device.identity_file} is not there",
+            hint="name another one in the inventory",
+            code="key-file",
+        )
     return Target(host=host, user=device.user, port=device.port, identity_file=device.identity_file)
 
 
@@ -186,18 +194,24 @@ def agent_socket(said: str | None, tokens: dict[str, str]) -> str | None:
 
 
 def path(value: str, tokens: dict[str, str]) -> str:
-    return str(Path(os.path.expandvars(filled(value.strip('"'), tokens))).expanduser())
+    name = os.path.expandvars(filled(value.strip('"'), tokens))
+    return f"{home()}{name[1:]}" if name == "~" or name.startswith("~/") else str(Path(name).expanduser())
+
+
+def home() -> str:
+    """As ssh has it, which does not look at HOME."""
+    return pwd.getpwuid(os.getuid()).pw_dir
 
 
 def filled(value: str, tokens: dict[str, str]) -> str:
     """The tokens of ssh_config(5) that need no hash of the connection."""
     here = {
         "%": "%",
-        "d": str(Path.home()),
+        "d": home(),
         "i": str(os.getuid()),
         "l": socket.gethostname(),
         "L": socket.gethostname().split(".", 1)[0],
         "u": getpass.getuser(),
     }
-    known = {**here, **tokens, "k": tokens["h"]}
+    known = {**here, **tokens, "k": tokens.get("h", "%k")}
     return re.sub(r"%(.)", lambda found: known.get(found[1], found[0]), value)

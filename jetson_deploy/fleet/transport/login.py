@@ -129,4 +129,4 @@ def was_dropped(error: BaseException | None) -> bool:
 
 
 def pause(attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 4.0**attempt)  # noqa: S311 (no secret)
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, FIRST_PAUSE * 3.0**attempt)  # noqa: S311 (no secret)

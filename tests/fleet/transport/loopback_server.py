@@ -34,7 +34,11 @@ class Server(msgspec.Struct, kw_only=True):
     """A program that stands for the tool on the device."""
     drops: int = 0
     """So many connections are closed before the login."""
+    wrong_key: bool = False
+    """Whoever logs in is refused."""
     connections: int = 0
+    logging_in: int = 0
+    most_at_once: int = 0
     port: int = 0
 
     @property
@@ -56,15 +60,20 @@ class OneUser(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._server.connections += 1
+        self._server.logging_in += 1
+        self._server.most_at_once = max(self._server.most_at_once, self._server.logging_in)
         if self._server.drops > 0:
             self._server.drops -= 1
             conn.abort()
+
+    def auth_completed(self) -> None:
+        self._server.logging_in -= 1
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return key.public_data == self._server.user_key.public_data
+        return not self._server.wrong_key and key.public_data == self._server.user_key.public_data
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         return True
