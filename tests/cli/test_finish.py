@@ -35,7 +35,7 @@ ENDS_IN: dict[tuple[str, ...], str] = {
     ("rehearse",): "jetson_deploy.cli.rehearse",
 }
 """Where another module than the command's own ends it."""
-ENDS_BY = {"finish", "answer_rows", "ask_controller"}
+ENDS_BY = {"finish", "answer_rows", "ask_controller", "carry_to_the_end"}
 """What a module calls at its end; the verbs of the fleet end by what they share, which calls finish."""
 ANSWERING = {path: one for path, one in commands().items() if any(p.name == "as_events" for p in one.params)}
 ASKS_DEVICES = {path for path, one in ANSWERING.items() if any(p.name == "ssh_config" for p in one.params)}

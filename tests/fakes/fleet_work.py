@@ -11,9 +11,9 @@ from jetson_deploy.events import Event
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult, EndState
 from jetson_deploy.fleet.rollout.amount import Amount
-from jetson_deploy.fleet.rollout.begin import Begun, begin
+from jetson_deploy.fleet.rollout.begin import begin
 from jetson_deploy.fleet.rollout.executor import carry_out
-from jetson_deploy.fleet.rollout.lines import AnyLine, Asked, DeviceEnded, Line, Taken, Who
+from jetson_deploy.fleet.rollout.lines import AnyLine, Asked, Line, Opened, Taken, Who
 from jetson_deploy.fleet.rollout.record import Record, created, read, taken
 from jetson_deploy.fleet.rollout.run import Clock, Run
 from jetson_deploy.fleet.rollout.sequence import rules
@@ -146,7 +146,7 @@ def begun(
     size: Amount | None = None,
     results: Sequence[DeviceResult] = (),
     named: str = ID,
-) -> Begun:
+) -> Opened:
     devices = [board.device for board in boards]
     return begin(
         named,
@@ -171,21 +171,16 @@ class Controller:
         self.at_line: Callable[[AnyLine], None] = lambda line: None
         self.events: list[Event] = []
 
-    def up(self, start: Begun, *, rollback_all: bool = False) -> Story:
+    def up(self, start: Opened, *, rollback_all: bool = False) -> Story:
         with created(self.directory) as record:
-            self._append(record, start.opened)
-            story = Story([start.opened])
-            run = self._run(record, story)
+            self._append(record, start)
+            run = self._run(record, Story([start]))
             run.write(WHO)
-            for one in start.refused:
-                run.write(DeviceEnded(device=one.device, state=one.state, reason=one.reason))
             asyncio.run(carry_out(run, rollback_all=rollback_all))
         return read(self.directory)
 
     def resume(self, *, rollback_all: bool = False) -> Story:
-        with taken(self.directory) as record:
-            story = record.story
-            assert story is not None
+        with taken(self.directory) as (record, story):
             run = self._run(record, story)
             run.write(WHO)
             asyncio.run(carry_out(run, rollback_all=rollback_all))

@@ -5,6 +5,7 @@
     rows.py           a row for each device; the documents and the exit code
     cells.py          a device's text, which stays in its row
     records.py        records of rollouts, which ask no device
+    agreed.py, rolling.py, narrated.py   a rollout: shown and agreed to, carried out, narrated
 
 A verb is a module here and a line in COMMANDS.
 """
@@ -19,6 +20,8 @@ COMMANDS = {
     "inventory": "List devices and groups, and what is asked of each",
     "trust": "Show and keep the host keys of new devices",
     "run": "Run a command on devices",
+    "up": "Deploy in batches, each let through by its devices' proofs",
+    "resume": "Take a rollout up again, as its record and its devices say",
     "history": "List the rollouts that were begun on this machine",
     "show": "Show a rollout, with the end of every device",
     "pause": "Begin no new device of a rollout, until it is resumed",

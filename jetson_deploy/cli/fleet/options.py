@@ -57,6 +57,24 @@ def offline_fleet_options(command: Callable[..., Result]) -> Callable[..., Resul
     return _given(command, (*_OF_INVENTORY, _HOSTS, _LIMIT, *_OF_FORM))
 
 
+def rollout_fleet_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """For a verb that goes on with a rollout: its argument is ROLLOUT, and -i is by default what that began with."""
+    taken = _given(command, (*_OF_INVENTORY, *_OF_CONNECTION, *_OF_FORM))
+
+    @functools.wraps(taken)
+    def called(*, inventory: str | None, rollout: str | None, **given: Any) -> Result:
+        return taken(inventory=inventory or _began_with(rollout), rollout=rollout, **given)
+
+    return click.argument("rollout", required=False, metavar="[ROLLOUT]")(called)
+
+
+def _began_with(rollout: str | None) -> str:
+    from jetson_deploy.fleet.rollout.kept import directory_of
+    from jetson_deploy.fleet.rollout.record import read
+
+    return read(directory_of(Settings.from_environment().fleet_dir, rollout)).opened.inventory
+
+
 def _given(command: Callable[..., Result], options: tuple[Callable[[Any], Any], ...]) -> Callable[..., Result]:
     @functools.wraps(command)
     def called(**given: Any) -> Result:

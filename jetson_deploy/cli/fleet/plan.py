@@ -18,9 +18,9 @@ from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
-    from jetson_deploy.fleet.device import Device
     from jetson_deploy.fleet.end_state import DeviceResult
     from jetson_deploy.fleet.planning.device_plan import DevicePlan
+    from jetson_deploy.fleet.planning.planned import PlannedDevice
 
 HEADS = ("MODEL", "CONTEXT", "IMAGE", "CHANGE", "FETCH", "TIME", "DOWNTIME")
 
@@ -41,9 +41,9 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
     from jetson_deploy.store.rate import parse_rate
 
     speed = parse_rate(rate) if rate is not None else None
-    planned = run(fleet, lambda transport: _planned(fleet, transport, model, speed))
-    rows = [result for result, _ in planned]
-    plans = {result.device: plan for result, plan in planned if plan is not None}
+    found = run(fleet, lambda transport: _planned(fleet, transport, model, speed))
+    rows = [one.result for one in found]
+    plans = {one.result.device: one.plan for one in found if one.plan is not None}
     if save is not None:
         from jetson_deploy.fleet.planning.saved import save as write
 
@@ -57,27 +57,19 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
 
 async def _planned(
     fleet: FleetOptions, transport: Transport, model: str | None, rate: float | None
-) -> list[tuple[DeviceResult, DevicePlan | None]]:
-    from jetson_deploy.errors import JetsonDeployError
-    from jetson_deploy.fleet.each import each
-    from jetson_deploy.fleet.planning.make import as_result, plan_for
+) -> list[PlannedDevice]:
     from jetson_deploy.fleet.planning.measured import measured_before
-    from jetson_deploy.fleet.reading.asked import asked_of
-    from jetson_deploy.fleet.reading.seen import look, not_seen
+    from jetson_deploy.fleet.planning.planned import planned
 
-    catalog, measured = fleet.catalog(), measured_before(fleet.settings.fleet_dir)
-    said = {"model": model} if model is not None else {}
-
-    async def one(device: Device) -> tuple[DeviceResult, DevicePlan | None]:
-        asked = asked_of(device, source=fleet.inventory.source, said=said)
-        seen = await look(transport, device, asked, catalog)
-        plan = plan_for(seen, catalog, measured=measured.get(device.name), rate=rate)
-        return as_result(device.name, plan), plan
-
-    def failed(device: Device, error: JetsonDeployError) -> tuple[DeviceResult, DevicePlan | None]:
-        return not_seen(device, error), None
-
-    return await each(fleet.devices, one, failed=failed)
+    return await planned(
+        fleet.devices,
+        transport,
+        fleet.catalog(),
+        source=fleet.inventory.source,
+        said={"model": model} if model is not None else {},
+        measured=measured_before(fleet.settings.fleet_dir),
+        rate=rate,
+    )
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):

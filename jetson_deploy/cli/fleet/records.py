@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.fleet.cells import REASON, cell
-from jetson_deploy.cli.fleet.rows import hints, table_rows
+from jetson_deploy.cli.fleet.rows import Cells, hints, table_rows
 from jetson_deploy.cli.formatting import aligned, when
 from jetson_deploy.settings import Settings
 
@@ -29,6 +29,7 @@ class RecordOptions(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
 
 
+HEADS = ("BATCH", "TOK/S", "DOWN")
 ROLLOUT = click.argument("rollout", required=False, metavar="[ROLLOUT]")
 _OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
@@ -86,11 +87,16 @@ def device_lines(found: RolloutSummary, *, verbose: bool) -> Iterator[str]:
     from jetson_deploy.fleet.rollout.summary import results
 
     rows = results(found)
-    by_name = {one.device: one for one in found.devices}
-    yield from table_rows(rows, ("BATCH", "TOK/S", "DOWN"), lambda row: _cells(by_name[row.device]))
+    yield from table_rows(rows, HEADS, cells_of(found))
     yield ""
     yield counts(found)
     yield from hints(rows, len(rows) if verbose else 5)
+
+
+def cells_of(found: RolloutSummary) -> Cells:
+    """Under HEADS."""
+    by_name = {one.device: one for one in found.devices}
+    return lambda row: _cells(by_name[row.device])
 
 
 def _cells(one: DeviceSummary) -> tuple[object, ...]:

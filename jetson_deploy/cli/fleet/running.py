@@ -31,13 +31,16 @@ def run(
 
     Raises InterruptedRunError, and what `make` raises.
     """
+    return in_loop(transports(fleet)(), make, goes_on=goes_on)
+
+
+def transports(fleet: FleetOptions) -> Callable[[], Transport]:
+    """Opens one for each loop; the user is asked for secrets once, now. Raises UsageError."""
     from jetson_deploy.fleet.opened import open_transport
 
     passphrase = None if fleet.key_passphrase_file is None else _of_file(fleet.key_passphrase_file)
-    transport = open_transport(
-        ssh_config=fleet.ssh_config, sudo_password=sudo_password(fleet), key_passphrase=passphrase
-    )
-    return in_loop(transport, make, goes_on=goes_on)
+    password = sudo_password(fleet)
+    return lambda: open_transport(ssh_config=fleet.ssh_config, sudo_password=password, key_passphrase=passphrase)
 
 
 def in_loop(

@@ -10,7 +10,9 @@ import msgspec
 
 from jetson_deploy import __version__
 from jetson_deploy.errors import UsageError
+from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.planning.device_plan import Decided, DevicePlan, Ground
+from jetson_deploy.fleet.planning.planned import PlannedDevice
 from jetson_deploy.names import shown
 from jetson_deploy.units import size_text
 
@@ -68,6 +70,26 @@ def check_saved(saved: DevicePlan, now: DevicePlan) -> list[str]:
     """
     differs = list(_decisions(saved, now))
     return [*differs, *_facts(saved.ground, now.ground)] if differs else []
+
+
+def held_to(saved: SavedPlan, found: PlannedDevice) -> PlannedDevice:
+    """Refused where its plan of now is another one than that which was saved."""
+    if found.plan is None:
+        return found
+    name = found.result.device
+    before = saved.devices.get(name)
+    moved = ["the saved plan does not have it"] if before is None else check_saved(before, found.plan)
+    if not moved:
+        return found
+    result = DeviceResult(
+        device=name,
+        state="refused",
+        reason=f"the saved plan is another one: {'; '.join(moved)}",
+        hint="jetson-deploy fleet plan --save FILE saves the plan as it is now",
+        code="plan-moved",
+        document=found.result.document,
+    )
+    return msgspec.structs.replace(found, result=result)
 
 
 def _decisions(saved: DevicePlan, now: DevicePlan) -> Iterator[str]:

@@ -15,7 +15,6 @@
     control.py        what another shell asks: pause, abort
     run.py            one controller's work
     executor.py, one_batch.py, one_device.py, crew.py   the rollout, its batches, their devices
-    meter.py          what a deployment measured on its way
 
 What decides is pure; what acts is given its clock. The record is read and gone on with by the same way as one begins.
 """

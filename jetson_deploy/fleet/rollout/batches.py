@@ -36,6 +36,8 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
     """By the user; empty: one for each distinct plan."""
     keys: Mapping[str, str | None] = {}
     """Device → what its plan has in common with others' (board, L4T, image, model); None: it is not known."""
+    as_wanted: frozenset[str] = frozenset()
+    """Devices whose plan has nothing to do: they are checked."""
 
 
 def batches(
@@ -52,6 +54,9 @@ def batches(
     taken = _Taken(devices)
     if canary.named:
         taken.batch("canary", [d for d in devices if d.name in canary.named], ALL_OF_THEM, rules.soak)
+    if not rules.sequence or size is not None:
+        checked = [device for device in devices if device.name in canary.as_wanted]
+        taken.batch("as wanted already", checked, rules.success_threshold, rules.soak)
     if rules.sequence and size is None:
         _by_sequence(taken, rules, match)
     else:
@@ -97,7 +102,7 @@ def _by_share(taken: _Taken, rules: Rules, canary: Canary, size: Amount) -> None
     many = size.of(len(taken.devices))
     while left := taken.left(known):
         taken.batch(size.text(), left[: max(1, many)], rules.success_threshold, rules.soak)
-    taken.batch("not asked yet", taken.devices, rules.success_threshold, rules.soak)
+    taken.batch("without a plan", taken.devices, rules.success_threshold, rules.soak)
 
 
 def _one_of_each(devices: Sequence[Device], keys: Mapping[str, str | None]) -> list[Device]:

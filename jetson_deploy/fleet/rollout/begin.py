@@ -5,25 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from pathlib import Path
 
 from jetson_deploy.errors import UsageError
-from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.device import Device, Inventory
 from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.inventory.typed import SOURCE
 from jetson_deploy.fleet.rollout.amount import Amount
 from jetson_deploy.fleet.rollout.batches import Canary, Match, batches
 from jetson_deploy.fleet.rollout.budget import groups
-from jetson_deploy.fleet.rollout.lines import Asked, Opened
+from jetson_deploy.fleet.rollout.lines import Asked, Opened, Refused, kept
 from jetson_deploy.fleet.rollout.sequence import Rules
-
-
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """What is shown before a rollout begins, and written first when it does."""
-
-    opened: Opened
-    refused: tuple[DeviceResult, ...] = ()
-    """By their own plans: nothing is started there, and they count as failed in their batches."""
 
 
 def begin(
@@ -35,17 +27,22 @@ def begin(
     asked: Asked,
     match: Match,
     keys: Mapping[str, str | None],
+    unchanged: frozenset[str] = frozenset(),
     canaries: tuple[str, ...] = (),
     size: Amount | None = None,
     read: Sequence[DeviceResult] = (),
     rollback_all: bool = False,
-) -> Begun:
-    """`read`: how reading and planning ended for those devices that have no plan. Raises UsageError."""
-    refused = tuple(result for result in read if result.state == "refused")
-    held = {result.device for result in refused}
+) -> Opened:
+    """`unchanged`: devices whose plan has nothing to do. `read`: how reading ended for those that have none.
+
+    Raises UsageError.
+    """
+    held = {result.device for result in read if result.state == "refused"}
     known = {name: key for name, key in keys.items() if name not in held}
-    parts = batches(devices, rules, match=match, canary=Canary(named=canaries, keys=known), size=size)
-    opened = Opened(
+    parts = batches(
+        devices, rules, match=match, canary=Canary(named=canaries, keys=known, as_wanted=unchanged), size=size
+    )
+    return Opened(
         id=rollout_id,
         inventory=inventory,
         asked=asked,
@@ -55,9 +52,13 @@ def begin(
         window=rules.update_window,
         rollback_all=rollback_all,
         wishes={device.name: wish(rollout_id, device) for device in devices},
-        away=tuple(result.device for result in read if result.state != "refused"),
+        refused=tuple(
+            Refused(device=one.device, reason=kept(one.reason), hint=kept(one.hint), code=one.code[:100])
+            for one in read
+            if one.device in held
+        ),
+        away=tuple(result.device for result in read if result.device not in held),
     )
-    return Begun(opened=opened, refused=refused)
 
 
 def wish(rollout_id: str, device: Device) -> str:
@@ -76,6 +77,21 @@ def check_same(opened: Opened, devices: Mapping[str, Device]) -> None:
     what = "no longer has" if missing else "asks for something else for"
     raise UsageError(
         f"the inventory {what} {len(missing) or len(other)} of the rollout's devices: {names}",
-        hint="resume with the inventory that it began with, or start anew: fleet up",
+        hint="resume with the inventory that it began with, or start anew: jetson-deploy fleet up",
         code="inventory-changed",
     )
+
+
+def reread(inventory: Inventory) -> str:
+    """What `-i` is given to read it again: a file's whole path, or the devices as they were typed."""
+    if inventory.source != SOURCE:
+        return str(Path(inventory.source).absolute())
+    return "".join(f"{_typed(device)}," for device in inventory.devices)
+
+
+def _typed(device: Device) -> str:
+    user = f"{device.user}@" if device.user else ""
+    if device.port is None:
+        return f"{user}{device.name}"
+    host = f"[{device.address}]" if ":" in (device.address or "") else device.address
+    return f"{user}{host}:{device.port}"

@@ -34,7 +34,7 @@ def directory_of(fleet_dir: Path, named: str | None) -> Path:
     """
     known = ids(fleet_dir)
     if not known:
-        hint = "fleet up starts one; JETSON_DEPLOY_FLEET_DIR says where records are"
+        hint = "jetson-deploy fleet up starts one; JETSON_DEPLOY_FLEET_DIR says where records are"
         raise UsageError(f"there is no record of a rollout in {fleet_dir}", hint=hint, code="no-such-rollout")
     number = int(named) if named and re.fullmatch(r"-?\d{1,5}", named) else -1 if named is None else 0
     if 0 < number <= len(known):

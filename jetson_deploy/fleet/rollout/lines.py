@@ -11,8 +11,11 @@ from jetson_deploy.fleet.end_state import EndState
 from jetson_deploy.fleet.rollout.batches import Batch
 from jetson_deploy.fleet.rollout.sequence import Budget
 from jetson_deploy.fleet.rollout.window import Window
+from jetson_deploy.state.redact import redacted
 
 SCHEMA = "jetson-deploy.rollout-record/1"
+MOST_TEXT = 2000
+"""Of a reason: a device must not fill the record."""
 
 Result: TypeAlias = Literal["done", "stopped", "aborted"]
 
@@ -49,10 +52,20 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
     """RFC 3339, for people; `n` is the order."""
 
 
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """By its own plan: nothing is started there, and it counts as failed in its batch."""
+
+    device: str
+    reason: str
+    hint: str = ""
+    code: str = ""
+
+
 class Opened(Line, frozen=True, kw_only=True, tag="opened"):
     schema: str = SCHEMA
     id: str
     inventory: str
+    """What `-i` is given to read it again."""
     asked: Asked = Asked()
     batches: tuple[Batch, ...]
     budget: Budget = Budget()
@@ -61,6 +74,7 @@ class Opened(Line, frozen=True, kw_only=True, tag="opened"):
     rollback_all: bool = False
     wishes: dict[str, str] = {}
     """Device → digest of what its inventory asks for: another one's wishes are not these."""
+    refused: tuple[Refused, ...] = ()
     away: tuple[str, ...] = ()
     """Could not be reached when everything was read."""
 
@@ -160,3 +174,8 @@ def read_line(line: bytes) -> AnyLine:
     """Raises msgspec.MsgspecError."""
     found: AnyLine = _DECODER.decode(line)
     return found
+
+
+def kept(text: str) -> str:
+    """What a device says, for the record: one line without secrets, of a length that is read."""
+    return redacted("", " ".join(text[: 4 * MOST_TEXT].split()))[:MOST_TEXT]

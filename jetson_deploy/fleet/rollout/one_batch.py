@@ -86,6 +86,6 @@ def _defer(run: Run, batch: Batch) -> None:
     for name in waiting(run, batch):
         reason = _held_back(run, name) or ""
         run.untouched.discard(name)
-        hint = "bring the unavailable devices back, then fleet resume"
+        hint = "bring the unavailable devices back, then jetson-deploy fleet resume"
         result = DeviceResult(device=name, state="deferred", reason=reason, hint=hint, code=NO_BUDGET)
         ended(run, name, result)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult
-from jetson_deploy.fleet.rollout.lines import DeviceEnded, DeviceServes, DeviceStarted, Measured, NeverStarted
+from jetson_deploy.fleet.rollout.lines import DeviceEnded, DeviceServes, DeviceStarted, Measured, NeverStarted, kept
 from jetson_deploy.fleet.rollout.run import Run, answered
-from jetson_deploy.state.redact import redacted
-
-MOST_TEXT = 2000
-"""Of a reason: a device must not fill the record."""
 
 
 async def deploy(run: Run, name: str) -> None:
@@ -46,8 +42,7 @@ async def _follow_up(run: Run, name: str, result: DeviceResult) -> None:
         ended(run, name, result)
         return
     run.at_work.discard(name)
-    measured = run.meter(name).measured(result.document)
-    run.write(DeviceServes(device=name, measured=measured, seconds=result.seconds))
+    run.write(DeviceServes(device=name, measured=measured(result), seconds=result.seconds))
     await _soak(run, name)
 
 
@@ -68,15 +63,19 @@ def ended(run: Run, name: str, result: DeviceResult, *, state: str | None = None
         DeviceEnded(
             device=name,
             state=state or result.state,  # type: ignore[arg-type]
-            reason=_kept(result.reason if reason is None else reason),
-            hint=_kept(result.hint),
+            reason=kept(result.reason if reason is None else reason),
+            hint=kept(result.hint),
             code=result.code[:100],
             seconds=result.seconds,
-            measured=known if known != Measured() else run.meter(name).measured(result.document),
+            measured=known if known != Measured() else measured(result),
         )
     )
 
 
-def _kept(text: str) -> str:
-    """One line without secrets, of a length that is read."""
-    return redacted("", " ".join(text.split()))[:MOST_TEXT]
+def measured(result: DeviceResult) -> Measured:
+    rate = (result.document or {}).get("tokens_per_second")
+    return Measured(
+        bytes_per_second=result.fetched_bytes_per_second,
+        downtime_seconds=result.downtime_seconds,
+        tokens_per_second=float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None,
+    )

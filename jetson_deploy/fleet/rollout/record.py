@@ -57,7 +57,7 @@ def read(directory: Path) -> Story:
     except ValueError as error:
         raise UsageError(
             f"the record {path} is damaged: {error}",
-            hint="start a new rollout (fleet up): what is deployed already is left as it is",
+            hint="start a new rollout (jetson-deploy fleet up): what is deployed already is left as it is",
             code="record-damaged",
         ) from error
 
@@ -65,8 +65,8 @@ def read(directory: Path) -> Story:
 class Record:
     """One that this process alone may write."""
 
-    def __init__(self, directory: Path, descriptor: int, story: Story | None, count: int) -> None:
-        self.directory, self.story = directory, story
+    def __init__(self, directory: Path, descriptor: int, count: int) -> None:
+        self.directory = directory
         self._descriptor, self._count = descriptor, count
 
     def append(self, line: Line, at: str) -> AnyLine:
@@ -96,11 +96,11 @@ def created(directory: Path) -> Iterator[Record]:
         raise _unwritable(directory, error) from error
     with contextlib.closing(_Descriptor(descriptor)):
         _lock(descriptor, directory)
-        yield Record(directory, descriptor, None, 0)
+        yield Record(directory, descriptor, 0)
 
 
 @contextlib.contextmanager
-def taken(directory: Path) -> Iterator[Record]:
+def taken(directory: Path) -> Iterator[tuple[Record, Story]]:
     """One that is there, locked. Raises LockedError saying who works on it and since when; UsageError as `read`."""
     read(directory)
     try:
@@ -112,7 +112,7 @@ def taken(directory: Path) -> Iterator[Record]:
         story = read(directory)
         _, length = whole_lines((directory / FILE).read_bytes())
         os.ftruncate(descriptor, length)
-        yield Record(directory, descriptor, story, story.lines)
+        yield Record(directory, descriptor, story.lines), story
 
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -9,12 +9,10 @@ from typing import TypeVar
 import msgspec
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.events import Event
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.rollout.control import asked
 from jetson_deploy.fleet.rollout.lines import AnyLine, Held, Line, WentOn
-from jetson_deploy.fleet.rollout.meter import Meter
 from jetson_deploy.fleet.rollout.record import Record
 from jetson_deploy.fleet.rollout.story import Story
 from jetson_deploy.fleet.rollout.work import Report, Work
@@ -47,20 +45,13 @@ class Run:
         """Asked, or being changed: not available until that has ended."""
         self.untouched = {device.name for device in story.devices.values() if device.untouched}
         """Of an earlier controller's ends: nothing was begun there, so this one may try."""
-        self._record, self._report, self._see = record, report, see
-        self._meters: dict[str, Meter] = {}
+        self.report = report
+        self._record, self._see = record, see
 
     def write(self, line: Line) -> None:
         written = self._record.append(line, stamp(self.clock.now()))
         self.story.add(written)
         self._see(written)
-
-    def report(self, device: Device, event: Event) -> None:
-        self.meter(device.name).see(event)
-        self._report(device, event)
-
-    def meter(self, name: str) -> Meter:
-        return self._meters.setdefault(name, Meter())
 
     def unavailable(self) -> set[str]:
         return self.story.unavailable() | self.at_work

@@ -93,6 +93,12 @@ def rules(raw: Mapping[str, Any] | None) -> Rules:
     )
 
 
+def with_soak(said: Rules, seconds: float) -> Rules:
+    """Another one, of every batch."""
+    sequence = tuple(msgspec.structs.replace(batch, soak=seconds) for batch in said.sequence)
+    return msgspec.structs.replace(said, sequence=sequence, soak=seconds)
+
+
 def _text(error: msgspec.ValidationError) -> str:
     """`at rollout.sequence[0]` for msgspec's `at $.sequence[0]`; what a file says is shown escaped."""
     return ascii(str(error))[1:-1].replace("`$", "`rollout")

@@ -19,6 +19,7 @@ from jetson_deploy.fleet.rollout.lines import (
     Measured,
     NeverStarted,
     Opened,
+    Refused,
     RollingBack,
     Taken,
     WentOn,
@@ -75,6 +76,8 @@ class Story:
         """Since when the last controller works on it, or did."""
         self.began = opened.at
         self.lines = 1
+        for one in opened.refused:
+            self._of_device(_refused(one, opened))
         for line in lines:
             self.add(line)
 
@@ -117,3 +120,8 @@ class Story:
         """By how it ended, or could not be reached when everything was read."""
         away = {name for name in self.opened.away if self.devices[name].phase == "waiting"}
         return away | {name for name, device in self.devices.items() if device.state in UNAVAILABLE}
+
+
+def _refused(one: Refused, opened: Opened) -> DeviceEnded:
+    reason, hint, code = one.reason, one.hint, one.code
+    return DeviceEnded(at=opened.at, device=one.device, state="refused", reason=reason, hint=hint, code=code)

@@ -91,8 +91,8 @@ def read_summary(directory: Path) -> RolloutSummary:
     return summary(read(directory), working=is_worked_on(directory))
 
 
-def as_wanted(found: RolloutSummary) -> bool:
-    return all(device.state in AS_WANTED for device in found.devices)
+def not_as_wanted(found: RolloutSummary) -> frozenset[str]:
+    return frozenset(device.device for device in found.devices if device.state not in AS_WANTED)
 
 
 def results(found: RolloutSummary) -> list[DeviceResult]:
@@ -134,7 +134,7 @@ def _end(one: DeviceStory, story: Story, working: bool) -> tuple[str, str, str, 
         return one.end.state, one.end.reason, one.end.hint, one.end.code
     if working:
         return one.phase, "", "", ""
-    again = "fleet resume asks the device and goes on"
+    again = "jetson-deploy fleet resume asks the device and goes on"
     if one.phase == "waiting":
         why = story.closed.reason if story.closed else "the controller was interrupted before it"
         return "not-started", why, again, "not-started"

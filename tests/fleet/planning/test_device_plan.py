@@ -161,9 +161,9 @@ def test_the_table_has_a_row_for_each_device_and_the_sum_below(capsys: pytest.Ca
         "old": packed_answer(live(tool=Tool(version="99.1"))),
     }
     planned = asyncio.run(plan_command._planned(fleet, CannedTransport(answers_), "1.5b", 20e6))
-    plans: dict[str, DevicePlan] = {result.device: plan for result, plan in planned if plan is not None}
+    plans: dict[str, DevicePlan] = {one.result.device: one.plan for one in planned if one.plan is not None}
     total = plan_command._total(plans)
-    rows = [result for result, _ in planned]
+    rows = [one.result for one in planned]
     code = answer_rows(
         fleet, "plan", rows, heads=plan_command.HEADS, cells=plan_command._cells, sums=plan_command._sums(total)
     )

@@ -74,7 +74,7 @@ def test_devices_that_could_not_be_asked_are_in_one_last_batch() -> None:
     names = [f"a{number}" for number in range(8)]
     keys = {name: "orin" if number % 2 else None for number, name in enumerate(names)}
     parts = split(names, keys=keys)
-    assert parts[-1].title == "not asked yet"
+    assert parts[-1].title == "without a plan"
     assert parts[-1].devices == ("a0", "a2", "a4", "a6")
     assert [part.devices for part in parts[:-1]] == [("a1",), ("a3", "a5"), ("a7",)]
 
@@ -104,3 +104,18 @@ def test_a_batch_of_its_own_threshold_and_soak_keeps_them_and_the_rest_has_the_r
 def test_what_names_nothing_is_refused(section: dict[str, object], canary: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         split(["a1"], section, **canary)
+
+
+def test_devices_that_are_as_wanted_already_are_checked_together_before_any_is_changed() -> None:
+    names = [f"a{number}" for number in range(6)]
+    keys = dict.fromkeys(names, "orin")
+    parts = split(names, keys=keys, as_wanted=frozenset({"a1", "a4"}))
+    assert [(part.title, part.devices) for part in parts[:2]] == [
+        ("as wanted already", ("a1", "a4")),
+        ("canary", ("a0",)),
+    ]
+
+
+def test_a_named_canary_goes_before_those_that_are_checked() -> None:
+    parts = split(["a1", "a2", "a3"], keys=dict.fromkeys(["a1", "a2"], "x"), named=("a3",), as_wanted=frozenset({"a1"}))
+    assert [part.title for part in parts[:2]] == ["canary", "as wanted already"]

@@ -154,7 +154,7 @@ def test_a_device_that_its_plan_refuses_counts_against_its_batch_and_is_never_as
     work = FakeWork(boards)
     start = begun(boards, {"success_threshold": "100%"}, results=[refused])
     story = Controller(at, work).up(start)
-    assert [batch.devices for batch in start.opened.batches][-1] == ("a1",), "no canary: its plan is not carried out"
+    assert [batch.devices for batch in start.batches][-1] == ("a1",), "no canary: its plan is not carried out"
     assert ends(story) == {"a0": "proven", "a1": "refused", "a2": "proven", "a3": "proven"}
     assert boards[1].starts == 0
     assert story.closed is not None

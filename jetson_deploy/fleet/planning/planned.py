@@ -1,0 +1,53 @@
+"""Every device read, and planned for; what cannot be read has a row that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.fleet.connection import Transport
+from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.each import each
+from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.planning.device_plan import DevicePlan
+from jetson_deploy.fleet.planning.make import as_result, plan_for
+from jetson_deploy.fleet.reading.asked import asked_of
+from jetson_deploy.fleet.reading.seen import look, not_seen
+from jetson_deploy.fleet.rollout.lines import Measured
+
+if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
+
+
+class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    result: DeviceResult
+    plan: DevicePlan | None = None
+    """None: it could not be read."""
+
+
+async def planned(
+    devices: Sequence[Device],
+    transport: Transport,
+    catalog: Catalog,
+    *,
+    source: str,
+    said: Mapping[str, Any],
+    force: bool = False,
+    measured: Mapping[str, Measured] | None = None,
+    rate: float | None = None,
+) -> list[PlannedDevice]:
+    """In the order of `devices`. `source`, `said`: as `asked_of` takes them."""
+
+    async def one(device: Device) -> PlannedDevice:
+        asked = asked_of(device, source=source, said=said, force=force)
+        seen = await look(transport, device, asked, catalog)
+        plan = plan_for(seen, catalog, measured=(measured or {}).get(device.name), rate=rate)
+        return PlannedDevice(result=as_result(device.name, plan), plan=plan)
+
+    def failed(device: Device, error: JetsonDeployError) -> PlannedDevice:
+        return PlannedDevice(result=not_seen(device, error))
+
+    return await each(devices, one, failed=failed)
