@@ -12,7 +12,7 @@
     ├── NeedsAttentionError   8   needs attention: rolling back failed too
     ├── FleetError            9   fleet: some devices are not as wanted
     ├── InternalError        70   our bug
-    ├── LockedError          75   the deployment is locked by another run
+    ├── LockedError          75   the deployment is locked by another run, or in use (up --when-idle)
     └── InterruptedRunError 130   interrupted by Ctrl-C, SIGTERM or SIGHUP; what was kept is named
 
 `message` is one line of cause, `hint` one line of fix. `code` is a stable kebab-case name for

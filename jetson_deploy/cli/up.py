@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @acting
 @waiting
 @click.option("--force", is_flag=True, help="Redeploy even when nothing differs; retry a revision that failed.")
-def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool) -> int:
+@click.option(
+    "--when-idle",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="Replace a server only when it was asked nothing for so long, else exit 75.",
+)
+def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bool, when_idle: int | None) -> int:
     """Stage image and model, start the server, prove it with real tokens on the GPU, or undo everything.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b), or the name of any model that is in the store (qwen3:8b);
@@ -49,6 +55,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
                 catalog=common.catalog(),
                 report=report,
                 wait=wait,
+                when_idle=when_idle,
             )
         )
         _install_watch(common, request, report)

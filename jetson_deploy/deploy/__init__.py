@@ -7,6 +7,7 @@
     drift.py, store_drift.py  what differs from what was deployed
     survey.py               the facts of the host, as a plan needs them
     model_list.py           the models of a store, and whether they fit the board
+    in_use.py               whether what serves is asked for, before it is replaced
     outcome.py              what `up` and `rollback` return
     pasted/                 what a log or an error that a person pasted shows
     run/                    how a plan is carried out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -42,6 +43,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     report: Reporter
     wait: bool = False
     """For another run to end, instead of exit 75."""
+    when_idle: float | None = None
+    """Replace a server only where it was asked nothing for so many seconds."""
 
 
 def bring_up(run: Run) -> Outcome:
@@ -61,8 +64,9 @@ def bring_up(run: Run) -> Outcome:
             model=run.request.model,
         )
         plan = make_plan(facts, run.request, run.catalog, state, run.server)
-        new = any(isinstance(step, CreateContainer) for step in plan.steps)
-        return _carry_out(run, facts, plan) if new else _kept(run, facts, state, plan)
+        if not any(isinstance(step, CreateContainer) for step in plan.steps):
+            return _kept(run, facts, state, plan)
+        return _carry_out(run, facts, plan, run.when_idle)
 
 
 def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcome:
@@ -70,7 +74,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
     edited = edited_since(facts, run.runtime, state, plan.container)
     if edited and not policy_only(edited):
         what = ", ".join(f"{d.what}: {d.found} instead of {d.deployed}" for d in edited[:3])
-        return _replaced(run, facts, state, f"its container was changed ({what})")
+        return _replaced(run, facts, state, f"its container was changed ({what})", run.when_idle)
     if edited:
         plan = _with_policy(run, plan)
     plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
@@ -90,24 +94,35 @@ def _with_policy(run: Run, plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, steps=(*plan.steps, step))
 
 
-def _replaced(run: Run, facts: HostFacts, state: State | None, why: str) -> Outcome:
+def _replaced(run: Run, facts: HostFacts, state: State | None, why: str, when_idle: float | None = None) -> Outcome:
+    """`when_idle`: of one that serves; what fails its checks is not waited for."""
     run.report(Note(level="warning", text=f"deployed, but {why}: replacing it"))
     plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state, run.server)
-    return _carry_out(run, facts, plan)
+    return _carry_out(run, facts, plan, when_idle)
 
 
-def _carry_out(run: Run, facts: HostFacts, plan: Plan) -> Outcome:
-    plan, proof = _changed(run, facts, plan)
+def _carry_out(run: Run, facts: HostFacts, plan: Plan, when_idle: float | None) -> Outcome:
+    idle = _idle_check(run, facts, when_idle) if when_idle is not None else None
+    if idle is not None:
+        idle()
+    plan, proof = _changed(run, facts, plan, idle)
     return outcome("done", run.settings, plan, proof)
 
 
-def _changed(run: Run, facts: HostFacts, plan: Plan) -> tuple[Plan, Proof]:
+def _changed(run: Run, facts: HostFacts, plan: Plan, last_look: Callable[[], None] | None = None) -> tuple[Plan, Proof]:
     for text in (*plan.warnings, *(f"assumed: {a}" for a in plan.assumptions)):
         run.report(Note(level="warning", text=text))
-    return change(_change(run, facts, plan))
+    return change(_change(run, facts, plan, last_look))
 
 
-def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
+def _idle_check(run: Run, facts: HostFacts, seconds: float) -> Callable[[], None]:
+    from jetson_deploy.deploy.in_use import check_idle
+
+    serving = find_serving(facts.engine, run.request.name)
+    return lambda: check_idle(run.runtime, run.server, serving, seconds, run.report)
+
+
+def _change(run: Run, facts: HostFacts, plan: Plan, last_look: Callable[[], None] | None) -> Change:
     return Change(
         command="up",
         plan=plan,
@@ -118,6 +133,7 @@ def _change(run: Run, facts: HostFacts, plan: Plan) -> Change:
         server=run.server,
         report=run.report,
         force=run.request.force,
+        last_look=last_look,
     )
 
 

@@ -207,6 +207,9 @@ class Server(Protocol):
     def logs_tokens(self, version: str | None) -> bool:
         """Whether that version's log tells the tokens of each request."""
 
+    def tells_use(self, line: str) -> bool:
+        """Whether a line of its log tells that a client's request for the model's work ended; ours do not count."""
+
     def client(self, url: str, *, timeout: float = 10.0) -> ServerClient:
         """`timeout` is for the short questions. Raises UsageError `bad-endpoint`, ValueError for an impossible port."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from container import FakeContainer
 from filled_store import put
 from registry_server import small_model
@@ -56,6 +58,7 @@ class FakeBoard:
         self.runtime, self.server = FakeRuntime(), FakeServer()
         self.servers: dict[str, Behaviour] = {}
         self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = silent
         self.cut_before = ""
         """The step, as `command text` begins, before which `cut` is raised."""
         self.cut: type[BaseException] = Killed
@@ -74,8 +77,8 @@ class FakeBoard:
         self.runtime.offer(IMAGE, DIGEST)
         self.runtime.on_start, self.runtime.on_stop = self._started, self._stopped
 
-    def up(self, context: int = 4096, *, force: bool = False) -> Outcome:
-        return bring_up(self.run(context, force=force))
+    def up(self, context: int = 4096, *, force: bool = False, when_idle: float | None = None) -> Outcome:
+        return bring_up(msgspec.structs.replace(self.run(context, force=force), when_idle=when_idle))
 
     def roll_back(self, number: int | None = None, *, command: str = "rollback") -> Outcome:
         return roll_back(self.run(None), number, command=command)
@@ -117,6 +120,7 @@ class FakeBoard:
 
     def report(self, event: Event) -> None:
         self.events.append(event)
+        self.on_event(event)
         if isinstance(event, StepStarted) and f"{event.step} {event.text}".startswith(self.cut_before or "\0"):
             self.cut_before = ""
             raise self.cut

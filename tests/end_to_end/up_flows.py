@@ -8,6 +8,7 @@ from fake_board import ANSWERED, DIGEST, IMAGE, MODEL, FakeBoard
 from server import Behaviour
 
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NetworkError, RolledBackError
+from jetson_deploy.events import Event, Note
 
 CHECKS = ["container", "port", "version", "model", "generate", "gpu", "speed", "stability"]
 
@@ -76,6 +77,33 @@ def a_second_revision_takes_over_and_the_first_is_kept_stopped(folder: Path) -> 
     assert done.downtime_seconds is not None and done.downtime_seconds >= 0  # its old server was stopped for the new
     assert board.containers == {"jd-default-1": ("exited", "no"), "jd-default-2": ("running", "always")}
     assert (board.state.current, board.state.previous) == (2, 1)
+
+
+def a_server_that_works_is_not_replaced_when_that_is_to_wait_for_idleness(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts()
+    board.runtime.write("jd-default-1", "asked by a client")
+    error = failed_up(board, context=2048, when_idle=1e12)
+    assert (error.exit_code, error.code) == (75, "in-use")
+    assert (board.acts(), board.state.current) == ([], 1)
+    # What changes nothing asks nobody to wait, and what is idle for long enough is replaced.
+    assert board.up(when_idle=1e12).result == "no-changes"
+    assert board.up(context=2048, when_idle=1).container == "jd-default-2"
+
+
+def a_server_that_is_asked_while_the_next_is_staged_is_not_replaced_either(folder: Path) -> None:
+    board = FakeBoard(folder)
+    board.up()
+    board.acts()
+
+    def ask(event: Event) -> None:
+        if isinstance(event, Note) and "in use is not known" in event.text:  # the first look is over
+            board.runtime.write("jd-default-1", "asked by a client")
+
+    board.on_event = ask
+    error = failed_up(board, context=2048, when_idle=1e12)
+    assert (error.code, board.acts()) == ("in-use", [])
 
 
 def a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again(folder: Path) -> None:
@@ -184,9 +212,9 @@ def a_container_that_somebody_changed_gets_back_what_it_was_deployed_with(folder
     assert board.status(drift=True).drift == ()
 
 
-def failed_up(board: FakeBoard, context: int = 4096) -> JetsonDeployError:
+def failed_up(board: FakeBoard, context: int = 4096, *, when_idle: float | None = None) -> JetsonDeployError:
     try:
-        board.up(context)
+        board.up(context, when_idle=when_idle)
     except JetsonDeployError as error:
         return error
     raise AssertionError("it succeeded")
@@ -197,6 +225,8 @@ FLOWS = (
     the_container_is_made_as_the_server_asks_and_the_proof_asks_the_server,
     a_converged_board_is_asked_and_not_changed,
     a_second_revision_takes_over_and_the_first_is_kept_stopped,
+    a_server_that_works_is_not_replaced_when_that_is_to_wait_for_idleness,
+    a_server_that_is_asked_while_the_next_is_staged_is_not_replaced_either,
     a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again,
     a_server_that_answers_fast_and_only_rubbish_fails_its_proof_and_the_old_one_serves_again,
     what_failed_before_is_not_tried_again_unasked,

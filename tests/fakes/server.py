@@ -149,6 +149,9 @@ class FakeServer:
     def logs_tokens(self, version: str | None) -> bool:
         return False
 
+    def tells_use(self, line: str) -> bool:
+        return line.startswith("asked by a client")
+
     def client(self, url: str, *, timeout: float = 10.0) -> FakeClient:
         return FakeClient(self, url)
 

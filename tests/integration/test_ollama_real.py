@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -11,6 +12,7 @@ from real_ollama import MODEL, RealOllama, real_ollama
 
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.server.exchange import Answer, Done, Message
+from jetson_deploy.server.ollama.access import GENERATE, tells_use
 from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.server.ollama.log import read_server_log
 
@@ -30,6 +32,22 @@ def test_the_model_in_the_store_is_listed_with_its_manifests_digest(
 ) -> None:
     (model,) = client.models()
     assert (model.name, model.digest) == (MODEL, real_ollama.manifest_digest)
+
+
+def test_the_log_tells_a_clients_request_from_our_own(real_ollama: RealOllama, client: OllamaClient) -> None:
+    def uses() -> int:
+        return sum(map(tells_use, real_ollama.log.read_text().splitlines()))
+
+    before = uses()
+    client.generate(MODEL, "Say hi.", max_tokens=1, timeout=120)
+    client.probe(MODEL, "", max_tokens=1, context=None, timeout=120)
+    assert real_ollama.log.read_text().count(f'POST     "{GENERATE}"') >= 2
+    assert uses() == before
+    assert list(client.chat(MODEL, (Message(role="user", content="Hi"),), max_tokens=1, timeout=120))
+    deadline = time.monotonic() + 10
+    while uses() == before and time.monotonic() < deadline:  # the line comes after the answer
+        time.sleep(0.05)
+    assert uses() == before + 1
 
 
 def test_real_tokens_are_generated_on_the_cpu_and_said_so(real_ollama: RealOllama, client: OllamaClient) -> None:

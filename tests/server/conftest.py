@@ -96,7 +96,7 @@ def replay(*exchanges: Exchange) -> Answerer:
 
     def key(method: str, path: str, body: Any) -> tuple[Any, ...]:
         body = body if isinstance(body, dict) else {}
-        return (method, path, body.get("model"), body.get("think"))
+        return (method, path.partition("?")[0], body.get("model"), body.get("think"))
 
     known = {key(e["request"]["method"], e["request"]["path"], e["request"].get("body")): e for e in exchanges}
 

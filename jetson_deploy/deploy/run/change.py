@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,6 +52,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     report: Reporter
     force: bool = False
     """Also what failed before."""
+    last_look: Callable[[], None] | None = None
+    """Asked once all is staged, which may take an hour: what it raises ends the run, with nothing cut over."""
 
 
 def change(wanted: Change) -> tuple[Plan, Proof]:
@@ -68,6 +71,8 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     plan = pinned_by_staging(wanted.server, plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
         raise_first(failed_before(plan, state.load()))
+    if wanted.last_look is not None:
+        wanted.last_look()
     by = actor(wanted.by or wanted.command)
     journal = Journal(
         state,

@@ -23,6 +23,7 @@ from jetson_deploy.server.exchange import (
     Thinking,
 )
 from jetson_deploy.server.http import Dialect, HttpClient
+from jetson_deploy.server.ollama.access import GENERATE
 from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
 from jetson_deploy.server.ollama.replies import NO_VERSION, PsReply, StreamReply, TagsReply, VersionReply
 from jetson_deploy.server.ollama.think import ThinkSplitter
@@ -109,12 +110,12 @@ class OllamaClient:
         if context is not None:
             options["num_ctx"] = context
         body = {"model": model, "prompt": prompt, "stream": False, "options": options}
-        reply = self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
+        reply = self._endpoint.post(GENERATE, body, StreamReply, timeout=timeout)
         return Probed(problem=reply.error or "", tokens=reply.eval_count, text=reply.response, thinking=reply.thinking)
 
     def unload(self, model: str, *, timeout: float) -> None:
         body = {"model": model, "keep_alive": 0, "stream": False}
-        self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
+        self._endpoint.post(GENERATE, body, StreamReply, timeout=timeout)
 
     def _pieces(self, model: str, body: dict[str, Any], timeout: float) -> Iterator[ChatPiece]:
         splitter: ThinkSplitter | None = ThinkSplitter()
@@ -145,7 +146,7 @@ class OllamaClient:
 
     def _generated(self, model: str, body: dict[str, Any], timeout: float) -> StreamReply:
         try:
-            reply = self._endpoint.post("/api/generate", body, StreamReply, timeout=timeout)
+            reply = self._endpoint.post(GENERATE, body, StreamReply, timeout=timeout)
         except UnhealthyError as error:
             raise self._distinguished(model, error) from error
         if reply.error is not None:

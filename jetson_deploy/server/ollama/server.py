@@ -71,6 +71,11 @@ class OllamaServer:
         match = re.match(r"v?(\d{1,4})\.(\d{1,4})", version or "")
         return match is not None and (int(match[1]), int(match[2])) >= _OWN_LOG
 
+    def tells_use(self, line: str) -> bool:
+        from jetson_deploy.server.ollama.access import tells_use
+
+        return tells_use(line)
+
     def client(self, url: str, *, timeout: float = 10.0) -> ServerClient:
         from jetson_deploy.server.ollama.client import OllamaClient
 
