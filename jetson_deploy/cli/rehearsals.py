@@ -11,9 +11,11 @@ _SCHEMA = "jetson-deploy.rehearsals/1"
 def show_all(form: Form) -> int:
     from jetson_deploy.rehearsal.board import board_roots
     from jetson_deploy.rehearsal.faults import fault_lines
+    from jetson_deploy.rehearsal.fleet.kept_fleets import kept_fleets
     from jetson_deploy.rehearsal.kept import kept_sessions
 
-    boards, running = sorted(board_roots()), [kept.id for kept in kept_sessions()]
+    boards = sorted(board_roots())
+    running = [*(kept.id for kept in kept_sessions()), *(kept.id for kept in kept_fleets())]
     document = {"schema": _SCHEMA, "boards": boards, "faults": dict(fault_lines()), "running": running}
     return finish(form, document, lambda: _text(boards, running))
 
@@ -40,8 +42,13 @@ def _text(boards: list[str], running: list[str]) -> str:
 
 def stop(id_: str, form: Form) -> int:
     """`all`: every one."""
+    from jetson_deploy.rehearsal.fleet.kept_fleets import kept_fleets, stop_fleet
     from jetson_deploy.rehearsal.session import stop_kept
 
-    ended = stop_kept(None if id_ == "all" else id_)
+    fleets = [kept for kept in kept_fleets() if id_ in ("all", kept.id)]
+    for kept in fleets:
+        stop_fleet(kept)
+    others = stop_kept(None if id_ == "all" else id_) if id_ == "all" or not fleets else []
+    ended = [*(kept.id for kept in fleets), *others]
     text = f"ended: {', '.join(ended) or 'none was running'}"
     return finish(form, {"schema": _SCHEMA, "ended": ended}, lambda: text)

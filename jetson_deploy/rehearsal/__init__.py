@@ -6,6 +6,7 @@ the words of JETSON_DEPLOY_REHEARSAL, which every command prints.
 
     session.py                          one rehearsal from start to end
     kept.py, wrapper.py                 those that go on running; the script that a command is typed through
+    filling.py                          the registry filled with the stand-ins that the plan asks for
     product_plan.py                     what the product plans for the board
     board.py, overlay.py                which board; what differs, as a catalog overlay
     namespace.py, engine.py, registry.py, processes.py  its network, Docker Engine, registry and daemons
@@ -13,4 +14,5 @@ the words of JETSON_DEPLOY_REHEARSAL, which every command prints.
     stand_in_model.py, weights.py       the stand-in model
     faults.py                           the faults it can show
     cache.py                            what is built or fetched once
+    fleet/                              many boards at once, each with a systemd and an sshd
 """

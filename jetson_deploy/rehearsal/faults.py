@@ -10,9 +10,10 @@ import msgspec
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Note, Reporter, Verdict
+from jetson_deploy.rehearsal.filling import Filled
 from jetson_deploy.rehearsal.image import Program
 from jetson_deploy.rehearsal.processes import Daemon, alive, end, start
-from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.rehearsal.session import Session
 
 LISTENER = (
     "import socket, time; s = socket.create_server(('127.0.0.1', 11434)); print('listening', flush=True); "

@@ -39,7 +39,7 @@ def kept_sessions(work: Path = WORK) -> list[Kept]:
     found = []
     for directory in sorted(work.glob(f"{PREFIX}*")):
         try:
-            if not _is_private(directory):
+            if not is_private(directory):
                 continue
             kept = msgspec.json.decode((directory / _FILE).read_bytes(), type=Kept)
         except (OSError, msgspec.MsgspecError):
@@ -50,7 +50,7 @@ def kept_sessions(work: Path = WORK) -> list[Kept]:
     return found
 
 
-def _is_private(directory: Path) -> bool:
+def is_private(directory: Path) -> bool:
     """A real directory of ours in which no other user can write: any user may write to its parent."""
     seen = directory.lstat()
     return stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and not seen.st_mode & 0o022

@@ -18,7 +18,6 @@ def write_overlay(
 ) -> None:
     """`image` is the repository:tag that the plan picked, `model` its family:tag."""
     reference = check_image_reference(image)
-    family, size = model.split(":")
     _write(
         directory / "containers" / "images" / f"{image_file(reference.name)}.yaml",
         {
@@ -33,10 +32,15 @@ def write_overlay(
             },
         },
     )
-    _write(
-        directory / "profiles" / "models" / f"{family}.yaml",
-        {"family": family, "sizes": {size: {"manifest_digest": model_digest}}},
-    )
+    write_model_overlay(directory, model, model_digest)
+
+
+def write_model_overlay(directory: Path, model: str, digest: str) -> None:
+    """Of a further model of a family, beside those that are there."""
+    family, size = model.split(":")
+    path = directory / "profiles" / "models" / f"{family}.yaml"
+    sizes = msgspec.json.decode(path.read_bytes())["sizes"] if path.exists() else {}
+    _write(path, {"family": family, "sizes": {**sizes, size: {"manifest_digest": digest}}})
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.rehearsal.namespace import Namespace
 from jetson_deploy.rehearsal.processes import Daemon, end_all, start
 
 PROGRAM = "docker-registry"
@@ -22,9 +22,15 @@ http: {{addr: {address}}}
 """
 
 
+class Network(Protocol):
+    def enter(self) -> list[str]:
+        """Prefix of a command to be run inside."""
+
+
 class Registry(msgspec.Struct, frozen=True, kw_only=True):
     directory: Path
-    namespace: Namespace
+    namespace: Network
+    address: str = ADDRESS
 
     @property
     def data(self) -> Path:
@@ -33,7 +39,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
     def start(self) -> int:
         """Its pid, once it answers. On any failure nothing of it is left."""
         configuration = self.directory / "registry.yml"
-        configuration.write_text(CONFIGURATION.format(data=self.data, address=ADDRESS))
+        configuration.write_text(CONFIGURATION.format(data=self.data, address=self.address))
         argv = [*self.namespace.enter(), PROGRAM, "serve", str(configuration)]
         log = self.directory / "registry.log"
         return start(Daemon(what="the registry", word=PROGRAM, argv=argv, log=log), self._answers)
@@ -43,7 +49,14 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
 
     def push(self, bundle: Path) -> None:
         """Push what `push.Bundle` wrote, from inside the namespace, over HTTP as any client would."""
-        argv = [*self.namespace.enter(), sys.executable, "-m", "jetson_deploy.rehearsal.push", ADDRESS, str(bundle)]
+        argv = [
+            *self.namespace.enter(),
+            sys.executable,
+            "-m",
+            "jetson_deploy.rehearsal.push",
+            self.address,
+            str(bundle),
+        ]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PreflightError(
@@ -58,8 +71,8 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
         return self.data / "docker/registry/v2/blobs/sha256" / hexdigits[:2] / hexdigits / "data"
 
     def _answers(self) -> bool:
-        probe = [*self.namespace.enter(), sys.executable, "-c", _PROBE]
+        probe = [*self.namespace.enter(), sys.executable, "-c", _PROBE, *self.address.split(":")]
         return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
-_PROBE = "import socket; socket.create_connection(('127.0.0.1', 5000), 1).close()"
+_PROBE = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()"

@@ -9,35 +9,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
-
-from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.load import load_catalog
-from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.errors import PreflightError, UsageError
-from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import check_image_reference, shown
-from jetson_deploy.rehearsal.board import rehearsal_blobs
+from jetson_deploy.events import Reporter
+from jetson_deploy.names import shown
 from jetson_deploy.rehearsal.engine import Engine
-from jetson_deploy.rehearsal.image import MANIFEST_TYPE, Program, make_image
+from jetson_deploy.rehearsal.filling import Filled, fill
+from jetson_deploy.rehearsal.image import Program
 from jetson_deploy.rehearsal.kept import PREFIX, WORK, Kept, kept_sessions
 from jetson_deploy.rehearsal.namespace import Namespace
-from jetson_deploy.rehearsal.ollama_binary import VERSION, check_named_binary, ollama_binary
-from jetson_deploy.rehearsal.overlay import write_overlay
+from jetson_deploy.rehearsal.ollama_binary import check_named_binary
 from jetson_deploy.rehearsal.processes import check_programs, end
-from jetson_deploy.rehearsal.product_plan import product_plan, python_path, user_overlays
-from jetson_deploy.rehearsal.push import Label
+from jetson_deploy.rehearsal.product_plan import python_path, user_overlays
 from jetson_deploy.rehearsal.registry import ADDRESS, Registry
-from jetson_deploy.rehearsal.stand_in_model import StandIn, make_model
-from jetson_deploy.rehearsal.weights import weights
 from jetson_deploy.rehearsal.wrapper import wrapper
-
-
-class Filled(msgspec.Struct, frozen=True, kw_only=True):
-    """What was put into the registry, for which plan."""
-
-    plan: Plan
-    model: StandIn
 
 
 class Session:
@@ -91,28 +75,7 @@ class Session:
 
         `gguf`: other weights than SmolLM2.
         """
-        plan = product_plan(self.root, model)
-        reference = check_image_reference(plan.image.reference)
-        name, tag = reference.name, reference.tag or "latest"
-        report(Note(level="info", text=f"stand-ins: image {name}:{tag} (Ollama {VERSION}), model {plan.model.name}"))
-        label = Label(repository=reference.repository, tag=tag, media_type=MANIFEST_TYPE)
-        digest, size = make_image(self.directory / "image", ollama_binary(report), label, program=program)
-        family, _, size_tag = plan.model.name.partition(":")
-        entry = self._catalog().models[family].sizes[size_tag]
-        made = make_model(self.directory / "model", gguf or weights(), rehearsal_blobs(), plan.model.name, entry)
-        for bundle in ("image", "model"):
-            self.registry.push(self.directory / bundle)
-            shutil.rmtree(self.directory / bundle)
-        write_overlay(
-            self.directory / "catalog",
-            image=f"{name}:{tag}",
-            image_digest=digest,
-            image_bytes=size,
-            ollama=VERSION,
-            model=plan.model.name,
-            model_digest=made.manifest_digest,
-        )
-        return Filled(plan=plan, model=made)
+        return fill(self.directory, self.registry, self.root, model, report, program=program, gguf=gguf)
 
     def run(self, *arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
         """Run the product's command line in this rehearsal."""
@@ -203,10 +166,6 @@ class Session:
                 code="rehearsal-exists",
             ) from None
         self._is_ours = True
-
-    def _catalog(self) -> Catalog:
-        """The very one that the plan was made with."""
-        return load_catalog(user_overlays())
 
     def _remember(self) -> None:
         kept, argv = self.kept(), [*self.namespace.enter(), sys.executable, "-m", "jetson_deploy"]

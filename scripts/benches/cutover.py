@@ -21,7 +21,8 @@ from benches import cutover_client
 from benches.workplace import install, need_root, note
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
-from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.rehearsal.filling import Filled
+from jetson_deploy.rehearsal.session import Session
 from jetson_deploy.spec import ContainerSpec
 
 CONTEXTS = ("2048", "3072")

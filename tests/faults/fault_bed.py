@@ -17,8 +17,9 @@ from thin_weights import write_thin
 
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.filling import Filled
 from jetson_deploy.rehearsal.image import Program
-from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.rehearsal.session import Session
 from jetson_deploy.rehearsal.weights import weights
 from jetson_deploy.runtime.docker.wire import UnixConnection
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,19 +17,15 @@ from typing import Any
 
 import pytest
 
-from jetson_deploy.rehearsal.fleet.boot import SYSTEMD
-from jetson_deploy.rehearsal.fleet.fleet import PROGRAMS, Fleet
-from jetson_deploy.rehearsal.processes import SBIN
-from jetson_deploy.rehearsal.product_plan import python_path
+from jetson_deploy.rehearsal.fleet.fleet import Fleet
+from jetson_deploy.rehearsal.fleet.ready import missing_packages
 
 
 @contextlib.contextmanager
 def booted_boards(count: int, **how: Any) -> Iterator[Fleet]:
     """`how`: as Fleet is given. Nothing is left behind."""
-    path = f"{os.environ.get('PATH', '')}:{SBIN}"
-    missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
-    if missing or not SYSTEMD.exists():
-        pytest.skip(f"no {', '.join(missing) or 'systemd'} here (scripts/rehearsal-parts openssh-server dbus systemd)")
+    if missing := missing_packages():
+        pytest.skip(f"no {', '.join(missing)} here (scripts/rehearsal-parts openssh-server dbus systemd)")
     with Fleet(count, **how) as fleet:
         yield fleet
 
@@ -58,11 +53,4 @@ def controller_argv(fleet: Fleet, *arguments: str) -> list[str]:
 def controller_environment(fleet: Fleet, **variables: str) -> dict[str, str]:
     """Its home has the boards' ssh_config, key and known_hosts, and nothing of this machine's user."""
     own = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
-    state = fleet.layout.directory / "rollouts"
-    return {
-        **own,
-        "HOME": str(fleet.home),
-        "PYTHONPATH": python_path(),
-        "JETSON_DEPLOY_FLEET_DIR": str(state),
-        **variables,
-    }
+    return {**own, **fleet.variables(), **variables}

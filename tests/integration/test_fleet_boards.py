@@ -14,6 +14,7 @@ import pytest
 from fleet_boards import booted_boards, controller_environment
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
+from jetson_deploy.rehearsal.fleet.kept_fleets import kept_fleets, stop_fleet
 
 pytestmark = pytest.mark.integration
 
@@ -51,12 +52,14 @@ def test_what_is_written_on_one_board_is_seen_on_no_other(fleet: Fleet) -> None:
 def test_a_board_reboots_and_keeps_what_is_on_its_disk(fleet: Fleet) -> None:
     place = fleet.places[2]
     first = fleet.init_of(place)
+    boot = fleet.ssh(place, "cat /proc/sys/kernel/random/boot_id").stdout
     fleet.ssh(place, "echo kept >/var/lib/kept; echo gone >/run/gone; systemctl reboot")
     deadline = time.monotonic() + 20
     while fleet.init_of(place) in (None, first) and time.monotonic() < deadline:
         time.sleep(0.05)
     fleet.wait([place])
     assert fleet.ssh(place, "cat /var/lib/kept; ls /run/gone").stdout == "kept\n"
+    assert fleet.ssh(place, "cat /proc/sys/kernel/random/boot_id").stdout != boot
 
 
 def test_nothing_stays_behind_when_its_process_is_killed() -> None:
@@ -76,3 +79,17 @@ def test_nothing_stays_behind_when_its_process_is_killed() -> None:
         assert not Path(f"/proc/{int(pid)}").exists()
         assert id_.decode() not in Path("/proc/mounts").read_text()
         assert other.ssh(other.places[0], "true").returncode == 0
+        left = [kept for kept in kept_fleets() if kept.id == id_.decode()]
+        assert [kept.boards for kept in left] == [2]
+        stop_fleet(left[0])
+    assert not left_of(id_.decode())
+
+
+def left_of(id_: str) -> list[Path]:
+    return [path for place in ("/var/tmp", "/sys/fs/cgroup") for path in Path(place).rglob(f"jd-{id_}")]
+
+
+def test_nothing_of_boards_that_ended_stays_behind() -> None:
+    with booted_boards(2) as fleet:
+        assert left_of(fleet.layout.id)
+    assert not left_of(fleet.layout.id)

@@ -14,7 +14,8 @@ import pytest
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board, rehearsal_blobs
-from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.rehearsal.filling import Filled
+from jetson_deploy.rehearsal.session import Session
 from jetson_deploy.rehearsal.stand_in_model import make_model
 from jetson_deploy.rehearsal.weights import weights
 

@@ -20,7 +20,8 @@ from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
-from jetson_deploy.rehearsal.session import Filled, Session
+from jetson_deploy.rehearsal.filling import Filled
+from jetson_deploy.rehearsal.session import Session
 from jetson_deploy.runtime.opened import runtime_at
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings

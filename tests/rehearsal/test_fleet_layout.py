@@ -10,7 +10,7 @@ import pytest
 from jetson_deploy.errors import UsageError
 from jetson_deploy.rehearsal.board import find_board
 from jetson_deploy.rehearsal.fleet.boot import captured_binds, init_script
-from jetson_deploy.rehearsal.fleet.hierarchies import mounts, used
+from jetson_deploy.rehearsal.fleet.hierarchies import hierarchies, mounts
 from jetson_deploy.rehearsal.fleet.holder import network
 from jetson_deploy.rehearsal.fleet.layer import common, own
 from jetson_deploy.rehearsal.fleet.layout import Layout, places
@@ -88,10 +88,24 @@ def test_what_systemd_would_take_for_a_specifier_is_escaped() -> None:
     assert 'DefaultEnvironment="A=50%% \\"x\\" \\\\"\n' in manager({"A": '50% "x" \\'})
 
 
-@pytest.mark.parametrize(("files", "names"), [(["cgroup.controllers"], [""]), (["systemd/cgroup.procs"], ["systemd"])])
-def test_control_groups_of_both_versions_are_used(tmp_path: Path, files: list[str], names: list[str]) -> None:
-    for name in files:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert used(engine=True, root=tmp_path) == [tmp_path / name for name in names]
-    assert ("cgroup2" in mounts(engine=False, root=tmp_path)) == (names == [""])
+def test_a_board_has_a_group_in_the_one_hierarchy_of_version_2(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").touch()
+    found = hierarchies(tmp_path, "0::/user.slice/session-1.scope\n")
+    assert [one.base for one in found] == [tmp_path]
+    assert "mount -t cgroup2" in mounts(found)
+
+
+def test_a_board_has_a_group_in_every_hierarchy_of_version_1_below_that_of_this_process(tmp_path: Path) -> None:
+    for name in ("systemd", "memory", "unified"):
+        (tmp_path / name).mkdir()
+    found = hierarchies(tmp_path, "9:name=systemd:/\n4:memory:/a/b\n3:cpuset:/\n0::/\n")
+    assert [one.base for one in found] == [
+        tmp_path / "systemd",
+        tmp_path / "memory" / "a" / "b",
+        tmp_path / "unified",
+    ]
+    assert [line.split(" -t ")[1].split(" $root")[0] for line in mounts(found).splitlines()] == [
+        "cgroup -o none,name=systemd cgroup",
+        "cgroup -o memory cgroup",
+        "cgroup2 cgroup2",
+    ]

@@ -7,6 +7,12 @@
     layer.py        the files that lie over this machine's root on each board
     units.py        the units that a board's systemd starts
     boot.py         the script that becomes a board
+    power.py        boards switched on and off
+    light.py        light boards: a stand-in for engine and server, deployed to once for all
+    stand_in/       what answers there
+    site.py         what the boards share: a registry, and a catalog in which its contents differ from the real ones
+    kept_fleets.py  those that go on running
+    ready.py        is this machine able to?
     keys.py         keys, made for each run
     reach.py        ssh_config, known_hosts and fleet.yaml of a run
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from jetson_deploy.rehearsal.fleet.layout import GATEWAY, PREFIX_LENGTH, Place
 
 SYSTEMD = Path("/lib/systemd/systemd")
-CGROUPS = Path("/sys/fs/cgroup")
 # A kernel that ends a PID namespace by reboot(2) kills its first process by SIGHUP; unshare hands that on.
 SUPERVISE = """#!/bin/sh
 # One board: booted again when it reboots, until it is switched off.
@@ -52,6 +51,8 @@ done
 mount -t tmpfs -o mode=755 tmpfs $root/sys/fs/cgroup
 {cgroup}
 {binds}
+cat /proc/sys/kernel/random/uuid >$root/run/boot_id
+mount --bind $root/run/boot_id $root/proc/sys/kernel/random/boot_id
 ip -batch - <<IP
 link set lo up
 addr replace {address}/{length} dev eth0
@@ -96,7 +97,6 @@ def captured_binds(captured: Path) -> str:
     return "\n".join(lines)
 
 
-def supervise_script(place_memory: Path, hierarchies: list[Path], group: str) -> str:
-    """`hierarchies`: in each, the board's processes get a control group of their own."""
-    groups = " ".join(shlex.quote(str(path / group)) for path in hierarchies)
-    return SUPERVISE.format(cgroups=groups, here=place_memory)
+def supervise_script(memory: Path, groups: list[Path]) -> str:
+    """`groups`: those of the run, in which the board gets one of its own."""
+    return SUPERVISE.format(cgroups=" ".join(shlex.quote(str(group)) for group in groups), here=memory)

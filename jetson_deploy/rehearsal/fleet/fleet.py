@@ -2,57 +2,88 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import shutil
 import subprocess
-import time
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.events import Reporter, silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
-from jetson_deploy.rehearsal.fleet import hierarchies
-from jetson_deploy.rehearsal.fleet.boot import SYSTEMD, init_script, supervise_script
+from jetson_deploy.rehearsal.fleet import hierarchies, power
+from jetson_deploy.rehearsal.fleet.boot import init_script, supervise_script
 from jetson_deploy.rehearsal.fleet.holder import Holder, network
+from jetson_deploy.rehearsal.fleet.kept_fleets import KeptFleet, write_script
 from jetson_deploy.rehearsal.fleet.keys import make_key, make_keys
-from jetson_deploy.rehearsal.fleet.layer import HIDDEN, common, own, write
-from jetson_deploy.rehearsal.fleet.layout import Layout, Place, places
+from jetson_deploy.rehearsal.fleet.layer import HIDDEN, File, common, own, write
+from jetson_deploy.rehearsal.fleet.layout import MOST, Layout, Place, places
+from jetson_deploy.rehearsal.fleet.light import UNIT, converge, light_files
 from jetson_deploy.rehearsal.fleet.reach import inventory, known_hosts, ssh_config
+from jetson_deploy.rehearsal.fleet.ready import check_here, raise_limit
+from jetson_deploy.rehearsal.fleet.site import Kind, Site
 from jetson_deploy.rehearsal.kept import PREFIX, WORK
+from jetson_deploy.rehearsal.product_plan import python_path
 
-PROGRAMS = {
-    "ssh": "openssh-client",
-    "sshd": "openssh-server",
-    "dbus-daemon": "dbus",
-    "ip": "iproute2",
-    "iptables": "iptables",
-    "unshare": "util-linux",
-    "pivot_root": "util-linux",
+_PARTS = {
+    "bare": "no engine",
+    "light": "stand-ins for engine and server, which compute nothing",
+    "full": "SmolLM2-135M weights under the model's name; no GPU, CPU accepted",
 }
 
 
 class Fleet:
-    """`with Fleet(3) as fleet:`; inside, `fleet.run(...)` and `fleet.enter()` work from where a controller would."""
+    """`with Fleet(3) as fleet:`; `fleet.enter()` is where a controller is."""
 
-    def __init__(self, count: int, *, board: str = DEFAULT_BOARD, tool: bool = True, work: Path = WORK) -> None:
-        self.board, self.captured, self._tool = board, find_board(board), tool
+    def __init__(
+        self,
+        count: int,
+        *,
+        kind: Kind = "bare",
+        board: str = DEFAULT_BOARD,
+        models: Sequence[str | None] = (None,),
+        converged: bool = True,
+        tool: bool = True,
+        report: Reporter = silent,
+        work: Path = WORK,
+    ) -> None:
+        """`models`: that the registry has; None: what the product picks for the board. `converged`: light boards have
+        the first of them deployed. `tool`: this version of it is there."""
+        self.board, self.captured, self.kind = board, find_board(board), kind
+        self._models, self._converged, self._tool, self._report = models, converged, tool, report
         id_ = secrets.token_hex(4)
         self.layout = Layout(id=id_, directory=work / f"{PREFIX}{id_}")
         self.places = places(self.layout, count)
+        self._template = Place(layout=self.layout, number=MOST + 1)
         self.holder = Holder(layout=self.layout)
-        self.public: dict[str, str] = {}
+        self.site = Site(layout=self.layout, holder=self.holder, captured=self.captured, kind=kind)
+        self._keys: dict[str, tuple[bytes, str]] = {}
 
     @property
     def words(self) -> str:
         """What is simulated; printed by every command on a board."""
-        return f"board and memory of {self.board}; its processor and kernel are this machine's; no GPU"
+        return f"board and memory of {self.board}; its processor and kernel are this machine's; {_PARTS[self.kind]}"
 
     @property
     def environment(self) -> dict[str, str]:
         """Of every command on a board."""
-        return {"JETSON_DEPLOY_REHEARSAL": self.words, "JETSON_DEPLOY_STABILITY_SECONDS": "1"}
+        own = {"JETSON_DEPLOY_REHEARSAL": self.words, "JETSON_DEPLOY_STABILITY_SECONDS": "1"}
+        return own | self.site.environment()
+
+    @property
+    def inventory(self) -> Path:
+        """fleet.yaml."""
+        return self.layout.inventory
+
+    @property
+    def ssh_config(self) -> Path:
+        """With key and known_hosts; `home` is a home that has it as ~/.ssh/config."""
+        return self.layout.ssh_config
+
+    @property
+    def home(self) -> Path:
+        return self.layout.home
 
     def __enter__(self) -> Fleet:
         self.start()
@@ -68,12 +99,19 @@ class Fleet:
         check_here()
         self.layout.directory.mkdir(mode=0o700)
         try:
-            (self.layout.directory / "log").mkdir()
+            self._remember()  # first of all: should we be killed, `--stop` finds what there is
             raise_limit(len(self.places))
-            self._write_outside()
+            hierarchies.prepare(self.layout.run)
+            self._write_keys()
             self.holder.start()
-            self.holder.run("ip", "-batch", "-", stdin=network(self.places))
-            self._write_inside()
+            self._remember()
+            self.holder.run("ip", "-batch", "-", stdin=network([*self.places, self._template]))
+            if self.kind != "bare":
+                self.site.open(self._models, self._report)
+            self._write_reach()
+            self._write_boards()
+            if self.kind == "light" and self._converged:
+                converge(self.holder, self._template)
             for place in self.places:
                 self.boot(place)
             self.wait(self.places)
@@ -84,22 +122,19 @@ class Fleet:
     def stop(self) -> None:
         """Nothing is left."""
         self.holder.end()
-        hierarchies.remove(f"jd-{self.layout.id}")
+        hierarchies.remove(self.layout.run)
         shutil.rmtree(self.layout.directory, ignore_errors=True)
 
-    @property
-    def inventory(self) -> Path:
-        """fleet.yaml."""
-        return self.layout.inventory
+    def boot(self, place: Place) -> None:
+        """Switch it on; returns at once."""
+        power.switch_on(self.holder, place)
 
-    @property
-    def ssh_config(self) -> Path:
-        """With key and known_hosts; `fleet.home` is a home that has it as ~/.ssh/config."""
-        return self.layout.ssh_config
+    def wait(self, wanted: Sequence[Place], seconds: float = 120.0) -> None:
+        """Until each listens for SSH. Raises PreflightError."""
+        power.wait(wanted, seconds=seconds)
 
-    @property
-    def home(self) -> Path:
-        return self.layout.home
+    def init_of(self, place: Place) -> int | None:
+        return power.init_of(place)
 
     def enter(self) -> list[str]:
         """Prefix of a controller's command: in the network that the boards are in, on this machine's own files."""
@@ -120,113 +155,70 @@ class Fleet:
         """The board's root, seen from here; gone with its first process."""
         return Path(f"/proc/{self.init_of(place)}/root")
 
-    def boot(self, place: Place) -> None:
-        """Switch it on; returns at once."""
-        with place.log.open("ab") as log:
-            process = subprocess.Popen(
-                [*self.holder.enter(), "sh", str(self.layout.memory / "supervise"), str(place.number)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        process.returncode = 0  # it is the holder's, which ends it
+    def variables(self) -> dict[str, str]:
+        """Of a controller: its home has the boards' ssh_config, and its records are the run's."""
+        records = str(self.layout.directory / "rollouts")
+        shared = {key: value for key, value in self.site.environment().items() if key == "JETSON_DEPLOY_CATALOG"}
+        return {
+            "HOME": str(self.home),
+            "JETSON_DEPLOY_FLEET_DIR": records,
+            "PYTHONPATH": python_path(),
+            **shared,
+        }
 
-    def wait(self, wanted: list[Place], seconds: float = 120.0) -> None:
-        """Until each listens for SSH. Raises PreflightError with the last words of one that is late."""
-        deadline = time.monotonic() + seconds
-        waiting = list(wanted)
-        while waiting:
-            waiting = [place for place in waiting if not self.listens(place)]
-            if waiting and time.monotonic() > deadline:
-                raise self._late(waiting)
-            time.sleep(0.05)
+    def kept(self) -> KeptFleet:
+        return KeptFleet(
+            id=self.layout.id,
+            directory=str(self.layout.directory),
+            holder=self.holder.pid,
+            boards=len(self.places),
+            kind=self.kind,
+            board=self.board,
+            words=self.words,
+            inventory=str(self.inventory),
+            ssh_config=str(self.ssh_config),
+            jd=str(self.layout.directory / "jd"),
+        )
 
-    def listens(self, place: Place) -> bool:
-        """Its sshd has its port, as its own systemd started it."""
-        with contextlib.suppress(OSError):
-            pid = self.init_of(place)
-            return pid is not None and Path(f"/proc/{pid}/root/run/sshd.pid").exists()
-        return False
+    def keep(self) -> KeptFleet:
+        """It goes on when this process ends."""
+        kept = self.kept()
+        write_script(Path(kept.jd), [*self.enter(), sys.executable, "-m", "jetson_deploy"], self.variables())
+        self.holder.stay()
+        return kept
 
-    def init_of(self, place: Place) -> int | None:
-        """The board's first process, as this machine counts."""
-        for path in hierarchies.used(engine=False):
-            with contextlib.suppress(OSError):
-                group = path / place.cgroup
-                for listed in (group / "init.scope", group):
-                    for word in (listed / "cgroup.procs").read_text().split() if listed.is_dir() else ():
-                        if _is_first(int(word)):
-                            return int(word)
-        return None
+    def _remember(self) -> None:
+        self.kept().write()
 
-    def _write_outside(self) -> None:
+    def _write_keys(self) -> None:
+        (self.layout.directory / "log").mkdir()
         self.layout.login_key.parent.mkdir(mode=0o700, parents=True)
         make_key(self.layout.login_key, "rehearsal")
         folder = self.layout.directory / "hosts"
         folder.mkdir()
         self._keys = make_keys(folder, [place.name for place in self.places])
-        self.public = {name: public for name, (_, public) in self._keys.items()}
+
+    def _write_reach(self) -> None:
+        public = {name: text for name, (_, text) in self._keys.items()}
         self.layout.ssh_config.write_text(ssh_config(self.layout, self.places))
-        self.layout.known_hosts.write_text(known_hosts(self.places, self.public))
+        self.layout.known_hosts.write_text(known_hosts(self.places, public))
         self.layout.inventory.write_text(inventory(self.layout, self.places, self.environment))
 
-    def _write_inside(self) -> None:
+    def _write_boards(self) -> None:
         inside = self.holder.path
-        login = self.layout.login_key.with_name(f"{self.layout.login_key.name}.pub").read_text()
-        write(inside(self.layout.layer), common(self.captured, login, self.environment, tool=self._tool), HIDDEN)
-        group = f"jd-{self.layout.id}"
-        script = supervise_script(self.layout.memory, hierarchies.used(engine=False), group)
+        write(inside(self.layout.layer), self._common(), HIDDEN)
+        found = hierarchies.hierarchies()
+        script = supervise_script(self.layout.memory, [one.base / self.layout.run for one in found])
         (inside(self.layout.memory) / "supervise").write_text(script)
-        for place in self.places:
-            write(inside(place.upper), own(place, self._keys[place.name][0]))
-            text = init_script(place, self.captured, cgroup=hierarchies.mounts(engine=False))
+        for place in (*self.places, self._template):
+            key, _ = self._keys.get(place.name, (b"", ""))
+            write(inside(place.upper), own(place, key))
+            text = init_script(place, self.captured, cgroup=hierarchies.mounts(found))
             (inside(place.memory) / "init").write_text(text)
 
-    def _late(self, late: list[Place]) -> PreflightError:
-        lines = late[0].log.read_text(errors="replace").strip().splitlines()
-        said = lines[-1][:300] if lines else "it said nothing"
-        return PreflightError(
-            f"{len(late)} of {len(self.places)} boards did not boot; {late[0].name}: {said}",
-            hint="try again when the machine is less busy; the same message again is worth a report",
-            code="part-did-not-start",
-        )
-
-
-def check_here() -> None:
-    """Raises PreflightError where boards cannot be rehearsed."""
-    from jetson_deploy.rehearsal.processes import SBIN
-
-    if os.geteuid() != 0:
-        raise PreflightError(
-            "a rehearsed fleet needs root: it makes namespaces and boots a systemd in each",
-            hint="run it with sudo",
-            code="not-root",
-        )
-    path = f"{os.environ.get('PATH', '')}:{SBIN}"
-    missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
-    if missing or not SYSTEMD.exists():
-        packages = " ".join(sorted({PROGRAMS[name] for name in missing} | (set() if SYSTEMD.exists() else {"systemd"})))
-        raise PreflightError(
-            f"a rehearsed fleet needs {packages}",
-            hint=f"sudo apt-get install -y --no-install-recommends {packages}",
-            code="programs-missing",
-        )
-
-
-_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
-
-
-def raise_limit(count: int, file: Path = _INSTANCES) -> None:
-    """Three for each board, of 128 for all that root runs: no namespace has a number of its own. It stays raised."""
-    wanted = 128 + 8 * count
-    if int(file.read_text()) < wanted:
-        file.write_text(str(wanted))
-
-
-def _is_first(pid: int) -> bool:
-    """Of the innermost PID namespace that it is in."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("NSpid:"):
-            return line.split()[-1] == "1"
-    return False
+    def _common(self) -> dict[str, File]:
+        login = self.layout.login_key.with_name(f"{self.layout.login_key.name}.pub").read_text()
+        wanted = (UNIT,) if self.kind == "light" else ()
+        files = common(self.captured, login, self.environment, tool=self._tool, wanted=wanted)
+        files |= {str(path).lstrip("/"): File(path.read_bytes()) for path in self.site.catalog.rglob("*.yaml")}
+        return files | light_files(self.site.behaviour()) if self.kind == "light" else files

@@ -1,4 +1,8 @@
-"""Control groups of a board: version 2, or the hierarchies of version 1 that its systemd and its engine need."""
+"""Control groups of a board: version 2, or every hierarchy of version 1.
+
+In each hierarchy the board gets a group of its own before its namespace is made: what its systemd and its engine take
+for the roots are these, and not this machine's.
+"""
 
 from __future__ import annotations
 
@@ -6,50 +10,69 @@ import contextlib
 import time
 from pathlib import Path
 
+import msgspec
+
 ROOT = Path("/sys/fs/cgroup")
-_ENGINE = ("cpu", "cpuacct", "memory", "devices", "freezer", "blkio", "pids")
+_V2 = "cgroup.controllers"
+
+
+class Hierarchy(msgspec.Struct, frozen=True):
+    mount: Path
+    base: Path
+    """The group that this process is in: what limits it shall limit the boards too."""
+    option: str
+    """Of its mount; empty: version 2."""
 
 
 def is_v2(root: Path = ROOT) -> bool:
-    return (root / "cgroup.controllers").exists()
+    return (root / _V2).exists()
 
 
-def used(*, engine: bool, root: Path = ROOT) -> list[Path]:
-    """Where a board's processes get a group of their own."""
+def hierarchies(root: Path = ROOT, own: str | None = None) -> list[Hierarchy]:
+    """`own`: the text of /proc/self/cgroup."""
     if is_v2(root):
-        return [root]
-    names = ["systemd", "unified", "freezer", *(_ENGINE if engine else ())]
-    return [root / name for name in dict.fromkeys(names) if (root / name / "cgroup.procs").exists()]
+        return [Hierarchy(root, root, "")]
+    found = []
+    for line in (Path("/proc/self/cgroup").read_text() if own is None else own).splitlines():
+        _, names, path = line.split(":", 2)
+        option = f"none,{names}" if names.startswith("name=") else names
+        mount = root / (names.removeprefix("name=") or "unified")
+        if mount.is_dir():
+            found.append(Hierarchy(mount, mount / path.lstrip("/"), option))
+    return found
 
 
-def mounts(*, engine: bool, root: Path = ROOT) -> str:
-    """Commands that mount them on a board, whose own groups are their roots there."""
-    if is_v2(root):
+def prepare(run: str) -> None:
+    """The group of a run, for whose boards a group each will be made."""
+    for hierarchy in hierarchies():
+        group = hierarchy.base / run
+        group.mkdir(exist_ok=True)
+        if hierarchy.option == "cpuset":  # a new one has no processor: nothing can be put into it
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                (group / name).write_text((hierarchy.base / name).read_text())
+            (group / "cgroup.clone_children").write_text("1")
+
+
+def mounts(found: list[Hierarchy]) -> str:
+    """Commands that mount them on a board."""
+    if len(found) == 1 and not found[0].option:
         return "umount $root/sys/fs/cgroup && mount -t cgroup2 cgroup2 $root/sys/fs/cgroup"
-    lines = [
-        "mkdir $root/sys/fs/cgroup/systemd",
-        "mount -t cgroup -o none,name=systemd cgroup $root/sys/fs/cgroup/systemd",
-    ]
-    for name in _ENGINE if engine else ():
-        if (root / name).is_dir():
-            lines += [
-                f"mkdir $root/sys/fs/cgroup/{name}",
-                f"mount -t cgroup -o {name} cgroup $root/sys/fs/cgroup/{name}",
-            ]
-    return "\n".join(lines)
+    kinds = {one.mount: f"cgroup -o {one.option} cgroup" if one.option else "cgroup2 cgroup2" for one in found}
+    return "\n".join(f"mkdir $root{mount} && mount -t {kind} $root{mount}" for mount, kind in kinds.items())
 
 
-def freeze(group: str, *, frozen: bool, root: Path = ROOT) -> None:
+def freeze(group: str, *, frozen: bool) -> None:
     """Every process of the board stands still, or goes on."""
-    if is_v2(root):
-        (root / group / "cgroup.freeze").write_text("1" if frozen else "0")
-    else:
-        (root / "freezer" / group / "freezer.state").write_text("FROZEN" if frozen else "THAWED")
+    if is_v2():
+        (ROOT / group / "cgroup.freeze").write_text("1" if frozen else "0")
+        return
+    freezer = next(one for one in hierarchies() if one.option == "freezer")
+    (freezer.base / group / "freezer.state").write_text("FROZEN" if frozen else "THAWED")
 
 
-def remove(group: str, root: Path = ROOT, seconds: float = 10.0) -> None:
-    """Take away the groups of a run whose processes are gone."""
-    left = [path / group for path in (root, *root.glob("*/")) if (path / group).is_dir()]
+def remove(run: str, root: Path = ROOT, seconds: float = 10.0) -> None:
+    """Take away the groups of a run whose processes are gone, whichever process made them."""
+    left = [path for path in root.rglob(run) if path.is_dir()]
     deadline = time.monotonic() + seconds
     while left and time.monotonic() < deadline:
         for path in left:

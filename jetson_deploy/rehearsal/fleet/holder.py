@@ -33,7 +33,7 @@ _MOUNTS = """set -e
 mount --make-rprivate /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
-mount -t tmpfs -o mode=755 tmpfs {memory}
+mount -t tmpfs -o mode=755,size=64g,nr_inodes=0 tmpfs {memory}
 exec {python} -I -S -c '{first}' {directory}/holder
 """
 

@@ -26,6 +26,8 @@ HIDDEN = (
     "var/lib/jetson-deploy",
     "usr/local/bin",
     "opt",
+    "var/tmp",
+    "var/lib/docker",
 )
 """Of this machine, where a board has its own alone."""
 _CAPTURED = ("etc", "var")
@@ -64,15 +66,17 @@ class File(msgspec.Struct, frozen=True):
     mode: int = 0o644
 
 
-def common(captured: Path, login: str, environment: dict[str, str], *, tool: bool) -> dict[str, File]:
-    """On every board. `login`: the public key that is let in; `tool`: this very version is there already."""
+def common(
+    captured: Path, login: str, environment: dict[str, str], *, tool: bool, wanted: tuple[str, ...] = ()
+) -> dict[str, File]:
+    """On every board. `login`: the public key that is let in; `tool`: this version is there; `wanted`: units."""
     files = {
         str(path.relative_to(captured)): File(path.read_bytes())
         for top in _CAPTURED
         for path in sorted((captured / top).rglob("*"))
         if path.is_file()
     }
-    files |= {f"usr/lib/systemd/system/{name}": File(text.encode()) for name, text in system_units(()).items()}
+    files |= {f"usr/lib/systemd/system/{name}": File(text.encode()) for name, text in system_units(wanted).items()}
     spoken = " ".join(f'"{key}={value}"' for key, value in {"PATH": _PATH, **environment}.items())
     texts = {
         "etc/systemd/system.conf": manager(environment),
@@ -121,20 +125,14 @@ def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ())
 
 def _accounts(etc: Path = Path("/etc")) -> dict[str, str]:
     """Those of this machine, and the one that a Jetson comes with. No password lets anybody in."""
-    users = _others((etc / "passwd").read_text(), "root")
-    groups = _others((etc / "group").read_text())
+    users = [line for line in (etc / "passwd").read_text().splitlines() if not line.startswith((f"{USER}:", "root:"))]
+    groups = [line for line in (etc / "group").read_text().splitlines() if not line.startswith(f"{USER}:")]
     mine = f"{USER}:x:1000:1000::/home/{USER}:/bin/bash"
     return {
         "etc/passwd": "\n".join(["root:x:0:0:root:/root:/bin/bash", *users, mine, ""]),
         "etc/group": "\n".join([*groups, f"{USER}:x:1000:", ""]),
         "etc/shadow": "".join(f"{name}:*:19000:0:99999:7:::\n" for name in ("root", USER)),
     }
-
-
-def _others(table: str, *names: str) -> list[str]:
-    """Those that have neither the Jetson user's name nor its number."""
-    lines = [line.split(":") for line in table.splitlines()]
-    return [":".join(line) for line in lines if line[0] not in (USER, *names) and line[2:3] != ["1000"]]
 
 
 def _uname(captured: Path) -> str:

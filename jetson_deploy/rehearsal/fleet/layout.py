@@ -20,6 +20,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Short: a unix socket's path has at most 108 bytes."""
 
     @property
+    def run(self) -> str:
+        """Name of its control groups."""
+        return f"jd-{self.id}"
+
+    @property
     def memory(self) -> Path:
         """A tmpfs, seen inside the holder alone: overlay refuses a layer below the root that it lies over."""
         return self.directory / "m"
@@ -89,7 +94,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cgroup(self) -> str:
-        return f"jd-{self.layout.id}/{self.number}"
+        return f"{self.layout.run}/{self.number}"
 
 
 def places(layout: Layout, count: int) -> list[Place]:
