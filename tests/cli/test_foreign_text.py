@@ -185,6 +185,7 @@ FREE = {
     "live.py": "rich, with every text through `visible`",
     "top_views.py": "rich, with every text through `visible`",
     "consent.py": "a question whose words are ours",
+    "trust.py": "a question whose words are ours, with a path through `cell`",
     "picture.py": "rich, with every text through `visible`",
     "keys.py": "a byte to another thread",
     "down.py": "a question whose words are ours",

@@ -37,6 +37,8 @@ class ToldDevices:
         unreached: Mapping[str, JetsonDeployError] | None = None,
     ) -> None:
         self.says, self.streams, self.unreached = dict(says or {}), dict(streams or {}), dict(unreached or {})
+        self.units: dict[str, bytes] = {}
+        """What systemctl lists there."""
         self.asked: list[tuple[str, str, bytes, bool]] = []
         self.closed_streams = 0
         self.closed = False
@@ -59,6 +61,8 @@ class ToldConnection:
     async def run(
         self, command: str, *, seconds: float, stdin: bytes = b"", root: bool = False, limit: int = OUTPUT_BYTES
     ) -> Answer:
+        if command.startswith("systemctl "):
+            return text(self._fleet.units.get(self.device.name, b""))
         self._fleet.asked.append((self.device.name, command, stdin, root))
         said = self._fleet.says[self.device.name]
         if isinstance(said, JetsonDeployError):

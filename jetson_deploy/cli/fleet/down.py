@@ -27,5 +27,5 @@ def command(*, fleet: FleetOptions, yes: bool, purge: bool) -> int:
     what = "delete the deployment with its revisions, images and models" if purge else "remove the deployment"
     ask_consent(fleet, what, yes=yes)
     words = ("--purge", "--yes") if purge else ()
-    results = ask_each(fleet, lambda connection: change(connection, "down", *words), goes_on=GOES_ON, told=True)
+    results = ask_each(fleet, lambda connection: change(connection, "down", *words), goes_on=GOES_ON, change="down")
     return answer_rows(fleet, "down", results, heads=("REMOVED",), cells=lambda one: (brought(one.document or {}),))

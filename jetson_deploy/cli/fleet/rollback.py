@@ -24,5 +24,5 @@ def command(*, fleet: FleetOptions, yes: bool) -> int:
     from jetson_deploy.fleet.verbs.changes import brought, change
 
     ask_consent(fleet, "roll back to the revision before", yes=yes)
-    results = ask_each(fleet, lambda connection: change(connection, "rollback"), goes_on=GOES_ON, told=True)
+    results = ask_each(fleet, lambda connection: change(connection, "rollback"), goes_on=GOES_ON, change="rollback")
     return answer_rows(fleet, "rollback", results, heads=("MODEL",), cells=lambda one: (brought(one.document or {}),))

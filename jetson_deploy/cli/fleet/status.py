@@ -35,5 +35,7 @@ def _cells(result: DeviceResult) -> Sequence[object]:
     if found is None:
         return (None,) * len(HEADS)
     rate = found.tokens_per_second_proven
-    alarm = f"simulated: {found.simulated}" if found.simulated and not found.alarm else found.alarm
+    alarm = found.alarm or ("CPU accepted" if found.accept_cpu else "")
+    if found.simulated:
+        alarm = f"{alarm}; simulated: {found.simulated}" if alarm else f"simulated: {found.simulated}"
     return found.model, None if rate is None else f"{rate:.1f}", when(found.proven_at or ""), alarm

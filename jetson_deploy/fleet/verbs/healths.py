@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.end_state import DeviceResult
-from jetson_deploy.fleet.verbs.tool import ask_tool, named, read_as
+from jetson_deploy.fleet.verbs.answered import failed
+from jetson_deploy.fleet.verbs.tool import ToolError, ask_tool, named, read_as
 
 SECONDS = 180.0
 """With a real generation, by a model that may have to be loaded first."""
+UNIT_SECONDS = 30.0
+UNIT_BYTES = 16 << 10
+UNITS = "systemctl list-units --plain --no-legend --no-pager --state=active,activating,deactivating 'jd-fleet-*'"
+_UNIT = re.compile(r"jd-fleet-[A-Za-z0-9-]{1,60}\.service")
 DEEP_SECONDS = 1800.0
 """With every byte of the model read."""
 
@@ -40,6 +47,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     attention: str | None = None
     unfinished: str | None = None
     simulated: str | None = None
+    accept_cpu: bool = False
     verdicts: tuple[Check, ...] = ()
     drift: tuple[Difference, ...] | None = None
 
@@ -50,12 +58,21 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(connection: Connection) -> DeviceResult:
-    """`done`: it serves and answers; else the check that failed. Raises DeviceError."""
+    """`done`: it serves and answers; else the check that failed, and what works there now. Raises DeviceError."""
+    try:
+        result = await _health(connection)
+    except ToolError as error:
+        result = failed(connection.device, error, reached=True)
+    working = "" if result.state == "done" else await units(connection)
+    return msgspec.structs.replace(result, reason=f"{result.reason}; {working}") if working else result
+
+
+async def _health(connection: Connection) -> DeviceResult:
     device = connection.device
     answer = await ask_tool(connection, "status", *named(device), seconds=SECONDS)
     found = read_as(Health, answer.document)
     if found.healthy and answer.exit_status == 0:
-        return DeviceResult(device=device.name, state="done", reason=found.alarm, document=answer.document)
+        return DeviceResult(device=device.name, state="done", document=answer.document)
     wrong = next((one for one in found.verdicts if one.passed is False), Check())
     reason = f"{wrong.check}: {wrong.observed}" if wrong.check else found.alarm or "not healthy"
     return DeviceResult(
@@ -66,6 +83,14 @@ async def health(connection: Connection) -> DeviceResult:
         code="unhealthy",
         document=answer.document,
     )
+
+
+async def units(connection: Connection) -> str:
+    """What a fleet started there and still runs: `its unit jd-fleet-… runs`; empty: nothing, or it is not known."""
+    answer = await connection.run(UNITS, seconds=UNIT_SECONDS, limit=UNIT_BYTES)
+    words = (line.split(maxsplit=1)[0] for line in answer.stdout.decode(errors="replace").splitlines() if line.strip())
+    names = [word.removesuffix(".service") for word in words if _UNIT.fullmatch(word)]
+    return f"its unit {', '.join(names[:2])} runs" if names else ""
 
 
 async def drift(connection: Connection, *, deep: bool = False) -> DeviceResult:

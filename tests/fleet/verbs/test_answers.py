@@ -104,6 +104,25 @@ def test_the_shell_that_is_sent_hands_the_variables_over(tmp_path: Path) -> None
     assert b"JETSON_DEPLOY_X=it's\n$(false)" in found.split(b"\0")
 
 
+@pytest.mark.parametrize(
+    "document_keys, code, reason",
+    [
+        ({"healthy": True, "model": "m"}, 0, ""),
+        ({"healthy": True, "model": "m", "unfinished": "up works"}, 1, "up works; its unit jd-fleet-1-beef runs"),
+        (
+            {"schema": "jetson-deploy.error/1", "message": "locked", "code": "l"},
+            75,
+            "locked; its unit jd-fleet-1-beef runs",
+        ),
+    ],
+)
+def test_status_names_the_unit_that_works_there(document_keys: dict[str, Any], code: int, reason: str) -> None:
+    fleet = ToldDevices({"a": document(code, **document_keys)})
+    fleet.units["a"] = b"jd-fleet-1-beef.service loaded active running x\n\x1b[2J.service loaded\n\n"
+    (found,) = asked(fleet, "status", Device(name="a"))
+    assert found.reason == reason
+
+
 def test_a_change_runs_as_a_unit_of_its_own_which_a_second_start_finds() -> None:
     fleet = ToldDevices({"a": document(result="done")})
     asked(fleet, "rollback", Device(name="a"))

@@ -1,0 +1,109 @@
+"""The verbs of the fleet over boards with their own sshd and systemd, on which the tool itself answers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from fleet_boards import booted_boards, controller, controller_argv, controller_environment
+
+from jetson_deploy.rehearsal.fleet.fleet import Fleet
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+ENGINE = "engine-stopped"
+"""There is none on these boards."""
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with booted_boards(3) as booted:
+        yield booted
+
+
+def where(fleet: Fleet) -> tuple[str, ...]:
+    return ("-i", str(fleet.inventory), "--ssh-config", str(fleet.ssh_config))
+
+
+def asked(fleet: Fleet, *words: str) -> tuple[int, dict[str, dict[str, object]]]:
+    """The exit code, and each device's result."""
+    found = controller(fleet, "fleet", *words, *where(fleet), "--json")
+    document = json.loads(found.stdout)
+    return found.returncode, {one["device"]: one for one in document["devices"]}
+
+
+def test_status_gives_each_tools_own_reason(fleet: Fleet) -> None:
+    code, rows = asked(fleet, "status")
+    assert code == 9
+    assert set(rows) == {place.name for place in fleet.places}
+    assert {(row["state"], row["code"]) for row in rows.values()} == {("refused", ENGINE)}
+
+
+def test_top_shows_each_captured_board(fleet: Fleet) -> None:
+    code, rows = asked(fleet, "top", "--once", "--period", "0.2")
+    assert code == 0
+    for row in rows.values():
+        document = row["document"]
+        assert isinstance(document, dict)
+        assert document["board"]["memory"]["total_bytes"] > 0
+        assert fleet.board.startswith(document["identity"]["board"])
+        assert isinstance(document["alerts"], list)
+
+
+def test_alerts_are_those_that_each_board_would_send(fleet: Fleet) -> None:
+    code, rows = asked(fleet, "alerts", "--limit", fleet.places[0].name)
+    assert {row["state"] for row in rows.values()} <= {"done", "needs-attention"}
+    assert (code == 0) == all(row["state"] == "done" for row in rows.values())
+
+
+def test_a_change_is_a_unit_there_and_its_refusal_comes_back(fleet: Fleet) -> None:
+    code, rows = asked(fleet, "rollback", "--yes")
+    assert code == 9
+    assert {(row["state"], row["code"]) for row in rows.values()} == {("failed", "nothing-deployed")}
+
+
+def test_a_change_that_runs_there_already_is_not_started_twice(fleet: Fleet) -> None:
+    place = fleet.places[1]
+    assert fleet.ssh(place, "systemd-run --quiet --unit=jd-fleet-rollback sleep 60").returncode == 0
+    try:
+        _, rows = asked(fleet, "rollback", "--yes", "--limit", place.name)
+    finally:
+        fleet.ssh(place, "systemctl stop jd-fleet-rollback")
+    assert rows[place.name]["state"] == "locked"
+
+
+def test_a_board_without_the_tool_is_named_with_what_brings_it(fleet: Fleet) -> None:
+    place = fleet.places[2]
+    assert fleet.ssh(place, "mv /usr/local/bin/jetson-deploy /usr/local/bin/kept").returncode == 0
+    try:
+        code, rows = asked(fleet, "status")
+    finally:
+        fleet.ssh(place, "mv /usr/local/bin/kept /usr/local/bin/jetson-deploy")
+    assert (code, rows[place.name]["code"]) == (9, "tool-missing")
+    assert rows[fleet.places[0].name]["code"] == ENGINE
+    assert "fleet up" in str(rows[place.name]["hint"])
+
+
+def test_live_samples_come_from_every_board_and_ctrl_c_leaves_no_monitor_behind(fleet: Fleet) -> None:
+    argv = controller_argv(fleet, "fleet", "top", "--events", "--period", "0.2", *where(fleet))
+    with subprocess.Popen(
+        argv, env=controller_environment(fleet), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    ) as running:
+        assert running.stdout is not None
+        seen: dict[str, int] = {}
+        while len(seen) < 3 or min(seen.values()) < 3:
+            event = json.loads(running.stdout.readline())
+            assert event["event"] == "sample"
+            seen[event["device"]] = seen.get(event["device"], 0) + 1
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 0
+    for place in fleet.places:
+        deadline = time.monotonic() + 20
+        while fleet.ssh(place, "pgrep -f 'monitor --jsonl' | grep -vw $$").stdout and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert fleet.ssh(place, "pgrep -fc '[m]onitor --jsonl'").stdout.strip() == "0"
