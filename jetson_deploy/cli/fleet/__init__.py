@@ -18,6 +18,7 @@ from jetson_deploy.cli.command_group import CommandGroup
 
 COMMANDS = {
     "inventory": "List devices and groups, and what is asked of each",
+    "add": "Connect to devices, show them, and write them into fleet.yaml",
     "trust": "Show and keep the host keys of new devices",
     "run": "Run a command on devices",
     "up": "Deploy in batches, each let through by its devices' proofs",

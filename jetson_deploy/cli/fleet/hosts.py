@@ -31,11 +31,11 @@ def command(*, fleet: FleetOptions) -> int:
     A device is read by a script on its standard input: it needs SSH and Python 3.6, nothing is written there. The exit
     code is 9 where some do not answer. CLOCK is how far a device's clock is from the one here.
     """
-    rows = run(fleet, lambda transport: _looked(fleet, transport))
-    return answer_rows(fleet, "hosts", rows, heads=HEADS, cells=_cells)
+    rows = run(fleet, lambda transport: looked(fleet, transport))
+    return answer_rows(fleet, "hosts", rows, heads=HEADS, cells=cells_of)
 
 
-async def _looked(fleet: FleetOptions, transport: Transport) -> list[DeviceResult]:
+async def looked(fleet: FleetOptions, transport: Transport) -> list[DeviceResult]:
     from jetson_deploy.fleet.each import each
     from jetson_deploy.fleet.reading.asked import asked_of
     from jetson_deploy.fleet.reading.host_row import host_row
@@ -49,7 +49,7 @@ async def _looked(fleet: FleetOptions, transport: Transport) -> list[DeviceResul
     return await each(fleet.devices, one, failed=not_seen)
 
 
-def _cells(row: DeviceResult) -> Sequence[object]:
+def cells_of(row: DeviceResult) -> Sequence[object]:
     said: dict[str, Any] = row.document or {}
     if not said:
         return ("",) * len(HEADS)

@@ -75,10 +75,19 @@ def _began_with(rollout: str | None) -> str:
     return read(directory_of(Settings.from_environment().fleet_dir, rollout)).opened.inventory
 
 
-def _given(command: Callable[..., Result], options: tuple[Callable[[Any], Any], ...]) -> Callable[..., Result]:
+def typed_fleet_options(command: Callable[..., Result]) -> Callable[..., Result]:
+    """For a verb whose devices are not in the inventory yet: HOST… alone names them."""
+    return _given(command, (_HOSTS, *_OF_CONNECTION, *_OF_FORM), read_typed_options)
+
+
+def _given(
+    command: Callable[..., Result],
+    options: tuple[Callable[[Any], Any], ...],
+    read: Callable[[dict[str, Any]], FleetOptions] | None = None,
+) -> Callable[..., Result]:
     @functools.wraps(command)
     def called(**given: Any) -> Result:
-        fleet = read_fleet_options(given)
+        fleet = (read or read_fleet_options)(given)
         return command(fleet=fleet, **given)
 
     for decorate in reversed(options):
@@ -141,14 +150,26 @@ def read_fleet_options(options: dict[str, Any]) -> FleetOptions:
     from jetson_deploy.fleet.inventory.read import read_inventory
     from jetson_deploy.fleet.inventory.typed import SOURCE
 
-    settings = Settings.from_environment()
-    dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     hosts: tuple[str, ...] = options.pop("hosts", ())
     limits: tuple[str, ...] = options.pop("limits", ())
     named = options.pop("inventory")
     inventory = read_inventory(named, hosts)
     are_the_inventory = named is None and inventory.source == SOURCE
     devices = chosen(inventory, (hosts if not are_the_inventory else ()) or ("all",), limits)
+    return _of(inventory, devices, options)
+
+
+def read_typed_options(options: dict[str, Any]) -> FleetOptions:
+    from jetson_deploy.fleet.inventory.typed import typed_inventory
+
+    hosts: tuple[str, ...] = options.pop("hosts")
+    inventory = typed_inventory(text for one in hosts for text in one.split(","))
+    return _of(inventory, inventory.devices, options)
+
+
+def _of(inventory: Inventory, devices: tuple[Device, ...], options: dict[str, Any]) -> FleetOptions:
+    settings = Settings.from_environment()
+    dirs = (*settings.catalog_dirs, *options.pop("catalog_dirs"))
     return FleetOptions(
         inventory=inventory,
         devices=devices,

@@ -5,6 +5,7 @@
     entries.py          the keys of fleet.yaml
     ansible.py          Ansible's inventories, read by Ansible: what it is asked
     ansible_hosts.py    and what is taken of its answer
+    adding.py           devices that are added to fleet.yaml
     typed.py            devices that were typed: `-i HOST,HOST,`
     device_names.py     what may be the name of a device or group; ranges
     merging.py          what a device gets from its groups and of its own

@@ -25,7 +25,7 @@ def typed_inventory(texts: Iterable[str]) -> Inventory:
                 raise UsageError(f"{shown(device.name)} is typed twice", hint=hint, code="device-twice")
             devices[device.name] = device
     if not devices:
-        hint = "-i board1,board2, or -i fleet.yaml"
+        hint = "name one as [USER@]HOST[:PORT]; behind -i with a comma: -i board1,board2,"
         raise UsageError("no device is typed", hint=hint, code="inventory-empty")
     return with_groups(Inventory(source=SOURCE, devices=tuple(devices.values())))
 

@@ -50,8 +50,8 @@ def asked(devices: dict[str, Answer | DeviceError], *, as_json: bool = False) ->
         verbose=False,
         settings=Settings(),
     )
-    rows = asyncio.run(hosts._looked(fleet, CannedTransport(devices)))
-    return answer_rows(fleet, "hosts", rows, heads=hosts.HEADS, cells=hosts._cells), fleet
+    rows = asyncio.run(hosts.looked(fleet, CannedTransport(devices)))
+    return answer_rows(fleet, "hosts", rows, heads=hosts.HEADS, cells=hosts.cells_of), fleet
 
 
 def test_each_device_has_its_row_and_those_that_do_not_answer_their_cause(capsys: pytest.CaptureFixture[str]) -> None:
