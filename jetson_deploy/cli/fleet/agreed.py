@@ -36,9 +36,9 @@ def confirm_rollout(fleet: FleetOptions, opened: Opened, planned: Sequence[Plann
         return
     if fleet.as_json or fleet.as_events or not (sys.stdin.isatty() and sys.stderr.isatty()):
         hint = "add --yes; jetson-deploy fleet plan shows the plan of each device"
-        text = f"{changed} devices would be changed, and there is no terminal to ask on"
+        text = f"{many(changed)} would be changed, and there is no terminal to ask on"
         raise UsageError(text, hint=hint, code="not-confirmed")
-    if not click.confirm(f"Change {changed} devices?", err=True):
+    if not click.confirm(f"Change {many(changed)}?", err=True):
         hint = "jetson-deploy fleet plan shows the plan of each device"
         raise InterruptedRunError("nothing was begun", hint=hint, code="not-confirmed")
 
@@ -50,17 +50,21 @@ def summed(opened: Opened, planned: Sequence[PlannedDevice]) -> Iterator[str]:
         if one.plan is not None and one.plan.decided is not None and _is_changed(one):
             kinds[(one.plan.decided.model, image_name(one.plan.decided.image))] += 1
     for (model, image), number in kinds.most_common():
-        yield f"{number} devices get {cell(model)} with {cell(image, REASON)}"
+        yield f"to be changed: {many(number)}, to {cell(model)} with {cell(image, REASON)}"
     plans = [one.plan for one in planned if one.plan is not None and _is_changed(one)]
     fetched = sum((plan.image_bytes or 0) + plan.model_bytes for plan in plans)
     if fetched:
-        yield f"{size_text(fetched)} to fetch in all"
+        yield f"to be fetched: {size_text(fetched)} in all"
     if same := len([one for one in planned if one.result.state == "done"]) - len(plans):
-        yield f"{same} devices are as wanted, and are checked"
+        yield f"as wanted already, and checked: {many(same)}"
     against = [one.result for one in planned if one.result.state != "done"]
     if against:
         yield from table_rows(against, (), lambda row: ())
     yield from aligned([("BATCH", "", "DEVICES", "THRESHOLD", "SOAK", ""), *map(_cells_of_batch, opened.batches)])
+
+
+def many(number: int) -> str:
+    return "1 device" if number == 1 else f"{number} devices"
 
 
 def _is_changed(one: PlannedDevice) -> bool:

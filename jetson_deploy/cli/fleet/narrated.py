@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from jetson_deploy.cli.fleet.agreed import many
 from jetson_deploy.cli.fleet.live import Live
 from jetson_deploy.events import StepStarted
 from jetson_deploy.fleet.device import Device
@@ -48,7 +49,7 @@ def _note(line: AnyLine, opened: Opened) -> str | None:
     if isinstance(line, BatchStarted):
         batch = opened.batches[line.batch - 1]
         names = ", ".join(batch.devices[:_SHOWN]) + (", …" if len(batch.devices) > _SHOWN else "")
-        return f"batch {batch.number} of {len(opened.batches)} ({batch.title}), {len(batch.devices)} devices: {names}"
+        return f"batch {batch.number} of {len(opened.batches)} ({batch.title}), {many(len(batch.devices))}: {names}"
     if isinstance(line, BatchJudged):
         return f"batch {line.batch} {'passed' if line.passed else 'did not pass'}: {line.text}"
     if isinstance(line, Held):
@@ -56,7 +57,7 @@ def _note(line: AnyLine, opened: Opened) -> str | None:
     if isinstance(line, WentOn):
         return "the rollout goes on"
     if isinstance(line, RollingBack):
-        return f"{len(line.devices)} devices are brought back: {line.reason}"
+        return f"to be brought back: {many(len(line.devices))}; {line.reason}"
     if isinstance(line, Closed) and line.result != "done":
         return f"the rollout {'was aborted' if line.result == 'aborted' else 'stopped'}: {line.reason}"
     return None

@@ -17,7 +17,10 @@ from jetson_deploy.errors import UsageError
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
     from jetson_deploy.fleet.planning.planned import PlannedDevice
+    from jetson_deploy.fleet.planning.saved import SavedPlan
+    from jetson_deploy.fleet.rollout.amount import Amount
     from jetson_deploy.fleet.rollout.lines import Asked, Opened
+    from jetson_deploy.fleet.rollout.sequence import Rules
 
 
 @click.command("up")
@@ -71,16 +74,20 @@ def command(
     is touched; a device that its plan refuses counts as failed in its batch. Exit 9 where a device is not as wanted.
     """
     from jetson_deploy.cli.fleet.running import in_loop, transports
+    from jetson_deploy.fleet.planning.saved import read_saved
+    from jetson_deploy.fleet.rollout.amount import amount
     from jetson_deploy.fleet.rollout.lines import Asked
     from jetson_deploy.fleet.rollout.record import created
     from jetson_deploy.fleet.rollout.story import Story
 
     if retry_failed:
         fleet = _failed_ones(fleet)
+    said, each = _rules(fleet, soak), None if size is None else amount(size, "--batch")
+    held = None if saved is None else read_saved(saved)
     asked = Asked(model=model, accept_cpu=accept_cpu, force=force, when_idle=when_idle)
     opened_transport = transports(fleet)
-    planned = in_loop(opened_transport(), lambda transport: _planned(fleet, transport, asked, saved))
-    opened = _opened(fleet, asked, planned, canaries=canaries, size=size, soak=soak, rollback_all=rollback_all)
+    planned = in_loop(opened_transport(), lambda transport: _planned(fleet, transport, asked, held))
+    opened = _opened(fleet, asked, planned, said, canaries=canaries, size=each, rollback_all=rollback_all)
     confirm_rollout(fleet, opened, planned, yes=yes)
     tools = Tools(wheelhouse=wheelhouse, python_archives=python_archives)
     with created(fleet.settings.fleet_dir / opened.id) as record:
@@ -103,12 +110,21 @@ def _failed_ones(fleet: FleetOptions) -> FleetOptions:
     return msgspec.structs.replace(fleet, devices=devices)
 
 
-async def _planned(fleet: FleetOptions, transport: Transport, asked: Asked, saved: Path | None) -> list[PlannedDevice]:
+def _rules(fleet: FleetOptions, soak: str | None) -> Rules:
+    from jetson_deploy.fleet.rollout.amount import duration
+    from jetson_deploy.fleet.rollout.sequence import rules, with_soak
+
+    said = rules(fleet.inventory.rollout)
+    return said if soak is None else with_soak(said, duration(soak, "--soak"))
+
+
+async def _planned(
+    fleet: FleetOptions, transport: Transport, asked: Asked, held: SavedPlan | None
+) -> list[PlannedDevice]:
     from jetson_deploy.fleet.planning.planned import planned
-    from jetson_deploy.fleet.planning.saved import held_to, read_saved
+    from jetson_deploy.fleet.planning.saved import held_to
 
     said = {} if asked.model is None else {"model": asked.model}
-    kept = None if saved is None else read_saved(saved)
     found = await planned(
         fleet.devices,
         transport,
@@ -117,37 +133,34 @@ async def _planned(fleet: FleetOptions, transport: Transport, asked: Asked, save
         said={**said, "accept_cpu": True} if asked.accept_cpu else said,
         force=asked.force,
     )
-    return found if kept is None else [held_to(kept, one) for one in found]
+    return found if held is None else [held_to(held, one) for one in found]
 
 
 def _opened(
     fleet: FleetOptions,
     asked: Asked,
     planned: list[PlannedDevice],
+    said: Rules,
     *,
     canaries: tuple[str, ...],
-    size: str | None,
-    soak: str | None,
+    size: Amount | None,
     rollback_all: bool,
 ) -> Opened:
     from jetson_deploy.fleet.inventory.pattern import select
-    from jetson_deploy.fleet.rollout.amount import amount, duration
     from jetson_deploy.fleet.rollout.begin import begin, reread
     from jetson_deploy.fleet.rollout.kept import new_id
-    from jetson_deploy.fleet.rollout.sequence import rules, with_soak
 
-    said = rules(fleet.inventory.rollout)
     return begin(
         new_id(datetime.now(timezone.utc)),
         fleet.devices,
-        said if soak is None else with_soak(said, duration(soak, "--soak")),
+        said,
         inventory=reread(fleet.inventory),
         asked=asked,
         match=lambda pattern, devices: select(fleet.inventory, (pattern,)),
         keys={one.result.device: None if one.plan is None else one.plan.key for one in planned},
         unchanged=frozenset(one.result.device for one in planned if _is_as_wanted(one)),
         canaries=canaries,
-        size=None if size is None else amount(size, "--batch"),
+        size=size,
         read=[one.result for one in planned if one.result.state != "done"],
         rollback_all=rollback_all,
     )

@@ -19,7 +19,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         if not self.counted:
             return "no device of it could be judged"
-        return f"{self.succeeded} of {self.counted} devices are as wanted; {self.threshold:g} % must be"
+        return f"{self.succeeded} of {self.counted} as wanted; {self.threshold:g} % must be"
 
 
 def judged(states: Sequence[EndState | None], threshold: float) -> Judgement:

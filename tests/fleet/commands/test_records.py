@@ -79,7 +79,7 @@ def test_show_has_every_device_once_with_its_end_and_the_reason(typed: Typed, ro
     assert failed.endswith("it rolled-back")
     [other] = [line for line in lines if line.startswith("a2 ")]
     assert "not-started" in other
-    assert "batch 1 (canary): 0 of 1 devices are as wanted" in other
+    assert "batch 1 (canary): 0 of 1 as wanted" in other
 
 
 def test_show_of_an_interrupted_rollout_says_what_is_not_known(typed: Typed, rollouts: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_canary_that_fails_leaves_every_other_device_alone(at: Path) -> None:
     assert ends(story) == {"a1": "rolled-back", **{f"b{number}": "waiting" for number in range(5)}}
     assert story.closed is not None
     assert story.closed.result == "stopped"
-    assert "batch 1 (canary): 0 of 1 devices" in story.closed.reason
+    assert "batch 1 (canary): 0 of 1 as wanted" in story.closed.reason
 
 
 def test_a_device_that_serves_no_more_after_the_soak_has_failed(at: Path) -> None:
