@@ -81,7 +81,7 @@ def test_the_installed_wheel_carries_the_examples(installed: Path) -> None:
 
 
 def test_the_scripts_that_a_fleet_sends_ship(installed: Path) -> None:
-    for name in ("capture-host", "read-board"):
+    for name in ("capture-host", "read-board", "read-header"):
         assert (installed / "jetson_deploy/_data/scripts" / name).is_file()
 
 

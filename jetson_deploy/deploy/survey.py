@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,12 +68,11 @@ def _store_here(host: Host, store: StoreFacts | None, given: Path | None, *, liv
 
 
 def _inspected(store: StoreFacts, place: Path, catalog: Catalog, names: list[str]) -> StoreFacts:
-    from jetson_deploy.plan.wanted_model import known_model, parsed
     from jetson_deploy.store.inventory import read_models
     from jetson_deploy.store.pinned import pinned_models
 
     seen = msgspec.structs.replace(store, models=read_models(place), pinned=pinned_models(place))
-    short = [name.short for text in names if (name := parsed(text)) and known_model(catalog, text) is None]
+    short = unlisted(catalog, names)
     if not short:
         return seen
     from jetson_deploy.store.headers import with_headers
@@ -81,6 +81,13 @@ def _inspected(store: StoreFacts, place: Path, catalog: Catalog, names: list[str
     paths = StorePaths(place)
     models, pinned = (with_headers(paths, found or (), short) for found in (seen.models, seen.pinned))
     return msgspec.structs.replace(seen, models=models, pinned=pinned)
+
+
+def unlisted(catalog: Catalog, names: Iterable[str]) -> list[str]:
+    """Those of no catalog, whose headers say what they are."""
+    from jetson_deploy.plan.wanted_model import known_model, parsed
+
+    return [name.short for text in names if (name := parsed(text)) and known_model(catalog, text) is None]
 
 
 def _usual_runtime(settings: Settings) -> Runtime:

@@ -9,6 +9,7 @@ import msgspec
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import ModelFacts
 from jetson_deploy.names import parse_model_name
+from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.kept import manifest_here
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.describe import describe
@@ -33,9 +34,14 @@ def _with_header(paths: StorePaths, model: ModelFacts) -> ModelFacts:
     if kind.header is None:
         problem = kind.problem or ("its model file is no GGUF" if kind.file else "it has no model file")
         return msgspec.structs.replace(model, header_problem=problem)
-    said = {key: value for key, value in msgspec.structs.asdict(kind.header).items() if key != "chat_template"}
-    return msgspec.structs.replace(model, header=said, loaded_bytes=_loaded(manifest))
+    return said(model, kind.header, manifest)
 
 
-def _loaded(manifest: Manifest) -> int:
+def said(model: ModelFacts, header: GgufHeader, manifest: Manifest) -> ModelFacts:
+    """The model with what its header says."""
+    fields = {key: value for key, value in msgspec.structs.asdict(header).items() if key != "chat_template"}
+    return msgspec.structs.replace(model, header=fields, loaded_bytes=loaded_bytes(manifest))
+
+
+def loaded_bytes(manifest: Manifest) -> int:
     return sum({layer.digest: layer.size for layer in manifest.layers if layer.mediaType in _LOADED}.values())

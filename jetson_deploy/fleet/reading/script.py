@@ -1,4 +1,5 @@
-"""What is sent to a device to be read: two scripts as one, for a Python of 3.6 or newer and its own modules."""
+"""What is sent to a device to be read: two scripts as one, for a Python of 3.6 or newer and its own modules; a third
+for the header of a model that no catalog lists."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ NO_PYTHON = 127
 
 
 @functools.cache
+def header_script() -> bytes:
+    return (built_in_dir() / "scripts" / "read-header").read_bytes()
+
+
+@functools.cache
 def script() -> bytes:
     folder = built_in_dir() / "scripts"
     first, second = ((folder / name).read_text(encoding="utf-8") for name in ("capture-host", "read-board"))
@@ -23,4 +29,12 @@ def script() -> bytes:
 def command(stores: Iterable[str] = (), further: Iterable[str] = ()) -> str:
     """Of the device's shell. `stores`: directories that were asked for and are not among those that it finds itself."""
     arguments = [text for store in stores for text in ("--store", store)]
-    return _PYTHON.format(code=NO_PYTHON, arguments=shlex.join([*arguments, *further])).strip()
+    return _run([*arguments, *further])
+
+
+def header_command(path: str) -> str:
+    return _run([path])
+
+
+def _run(arguments: list[str]) -> str:
+    return _PYTHON.format(code=NO_PYTHON, arguments=shlex.join(arguments)).strip()

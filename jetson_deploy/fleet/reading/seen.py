@@ -15,6 +15,7 @@ from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.reading.answer import BoardAnswer, ReadingAnswer
 from jetson_deploy.fleet.reading.asked import Asked
 from jetson_deploy.fleet.reading.facts import facts_of
+from jetson_deploy.fleet.reading.headers import headless, with_headers
 from jetson_deploy.fleet.reading.read import read
 from jetson_deploy.install.version import Age, age
 
@@ -49,7 +50,9 @@ async def look(transport: Transport, device: Device, asked: Asked, catalog: Cata
     async with transport.connect(device) as connection:
         stores = () if asked.store is None else (str(asked.store),)
         reading = await read(connection, stores=stores)
-    facts = facts_of(reading.answer, asked.settings, catalog, deployment=asked.name, store=asked.store)
+        facts = facts_of(reading.answer, asked.settings, catalog, deployment=asked.name, store=asked.store)
+        if names := headless(facts, asked, catalog):
+            facts = await with_headers(connection, reading.answer, facts, names)
     return Seen(device=device, asked=asked, answer=reading.answer, facts=facts, clock_ahead=reading.clock_ahead)
 
 

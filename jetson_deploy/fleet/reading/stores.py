@@ -9,7 +9,7 @@ from jetson_deploy.facts import ModelFacts
 from jetson_deploy.fleet.reading.answer import StoreAnswer
 from jetson_deploy.store.inventory import name_of
 from jetson_deploy.store.kept import HEX
-from jetson_deploy.store.manifest import Blob, manifest_digest, parse_manifest
+from jetson_deploy.store.manifest import Blob, Manifest, manifest_digest, parse_manifest
 
 
 def models(store: StoreAnswer) -> tuple[ModelFacts, ...]:
@@ -22,6 +22,15 @@ def pinned(store: StoreAnswer) -> tuple[ModelFacts, ...]:
     trees = sorted((digest, tree) for digest, tree in store.pinned.items() if HEX.fullmatch(digest) and tree)
     found = ((tree, tuple(_readable(store, tree, digest))) for digest, tree in trees)
     return tuple(model for tree, inside in found if len(inside) == len(tree) for model in inside)
+
+
+def manifest_of(store: StoreAnswer, model: ModelFacts) -> Manifest | None:
+    """Under its tag, or pinned."""
+    for text in (*store.manifests.values(), *(text for tree in store.pinned.values() for text in tree.values())):
+        raw = text.encode("latin-1", errors="replace") if text is not None else b""
+        if raw and manifest_digest(raw) == model.manifest_digest:
+            return parse_manifest(raw, model.name)
+    return None
 
 
 def _readable(

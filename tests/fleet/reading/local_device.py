@@ -98,6 +98,20 @@ class CannedDevice(LocalDevice):
         )
 
 
+class LocalTransport:
+    """Every device is this machine."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @asynccontextmanager
+    async def connect(self, device: Device) -> AsyncIterator[Connection]:
+        yield LocalDevice(environment=self._environment, name=device.name)
+
+    async def close(self) -> None:
+        pass
+
+
 class CannedTransport:
     """Device → its only answer, or why it cannot be reached."""
 

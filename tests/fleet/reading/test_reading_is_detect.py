@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 from local_device import LocalDevice, read_roots
+from ollama_store import put_model
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_catalog
@@ -22,7 +23,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.fleet.reading.answer import ReadingAnswer
 from jetson_deploy.fleet.reading.facts import facts_of, state_of
 from jetson_deploy.fleet.reading.read import Reading, read
-from jetson_deploy.fleet.reading.script import script
+from jetson_deploy.fleet.reading.script import header_script, script
 from jetson_deploy.settings import Settings
 
 HOSTS = sorted(p for p in (Path(__file__).parents[2] / "hosts").iterdir() if p.is_dir())
@@ -79,24 +80,6 @@ def test_this_machine_has_the_facts_that_detect_finds_here() -> None:
         one["store"]["why"] = ""
     assert found == expected
     assert "/" in common
-
-
-def put_model(store: Path, name: str, *, weights: bytes = b"w" * 4000, tree: str = "manifests") -> str:
-    """A model in Ollama's layout; its digest."""
-    blobs = {f"sha256:{hashlib.sha256(content).hexdigest()}": content for content in (b"{}", weights)}
-    for digest, content in blobs.items():
-        place = store / "blobs" / digest.replace(":", "-")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-    config, layer = ({"mediaType": "", "digest": d, "size": len(c)} for d, c in blobs.items())
-    layer["mediaType"] = "application/vnd.ollama.image.model"
-    manifest = {"schemaVersion": 2, "config": config, "layers": [layer]}
-    raw = json.dumps(manifest, indent=1).encode()
-    digest = hashlib.sha256(raw).hexdigest()
-    place = store / tree.format(digest=digest) / "registry.ollama.ai/library" / name.replace(":", "/")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(raw)
-    return str(layer["digest"])
 
 
 def verify(store: Path, digests: list[str]) -> None:
@@ -161,5 +144,6 @@ def test_the_machine_itself_is_told_beside_the_facts() -> None:
     assert board.pythons
 
 
-def test_the_script_is_one_that_a_python_of_jetpack_4_understands() -> None:
-    ast.parse(script(), feature_version=(3, 6))
+def test_the_scripts_are_ones_that_a_python_of_jetpack_4_understands() -> None:
+    for sent in (script(), header_script()):
+        ast.parse(sent, feature_version=(3, 6))
