@@ -121,9 +121,10 @@ def _tree(pid: int) -> list[int]:
     """The process and its descendants."""
     found = [pid]
     for one in found:
-        for listing in Path(f"/proc/{one}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                found += map(int, listing.read_text().split())
+        with contextlib.suppress(OSError):  # it may have ended
+            for listing in list(Path(f"/proc/{one}/task").glob("*/children")):
+                with contextlib.suppress(OSError):
+                    found += map(int, listing.read_text().split())
     return found
 
 
