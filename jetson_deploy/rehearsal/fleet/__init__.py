@@ -11,6 +11,7 @@
     light.py        light boards: a stand-in for engine and server, deployed to once for all
     stand_in/       what answers there
     site.py         what the boards share: a registry, and a catalog in which its contents differ from the real ones
+    breaking.py     what can be broken of a board, and mended
     kept_fleets.py  those that go on running
     ready.py        is this machine able to?
     keys.py         keys, made for each run

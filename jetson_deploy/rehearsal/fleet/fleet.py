@@ -141,10 +141,10 @@ class Fleet:
         return self.holder.enter(mounts=False)
 
     def ssh(
-        self, place: Place, command: str, *, stdin: str = "", seconds: float = 60.0
+        self, place: Place, command: str, *, stdin: str = "", options: Sequence[str] = (), seconds: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
-        """By OpenSSH, as root."""
-        argv = [*self.enter(), "ssh", "-F", str(self.ssh_config), place.name, command]
+        """By OpenSSH, as root where no option says otherwise."""
+        argv = [*self.enter(), "ssh", "-F", str(self.ssh_config), *options, place.name, command]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False, timeout=seconds)
 
     def inside(self, place: Place, *argv: str, stdin: str = "") -> str:

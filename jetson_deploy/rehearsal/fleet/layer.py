@@ -15,7 +15,7 @@ from jetson_deploy.rehearsal.fleet.layout import Place
 from jetson_deploy.rehearsal.fleet.units import manager, system_units
 from jetson_deploy.rehearsal.product_plan import python_path
 
-USER = "nvidia"
+USER, USER_ID = "nvidia", 1000
 HIDDEN = (
     "etc/systemd/system",
     "usr/lib/systemd/system",
@@ -121,18 +121,27 @@ def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ())
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
         path.chmod(file.mode)
+        if name.startswith(f"home/{USER}/"):
+            for mine in (path, path.parent):
+                os.chown(mine, USER_ID, USER_ID)
 
 
 def _accounts(etc: Path = Path("/etc")) -> dict[str, str]:
     """Those of this machine, and the one that a Jetson comes with. No password lets anybody in."""
-    users = [line for line in (etc / "passwd").read_text().splitlines() if not line.startswith((f"{USER}:", "root:"))]
-    groups = [line for line in (etc / "group").read_text().splitlines() if not line.startswith(f"{USER}:")]
-    mine = f"{USER}:x:1000:1000::/home/{USER}:/bin/bash"
+    users = [line for line in (etc / "passwd").read_text().splitlines() if not line.startswith("root:")]
+    groups = (etc / "group").read_text().splitlines()
+    users, groups = ([line for line in lines if _is_another(line)] for lines in (users, groups))
+    mine = f"{USER}:x:{USER_ID}:{USER_ID}::/home/{USER}:/bin/bash"
     return {
         "etc/passwd": "\n".join(["root:x:0:0:root:/root:/bin/bash", *users, mine, ""]),
-        "etc/group": "\n".join([*groups, f"{USER}:x:1000:", ""]),
+        "etc/group": "\n".join([*groups, f"{USER}:x:{USER_ID}:", ""]),
         "etc/shadow": "".join(f"{name}:*:19000:0:99999:7:::\n" for name in ("root", USER)),
     }
+
+
+def _is_another(line: str) -> bool:
+    name, _, number, *_ = line.split(":")
+    return name != USER and number != str(USER_ID)
 
 
 def _uname(captured: Path) -> str:

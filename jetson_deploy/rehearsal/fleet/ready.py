@@ -12,6 +12,7 @@ from jetson_deploy.rehearsal.processes import SBIN
 
 PROGRAMS = {
     "ssh": "openssh-client",
+    "sudo": "sudo",
     "sshd": "openssh-server",
     "dbus-daemon": "dbus",
     "ip": "iproute2",
