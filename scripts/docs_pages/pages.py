@@ -19,6 +19,7 @@ def pages() -> dict[str, str]:
         "README.md": _with_boards(REPOSITORY / "README.md"),
         "docs/reference/cli.md": cli_page(),
         "docs/reference/config.md": reference.config_page(),
+        "docs/reference/fleet-file.md": reference.fleet_file_page(),
         "docs/reference/environment.md": reference.environment_page(),
         "docs/reference/exit-codes.md": reference.exit_codes_page(),
         "docs/reference/events-json.md": reference.events_page(),

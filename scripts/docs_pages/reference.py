@@ -12,6 +12,8 @@ from jetson_deploy import errors
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.deployment.file import ROWS
 from jetson_deploy.deployment.option import Row
+from jetson_deploy.fleet.inventory.ansible_hosts import USED
+from jetson_deploy.fleet.inventory.checked import PROXIES, known_variables
 from jetson_deploy.monitor.metrics import METRICS
 from jetson_deploy.rehearsal.ollama_binary import VARIABLE as OLLAMA_VARIABLE
 from jetson_deploy.settings import Settings
@@ -35,6 +37,21 @@ def config_page() -> str:
         "A flag comes before a variable, a variable before the file. *Kept*: until another value is given, later runs "
         "use the value that is deployed.",
         table(("key", "flag", "variable", "kept", "default"), map(_option, ROWS)),
+    )
+
+
+def fleet_file_page() -> str:
+    return page(
+        "The fleet's inventory",
+        "fleet.yaml and jetson_deploy/fleet/inventory/entries.py",
+        "`jetson-deploy fleet inventory --example` prints this file; `fleet` reads it from the working directory, or as"
+        " `-i FILE`. It is the schema: an unknown key ends the command with exit 2, the line and the nearest key.",
+        fenced((PACKAGE.parent / "fleet.yaml").read_text(encoding="utf-8"), "yaml"),
+        "## Environment of a device",
+        "What `environment:` may hold: " + ", ".join(f"`{name}`" for name in (*known_variables(), *PROXIES)) + ".",
+        "## Inventories of Ansible",
+        "What is used of a host's variables: " + ", ".join(f"`{name}`" for name in sorted(USED)) + ". "
+        "`jetson_deploy` is a map with the keys of jetson-deploy.yaml, `jetson_deploy_environment` one as above.",
     )
 
 

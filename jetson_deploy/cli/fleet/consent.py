@@ -17,7 +17,7 @@ confirmed = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def ask_consent(fleet: FleetOptions, what: str, *, yes: bool) -> None:
-    """Raises UsageError where nobody can be asked, InterruptedRunError where the answer is no."""
+    """Raises UsageError where there is no terminal to ask at, InterruptedRunError where the answer is no."""
     if yes:
         return
     names = [cell(device.name) for device in fleet.devices]

@@ -69,8 +69,8 @@ class LineView(View):
 
     def _write(self, row: TopRow) -> None:
         name, model, *rest = row.cells
-        told = [f"{head.lower()} {text}" for head, text in zip(HEADS[2:], rest, strict=True)]
-        write(sys.stdout, f"{time.strftime('%H:%M:%S')} {name}  {model}  {'  '.join(told)}\n")
+        named = [f"{head.lower()} {text}" for head, text in zip(HEADS[2:], rest, strict=True)]
+        write(sys.stdout, f"{time.strftime('%H:%M:%S')} {name}  {model}  {'  '.join(named)}\n")
 
 
 class TableView(View):

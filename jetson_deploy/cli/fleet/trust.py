@@ -27,7 +27,7 @@ def command(*, fleet: FleetOptions, yes: bool) -> int:
     """Show the fingerprints of devices that are not known yet, ask, and keep their host keys in known_hosts.
 
     Compare them with what the devices say themselves: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. A key that
-    differs from the known one is never replaced. Nobody logs in.
+    differs from the known one is never replaced. There is no login.
     """
     from jetson_deploy.cli.fleet.rows import answer_rows
     from jetson_deploy.cli.fleet.running import in_loop

@@ -22,7 +22,7 @@ class EventLog:
         """Another reading begins at `offset`. `size`: of the file, where it is known."""
         self._odd = 0
         if size is not None and size < self.offset:
-            self.offset = 0  # another file: what was seen is told by its counter
+            self.offset = 0  # another file: what was seen is known by its counter
 
     def take(self, raw: bytes) -> tuple[Event, ...]:
         """What a line tells. The end of one that was cut is not one yet: it is read again after the cut."""

@@ -95,7 +95,7 @@ class RemoteProcess:
             self._process.stdin.write_eof()
 
     async def exit_status(self) -> int:
-        """After its output ended. Raises ConnectionLostError where there is none: nobody knows what it did."""
+        """After its output ended. Raises ConnectionLostError where there is none: what it did is unknown."""
         await self._process.wait_closed()
         status, ended_by = self._process.exit_status, self._process.exit_signal
         if ended_by is not None:

@@ -66,8 +66,8 @@ def tool_input(device: Device) -> bytes:
 
 def watching_command(device: Device, words: Iterable[str]) -> str:
     """For a command that goes on and has no input: with the variables that say where to look, and no other."""
-    told = [f"{name}={device.environment[name]}" for name in _WHERE if name in device.environment]
-    return shlex.join(["exec", *(["env", *told] if told else []), TOOL, *words])
+    given = [f"{name}={device.environment[name]}" for name in _WHERE if name in device.environment]
+    return shlex.join(["exec", *(["env", *given] if given else []), TOOL, *words])
 
 
 def named(device: Device) -> tuple[str, ...]:

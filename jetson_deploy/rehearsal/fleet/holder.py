@@ -1,7 +1,7 @@
 """The outermost namespaces of a run: mounts, network and processes. When its first process ends, all of it is gone.
 
-It ends when it is told to, or when the process that started it is gone (its standard input then ends), unless it was
-told to stay.
+It ends when it is asked to, or when the process that started it is gone (its standard input then ends), unless it was
+asked to stay.
 """
 
 from __future__ import annotations

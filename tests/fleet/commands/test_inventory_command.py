@@ -94,6 +94,13 @@ def test_limits_that_exclude_each_other_are_refused(here: Path) -> None:
     assert (shown.returncode, "no device matches 'board1 and --limit spare'" in shown.stderr) == (2, True)
 
 
+def test_a_rollout_that_cannot_be_is_refused_here_already(here: Path) -> None:
+    (here / "fleet.yaml").write_text(FILE + "rollout: {sok: 5m}\n")
+    shown = run(here)
+    assert shown.returncode == 2
+    assert "fleet.yaml: rollout: " in shown.stderr and "sok" in shown.stderr
+
+
 def test_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(run(tmp_path, "--example").stdout)
     assert run(tmp_path).stdout.splitlines()[-1] == "20 devices in fleet.yaml"
