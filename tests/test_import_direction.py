@@ -30,10 +30,10 @@ FLOORS: list[set[str]] = [
     {"catalog"},
     {"store", "detect"},
     {"runtime", "server"},
-    {"systemd", "deployment"},
+    {"systemd", "deployment", "install"},
     {"plan", "state"},
     {"deploy", "watch", "monitor"},
-    {"doctor", "rehearsal", "install"},
+    {"doctor", "rehearsal"},
     {"fleet"},
     {"cli"},
 ]

@@ -34,6 +34,7 @@ async def bring(
     if machine.whole:
         return path
     _check_age(machine)
+    _check_link(machine, link)
     parcel = await packages.for_machine(machine, prefix=prefix)
     begun = time.monotonic()
     text = f"bringing {source.NAME} {source.install_name()} for {parcel.package.target}"
@@ -63,6 +64,16 @@ def _check_age(machine: Machine) -> None:
             f"its tool is {machine.tool}, newer than {source.version()} here, and is left alone",
             hint="bring the checkout here to that version, or leave the device out with --limit",
             code="tool-newer",
+        )
+
+
+def _check_link(machine: Machine, link: str) -> None:
+    """`board.sh` asks again; here before megabytes are sent."""
+    if machine.foreign:
+        raise DeviceError(
+            f"{link} is there and was not brought by fleet up",
+            hint=f"move it away there: mv {link} {link}.old",
+            code="tool-foreign",
         )
 
 

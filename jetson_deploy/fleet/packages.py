@@ -44,24 +44,17 @@ class Parcels:
 
     async def for_machine(self, machine: Machine, *, prefix: str = PREFIX) -> Parcel:
         """Raises DeviceError `no-python`, `no-wheels-for-it`, and what `make` and `choose` raise."""
-        if machine.machine not in MACHINES or machine.glibc is None or machine.glibc[0] != 2:
-            known = (
-                "another C library than glibc"
-                if machine.glibc is None
-                else f"glibc {machine.glibc[0]}.{machine.glibc[1]}"
-            )
-            raise DeviceError(
-                f"there are no wheels for {machine.machine} with {known}",
-                hint=f"the tool runs on {' and '.join(MACHINES)} with glibc 2.17 or newer",
-                code="no-wheels-for-it",
-            )
         python, archive = machine.best_python(), None
-        if python is None:
+        kind = machine.machine if python is None else python.machine
+        if kind not in MACHINES or machine.glibc is None or machine.glibc[0] != 2:
+            raise _no_wheels(kind, machine.glibc)
+        if python is not None:
+            version, path = python.version, python.path
+        else:
             archive = await self._archive(machine)
-        version = archive.python if archive is not None else python.version if python is not None else LOWEST
-        target = Target(python=version, machine=machine.machine, glibc=machine.glibc)
-        path = f"{prefix}/{archive.install_name}/bin/python3" if archive is not None else python.path if python else ""
-        return Parcel(package=await self._package(target), python=path, archive=archive)
+            version, path = archive.python, f"{prefix}/{archive.install_name}/bin/python3"
+        package = await self._package(Target(python=version, machine=kind, glibc=machine.glibc))
+        return Parcel(package=package, python=path, archive=archive)
 
     async def _package(self, target: Target) -> Package:
         if target not in self._packages:
@@ -93,6 +86,15 @@ def cache_directory() -> Path:
             f"cannot make {directory}: {error.strerror}", hint="set XDG_CACHE_HOME to a directory", code="no-cache"
         ) from error
     return directory
+
+
+def _no_wheels(kind: str, glibc: tuple[int, int] | None) -> DeviceError:
+    library = "another C library than glibc" if glibc is None else f"glibc {glibc[0]}.{glibc[1]}"
+    return DeviceError(
+        f"there are no wheels for {kind} with {library}",
+        hint=f"the tool runs on {' and '.join(MACHINES)} with glibc 2.17 or newer",
+        code="no-wheels-for-it",
+    )
 
 
 def _pythons(machine: Machine) -> str:

@@ -22,6 +22,8 @@ _INSTALLED = re.compile(r"([0-9][A-Za-z0-9.+]{0,40})-([0-9a-f]{8})")
 class Python(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     version: tuple[int, int]
+    machine: str
+    """What it was built for: a kernel of 64 bits may run programs of 32."""
     usable: bool
     """CPython with its `venv`; an ABI that wheels are made for."""
 
@@ -39,6 +41,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Name of its directory, where this code installed it."""
     whole: bool
     """What was asked for is installed, runs, and is linked."""
+    foreign: bool
+    """In the link's place is what this code did not put there."""
 
     def best_python(self) -> Python | None:
         return next((one for one in self.pythons if one.usable and one.version >= LOWEST), None)
@@ -53,19 +57,24 @@ def read_machine(answer: str) -> Machine | None:
     rows = [line.split("\t") for line in lines[begin + 1 : lines.index(_END, begin)]]
     one = {row[0]: row[1] for row in rows if len(row) == 2}
     return Machine(
-        machine=one.get("machine", "") if re.fullmatch(r"[a-z0-9_]{1,20}", one.get("machine", "")) else "unknown",
+        machine=_machine(one.get("machine", "")),
         glibc=_two("glibc ", one.get("glibc", "")),
         pythons=tuple(_pythons(row for row in rows if row[0] == "python")),
         tool=_first(r"jetson-deploy, version ([0-9][A-Za-z0-9.+]{0,40})", one.get("tool", "")),
         installed=one["installed"] if _INSTALLED.fullmatch(one.get("installed", "")) else None,
         whole=one.get("whole") == "yes",
+        foreign=one.get("foreign") == "yes",
     )
 
 
 def _pythons(rows: Iterable[list[str]]) -> Iterable[Python]:
     for row in rows:
-        if len(row) == 4 and _PATH.fullmatch(row[1]) and (version := _two("", row[2])) is not None:
-            yield Python(path=row[1], version=version, usable=row[3] == "usable")
+        if len(row) == 5 and _PATH.fullmatch(row[1]) and (version := _two("", row[2])) is not None:
+            yield Python(path=row[1], version=version, machine=_machine(row[3]), usable=row[4] == "usable")
+
+
+def _machine(text: str) -> str:
+    return text if re.fullmatch(r"[a-z0-9_]{1,20}", text) else "unknown"
 
 
 def _two(before: str, text: str) -> tuple[int, int] | None:

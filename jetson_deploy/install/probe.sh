@@ -21,7 +21,8 @@ asked='
 import importlib.util, sys, sysconfig
 good = sys.implementation.name == "cpython" and not getattr(sys, "abiflags", "") and sys.maxsize > 2**32
 good = good and not sysconfig.get_config_var("Py_GIL_DISABLED") and importlib.util.find_spec("venv")
-print("%d.%d\t%s" % (sys.version_info[0], sys.version_info[1], "usable" if good else "unusable"))
+machine = sysconfig.get_platform().split("-")[-1]
+print("%d.%d\t%s\t%s" % (sys.version_info[0], sys.version_info[1], machine, "usable" if good else "unusable"))
 '
 
 python() {
@@ -56,4 +57,8 @@ if [ "$target" = "$final/bin/jetson-deploy" ] && [ -f "$final/.installed" ] &&
 elif [ -x "$link" ]; then
   printf 'tool\t%s\n' "$(version_of "$link")"
 fi
+case $target in
+  "$prefix"/*) ;;
+  *) if [ -e "$link" ] || [ -L "$link" ]; then printf 'foreign\tyes\n'; fi ;;
+esac
 printf '@jetson-deploy-probe-end\n'

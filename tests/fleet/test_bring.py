@@ -18,8 +18,8 @@ from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.packages import Parcels
 from jetson_deploy.install import source
 
-ORIN = "machine\taarch64\nglibc\tglibc 2.35\npython\t/usr/bin/python3\t3.10\tusable\n"
-XAVIER = "machine\taarch64\nglibc\tglibc 2.31\npython\t/usr/bin/python3\t3.8\tusable\n"
+ORIN = "machine\taarch64\nglibc\tglibc 2.35\npython\t/usr/bin/python3\t3.10\taarch64\tusable\n"
+XAVIER = "machine\taarch64\nglibc\tglibc 2.31\npython\t/usr/bin/python3\t3.8\taarch64\tusable\n"
 DONE = b"@step room\n@step clean\n@done installed\n"
 PATH = f"/opt/jetson-deploy/{source.install_name()}/bin/jetson-deploy"
 
@@ -152,6 +152,21 @@ def test_with_an_archive_it_gets_that_python_too(wheelhouse: Path, tmp_path: Pat
 )
 def test_a_machine_that_no_wheels_are_made_for_is_refused(parcels: Parcels, has: str) -> None:
     assert refused(Board(has), parcels).code == "no-wheels-for-it"
+
+
+def test_what_others_linked_there_is_refused_before_anything_is_sent(parcels: Parcels) -> None:
+    board = Board(ORIN + "tool\tjetson-deploy, version 0.0.1\nforeign\tyes\n")
+    error = refused(board, parcels)
+    assert (error.code, board.sent) == ("tool-foreign", {})
+    assert "mv /usr/local/bin/jetson-deploy" in error.hint
+
+
+def test_wheels_are_for_what_its_python_was_built_for(parcels: Parcels) -> None:
+    """A kernel of 64 bits says aarch64 and may run a userland of 32."""
+    assert "armv7l" in refused(Board(ORIN.replace("3.10\taarch64", "3.10\tarmv7l")), parcels).message
+    board = Board(ORIN.replace("3.10\taarch64", "3.10\tx86_64"))
+    brought(board, parcels)
+    assert ["x86_64" in str(package) for package in board.sent.values()] == [True]
 
 
 def test_a_refusal_of_the_script_is_the_devices_error_in_its_words(parcels: Parcels) -> None:

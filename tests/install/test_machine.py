@@ -10,8 +10,8 @@ ORIN = """Welcome to this board!
 @jetson-deploy-probe
 machine\taarch64
 glibc\tglibc 2.35
-python\t/usr/bin/python3\t3.10\tusable
-python\t/usr/bin/python3.8\t3.8\tusable
+python\t/usr/bin/python3\t3.10\taarch64\tusable
+python\t/usr/bin/python3.8\t3.8\taarch64\tusable
 installed\t0.1.0-0123abcd
 tool\tjetson-deploy, version 0.1.0
 @jetson-deploy-probe-end
@@ -23,7 +23,7 @@ def test_a_greeting_of_the_shell_is_passed_over() -> None:
     assert machine is not None
     assert (machine.machine, machine.glibc, machine.tool) == ("aarch64", (2, 35), "0.1.0")
     assert (machine.installed, machine.whole) == ("0.1.0-0123abcd", False)
-    assert machine.best_python() == Python(path="/usr/bin/python3", version=(3, 10), usable=True)
+    assert machine.best_python() == Python(path="/usr/bin/python3", version=(3, 10), machine="aarch64", usable=True)
 
 
 @pytest.mark.parametrize("answer", ["", "no such command\n", ORIN.partition("@jetson-deploy-probe-end")[0]])
@@ -34,12 +34,12 @@ def test_an_answer_without_both_marks_is_none(answer: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "python\t/usr/bin/python3; reboot\t3.12\tusable",
-        "python\t-c\t3.12\tusable",
+        "python\t/usr/bin/python3; reboot\t3.12\taarch64\tusable",
+        "python\t-c\t3.12\taarch64\tusable",
         "python\t/usr/bin/python3\t3.12",
-        "python\t/usr/bin/python3\tnewest\tusable",
-        "python\t/usr/bin/python3\t3.12\tunusable",
-        "python\t/usr/bin/python3\t3.9\tusable",
+        "python\t/usr/bin/python3\tnewest\taarch64\tusable",
+        "python\t/usr/bin/python3\t3.12\taarch64\tunusable",
+        "python\t/usr/bin/python3\t3.9\taarch64\tusable",
     ],
 )
 def test_a_python_that_is_too_old_or_oddly_named_is_not_used(line: str) -> None:

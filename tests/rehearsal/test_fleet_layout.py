@@ -45,7 +45,8 @@ def test_the_captured_root_and_a_way_in_lie_on_every_board() -> None:
     files = common(CAPTURED, "ssh-ed25519 AAAA\n", {"JETSON_DEPLOY_REHEARSAL": 'a "board"'}, tool=True)
     assert files["etc/nv_tegra_release"].content == (CAPTURED / "etc/nv_tegra_release").read_bytes()
     assert files["etc/ssh/authorized_keys"].content == b"ssh-ed25519 AAAA\n"
-    assert files["usr/local/bin/jetson-deploy"].mode == 0o755
+    linked = files["usr/local/bin/jetson-deploy"]
+    assert linked.link and files[linked.content.decode().removeprefix("/")].mode == 0o755
     assert b"echo aarch64" in files["usr/local/bin/uname"].content
     assert not any(name.startswith(("proc/", "sys/", "recorded/")) for name in files)
 

@@ -11,6 +11,8 @@ import msgspec
 
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_uname
+from jetson_deploy.install.machine import LINK, PREFIX
+from jetson_deploy.install.source import install_name
 from jetson_deploy.rehearsal.fleet.layout import Place
 from jetson_deploy.rehearsal.fleet.units import manager, system_units
 from jetson_deploy.rehearsal.product_plan import python_path
@@ -57,13 +59,15 @@ esac
 """
 _TOOL = """\
 #!/bin/sh
-PYTHONPATH={path} exec {python} -m jetson_deploy "$@"
+PYTHONPATH={path} exec {python}{module} "$@"
 """
 
 
 class File(msgspec.Struct, frozen=True):
     content: bytes
     mode: int = 0o644
+    link: bool = False
+    """`content` is what it points to."""
 
 
 def common(
@@ -90,10 +94,19 @@ def common(
     files |= {name: File(text.encode()) for name, text in texts.items()}
     files["etc/sudoers.d/nvidia"] = File(f"{USER} ALL=(ALL) NOPASSWD: ALL\n".encode(), 0o440)
     files["usr/local/bin/uname"] = File(_uname(captured).encode(), 0o755)
-    if tool:
-        text = _TOOL.format(path=shlex.quote(python_path()), python=shlex.quote(sys.executable))
-        files["usr/local/bin/jetson-deploy"] = File(text.encode(), 0o755)
-    return files
+    return files | (_tool() if tool else {})
+
+
+def _tool() -> dict[str, File]:
+    """This very version as `fleet up` would have left it there, without its copy."""
+    home = f"{PREFIX.removeprefix('/')}/{install_name()}"
+    where = {"path": shlex.quote(python_path()), "python": shlex.quote(sys.executable)}
+    return {
+        f"{home}/.installed": File(b"previous=\n"),
+        f"{home}/bin/python": File(_TOOL.format(**where, module="").encode(), 0o755),
+        f"{home}/bin/jetson-deploy": File(_TOOL.format(**where, module=" -m jetson_deploy").encode(), 0o755),
+        LINK.removeprefix("/"): File(f"/{home}/bin/jetson-deploy".encode(), link=True),
+    }
 
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -119,6 +132,10 @@ def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ())
     for name, file in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if file.link:
+            path.unlink(missing_ok=True)
+            path.symlink_to(file.content.decode())
+            continue
         path.write_bytes(file.content)
         path.chmod(file.mode)
         if name.startswith(f"home/{USER}/"):
