@@ -1,7 +1,7 @@
 """Installing on a board, offline: twice is once, killed anywhere it is repaired, and what was there goes on working.
 
 A real Python and no network; tool and pip in these packages are stand-ins of a few lines, so that many runs are
-quick. `test_fleet_bring.py` has the real ones.
+quick. `test_fleet_brings_over_ssh.py` has the real ones.
 """
 
 from __future__ import annotations
