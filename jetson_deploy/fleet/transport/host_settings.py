@@ -81,10 +81,14 @@ class SettingsReader:
     def __init__(self, options: ConnectOptions) -> None:
         self._options = options
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ssh-G")
+        self._asked: dict[Target, HostSettings] = {}
 
     async def read(self, target: Target) -> HostSettings:
-        """Raises DeviceError `ssh-config` with ssh's own words, which name file and line."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, target)
+        """Each is asked for once. Raises DeviceError `ssh-config` with ssh's own words, which name file and line."""
+        if target not in self._asked:
+            loop = asyncio.get_running_loop()
+            self._asked[target] = await loop.run_in_executor(self._pool, self._read, target)
+        return self._asked[target]
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -73,23 +73,19 @@ class Logins:
         )
 
     async def _first_that_answers(self, way: Way, greeter: Greeter) -> asyncssh.SSHClientConnection:
-        """An address that refuses is no reason to leave out the next."""
+        """An address that refuses or is silent is no reason to leave out the next; the bound is for all of them."""
         *others, last = way.addresses
+        seconds = self._bounds.login / len(way.addresses)
         for address in others:
             try:
-                return await self._connect(way, address, greeter)
-            except ConnectionRefusedError:
-                continue
-            except OSError as error:
+                return await asyncssh.connect(**options(way, address, greeter, self._bounds, seconds))
+            except (OSError, asyncio.TimeoutError) as error:
                 if was_dropped(error):
                     raise
-        return await self._connect(way, last, greeter)
-
-    async def _connect(self, way: Way, address: str, greeter: Greeter) -> asyncssh.SSHClientConnection:
-        return await asyncssh.connect(**options(way, address, greeter, self._bounds))
+        return await asyncssh.connect(**options(way, last, greeter, self._bounds, seconds))
 
 
-def options(way: Way, address: str, greeter: Greeter, bounds: Bounds) -> dict[str, Any]:
+def options(way: Way, address: str, greeter: Greeter, bounds: Bounds, seconds: float) -> dict[str, Any]:
     settings, keys = way.settings, way.keys
     return {
         "host": address,
@@ -101,7 +97,7 @@ def options(way: Way, address: str, greeter: Greeter, bounds: Bounds) -> dict[st
         "username": settings.user,
         "client_keys": keys.keys,
         "client_certs": keys.certificates,
-        "agent_path": settings.agent or "",
+        "agent_path": (settings.agent or "") if keys.identities != [] else "",
         "agent_identities": keys.identities or None,
         "known_hosts": known_hosts.checker(way.trusted),
         "host_key_alias": settings.known_as,
@@ -111,8 +107,8 @@ def options(way: Way, address: str, greeter: Greeter, bounds: Bounds) -> dict[st
         "kbdint_auth": False,
         "encryption_algs": CIPHERS,
         "compression_algs": None,
-        "connect_timeout": bounds.login,
-        "login_timeout": bounds.login,
+        "connect_timeout": seconds,
+        "login_timeout": seconds,
         "keepalive_interval": bounds.keepalive,
         "keepalive_count_max": bounds.keepalives,
         "encoding": None,

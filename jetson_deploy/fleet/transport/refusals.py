@@ -52,6 +52,12 @@ def not_logged_in(
             hint="look whether the device is on, and sshd runs on it",
             code="unreachable",
         )
+    if "too many authentication failures" in str(error).lower():
+        return DeviceError(
+            f"sshd of {host} takes no more keys: the right one was not among the first",
+            hint="name it: IdentityFile and `IdentitiesOnly yes` in the SSH configuration",
+            code="login-refused",
+        )
     return DeviceError(f"the login to {host} failed: {error}", hint=AGAIN.format(host=host), code="login-refused")
 
 

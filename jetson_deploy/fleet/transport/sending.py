@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shlex
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from jetson_deploy.fleet.connection import Answer
 from jetson_deploy.fleet.failure import DeviceError
@@ -27,7 +28,19 @@ class Sender(Protocol):
 
 
 async def send(there: Sender, source: Path, target: str, *, root: bool, stall: float) -> None:
-    size, mode = source.stat().st_size, source.stat().st_mode & 0o777
+    """Raises DeviceError."""
+    try:
+        with source.open("rb") as opened:
+            await send_opened(there, opened, target, root=root, stall=stall)
+    except OSError as error:
+        raise DeviceError(
+            f"{source} cannot be read: {error.strerror}", hint="look at that file on this machine", code="not-read"
+        ) from None
+
+
+async def send_opened(there: Sender, source: BinaryIO, target: str, *, root: bool, stall: float) -> None:
+    status = os.fstat(source.fileno())
+    size, mode = status.st_size, status.st_mode & 0o777
     part, folder = f"{target}.part", str(PurePosixPath(target).parent)
     await check_room(there, folder, size, root=root)
     named = shlex.quote(part)
@@ -41,11 +54,11 @@ async def send(there: Sender, source: Path, target: str, *, root: bool, stall: f
             )
         except asyncio.TimeoutError:
             raise stalled(target, waits) from None
-        status = await process.exit_status()
+        exit_status = await process.exit_status()
     found = said.decode("ascii", "replace").split(" ")[0]
-    if status != 0 or found != sent:
+    if exit_status != 0 or found != sent:
         await there.run(f"rm -f -- {named}", seconds=ASK_SECONDS, root=root)
-        raise not_written(target, status, complaint)
+        raise not_written(target, exit_status, complaint)
     await renamed(there, named, target, mode, root=root)
 
 
@@ -65,16 +78,15 @@ async def check_room(there: Sender, folder: str, size: int, *, root: bool) -> No
         )
 
 
-async def streamed(process: RemoteProcess, source: Path, stall: float) -> str:
+async def streamed(process: RemoteProcess, source: BinaryIO, stall: float) -> str:
     """Written as fast as it is taken; the digest of what was sent."""
     digest = hashlib.sha256()
-    with source.open("rb") as opened:
-        while chunk := opened.read(CHUNK):
-            digest.update(chunk)
-            try:
-                await asyncio.wait_for(process.write(chunk), stall)
-            except asyncio.TimeoutError:
-                raise stalled(source.name, stall) from None
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+        try:
+            await asyncio.wait_for(process.write(chunk), stall)
+        except asyncio.TimeoutError:
+            raise stalled(source.name, stall) from None
     process.end_of_input()
     return digest.hexdigest()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
-from loopback_server import with_connection
+from loopback_server import Server, with_connection, with_transport
 
-from jetson_deploy.fleet.connection import Answer, Connection
+from jetson_deploy.fleet.connection import Answer, Connection, Transport
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
 
 
@@ -119,3 +120,26 @@ def test_a_file_that_does_not_fit_is_refused_before_with_numbers(tmp_path: Path)
     with pytest.raises(DeviceError, match=r"8796093\.0 MB are needed") as caught:
         with_connection(tmp_path, act)
     assert caught.value.code == "no-space"
+
+
+def test_a_file_that_cannot_be_read_here_is_no_lost_connection(tmp_path: Path) -> None:
+    async def act(connection: Connection) -> None:
+        await connection.send(tmp_path / "none", str(tmp_path / "target"))
+
+    with pytest.raises(DeviceError, match="none cannot be read: No such file") as caught:
+        with_connection(tmp_path, act)
+    assert caught.value.code == "not-read"
+
+
+def test_what_a_command_does_not_read_is_dropped(tmp_path: Path) -> None:
+    found = answer(tmp_path, "head -c 1; exit 5", stdin=b"x" * 8_000_000)
+    assert (found.stdout, found.exit_status) == (b"x", 5)
+
+
+def test_the_devices_environment_reaches_every_command(tmp_path: Path) -> None:
+    async def act(transport: Transport, server: Server) -> bytes:
+        environment = {"JETSON_DEPLOY_REGISTRY": "http://it's here"}
+        async with transport.connect(msgspec.structs.replace(server.device, environment=environment)) as connection:
+            return (await connection.run("echo $JETSON_DEPLOY_REGISTRY", seconds=5)).stdout
+
+    assert with_transport(tmp_path, act) == b"http://it's here\n"

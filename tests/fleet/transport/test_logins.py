@@ -129,3 +129,19 @@ def test_every_code_that_is_raised_before_a_login_means_not_reached() -> None:
     texts = [(folder / f"{name}.py").read_text(encoding="utf-8") for name in before]
     codes = {code for text in texts for code in re.findall(r'code="([a-z-]+)"', text)}
     assert codes - {"no-ssh", "connection-lost"} == set(NOT_REACHED)
+
+
+def test_a_name_is_resolved_and_an_address_that_refuses_is_no_end(tmp_path: Path) -> None:
+    """`localhost` has ::1 too on most machines, where the server does not listen."""
+
+    async def act(transport: Transport, server: Server) -> bytes:
+        known = server.known_hosts.read_text().replace("127.0.0.1", "localhost")
+        server.known_hosts.write_text(known)
+        return await greeted(transport, msgspec.structs.replace(server.device, address="localhost"))
+
+    assert with_transport(tmp_path, act) == b"here\n"
+
+
+def test_a_name_without_an_address_is_said(tmp_path: Path) -> None:
+    error = refused(tmp_path, "Host 127.0.0.1\n  HostName board.invalid")
+    assert (error.code, "board.invalid" in error.message) == ("name-not-resolved", True)
