@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -62,11 +63,12 @@ def fleet(*names: str) -> FleetOptions:
 
 
 def test_a_row_says_what_the_board_does() -> None:
-    before = sample(1.0, llm={"models": [MODEL]})
+    server = {"up": True, "endpoint": "x", "tokens_from": "log"}
+    before = sample(1.0, llm={"server": server, "models": [MODEL]})
     now = sample(
         2.0,
         board=BOARD,
-        llm={"models": [MODEL | {"decode_tokens": 21, "decode_seconds": 1.0}]},
+        llm={"server": server, "models": [MODEL | {"decode_tokens": 21, "decode_seconds": 1.0}]},
         alerts=[alert("warning", "thermal-near", subject="tj"), alert("info", "quiet", silenced=True)],
     )
     shown = dict(zip(HEADS[1:], sample_cells(now, before), strict=True))
@@ -140,10 +142,8 @@ def watched(told: ToldDevices, *names: str, most: int = 6) -> tuple[list[str], l
             sleep=sleep,
         )
 
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(act())
-    except asyncio.CancelledError:
-        pass
     return happened, pauses
 
 
@@ -184,12 +184,11 @@ def test_hostile_samples_stay_in_their_lines(capsys: pytest.CaptureFixture[str])
 def test_a_view_on_a_terminal_is_drawn_on_its_other_screen_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    with on_a_terminal() as (out, _):
-        with TableView(fleet("a", "b")) as view:
-            view.heard(Device(name="a"), sample(1.0, llm={"models": [{"name": EVIL}]}, alerts=[]))
-            deadline = time.monotonic() + 5
-            while "OWNED" not in out.getvalue() and time.monotonic() < deadline:
-                time.sleep(0.01)
+    with on_a_terminal() as (out, _), TableView(fleet("a", "b")) as view:
+        view.heard(Device(name="a"), sample(1.0, llm={"models": [{"name": EVIL}]}, alerts=[]))
+        deadline = time.monotonic() + 5
+        while "OWNED" not in out.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
     shown = out.getvalue()
     assert "2 devices: 1 waiting" in shown
     allowed = {"\x1b[?25l", "\x1b[?25h", "\x1b[?1049h", "\x1b[?1049l", "\x1b[H", "\x1b[2J"}
