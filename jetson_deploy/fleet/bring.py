@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import time
 
+from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Reporter, StepFinished, StepStarted
 from jetson_deploy.fleet.connection import Answer, Connection
 from jetson_deploy.fleet.failure import DeviceError
@@ -35,7 +36,7 @@ async def bring(
         return path
     _check_age(machine)
     _check_link(machine, link)
-    parcel = await packages.for_machine(machine, prefix=prefix)
+    parcel = await _parcel(packages, machine, prefix)
     begun = time.monotonic()
     text = f"bringing {source.NAME} {source.install_name()} for {parcel.package.target}"
     report(StepStarted(step=_STEP, text=text))
@@ -75,6 +76,16 @@ def _check_link(machine: Machine, link: str) -> None:
             hint=f"move it away there: mv {link} {link}.old",
             code="tool-foreign",
         )
+
+
+async def _parcel(packages: Parcels, machine: Machine, prefix: str) -> Parcel:
+    """What cannot be made here is this device's refusal: nothing was touched there."""
+    try:
+        return await packages.for_machine(machine, prefix=prefix)
+    except DeviceError:
+        raise
+    except JetsonDeployError as error:
+        raise DeviceError(error.message, hint=error.hint, code=error.code, details=error.details) from error
 
 
 async def _install(connection: Connection, parcel: Parcel, prefix: str, link: str) -> None:

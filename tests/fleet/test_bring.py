@@ -119,7 +119,7 @@ def test_boards_of_one_kind_share_one_package_made_once(parcels: Parcels) -> Non
     assert len({path for board in boards for path in board.sent.values()}) == 1
 
 
-def test_a_package_that_cannot_be_made_is_tried_once_for_all_boards(tmp_path: Path) -> None:
+def test_a_package_that_cannot_be_made_is_tried_once_and_is_each_boards_refusal(tmp_path: Path) -> None:
     parcels = Parcels(wheelhouse=write_wheelhouse(tmp_path / "given", without="rich"), cache=tmp_path / "cache")
 
     async def all_of_them() -> list[str | BaseException]:
@@ -127,8 +127,10 @@ def test_a_package_that_cannot_be_made_is_tried_once_for_all_boards(tmp_path: Pa
         return await asyncio.gather(*tries, return_exceptions=True)
 
     errors = asyncio.run(all_of_them())
-    assert {type(error) for error in errors} == {PreflightError}
-    assert len({id(error) for error in errors}) == 1
+    assert {error.code for error in errors if isinstance(error, DeviceError)} == {"wheelhouse-incomplete"}
+    assert len(errors) == 5
+    causes = {id(error.__cause__): error.__cause__ for error in errors if isinstance(error, DeviceError)}
+    assert [type(cause) for cause in causes.values()] == [PreflightError]
 
 
 def test_a_python_that_is_too_old_is_refused_with_the_archive_that_would_do(parcels: Parcels) -> None:
