@@ -218,6 +218,7 @@ FAILED = 'time=2026-01-01T00:00:09.000Z level=ERROR source=sched.go:1 msg="error
         ("a letter to a friend", "unknown", None),
         (START, "healthy", "Listening on"),
         (START + ANSWER, "healthy", "/api/generate"),
+        (START + ANSWER.replace('generate"', 'generate?by=jetson-deploy"'), "healthy", "/api/generate"),
         (START + ANSWER + FAILED, "unknown", "the moon is full"),
         (START + ANSWER.replace("200", "500"), "unknown", "500"),
         (HEALTHY, "healthy", "eval time"),

@@ -76,7 +76,10 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         state = self.environment.get(STATE_VARIABLE) or STATE_DIRECTORY
         text = scripts.command(scripts.START, "jd-start", self.name, self.folder, tool, state, *arguments)
         answer = await connection.run(text, seconds=START_SECONDS, root=True, stdin=msgspec.json.encode(wanted))
-        return _read_answer(answer.stdout, answer.stderr)
+        found = _read_answer(answer.stdout, answer.stderr)
+        if not found.began:
+            raise _not_started(found.stderr.encode() or answer.stderr)
+        return found
 
     def lines(self, connection: Connection, offset: int) -> AsyncIterator[bytes]:
         text = scripts.command(scripts.FOLLOW, "jd-follow", self.name, self.folder, str(offset + 1))
@@ -109,11 +112,7 @@ def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
         if key.startswith(b"jd-"):
             found[key.decode("ascii", "replace")] = value
     if "jd-end" not in found:
-        raise DeviceError(
-            f"its unit could not be started or asked for: {_last(stderr or stdout)}",
-            hint="is systemd the init there, and the state directory writable? the same by hand: systemctl status",
-            code="not-started",
-        )
+        raise _not_started(stderr or stdout)
     events = found.get("jd-events", b"").strip()
     return BoardAnswer(
         unit=found.get("jd-unit", b"").decode("ascii", "replace"),
@@ -122,6 +121,14 @@ def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
         before=_decoded(found.get("jd-before"), Before),
         result=_decoded(found.get("jd-result"), JobResult),
         stderr=found.get("jd-stderr", b"").decode(errors="replace"),
+    )
+
+
+def _not_started(said: bytes) -> DeviceError:
+    return DeviceError(
+        f"its unit could not be started or asked for: {_last(said)}",
+        hint="is systemd the init there, and the state directory writable? the same by hand: systemctl status",
+        code="not-started",
     )
 
 

@@ -31,7 +31,10 @@ async def follow(link: Link, unit: Unit, show: Show) -> BoardAnswer:
             return BoardAnswer(unit="inactive", result=log.result)
         if answer is not None and not answer.runs and (error is None or log.offset >= (answer.events or 0)):
             return answer
-        answer = await link.lasting(unit.ask, lambda lost: show(_lost(lost)))
+        said = error is not None and error.code != "timed-out"
+        if error is not None and said:
+            show(_lost(error))
+        answer = await link.lasting(unit.ask, silent if said else lambda lost: show(_lost(lost)))
         log.reopened(answer.events)
         if not answer.runs and (answer.events or 0) <= log.offset:
             return answer
@@ -58,6 +61,10 @@ async def _read(link: Link, unit: Unit, log: EventLog, show: Show) -> DeviceErro
     except DeviceError as error:
         return error
     return None
+
+
+def silent(error: DeviceError) -> None:
+    """It was said."""
 
 
 def _lost(error: DeviceError) -> Note:

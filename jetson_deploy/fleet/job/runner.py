@@ -1,4 +1,4 @@
-"""Runs one command of the tool in its unit, on the device: python -m jetson_deploy.fleet.job.runner DIR -- up …
+"""Runs one command of the tool in its unit, on the device, called as its own `--unit DIR -- up …`.
 
 Keeps its events and its result in DIR. A request to stop goes on to the command, which undoes what it began.
 """
@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -42,11 +42,10 @@ _INIT = 1
 """A unit that is stopped has the request sent to each of its processes: the command has it already."""
 
 
-def main() -> None:
-    folder, separator, *arguments = sys.argv[1:]
-    if separator != "--":
-        raise SystemExit(64)
-    run_job(Path(folder), [sys.executable, "-m", "jetson_deploy", *arguments, "--events"])
+def main(arguments: list[str] | None = None) -> NoReturn:
+    _, folder, _, *command = sys.argv[1:] if arguments is None else arguments
+    run_job(Path(folder), [sys.executable, "-m", "jetson_deploy", *command, "--events"])
+    sys.exit(0)
 
 
 def run_job(
@@ -167,7 +166,3 @@ def _prune(folder: Path) -> None:
     ended = sorted(path.parent for path in folder.parent.glob(f"*/{RESULT}"))
     for old in [path for path in ended if path != folder][: max(0, len(ended) - KEPT)]:
         shutil.rmtree(old, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -29,9 +29,7 @@ START = f"""{_ANSWER}
 case $a in active|activating|deactivating|reloading) answer; exit 0;; esac
 if [ -e "$d/result.json" ] || [ -s "$d/events.ndjson" ]; then answer; exit 0; fi
 set -e
-t=$(readlink -f "$3") s=$4; shift 4
-p=$(sed -n '1s/^#!//p' "$t")
-if [ ! -x "$p" ]; then p=$(dirname "$t")/python; fi
+t=$3 s=$4; shift 4
 mkdir -p "$s"
 umask 077
 mkdir -p "$d"
@@ -44,8 +42,7 @@ systemd-run --quiet --collect --unit="$u" --description="jetson-deploy $1 of a f
   -p Type=exec -p TimeoutStopSec={STOP_SECONDS} -p OOMPolicy=continue -p After=docker.service \\
   -p StandardOutput=null -p "StandardError=append:$d/stderr.txt" -p WorkingDirectory=/ \\
   --setenv=HOME=/root ${{SUDO_USER:+--setenv=SUDO_USER="$SUDO_USER"}} ${{who:+--setenv=SSH_CONNECTION="$who"}} \\
-  "$p" -m jetson_deploy.fleet.job.runner "$d" -- "$@"
-a=active
+  "$t" --unit "$d" -- "$@" && a=active || a=$(systemctl is-active "$u" 2>/dev/null) || :
 answer
 """
 

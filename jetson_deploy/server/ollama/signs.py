@@ -14,7 +14,7 @@ _LOG = (
 )
 _START = r"Listening on \S+ \(version|server is listening on|HTTP server (is )?listening"
 _ANSWER = (
-    r'\| 200 \|.*POST +"(/api/(generate|chat)|/v1/(chat/)?completions|/v1/(responses|messages))"'
+    r'\| 200 \|.*POST +"(/api/(generate|chat)|/v1/(chat/)?completions|/v1/(responses|messages))(\?[^"\s]*)?"'
     r"|eval time = .* tokens per second|done request: POST /(completion|v1/chat/completions)\S* \S+ 200"
 )
 _FAILURE = (
