@@ -51,7 +51,7 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
         write(save, inventory=fleet.inventory.source, at=at, devices=plans)
     total = _total(plans)
     return answer_rows(
-        fleet, "plan", rows, heads=HEADS, cells=_cells, more={"sum": total}, sums=_sums(total) if plans else ()
+        fleet, "plan", rows, heads=HEADS, cells=_cells, more={"sum": total}, sums=_sums(total) if total.planned else ()
     )
 
 

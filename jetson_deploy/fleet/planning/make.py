@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
 
 
+OWN_CATALOG = "it has a catalog of its own"
+
+
 def plan_for(
     seen: Seen, catalog: Catalog, *, measured: Measured | None = None, rate: float | None = None
 ) -> DevicePlan:
@@ -52,7 +55,8 @@ def as_result(device: str, plan: DevicePlan) -> DeviceResult:
     document: dict[str, object] = msgspec.to_builtins(plan)
     document |= {"fetch_bytes": plan.fetch_bytes, "fetch_seconds": plan.fetch_seconds}
     if plan.decided is not None:
-        return DeviceResult(device=device, state="done", document=document)
+        reason = next((text for text in plan.warnings if text.startswith(OWN_CATALOG)), "")
+        return DeviceResult(device=device, state="done", reason=reason, document=document)
     first = plan.refusals[0]
     return DeviceResult(
         device=device, state="refused", reason=first.cause, hint=first.fix, code=first.code, document=document
@@ -110,8 +114,15 @@ def _planned(
         model_bytes=model_need(seen.facts, part_of(plan.model)) if stages_model else 0,
         bytes_per_second=rate,
         downtime_seconds=_downtime(measured, state) if cuts_over else None,
-        warnings=plan.warnings,
+        warnings=(*_own_catalog(seen), *plan.warnings),
     )
+
+
+def _own_catalog(seen: Seen) -> Iterator[str]:
+    """Overlays that are named in the inventory's environment are taken to be known here too."""
+    known = {str(place) for place in seen.asked.settings.catalog_dirs}
+    if others := [place for place in seen.board.overlays if place not in known]:
+        yield f"{OWN_CATALOG} ({', '.join(others)}), by which it may decide otherwise than planned here"
 
 
 def plan_key(plan: Plan) -> str:

@@ -56,6 +56,8 @@ class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Unit → ActiveState and Result, of the engine and of ours; None: no systemd, or it did not answer."""
     not_mounted: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
     """Mount points of fstab with nothing mounted."""
+    overlays: Annotated[tuple[Text, ...], Meta(max_length=100)] = ()
+    """Directories with a catalog of its own."""
     epoch_seconds: float | None = None
 
 

@@ -42,8 +42,9 @@ async def read(connection: Connection, *, stores: Iterable[str] = ()) -> Reading
 
 def _failed(said: Answer) -> DeviceError:
     if said.exit_status == NO_PYTHON:
+        told = ", ".join(said.stdout.decode(errors="replace")[:300].split("\n")).strip(" ,")
         return DeviceError(
-            "it has no python3, by which it is read",
+            "it has no python3, by which it is read" + (f"; it is: {ascii(told)[1:-1][:200]}" if told else ""),
             hint="sudo apt-get install -y python3 there; any from 3.6 on will do",
             code="no-python",
         )

@@ -21,7 +21,7 @@ from jetson_deploy.deploy.survey import survey
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.fleet.device import Device, Inventory
 from jetson_deploy.fleet.planning.device_plan import DevicePlan
-from jetson_deploy.fleet.planning.make import plan_for
+from jetson_deploy.fleet.planning.make import as_result, plan_for
 from jetson_deploy.fleet.reading.answer import BoardAnswer, ReadingAnswer, StoreAnswer, Tool
 from jetson_deploy.fleet.reading.asked import asked_of
 from jetson_deploy.fleet.reading.facts import facts_of
@@ -106,6 +106,14 @@ def test_what_stands_against_a_device_is_told(name: str) -> None:
 
 def test_a_mount_point_beside_the_store_stands_against_nothing() -> None:
     assert plan_for(seen(live(not_mounted=("/var/li", "/mnt/x"))), catalog()).decided is not None
+
+
+def test_a_device_with_a_catalog_of_its_own_may_decide_otherwise() -> None:
+    own = seen(live(overlays=("/etc/jetson-deploy",)))
+    result = as_result("d", plan_for(own, catalog()))
+    assert (result.state, result.reason[:51]) == ("done", "it has a catalog of its own (/etc/jetson-deploy), b")
+    device = Device(name="d", environment={"JETSON_DEPLOY_CATALOG": "/etc/jetson-deploy"})
+    assert not as_result("d", plan_for(seen(live(overlays=("/etc/jetson-deploy",)), device), catalog())).reason
 
 
 def test_an_unusable_state_of_a_newer_version_refuses_the_device() -> None:

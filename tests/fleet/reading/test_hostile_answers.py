@@ -88,6 +88,14 @@ def test_a_greeting_before_the_answer_is_passed_over() -> None:
     assert reading.clock_ahead is None
 
 
+def test_a_board_without_python_is_told_with_what_its_shell_says_of_it() -> None:
+    stdout = b"NVIDIA Jetson Orin Nano\n# R36 (release), REVISION: 4.3\x1b[2J\n"
+    with pytest.raises(DeviceError) as caught:
+        answered(stdout, exit_status=127)
+    assert "it is: NVIDIA Jetson Orin Nano, # R36 (release), REVISION: 4.3" in caught.value.message
+    assert caught.value.message.isprintable()
+
+
 def test_a_machine_without_python_is_told_by_its_own_shell() -> None:
     with pytest.raises(DeviceError) as caught:
         asyncio.run(read(LocalDevice(environment={"PATH": "/nonexistent"})))
