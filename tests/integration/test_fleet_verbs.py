@@ -12,6 +12,7 @@ import pytest
 from fleet_boards import booted_boards, controller, controller_argv, controller_environment
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
+from jetson_deploy.rehearsal.fleet.layout import Place
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -139,6 +140,10 @@ def test_live_samples_come_from_every_board_and_ctrl_c_leaves_no_monitor_behind(
         assert running.wait(20) == 0
     for place in fleet.places:
         deadline = time.monotonic() + 20
-        while fleet.ssh(place, "pgrep -f 'monitor --jsonl' | grep -vw $$").stdout and time.monotonic() < deadline:
+        while (left := monitors(fleet, place)) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert fleet.ssh(place, "pgrep -fc '[m]onitor --jsonl'").stdout.strip() == "0"
+        assert left == 0
+
+
+def monitors(fleet: Fleet, place: Place) -> int:
+    return int(fleet.ssh(place, "pgrep -fc '[m]onitor --jsonl'").stdout)
