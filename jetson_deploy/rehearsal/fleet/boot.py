@@ -60,7 +60,6 @@ link set eth0 up
 route replace default via {gateway}
 IP
 hostname {name}
-rm -f $root/.dockerenv
 cd $root
 mkdir -p .was
 pivot_root . .was

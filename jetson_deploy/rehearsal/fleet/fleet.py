@@ -17,7 +17,7 @@ from jetson_deploy.rehearsal.fleet.boot import init_script, supervise_script
 from jetson_deploy.rehearsal.fleet.holder import Holder, network
 from jetson_deploy.rehearsal.fleet.kept_fleets import KeptFleet, write_script
 from jetson_deploy.rehearsal.fleet.keys import make_key, make_keys
-from jetson_deploy.rehearsal.fleet.layer import HIDDEN, File, common, own, write
+from jetson_deploy.rehearsal.fleet.layer import ABSENT, HIDDEN, File, common, own, write
 from jetson_deploy.rehearsal.fleet.layout import MOST, Layout, Place, places
 from jetson_deploy.rehearsal.fleet.light import UNIT, converge, light_files
 from jetson_deploy.rehearsal.fleet.reach import inventory, known_hosts, ssh_config
@@ -206,7 +206,7 @@ class Fleet:
 
     def _write_boards(self) -> None:
         inside = self.holder.path
-        write(inside(self.layout.layer), self._common(), HIDDEN)
+        write(inside(self.layout.layer), self._common(), HIDDEN, ABSENT)
         found = hierarchies.hierarchies()
         script = supervise_script(self.layout.memory, [one.base / self.layout.run for one in found])
         (inside(self.layout.memory) / "supervise").write_text(script)

@@ -7,6 +7,7 @@ for the roots are these, and not this machine's.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def freeze(group: str, *, frozen: bool) -> None:
 
 def remove(run: str, root: Path = ROOT, seconds: float = 10.0) -> None:
     """Take away the groups of a run whose processes are gone, whichever process made them."""
-    left = [path for path in root.rglob(run) if path.is_dir()]
+    # os.walk: groups of other programs come and go meanwhile.
+    left = [Path(path) / run for path, names, _ in os.walk(root) if run in names]
     deadline = time.monotonic() + seconds
     while left and time.monotonic() < deadline:
         for path in left:

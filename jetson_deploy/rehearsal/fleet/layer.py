@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import sys
 from pathlib import Path
 
@@ -26,12 +27,13 @@ HIDDEN = (
     "etc/docker",
     "etc/sudoers.d",
     "var/lib/jetson-deploy",
-    "usr/local/bin",
-    "opt",
+    "opt/jetson-deploy",
     "var/tmp",
     "var/lib/docker",
 )
 """Of this machine, where a board has its own alone."""
+ABSENT = (".dockerenv", "usr/local/bin/jetson-deploy", "usr/local/bin/ollama", "usr/bin/ollama")
+"""Files of this machine that no board has, where the layer has none of its own."""
 _CAPTURED = ("etc", "var")
 """Of a captured root. What stands in /proc and /sys is no file on a disk; `boot` binds what it can of that."""
 _SSHD = """\
@@ -57,10 +59,17 @@ case "$*" in
 *) exec /bin/uname "$@" ;;
 esac
 """
-_TOOL = """\
+_PYTHON = """\
 #!/bin/sh
-PYTHONPATH={path} exec {python}{module} "$@"
+PYTHONPATH={path} exec {python} "$@"
 """
+_TOOL = """\
+#!/{home}/bin/python
+import sys
+from jetson_deploy.__main__ import main
+sys.exit(main())
+"""
+# Its first line is where a unit on the board takes its Python from.
 
 
 class File(msgspec.Struct, frozen=True):
@@ -103,8 +112,8 @@ def _tool() -> dict[str, File]:
     where = {"path": shlex.quote(python_path()), "python": shlex.quote(sys.executable)}
     return {
         f"{home}/.installed": File(b"previous=\n"),
-        f"{home}/bin/python": File(_TOOL.format(**where, module="").encode(), 0o755),
-        f"{home}/bin/jetson-deploy": File(_TOOL.format(**where, module=" -m jetson_deploy").encode(), 0o755),
+        f"{home}/bin/python": File(_PYTHON.format(**where).encode(), 0o755),
+        f"{home}/bin/jetson-deploy": File(_TOOL.format(home=home).encode(), 0o755),
         LINK.removeprefix("/"): File(f"/{home}/bin/jetson-deploy".encode(), link=True),
     }
 
@@ -123,8 +132,8 @@ def own(place: Place, host_key: bytes) -> dict[str, File]:
     }
 
 
-def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ()) -> None:
-    """`hidden`: directories of which nothing of the layers below is seen."""
+def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = (), absent: tuple[str, ...] = ()) -> None:
+    """`hidden`: directories of which nothing of the layers below is seen; `absent`: files that are not seen."""
     for name in hidden:
         folder = directory / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +150,9 @@ def write(directory: Path, files: dict[str, File], hidden: tuple[str, ...] = ())
         if name.startswith(f"home/{USER}/"):
             for mine in (path, path.parent):
                 os.chown(mine, USER_ID, USER_ID)
+    for name in set(absent) - set(files):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(directory / name, stat.S_IFCHR, os.makedev(0, 0))
 
 
 def _accounts(etc: Path = Path("/etc")) -> dict[str, str]:
