@@ -10,6 +10,7 @@ import base64
 import hashlib
 import importlib.metadata
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from functools import cache
@@ -20,14 +21,9 @@ from jetson_deploy.errors import PreflightError
 
 NAME = "jetson-deploy"
 _PACKAGE = Path(jetson_deploy.__file__).parent
-_FORCED = {
-    "profiles": "jetson_deploy/_data/profiles",
-    "containers": "jetson_deploy/_data/containers",
-    "jetson-deploy.yaml": "jetson_deploy/_data/jetson-deploy.yaml",
-    "fleet.yaml": "jetson_deploy/_data/fleet.yaml",
-    "tests/hosts/orin-nano-8gb-jp6.2": "jetson_deploy/_data/rehearsal/boards/orin-nano-8gb-jp6.2",
-}
-"""As [tool.hatch.build.targets.wheel.force-include] of pyproject.toml."""
+_INCLUDED = re.compile(r"^\[tool\.hatch\.build\.targets\.wheel\.force-include\]\n((?:\"[^\n]*\n)*)", re.MULTILINE)
+_LINE = re.compile(r"\"([^\"]+)\" = \"([^\"]+)\"")
+"""pyproject.toml alone says what a wheel has beside the package; Python 3.10 has no reader of TOML."""
 _DATE = (2020, 2, 2, 0, 0, 0)
 """A zip stores dates; the same files must give the same bytes."""
 
@@ -41,9 +37,8 @@ def files() -> tuple[tuple[str, Path], ...]:
     """Name in the wheel and file here, sorted by name."""
     root = _PACKAGE.parent
     found = list(_below(_PACKAGE, _PACKAGE.name))
-    if (root / "pyproject.toml").is_file() and (root / "profiles").is_dir():
-        for there, name in _FORCED.items():
-            found += _below(root / there, name)
+    for there, name in _included(root / "pyproject.toml"):
+        found += _below(root / there, name)
     return tuple(sorted(found))
 
 
@@ -85,6 +80,14 @@ def wheel_bytes() -> bytes:
 
 def _stem() -> str:
     return f"{NAME.replace('-', '_')}-{version()}"
+
+
+def _included(pyproject: Path) -> list[tuple[str, str]]:
+    """Path in the checkout and name in the wheel; of an installed wheel none: there they are in the package."""
+    if not pyproject.is_file() or not (pyproject.parent / "profiles").is_dir():
+        return []
+    section = _INCLUDED.search(pyproject.read_text(encoding="utf-8"))
+    return _LINE.findall(section[1]) if section else []
 
 
 def _below(path: Path, name: str) -> Iterator[tuple[str, Path]]:
