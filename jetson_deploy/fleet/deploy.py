@@ -144,7 +144,9 @@ class DeviceJobs:
         before = answer.before or await link.lasting(lambda found: _before(unit, found))
         status = await link.lasting(lambda found: status_of(found, self._tool, device, name_of(device)))
         if status.document.get("code") == NOTHING_DEPLOYED and before is not None and before.container is None:
-            return msgspec.structs.replace(by_record(device, status, before, why), hint="run fleet up again")
+            return msgspec.structs.replace(
+                by_record(device, status, before, why), hint="jetson-deploy fleet up begins again"
+            )
         return by_record(device, status, before, why)
 
     def _unit(self, device: Device, part: str = "") -> Unit:
@@ -191,7 +193,7 @@ def _unknown(device: Device, error: DeviceError) -> DeviceResult:
         device=device.name,
         state="unknown",
         reason=f"{lost}: {error.message}",
-        hint="what was started there goes on by itself; ask it again when it answers",
+        hint="what was started there goes on by itself; jetson-deploy fleet resume takes it up again",
         code=error.code,
     )
 

@@ -1,4 +1,4 @@
-"""A deployment over real SSH to a board of its own: sessions killed in the middle, the board rebooted in the middle."""
+"""Deployments over real SSH to a light board: changed and brought back, sessions killed, rebooted in the middle."""
 
 from __future__ import annotations
 
@@ -10,32 +10,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from fleet_boards import booted_boards, controller_environment
+from fleet_follower import Act, Told
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 
 pytestmark = pytest.mark.integration
 FOLLOWER = Path(__file__).with_name("fleet_follower.py")
-UNIT = "jd-fleet-1.service"
-HOLD = "systemd-run --quiet --collect --unit=hold flock /run/lock/jetson-deploy-default.lock sleep 300"
+LOCK = "/run/lock/jetson-deploy-default.lock"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fleet() -> Iterator[Fleet]:
-    """One board; a run of the test's own holds its deployment's lock."""
-    with booted_boards(1) as booted:
-        hold(booted)
+    """One board, with revision 1 deployed."""
+    with booted_boards(1, kind="light") as booted:
         yield booted
 
 
 def on_board(fleet: Fleet, command: str) -> str:
     return fleet.ssh(fleet.places[0], command).stdout.strip()
-
-
-def hold(fleet: Fleet) -> None:
-    on_board(fleet, HOLD)
-    until(lambda: on_board(fleet, "flock -n /run/lock/jetson-deploy-default.lock true || echo held") == "held")
 
 
 def until(holds: Callable[[], bool], seconds: float = 30) -> None:
@@ -45,16 +40,20 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+def hold(fleet: Fleet) -> None:
+    """Another run has the deployment's lock, until `systemctl stop hold`: so `up --wait` waits."""
+    on_board(fleet, f"systemd-run --quiet --collect --unit=hold flock {LOCK} sleep 300")
+    until(lambda: on_board(fleet, f"flock -n {LOCK} true || echo held") == "held")
+
+
 class Follower:
     """The controller, in a process of its own."""
 
-    def __init__(self, fleet: Fleet, act: str, patience: float = 60) -> None:
-        place = fleet.places[0]
-        environment = [f"{key}={value}" for key, value in fleet.environment.items()]
-        argv = [*fleet.enter(), sys.executable, str(FOLLOWER), str(fleet.ssh_config), place.name, act, str(patience)]
-        self._process = subprocess.Popen(
-            [*argv, *environment], env=controller_environment(fleet), stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, fleet: Fleet, act: Act, rollout: str, **told: Any) -> None:
+        config, device = str(fleet.ssh_config), fleet.places[0].name
+        what = Told(act=act, ssh_config=config, device=device, rollout=rollout, environment=fleet.environment, **told)
+        argv = [*fleet.enter(), sys.executable, str(FOLLOWER), msgspec.json.encode(what).decode()]
+        self._process = subprocess.Popen(argv, env=controller_environment(fleet), stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Follower:
         return self
@@ -79,37 +78,57 @@ class Follower:
         return events, result
 
 
-def result_of(fleet: Fleet, act: str, patience: float = 60) -> dict[str, Any]:
-    with Follower(fleet, act, patience) as controller:
+def result_of(fleet: Fleet, act: Act, rollout: str, **told: Any) -> dict[str, Any]:
+    with Follower(fleet, act, rollout, **told) as controller:
         return controller.told()[1]
 
 
+def test_a_change_is_proven_twice_and_taken_back_once(fleet: Fleet) -> None:
+    done = result_of(fleet, "deploy", "change", settings={"context": 2048})
+    assert (done["state"], done["document"]["container"]) == ("proven", "jd-default-2"), done
+    assert done["downtime_seconds"] > 0
+    assert result_of(fleet, "prove", "change")["state"] == "unchanged"
+    back = result_of(fleet, "roll_back", "change")
+    assert (back["state"], back["document"]["container"], back["document"]["context_tokens"]) == (
+        "rolled-back",
+        "jd-default-3",
+        4096,
+    )
+    assert result_of(fleet, "roll_back", "change") == back
+
+
 def test_ssh_sessions_that_are_killed_lose_the_view_alone(fleet: Fleet) -> None:
-    with Follower(fleet, "deploy") as controller:
+    hold(fleet)
+    main_pid = "systemctl show -p MainPID --value jd-fleet-killed.service"
+    with Follower(fleet, "deploy", "killed") as controller:
         controller.waits_for_the_lock()
-        before = on_board(fleet, f"systemctl show -p MainPID --value {UNIT}")
+        before = on_board(fleet, main_pid)
         on_board(fleet, "pkill -KILL -f '^sshd: root'")
         assert "connection lost" in controller.line()
-        assert on_board(fleet, f"systemctl show -p MainPID --value {UNIT}") == before != "0"
+        assert on_board(fleet, main_pid) == before != "0"
         on_board(fleet, "systemctl stop hold")
         events, result = controller.told()
-    assert (result["state"], result["code"]) == ("refused", "engine-stopped")
+    assert result["state"] == "unchanged", result
     assert [event["event"] for event in events].count("finished") == 1
-    assert result_of(fleet, "take-up") == result
-    assert result_of(fleet, "deploy") == result
+    assert result_of(fleet, "take_up", "killed") == result
+    assert result_of(fleet, "deploy", "killed") == result
     until(lambda: on_board(fleet, "pgrep -f '^tail .*events.ndjson' || echo none") == "none")
 
 
-def test_a_board_that_is_rebooted_in_the_middle_is_asked_again_and_not_started_again(fleet: Fleet) -> None:
-    with Follower(fleet, "deploy", patience=4) as controller:
+def test_a_board_that_is_rebooted_in_the_middle_is_asked_what_serves_and_nothing_is_started_again(
+    fleet: Fleet,
+) -> None:
+    hold(fleet)
+    with Follower(fleet, "deploy", "rebooted", settings={"context": 1024}) as controller:
         controller.waits_for_the_lock()
         first = fleet.init_of(fleet.places[0])
         on_board(fleet, "systemctl reboot --force --force")
         until(lambda: fleet.init_of(fleet.places[0]) not in (None, first))
         _, result = controller.told()
-    # It has no engine, so its own record cannot say what serves.
-    assert (result["state"], result["code"]) == ("unknown", "not-ready")
-    folder = "/var/lib/jetson-deploy/fleet/jd-fleet-1"
-    there = on_board(fleet, f"ls {folder}; systemctl is-active {UNIT}").split()
-    assert ("before.json" in there, "result.json" in there, there[-1]) == (True, False, "inactive")
-    assert result_of(fleet, "take-up", patience=0)["state"] == "unknown"
+    assert result["state"] == "rolled-back", result
+    assert "without a result" in result["reason"]
+    assert result["reason"].endswith("serves as before")
+    there = on_board(fleet, "ls /var/lib/jetson-deploy/fleet/jd-fleet-rebooted; systemctl is-active jd-fleet-rebooted")
+    names = there.split()
+    assert ("before.json" in names, "result.json" in names, names[-1]) == (True, False, "inactive")
+    assert result_of(fleet, "take_up", "rebooted")["state"] == "rolled-back"
