@@ -13,12 +13,12 @@ from jetson_deploy.fleet.connection import Connection, Transport
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
-from jetson_deploy.fleet.job.board import BoardAnswer, Unit
+from jetson_deploy.fleet.job.board import BoardAnswer, Unit, ask_tool
 from jetson_deploy.fleet.job.ending import device_result, document_of, finished_of, why_ended
 from jetson_deploy.fleet.job.folder import REQUEST, Before, Wanted
 from jetson_deploy.fleet.job.follow import Show, follow
 from jetson_deploy.fleet.job.link import PATIENCE_SECONDS, WORTH_ASKING_AGAIN, Link
-from jetson_deploy.fleet.job.record import NOTHING_DEPLOYED, by_record, second_proof, status_of
+from jetson_deploy.fleet.job.record import NOT_READY, NOTHING_DEPLOYED, by_record, second_proof, status_of
 from jetson_deploy.fleet.rollout.work import Report
 
 Bring: TypeAlias = Callable[[Connection], Awaitable[str]]
@@ -77,7 +77,7 @@ class DeviceJobs:
 
         async def both(connection: Connection) -> DeviceResult:
             wanted = document_of((await unit.ask(connection)).result) or {}
-            status = await status_of(connection, self._tool, device, name_of(device))
+            status = await ask_tool(connection, self._tool, device.environment, "status", "--name", name_of(device))
             return second_proof(device, status, wanted.get("container"))
 
         async with self._link(device) as link:
@@ -188,6 +188,8 @@ def _refused(device: Device, reason: str, code: str, hint: str = "") -> DeviceRe
 
 
 def _unknown(device: Device, error: DeviceError) -> DeviceResult:
+    if error.code == NOT_READY:
+        return DeviceResult(device=device.name, state="failed", reason=error.message, hint=error.hint, code=error.code)
     lost = "contact was lost while it worked" if isinstance(error, ConnectionLostError) else "it cannot be asked"
     return DeviceResult(
         device=device.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import shlex
 from collections.abc import AsyncIterator
@@ -45,6 +46,8 @@ class UnitBoard:
         """A cut line is handed on as far as it came."""
         self.lost_at: set[int] = set()
         """Which questions, counted from 1, end without an answer, though they arrived."""
+        self.killed_at = 0
+        """Before which question or reading, counted from 1, the controller is gone; 0: it stays."""
         self.silent: list[bool] = []
         """Which of the next readings end in silence."""
         self.later: list[bytes] = []
@@ -73,6 +76,7 @@ class UnitBoard:
         self, command: str, *, seconds: float, stdin: bytes = b"", root: bool = False, limit: int = OUTPUT_BYTES
     ) -> Answer:
         self.commands.append(command)
+        self._killed(len(self.commands) + self.readings)
         _, _, _, _, name, *arguments = shlex.split(command)
         stdout = {"jd-ask": self._ask, "jd-start": self._start, "jd-tool": self._tool}[name](arguments, stdin)
         if len(self.commands) in self.lost_at:
@@ -83,6 +87,7 @@ class UnitBoard:
         offset = int(shlex.split(command)[-1]) - 1
         self.events += self.later.pop(0) if self.later and self.readings else b""
         self.readings += 1
+        self._killed(len(self.commands) + self.readings)
         whole = self.events[offset:]
         cut = self.cuts.pop(0) if self.cuts else len(whole)
         arrived = whole[:cut]
@@ -95,6 +100,10 @@ class UnitBoard:
             raise lost()
         if self.silent and self.silent.pop(0):
             raise DeviceError("no byte for 20 s", hint="it is asked again", code="timed-out")
+
+    def _killed(self, question: int) -> None:
+        if question == self.killed_at:
+            raise asyncio.CancelledError
 
     def _ask(self, arguments: list[str], stdin: bytes) -> bytes:
         lines = [f"jd-unit {self.unit}".encode(), f"jd-boot {BOOT}".encode()]

@@ -97,6 +97,7 @@ def test_a_change_is_proven_twice_and_taken_back_once(fleet: Fleet) -> None:
     assert result_of(fleet, "roll_back", "change") == back
 
 
+@pytest.mark.fault("F22")
 def test_ssh_sessions_that_are_killed_lose_the_view_alone(fleet: Fleet) -> None:
     hold(fleet)
     main_pid = "systemctl show -p MainPID --value jd-fleet-killed.service"

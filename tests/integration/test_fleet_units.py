@@ -144,7 +144,7 @@ def test_a_runner_that_is_killed_takes_up_along_and_leaves_no_result(board: Boar
     # Without an engine its record cannot be read: that is said, and never taken for a success.
     found = board.take_up()
     assert found is not None
-    assert (found.state, found.code) == ("unknown", "not-ready")
+    assert (found.state, found.code) == ("failed", "not-ready")
 
 
 def test_a_tool_that_is_broken_is_a_refusal_with_its_last_words(board: Board, tmp_path: Path) -> None:

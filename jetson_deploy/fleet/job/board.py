@@ -27,6 +27,7 @@ TOOL_SECONDS = 1000.0
 """A model is loaded to be asked: 900 s at most (the proof's own bound)."""
 SILENCE_SECONDS = 20.0
 """Four heartbeats."""
+_MOST_DIGITS = 16
 _ALIVE = ("active", "activating", "deactivating", "reloading")
 
 
@@ -117,7 +118,7 @@ def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
     return BoardAnswer(
         unit=found.get("jd-unit", b"").decode("ascii", "replace"),
         boot=found.get("jd-boot", b"").decode("ascii", "replace"),
-        events=int(events) if events.isdigit() else None,
+        events=int(events) if events.isdigit() and len(events) < _MOST_DIGITS else None,
         before=_decoded(found.get("jd-before"), Before),
         result=_decoded(found.get("jd-result"), JobResult),
         stderr=found.get("jd-stderr", b"").decode(errors="replace"),

@@ -45,8 +45,8 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
     @property
-    def rate(self) -> float:
-        return self.bytes / self.seconds
+    def rate(self) -> float | None:
+        return self.bytes / self.seconds if self.seconds > 0 else None
 
 
 class JobResult(msgspec.Struct, frozen=True, kw_only=True):

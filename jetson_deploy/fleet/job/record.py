@@ -10,15 +10,16 @@ from jetson_deploy.fleet.job.board import Answered, ask_tool
 from jetson_deploy.fleet.job.folder import Before
 
 NOTHING_DEPLOYED = "nothing-deployed"
+NOT_READY = "not-ready"
+"""The device's engine does not answer: so it is for a while after a boot."""
 
 
 async def status_of(connection: Connection, tool: str, device: Device, name: str) -> Answered:
     """With a real generation. Raises DeviceError `not-ready` while the device's engine is not back."""
     answered = await ask_tool(connection, tool, device.environment, "status", "--name", name)
     if answered.exit_code == 3:
-        raise DeviceError(
-            _text(answered, "message"), hint=_text(answered, "hint") or "look at the device's engine", code="not-ready"
-        )
+        hint = _text(answered, "hint") or "look at the device's engine"
+        raise DeviceError(_text(answered, "message"), hint=hint, code=NOT_READY)
     return answered
 
 
@@ -63,7 +64,8 @@ def problem_of(status: Answered) -> str:
     if message := _text(status, "message"):
         return message
     verdicts = status.document.get("verdicts")
-    failed = [one for one in verdicts or () if isinstance(one, dict) and one.get("passed") is False]
+    listed = verdicts if isinstance(verdicts, list) else []
+    failed = [one for one in listed if isinstance(one, dict) and one.get("passed") is False]
     if failed:
         return f"{failed[0].get('check')}: {failed[0].get('observed')}"
     return "it is not healthy"

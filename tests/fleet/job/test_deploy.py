@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from unit_board import BOOT, UnitBoard, events_file, lost, no_pause
 
@@ -211,6 +213,50 @@ def test_an_engine_that_is_not_back_yet_after_a_reboot_is_waited_for() -> None:
 
     jobs = DeviceJobs(board, "1", brought, sleep=pause)
     assert asyncio.run(jobs.deploy(board.device, lambda device, event: None)).state == "rolled-back"
+
+
+def test_an_engine_that_stays_away_is_a_failure_with_its_cause() -> None:
+    board = board_that_ends(None, before=SECOND)
+    board.status, board.status_code = {"code": "engine-absent", "message": "no engine", "hint": "start it"}, 3
+    found = Jobs(board, patience=0).deploy()
+    assert (found.state, found.reason, found.hint, found.code) == ("failed", "no engine", "start it", "not-ready")
+    assert Jobs(board, patience=0).prove().reason == "no engine"
+
+
+HOSTILE: list[tuple[str, object]] = [
+    ("fetched", {"bytes": 5, "seconds": 0}),
+    ("fetched", {"bytes": 5, "seconds": -1}),
+    ("finished", {"event": "finished", "exit_code": 10**18, "result": "\x1b[2J", "message": "\x00\u202e", "hint": ""}),
+    ("finished", {"event": "finished", "exit_code": "0"}),
+    ("finished", {"event": "note", "level": "info", "text": "x"}),
+    ("finished", {"event": "finished", "exit_code": 0, "result": "done", "document": {"downtime_seconds": [1]}}),
+    ("finished", {"event": "finished", "exit_code": 0, "result": "done", "document": {"container": {"x": 1}}}),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), HOSTILE)
+@pytest.mark.parametrize("status", [{}, {"verdicts": 7}, {"verdicts": [7]}, {"healthy": True}, {"container": [1]}])
+def test_whatever_a_device_answers_it_has_one_end_state(field: str, value: object, status: dict[str, Any]) -> None:
+    told = {"exit_code": 0, "finished": of(0).finished, field: value}
+    board = board_that_ends(msgspec.convert(told, JobResult), before=SECOND, status=status)
+    jobs = Jobs(board, patience=0)
+    assert [type(found) for found in (jobs.deploy(), jobs.take_up(), jobs.prove(), jobs.roll_back())] == [
+        DeviceResult
+    ] * 4
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("question", range(1, 6))
+@pytest.mark.parametrize("again", ["deploy", "take_up"])
+def test_a_controller_that_is_killed_at_any_question_is_taken_up_with_one_start(question: int, again: str) -> None:
+    board = board_that_ends(of(0, document=UP))
+    board.killed_at = question
+    with contextlib.suppress(asyncio.CancelledError):
+        Jobs(board).deploy()
+    board.killed_at = 0
+    found = Jobs(board).deploy() if again == "deploy" or not board.started else Jobs(board).take_up()
+    assert found is not None
+    assert (found.state, len(board.started)) == ("proven", 1)
 
 
 def test_taking_up_where_nothing_was_started_answers_none_and_starts_nothing() -> None:
