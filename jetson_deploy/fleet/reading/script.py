@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from jetson_deploy.catalog.layers import built_in_dir
 
-_PYTHON = "command -v python3 >/dev/null 2>&1 || {{ {names}; exit {code}; }}; exec python3 - {arguments}"
+_PYTHON = "command -v python3 >/dev/null 2>&1 || {{ {names}; exit {code}; }}; exec python3 -I -S - {arguments}"
 _NAMES = "{ head -c 200 /proc/device-tree/model | tr '\\0' '\\n'; head -n 1 /etc/nv_tegra_release; } 2>/dev/null"
 """What a shell alone can tell of the board."""
 NO_PYTHON = 127

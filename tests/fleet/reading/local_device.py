@@ -47,7 +47,7 @@ class LocalDevice:
 
 
 _FORKED = """\
-import argparse, http.client, json, os, sys, zlib
+import json, os, sys, zlib
 code = compile(sys.stdin.buffer.read(), "sent", "exec")
 for source in sys.argv[1:]:
     if os.fork() == 0:
