@@ -10,6 +10,7 @@ import pytest
 from loopback_server import HERE, Server, serving
 
 from jetson_deploy.cli.fleet import add
+from jetson_deploy.cli.main import group
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.inventory.fleet_file import read_fleet_file
 
@@ -22,7 +23,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def asked(server: Server, file: Path, *words: str) -> int:
     given = ["-i", str(file), "--ssh-config", str(server.ssh_config), *words]
-    return int(add.command.main(given, standalone_mode=False))
+    # As the root gives it: click keeps the help option of a command's first run, and the help screens are asked later.
+    return int(add.command.main(given, standalone_mode=False, **group.context_settings))
 
 
 def test_a_device_that_answers_is_shown_and_written_with_its_group(
