@@ -16,6 +16,7 @@ from jetson_deploy.catalog.reader import read_yaml
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.inventory.ansible_hosts import inventory_of
 from jetson_deploy.fleet.inventory.checked import PROXIES, known_variables, looks_secret, named_secret
 from jetson_deploy.fleet.inventory.entries import FleetFile, GroupEntry, HostEntry
 from jetson_deploy.fleet.inventory.fleet_file import example_text, read_fleet_file
@@ -217,3 +218,18 @@ def test_a_damaged_example_is_read_or_refused_in_one_line(at: int, length: int, 
         read_fleet_file(FILE, damaged)
     except UsageError as error:
         assert error.message.isprintable() and error.message.startswith(("fleet.yaml", "'fleet.yaml"))
+
+
+GUIDE = (Path(__file__).parents[3] / "docs/guides/fleet.md").read_text()
+
+
+def test_the_yaml_of_the_guide_is_what_the_readers_take() -> None:
+    rollout, group_vars = (read_yaml(FILE, raw=block.encode()) for block in sorted(yaml_of_the_guide(), reverse=True))
+    assert len(rules(rollout["rollout"]).sequence) == 3
+    assert (
+        inventory_of({"_meta": {"hostvars": {"a": group_vars}}, "all": {"hosts": ["a"]}}, "x", "").devices[0].settings
+    )
+
+
+def yaml_of_the_guide() -> list[str]:
+    return re.findall("```yaml\n(.*?)```", GUIDE, re.DOTALL)
