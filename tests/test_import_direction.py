@@ -138,6 +138,11 @@ def test_the_docker_sdk_stays_behind_the_runtime_port_for_types_too() -> None:
     assert {path.parent for path in users} == {PACKAGE / "runtime" / "docker"}
 
 
+def test_asyncssh_is_imported_by_the_transport_alone() -> None:
+    users = {path.parent for path in MODULES if "asyncssh" in {name.split(".")[0] for name in imports(path)}}
+    assert users == {PACKAGE / "fleet" / "transport"}
+
+
 def test_nothing_outside_server_asks_which_server_it_is() -> None:
     users = [path for path in MODULES if any(name.startswith("jetson_deploy.server.ollama") for name in imports(path))]
     assert {part_of(path) for path in users} == {"server"}
