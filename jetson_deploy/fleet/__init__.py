@@ -11,6 +11,10 @@
     planning/        what would be done to each device, saved and compared
     job/             one run of the tool on a device, which a lost connection does not end
     deploy.py        one device's part of a rollout
+    rollout/         batches, gates and the record of a rollout
+    inventory/       which devices there are
+    verbs/           the tool's other commands on every device
+    transport/       SSH, as connections; opened.py makes it
 
 Nothing here imports asyncssh but `transport/`. A board runs the tool itself (ARCHITECTURE decision 10); what is here
 decides, asks and follows.
