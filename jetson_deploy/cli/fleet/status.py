@@ -12,7 +12,7 @@ from jetson_deploy.cli.fleet.rows import answer_rows
 from jetson_deploy.cli.formatting import when
 from jetson_deploy.fleet.end_state import DeviceResult
 
-HEADS = ("MODEL", "TOK/S", "SINCE", "ALARM")
+HEADS = ("MODEL", "TOK/S", "SINCE", "NOTE")
 
 
 @click.command("status")

@@ -130,5 +130,6 @@ def _without_document(answer: Answer) -> DeviceError:
 def _refused(document: dict[str, Any], there: int) -> DeviceError:
     refusal = read_as(_Refusal, document)
     code = refusal.code[:80] or "error"
-    hint = BRINGS_IT if there == _USAGE else refusal.hint[:_SAID]
+    # Our own flags are not known there: the tool is older. What else it refuses it says how to mend.
+    hint = BRINGS_IT if code == "usage" else refusal.hint[:_SAID]
     return ToolError(refusal.message[:_SAID], hint=hint, code=code, there=there, document=document)
