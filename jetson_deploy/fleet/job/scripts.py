@@ -48,10 +48,13 @@ answer
 
 FOLLOW = """
 n=$3 p=$(systemctl show -p MainPID --value "$1.service" 2>/dev/null) || :
-if [ "${p:-0}" -gt 0 ]; then exec tail -c "+$n" -f --pid="$p" "$2/events.ndjson"; fi
+if [ "${p:-0}" -gt 0 ]; then exec tail -s 0.05 -c "+$n" -f --pid="$p" "$2/events.ndjson"; fi
 exec tail -c "+$n" "$2/events.ndjson"
 """
-"""Ends with the unit's main process: a `tail` whose reader is gone would stay until the next line."""
+"""Ends with the unit's main process: a `tail` whose reader is gone would stay until the next line.
+
+It looks 20 times a second: on an overlay, of a rehearsed board too, it is not notified of a new line.
+"""
 
 TOOL = """
 eval "$(cat)"
