@@ -43,10 +43,7 @@ FAULTS = {
     "F29": "many cycles",
     "F30": "state of a newer version",
 }
-NOT_BUILT = {
-    "F22": "not built yet: nothing of jetson-deploy uses SSH before `fleet`",
-    "F23": "not built yet: there is no `fleet` so far",
-}
+NOT_BUILT: dict[str, str] = {}
 _KEY = "fault"
 Count = tuple[int, int]
 

@@ -61,6 +61,7 @@ def states(here: Site, devices: list[Device]) -> list[str]:
     return [f"{result.state} {result.reason}".strip() for result in here.asked(act)]
 
 
+@pytest.mark.fault("F23")
 def test_fifty_boards_behind_a_jump_host_share_one_connection_to_it(here: Site, plain: Sshd) -> None:
     jump = here.sshd()
     addresses = [f"127.0.1.{number}" for number in range(1, 51)]
@@ -103,6 +104,7 @@ def test_a_proxy_command_is_followed(here: Site, plain: Sshd) -> None:
         here.configure()
 
 
+@pytest.mark.fault("F23")
 def test_a_sshd_that_drops_logins_is_asked_again(here: Site) -> None:
     throttled = here.sshd("MaxStartups 2:50:4")
     assert states(here, [throttled.device(f"board{number}") for number in range(30)]) == ["done"] * 30
@@ -125,6 +127,7 @@ def test_a_sshd_with_few_sessions_gives_one_after_the_other_or_says_so(here: Sit
     assert here.asked(act) == (b"a\nb\n", "look at MaxSessions in sshd_config there")
 
 
+@pytest.mark.fault("F22")
 def test_a_session_that_is_killed_leaves_the_state_unknown(here: Site, plain: Sshd) -> None:
     async def act(transport: Transport) -> None:
         async with transport.connect(plain.device()) as connection:
@@ -147,6 +150,7 @@ def test_timeouts_leave_no_session_behind(here: Site, plain: Sshd) -> None:
     assert here.asked(act) == b"here\n"
 
 
+@pytest.mark.fault("F22")
 def test_a_frozen_board_is_given_up_and_the_others_finish(here: Site, plain: Sshd) -> None:
     frozen = here.sshd()
 
@@ -185,6 +189,7 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
+@pytest.mark.fault("F22")
 def test_a_black_hole_ends_a_command_and_a_login_in_bounded_time(here: Site, namespace: str) -> None:
     hole = here.sshd(inside=("ip", "netns", "exec", namespace), address="198.18.77.2")
 
@@ -200,6 +205,7 @@ def test_a_black_hole_ends_a_command_and_a_login_in_bounded_time(here: Site, nam
     assert here.asked(act) == ["connection-lost", "unreachable"]
 
 
+@pytest.mark.fault("F23")
 def test_half_of_the_boards_are_off_and_the_rest_finishes(here: Site, plain: Sshd) -> None:
     off = [Device(name=f"off{number}", address="127.0.0.1", port=1) for number in range(5)]
     on = [plain.device(f"on{number}") for number in range(5)]
@@ -249,6 +255,7 @@ def test_a_login_by_a_certificate_of_the_user(here: Site, authority: Path) -> No
         here.configure()
 
 
+@pytest.mark.fault("F22")
 def test_hashed_known_hosts_and_a_key_that_changed_for_one_board_alone(here: Site, plain: Sshd) -> None:
     changed = here.sshd()
     known = here.known_hosts.read_text()
