@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benches.fleet_follow import follow
 from benches.measure import Command, Measured, measure
 from benches.table import Contender, Row, at_least, at_most, in_turn, print_table
 from benches.workplace import REPOSITORY, TOOL, need_root, note, workplace
@@ -38,7 +39,7 @@ _ANSIBLE = {
 
 
 def fleet(rounds: int | None, boards: int | None) -> None:
-    """One table for reading all boards, one for a command that does nothing."""
+    """One table for reading all boards, one for a command that does nothing, one for following lines."""
     need_root()
     many = boards or BOARDS
     with workplace(_ROOM) as work:
@@ -49,6 +50,7 @@ def fleet(rounds: int | None, boards: int | None) -> None:
             bench.table(bench.reading(), rounds or _ROUNDS)
             print(f"The same {many} boards, `true` on each.\n")
             bench.table(bench.nothing(), rounds or _ROUNDS)
+            follow(work, rehearsed)
 
 
 class Bench:
