@@ -17,6 +17,7 @@ from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import answer, print_event, say
 from jetson_deploy.cli.reporters import PlainReporter
 from jetson_deploy.cli.streams import unfailing
+from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     shell_complete=candidates.faults,
     help="Inject one fault; exit 0 when it was handled as promised.",
 )
+@click.option(
+    "--fleet",
+    "count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Boot N boards and roll out over them: a failing canary, a killed controller, a resume.",
+)
 @click.option("--list", "list_only", is_flag=True, help="List the boards and faults.")
 @click.option("--stop", "stop_id", metavar="ID", help="Stop a running rehearsal (`all`: every one).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -62,6 +70,7 @@ def command(
     model: str | None,
     keep: bool,
     fault_name: str | None,
+    count: int | None,
     list_only: bool,
     stop_id: str | None,
     as_json: bool,
@@ -78,6 +87,16 @@ def command(
         from jetson_deploy.cli.rehearsals import show_all, stop
 
         return stop(stop_id, asked) if stop_id and not list_only else show_all(asked)
+    if count is not None:
+        from jetson_deploy.cli.rehearse_fleet import rehearse_fleet
+
+        if model or fault_name:
+            raise UsageError(
+                "--fleet shows its own faults, on the model that is planned for the board",
+                hint="leave out --model and --fault",
+                code="not-with-fleet",
+            )
+        return rehearse_fleet(count, board, asked, keep=keep)
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
     from jetson_deploy.rehearsal.session import Session
 

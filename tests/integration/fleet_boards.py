@@ -24,10 +24,14 @@ from jetson_deploy.rehearsal.fleet.ready import missing_packages
 @contextlib.contextmanager
 def booted_boards(count: int, **how: Any) -> Iterator[Fleet]:
     """`how`: as Fleet is given. Nothing is left behind."""
-    if missing := missing_packages():
-        pytest.skip(f"no {', '.join(missing)} here (scripts/rehearsal-parts openssh-server dbus systemd)")
+    need_boards()
     with Fleet(count, **how) as fleet:
         yield fleet
+
+
+def need_boards() -> None:
+    if missing := missing_packages():
+        pytest.skip(f"no {', '.join(missing)} here (scripts/rehearsal-parts openssh-server dbus systemd)")
 
 
 def controller(

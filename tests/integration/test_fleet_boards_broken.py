@@ -115,5 +115,5 @@ def test_a_slow_link_takes_its_time(fleet: Fleet, other: Place) -> None:
 
 
 def test_a_behaviour_is_what_a_light_boards_server_reads(fleet: Fleet, other: Place) -> None:
-    Breaking(fleet, other).serve(json.dumps({"rubbish": True}))
+    Breaking(fleet, other).serve({"rubbish": True})
     assert json.loads(asked(fleet, other, "cat /etc/rehearsal/server.json").stdout) == {"rubbish": True}

@@ -17,7 +17,7 @@ from fleet_follower import Act, Told
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.fault("F22")]
 FOLLOWER = Path(__file__).with_name("fleet_follower.py")
 LOCK = "/run/lock/jetson-deploy-default.lock"
 

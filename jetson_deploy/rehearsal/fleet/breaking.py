@@ -10,6 +10,9 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from jetson_deploy.rehearsal.fleet import hierarchies
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
@@ -101,9 +104,12 @@ class Breaking:
         """~/.bashrc prints, for every command over SSH too."""
         self._write("/root/.bashrc", f"echo {shlex.quote(text)}\n")
 
-    def serve(self, behaviour: str) -> None:
+    def serve(self, behaviour: dict[str, Any]) -> None:
         """What a light board's server does: see stand_in/light_server.py."""
-        self._write("/etc/rehearsal/server.json", behaviour)
+        self._write("/etc/rehearsal/server.json", msgspec.json.encode(behaviour).decode())
+
+    def behaviour(self) -> dict[str, Any]:
+        return msgspec.json.decode(self._inside("cat", "/etc/rehearsal/server.json"), type=dict[str, Any])
 
     def reboot(self) -> None:
         """At once, as a watchdog does it: nothing is stopped in order."""

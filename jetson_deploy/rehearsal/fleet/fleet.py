@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -45,13 +45,15 @@ class Fleet:
         models: Sequence[str | None] = (None,),
         converged: bool = True,
         tool: bool = True,
+        settings: Mapping[str, object] | None = None,
         report: Reporter = silent,
         work: Path = WORK,
     ) -> None:
         """`models`: that the registry has; None: what the product picks for the board. `converged`: light boards have
-        the first of them deployed. `tool`: this version of it is there."""
+        the first of them deployed. `tool`: this version of it is there. `settings`: of all boards in fleet.yaml."""
         self.board, self.captured, self.kind = board, find_board(board), kind
         self._models, self._converged, self._tool, self._report = models, converged, tool, report
+        self._settings = dict(settings or {})
         id_ = secrets.token_hex(4)
         self.layout = Layout(id=id_, directory=work / f"{PREFIX}{id_}")
         self.places = places(self.layout, count)
@@ -129,7 +131,7 @@ class Fleet:
         """Switch it on; returns at once."""
         power.switch_on(self.holder, place)
 
-    def wait(self, wanted: Sequence[Place], seconds: float = 120.0) -> None:
+    def wait(self, wanted: Sequence[Place], seconds: float = 240.0) -> None:
         """Until each listens for SSH. Raises PreflightError."""
         power.wait(wanted, seconds=seconds)
 
@@ -166,6 +168,11 @@ class Fleet:
             **shared,
         }
 
+    def typed(self, verb: str, *arguments: str) -> list[str]:
+        """`jetson-deploy fleet VERB …` where the controller is."""
+        reach = ["-i", str(self.inventory), "--ssh-config", str(self.ssh_config)]
+        return [*self.enter(), sys.executable, "-m", "jetson_deploy", "fleet", verb, *reach, *arguments]
+
     def kept(self) -> KeptFleet:
         return KeptFleet(
             id=self.layout.id,
@@ -183,7 +190,8 @@ class Fleet:
     def keep(self) -> KeptFleet:
         """It goes on when this process ends."""
         kept = self.kept()
-        write_script(Path(kept.jd), [*self.enter(), sys.executable, "-m", "jetson_deploy"], self.variables())
+        program = [*self.enter(), sys.executable, "-m", "jetson_deploy"]
+        write_script(Path(kept.jd), program, self.variables(), self.inventory, self.ssh_config)
         self.holder.stay()
         return kept
 
@@ -202,7 +210,7 @@ class Fleet:
         public = {name: text for name, (_, text) in self._keys.items()}
         self.layout.ssh_config.write_text(ssh_config(self.layout, self.places))
         self.layout.known_hosts.write_text(known_hosts(self.places, public))
-        self.layout.inventory.write_text(inventory(self.layout, self.places, self.environment))
+        self.layout.inventory.write_text(inventory(self.layout, self.places, self.environment, self._settings))
 
     def _write_boards(self) -> None:
         inside = self.holder.path

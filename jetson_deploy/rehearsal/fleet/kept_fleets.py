@@ -20,7 +20,19 @@ _FILE = "fleet.json"
 _SCRIPT = """\
 #!/bin/sh
 # Runs any command of the tool where the controller of this rehearsed fleet is.
-{exports}exec {argv} "$@"
+{exports}case "${{1-}} ${{2-}}" in
+"fleet history" | "fleet show" | "fleet pause" | "fleet abort") ;;
+"fleet inventory")
+  shift 2
+  set -- fleet inventory -i {inventory} "$@"
+  ;;
+"fleet "[a-z]*)
+  verb=$2
+  shift 2
+  set -- fleet "$verb" -i {inventory} --ssh-config {ssh_config} "$@"
+  ;;
+esac
+exec {argv} "$@"
 """
 
 
@@ -45,9 +57,12 @@ class KeptFleet(msgspec.Struct, frozen=True, kw_only=True):
         (Path(self.directory) / _FILE).write_bytes(text)
 
 
-def write_script(path: Path, argv: Sequence[str], variables: Mapping[str, str]) -> None:
+def write_script(
+    path: Path, argv: Sequence[str], variables: Mapping[str, str], inventory: Path, ssh_config: Path
+) -> None:
     exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in variables.items())
-    path.write_text(_SCRIPT.format(exports=exports, argv=shlex.join(argv)))
+    places = {"inventory": shlex.quote(str(inventory)), "ssh_config": shlex.quote(str(ssh_config))}
+    path.write_text(_SCRIPT.format(exports=exports, argv=shlex.join(argv), **places))
     path.chmod(0o755)
 
 

@@ -26,10 +26,13 @@ def known_hosts(places: list[Place], public: dict[str, str]) -> str:
     return "".join(f"{place.address},{place.name} {' '.join(public[place.name].split()[:2])}\n" for place in places)
 
 
-def inventory(layout: Layout, places: list[Place], environment: dict[str, str]) -> str:
+def inventory(
+    layout: Layout, places: list[Place], environment: dict[str, str], settings: dict[str, object] | None = None
+) -> str:
     """fleet.yaml (JSON is YAML, and quotes what YAML would read as something else)."""
+    every = {"user": "root", "identity_file": str(layout.login_key), "environment": environment}
     document = {
         "hosts": {place.name: {"address": place.address} for place in places},
-        "groups": {"all": {"user": "root", "identity_file": str(layout.login_key), "environment": environment}},
+        "groups": {"all": every | ({"settings": settings} if settings else {})},
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
