@@ -6,4 +6,8 @@ memory_host.py   the files of an answer, as `detect/` reads a host
 stores.py        the models of a store, from its listing
 facts.py         answer → HostFacts and state
 read.py          asks one device
+headers.py       the header of a model that no catalog lists
+asked.py         what is asked of a device, as the tool there would understand it
+seen.py          one device, read and judged
+host_row.py      what `fleet hosts` says of it
 """
