@@ -9,6 +9,7 @@
     boot.py         the script that becomes a board
     power.py        boards switched on and off
     light.py        light boards: a stand-in for engine and server, deployed to once for all
+    full.py         full boards: a real engine as a unit there
     stand_in/       what answers there
     site.py         what the boards share: a registry, and a catalog in which its contents differ from the real ones
     breaking.py     what can be broken of a board, and mended

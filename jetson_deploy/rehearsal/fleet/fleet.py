@@ -14,6 +14,7 @@ from jetson_deploy.events import Reporter, silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
 from jetson_deploy.rehearsal.fleet import hierarchies, power
 from jetson_deploy.rehearsal.fleet.boot import init_script, supervise_script
+from jetson_deploy.rehearsal.fleet.full import DISK, full_files
 from jetson_deploy.rehearsal.fleet.holder import Holder, network
 from jetson_deploy.rehearsal.fleet.kept_fleets import KeptFleet, write_script
 from jetson_deploy.rehearsal.fleet.keys import make_key, make_keys
@@ -24,6 +25,7 @@ from jetson_deploy.rehearsal.fleet.reach import inventory, known_hosts, ssh_conf
 from jetson_deploy.rehearsal.fleet.ready import check_here, raise_limit
 from jetson_deploy.rehearsal.fleet.site import Kind, Site
 from jetson_deploy.rehearsal.kept import PREFIX, WORK
+from jetson_deploy.rehearsal.processes import check_programs
 from jetson_deploy.rehearsal.product_plan import python_path
 
 _PARTS = {
@@ -99,6 +101,8 @@ class Fleet:
     def start(self) -> None:
         """Boot all of them. Raises PreflightError; nothing is left then."""
         check_here()
+        if self.kind == "full":
+            check_programs()
         self.layout.directory.mkdir(mode=0o700)
         try:
             self._remember()  # first of all: should we be killed, `--stop` finds what there is
@@ -218,15 +222,18 @@ class Fleet:
         found = hierarchies.hierarchies()
         script = supervise_script(self.layout.memory, [one.base / self.layout.run for one in found])
         (inside(self.layout.memory) / "supervise").write_text(script)
+        binds = DISK if self.kind == "full" else ""
         for place in (*self.places, self._template):
             key, _ = self._keys.get(place.name, (b"", ""))
             write(inside(place.upper), own(place, key))
-            text = init_script(place, self.captured, cgroup=hierarchies.mounts(found))
+            text = init_script(place, self.captured, cgroup=hierarchies.mounts(found), binds=binds)
             (inside(place.memory) / "init").write_text(text)
 
     def _common(self) -> dict[str, File]:
         login = self.layout.login_key.with_name(f"{self.layout.login_key.name}.pub").read_text()
-        wanted = (UNIT,) if self.kind == "light" else ()
+        wanted = () if self.kind == "bare" else (UNIT,)
         files = common(self.captured, login, self.environment, tool=self._tool, wanted=wanted)
         files |= {str(path).lstrip("/"): File(path.read_bytes()) for path in self.site.catalog.rglob("*.yaml")}
+        if self.kind == "full":
+            return files | full_files()
         return files | light_files(self.site.behaviour()) if self.kind == "light" else files
