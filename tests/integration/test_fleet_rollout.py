@@ -143,18 +143,17 @@ def test_a_canary_that_fails_is_rolled_back_by_itself_and_no_other_board_is_touc
 
 
 def test_a_rollout_that_stops_brings_back_what_it_changed_where_that_is_asked_for(site: Site) -> None:
-    first, second, third = site.names
-    before = [site.serving(name)[0] for name in site.names]
+    first, second = names = site.names[:2]
+    before = [site.serving(name)[0] for name in names]
     site.spoil(second, 2560)
     site.ask(2560, sequence=[{"limit": 1}], success_threshold="100%")
-    code, document = site.typed("up", "--yes", "--rollback-all")
+    code, document = site.typed("up", "--yes", "--rollback-all", "--limit", f"{first},{second}")
     assert code == 9
     assert states(document)[first] == states(document)[second] == "rolled-back", document
-    assert [site.serving(name)[0] for name in site.names] == before
+    assert [site.serving(name)[0] for name in names] == before
     reasons = {one["device"]: one["reason"] for one in document["devices"]}
     assert reasons[first].startswith("rolled back with the rollout: batch 2")
     assert document["rollout"]["result"] == "stopped"
     shown = controller(site.fleet, "fleet", "show", "-1")
     assert shown.returncode == 0
-    assert [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("board-")] == site.names
-    assert third in reasons
+    assert [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("board-")] == names
