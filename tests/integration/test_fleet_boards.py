@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from fleet_boards import booted_boards, controller_environment
 
+from jetson_deploy.rehearsal.fleet.breaking import Breaking
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 from jetson_deploy.rehearsal.fleet.kept_fleets import kept_fleets, stop_fleet
 
@@ -92,4 +93,5 @@ def left_of(id_: str) -> list[Path]:
 def test_nothing_of_boards_that_ended_stays_behind() -> None:
     with booted_boards(2) as fleet:
         assert left_of(fleet.layout.id)
+        Breaking(fleet, fleet.places[0]).freeze()
     assert not left_of(fleet.layout.id)
