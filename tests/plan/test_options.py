@@ -28,7 +28,7 @@ NOT_OPTIONS = {"deployment_file", "root", "as_json", "as_events", "quiet", "verb
 TABLES = {"plan": OPTIONS, "up": OPTIONS, "watch": WATCH_OPTIONS}
 OWN = {
     "plan": {"model_option", "example", "board", "save"},
-    "up": {"model_option", "wait", "force"},
+    "up": {"model_option", "wait", "force", "when_idle"},
     "watch": {"name", "install", "uninstall", "units", "only_roll_back"},
 }
 
