@@ -77,7 +77,7 @@ def test_the_wheel_that_the_tool_makes_of_itself_for_a_board_has_the_same_files(
 
 def test_the_installed_wheel_carries_the_examples(installed: Path) -> None:
     assert run(installed, "plan", "--example").stdout == (REPOSITORY / "jetson-deploy.yaml").read_text()
-    assert run(installed, "fleet", "inventory", "--example").stdout == (REPOSITORY / "fleet.yaml").read_text()
+    assert run(installed, "fleet", "inventory", "--example").stdout == (REPOSITORY / "fleet.example.yaml").read_text()
 
 
 def test_the_scripts_that_a_fleet_sends_ship(installed: Path) -> None:

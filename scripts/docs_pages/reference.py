@@ -43,10 +43,10 @@ def config_page() -> str:
 def fleet_file_page() -> str:
     return page(
         "The fleet's inventory",
-        "fleet.yaml and jetson_deploy/fleet/inventory/entries.py",
+        "fleet.example.yaml and jetson_deploy/fleet/inventory/entries.py",
         "`jetson-deploy fleet inventory --example` prints this file; `fleet` reads it from the working directory, or as"
         " `-i FILE`. It is the schema: an unknown key ends the command with exit 2, the line and the nearest key.",
-        fenced((PACKAGE.parent / "fleet.yaml").read_text(encoding="utf-8"), "yaml"),
+        fenced((PACKAGE.parent / "fleet.example.yaml").read_text(encoding="utf-8"), "yaml"),
         "## Environment of a device",
         "What `environment:` may hold: " + ", ".join(f"`{name}`" for name in (*known_variables(), *PROXIES)) + ".",
         "## Inventories of Ansible",

@@ -12,5 +12,5 @@
     checked.py          settings, variables and environment, checked where they are said
     pattern.py          Ansible's host patterns, for every kind of inventory
 
-The commented example, fleet.yaml beside README.md, is the reference of the keys.
+The commented example, fleet.example.yaml beside README.md, is the reference of the keys.
 """

@@ -18,7 +18,10 @@ from jetson_deploy.fleet.inventory.device_names import check_device_name, check_
 from jetson_deploy.fleet.inventory.entries import Entry, FleetFile, GroupEntry, HostEntry
 from jetson_deploy.fleet.inventory.merging import ALL, UNGROUPED, laid_over, with_groups
 
-EXAMPLE = "fleet.yaml"
+DEFAULT = "fleet.yaml"
+"""In the working directory: where nothing else is named."""
+EXAMPLE = "fleet.example.yaml"
+"""Not called as the default is: in a checkout its made-up devices would be taken for the fleet."""
 MOST_LEVELS = 20
 DESCRIBED_BY = "jetson-deploy fleet inventory --example shows every key"
 

@@ -10,7 +10,7 @@ from jetson_deploy.catalog.reader import MAX_BYTES
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.device import Inventory
 from jetson_deploy.fleet.inventory.entries import FleetFile
-from jetson_deploy.fleet.inventory.fleet_file import EXAMPLE, read_fleet_file
+from jetson_deploy.fleet.inventory.fleet_file import DEFAULT, read_fleet_file
 from jetson_deploy.fleet.inventory.typed import typed_inventory
 from jetson_deploy.names import shown
 
@@ -27,11 +27,11 @@ def read_inventory(named: str | None, hosts: tuple[str, ...] = ()) -> Inventory:
         return typed_inventory(named.split(","))
     if named is not None:
         return _file(Path(named))
-    if os.path.lexists(EXAMPLE):
-        return _file(Path(EXAMPLE))
+    if os.path.lexists(DEFAULT):
+        return _file(Path(DEFAULT))
     if hosts:
         return typed_inventory(text for one in hosts for text in one.split(","))
-    raise _missing(f"there is no {EXAMPLE} here, and no device is named")
+    raise _missing(f"there is no {DEFAULT} here, and no device is named")
 
 
 def _file(path: Path) -> Inventory:
@@ -58,9 +58,9 @@ def _is_of_ansible(path: Path) -> bool:
     outermost = {found[1] for found in _KEY.finditer(text)}
     if outermost & set(FleetFile.__struct_fields__):
         return False
-    return "all" in outermost or (path.name != EXAMPLE and _OF_A_GROUP.search(text) is not None)
+    return "all" in outermost or (path.name != DEFAULT and _OF_A_GROUP.search(text) is not None)
 
 
 def _missing(problem: str) -> UsageError:
-    hint = f"jetson-deploy fleet inventory --example > {EXAMPLE} gives one to start from; devices alone: -i HOST,HOST,"
+    hint = f"jetson-deploy fleet inventory --example > {DEFAULT} gives one to start from; devices alone: -i HOST,HOST,"
     return UsageError(problem, hint=hint, code="inventory-missing")
