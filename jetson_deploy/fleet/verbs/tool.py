@@ -117,7 +117,7 @@ def _without_document(answer: Answer) -> DeviceError:
     said = last_words(answer)
     behind = f": {said}" if said else ""
     if answer.exit_status in _NOT_THERE:
-        return DeviceError(f"the tool is not there{behind}", hint=BRINGS_IT, code="tool-missing")
+        return DeviceError(f"there is no {TOOL}, or it cannot be run", hint=BRINGS_IT, code="tool-missing")
     if answer.cut:
         text = f"its answer is longer than {DOCUMENT_BYTES >> 10} KiB"
         return DeviceError(text, hint=f"run `{TOOL} status` there", code="no-document")
