@@ -100,7 +100,7 @@ def read_event(line: bytes) -> AnyEvent | None:
     """One line of another run's `--events`. None: no event of ours, or one of a newer version."""
     try:
         event: AnyEvent = _DECODER.decode(line)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return event
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -68,6 +69,15 @@ def state_of(exit_code: int, result: str) -> EndState:
     if exit_code == 75 and result == IN_USE:
         return "deferred"
     return _BY_EXIT_CODE.get(exit_code, "failed")
+
+
+def measure(value: object) -> float | None:
+    """None: nothing that was measured. A device may say any number; one that is not finite could not be read again."""
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else -1.0
+    except OverflowError:
+        return None
+    return number if 0 <= number < math.inf else None
 
 
 def result_of(device: Device, error: JetsonDeployError) -> DeviceResult:

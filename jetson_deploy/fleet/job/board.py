@@ -94,9 +94,9 @@ async def ask_tool(connection: Connection, tool: str, environment: dict[str, str
     _, begun, rest = answer.stdout.partition(b"jd-begin\n")
     body, ended, code = rest.rpartition(b"\njd-end ")
     try:
-        if begun and ended:
+        if begun and ended and len(code) < _MOST_DIGITS:
             return Answered(exit_code=int(code), document=msgspec.json.decode(body, type=dict[str, Any]))
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError):
         pass
     raise DeviceError(
         f"jetson-deploy {arguments[0]} gave no answer there: {_last(answer.stderr or answer.stdout)}",
@@ -137,7 +137,7 @@ def _decoded(line: bytes | None, kind: type[Any]) -> Any:
     """None: not there, or not to be read."""
     try:
         return None if line is None else msgspec.json.decode(line, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from jetson_deploy.events import Finished
 from jetson_deploy.fleet.device import Device
-from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult, state_of
+from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult, measure, state_of
 from jetson_deploy.fleet.job.folder import JobResult
 
 
@@ -16,7 +16,7 @@ def finished_of(result: JobResult) -> Finished | None:
     """The command's own last event. None: it was ended before it could say it."""
     try:
         return msgspec.convert(result.finished, Finished) if result.finished is not None else None
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         return None
 
 
@@ -32,17 +32,16 @@ def device_result(device: Device, result: JobResult, finished: Finished) -> Devi
     state = state_of(finished.exit_code, finished.result)
     good = state in AS_WANTED
     document = None if isinstance(finished.document, msgspec.UnsetType) else finished.document
-    downtime = document.get("downtime_seconds") if document else None
     return DeviceResult(
         device=device.name,
         state=state,
         reason="" if good else finished.message,
         hint="" if good else finished.hint,
         code="" if good else finished.result,
-        seconds=result.seconds,
+        seconds=measure(result.seconds),
         document=document,
-        fetched_bytes_per_second=result.fetched.rate if result.fetched else None,
-        downtime_seconds=float(downtime) if isinstance(downtime, int | float) else None,
+        fetched_bytes_per_second=measure(result.fetched.rate) if result.fetched else None,
+        downtime_seconds=measure(document.get("downtime_seconds")) if document else None,
     )
 
 

@@ -28,7 +28,7 @@ class EventLog:
         """What a line tells. The end of one that was cut is not one yet: it is read again after the cut."""
         try:
             line = _DECODER.decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._odd += len(raw) + 1
             return ()
         self.offset += self._odd + len(raw) + 1

@@ -20,6 +20,8 @@ EVENTS, STDERR, RESULT = "events.ndjson", "stderr.txt", "result.json"
 HEARTBEAT_SECONDS = 5.0
 STATE_DIRECTORY = "/var/lib/jetson-deploy"
 STATE_VARIABLE = "JETSON_DEPLOY_STATE_DIR"
+_MOST_BYTES = 1 << 50
+"""Of what was fetched: a device may say any number."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rate(self) -> float | None:
-        return self.bytes / self.seconds if self.seconds > 0 else None
+        return min(self.bytes, _MOST_BYTES) / self.seconds if self.seconds > 0 else None
 
 
 class JobResult(msgspec.Struct, frozen=True, kw_only=True):

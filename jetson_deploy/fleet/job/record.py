@@ -28,7 +28,7 @@ def by_record(device: Device, status: Answered, before: Before | None, why: str)
     if not status.document.get("healthy", False):
         hint = _text(status, "hint") or "jetson-deploy status on the device shows it"
         return _failed(device, status, f"{why}; {problem_of(status)}", hint, _text(status, "code") or "unhealthy")
-    container = status.document.get("container")
+    container = _text(status, "container") or None
     if before is not None and not before.problem and container != before.container:
         return DeviceResult(device=device.name, state="proven", document=status.document)
     return DeviceResult(
@@ -43,7 +43,7 @@ def by_record(device: Device, status: Answered, before: Before | None, why: str)
 
 def second_proof(device: Device, status: Answered, proven: object) -> DeviceResult:
     """`proven`: the container that passed the first one; None: there is no result that names it."""
-    found = status.document.get("container")
+    found = _text(status, "container") or None
     if not status.document.get("healthy", False):
         reason, hint = problem_of(status), _text(status, "hint") or "jetson-deploy status on the device shows it"
         return _failed(device, status, reason, hint, _text(status, "code") or "second-proof-failed")
@@ -66,9 +66,8 @@ def problem_of(status: Answered) -> str:
     verdicts = status.document.get("verdicts")
     listed = verdicts if isinstance(verdicts, list) else []
     failed = [one for one in listed if isinstance(one, dict) and one.get("passed") is False]
-    if failed:
-        return f"{failed[0].get('check')}: {failed[0].get('observed')}"
-    return "it is not healthy"
+    said = [text for key in ("check", "observed") if isinstance(text := failed[0].get(key), str)] if failed else []
+    return ": ".join(said) or "it is not healthy"
 
 
 def _text(answered: Answered, key: str) -> str:

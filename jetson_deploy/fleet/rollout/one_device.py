@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult
+from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult, measure
 from jetson_deploy.fleet.rollout.lines import DeviceEnded, DeviceServes, DeviceStarted, Measured, NeverStarted, kept
 from jetson_deploy.fleet.rollout.run import Run, answered
 
@@ -73,9 +73,8 @@ def ended(run: Run, name: str, result: DeviceResult, *, state: str | None = None
 
 
 def measured(result: DeviceResult) -> Measured:
-    rate = (result.document or {}).get("tokens_per_second")
     return Measured(
         bytes_per_second=result.fetched_bytes_per_second,
         downtime_seconds=result.downtime_seconds,
-        tokens_per_second=float(rate) if isinstance(rate, int | float) and not isinstance(rate, bool) else None,
+        tokens_per_second=measure((result.document or {}).get("tokens_per_second")),
     )

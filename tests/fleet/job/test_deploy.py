@@ -107,6 +107,32 @@ def test_how_up_ended_there_is_how_the_device_ended(code: int, result: str, stat
     assert [type(event) for event in jobs.seen][-1] is Finished
 
 
+IMPOSSIBLE = {
+    "a downtime that no clock holds": of(0, document={**UP, "downtime_seconds": 10**400}),
+    "a downtime before its start": of(0, document={**UP, "downtime_seconds": -1}),
+    "more bytes than there are": msgspec.structs.replace(of(0), fetched=Fetched(bytes=10**400, seconds=1e-300)),
+    "a run that took less than nothing": msgspec.structs.replace(of(0), seconds=-1.0),
+}
+
+
+@pytest.mark.parametrize("name", IMPOSSIBLE)
+def test_numbers_that_cannot_be_are_not_taken_for_measurements(name: str) -> None:
+    found = Jobs(board_that_ends(IMPOSSIBLE[name])).deploy()
+    measured = (found.seconds, found.downtime_seconds, found.fetched_bytes_per_second)
+    assert found.state == "proven"
+    assert measured in ((12.5, None, None), (None, None, None))
+
+
+@pytest.mark.parametrize(
+    "event", [b'"\xff"', b"[" * 5000 + b"]" * 5000, b'{"event":"note","text":"\xff","level":"info"}']
+)
+def test_events_that_no_tool_writes_cost_one_device_its_line_and_nothing_more(event: bytes) -> None:
+    board = UnitBoard(events_file([{"event": "mark"}], of(0)).replace(b'{"event":"mark"}', event))
+    answer = Jobs(board).take_up()
+    assert answer is not None
+    assert answer.state == "proven"
+
+
 def test_what_was_measured_and_answered_there_is_in_the_result() -> None:
     done = JobResult(
         exit_code=0, finished=of(0, document=UP).finished, fetched=Fetched(bytes=5_000_000, seconds=2.5), seconds=1.0
