@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shlex
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from jetson_deploy.fleet.transport.remote_process import CHUNK, RemoteProcess
 ASK_SECONDS = 60.0
 SLOWEST_HASH = 10 << 20
 """Bytes a second, on a board that hashes a file of gigabytes."""
+KIB = re.compile(r"[0-9]{1,15}")
 
 
 class Sender(Protocol):
@@ -52,9 +54,9 @@ async def send_opened(there: Sender, source: BinaryIO, target: str, *, root: boo
             (said, _), (complaint, _) = await asyncio.wait_for(
                 asyncio.gather(process.stdout.all(CHUNK), process.stderr.all(CHUNK)), waits
             )
+            exit_status = await asyncio.wait_for(process.exit_status(), waits)
         except asyncio.TimeoutError:
             raise stalled(target, waits) from None
-        exit_status = await process.exit_status()
     found = said.decode("ascii", "replace").split(" ")[0]
     if exit_status != 0 or found != sent:
         await there.run(f"rm -f -- {named}", seconds=ASK_SECONDS, root=root)
@@ -65,7 +67,7 @@ async def send_opened(there: Sender, source: BinaryIO, target: str, *, root: boo
 async def check_room(there: Sender, folder: str, size: int, *, root: bool) -> None:
     answer = await there.run(f"df -P -k -- {shlex.quote(folder)}", seconds=ASK_SECONDS, root=root)
     fields = answer.stdout.decode("utf-8", "replace").strip().split("\n")[-1].split()
-    if answer.exit_status != 0 or len(fields) < 4 or not fields[3].isdigit():
+    if answer.exit_status != 0 or len(fields) < 4 or not KIB.fullmatch(fields[3]):
         raise DeviceError(
             f"{folder} is not there: {first_line(answer.stderr)}", hint=f"mkdir -p {folder}", code="no-folder"
         )

@@ -71,7 +71,10 @@ class SshConnection:
                         if not too_long:
                             yield rest[:LONGEST_LINE]
                         rest, too_long = b"", True
-                await process.exit_status()
+                try:
+                    await asyncio.wait_for(process.exit_status(), silence)
+                except asyncio.TimeoutError:
+                    raise timed_out(f"it did not end within {silence:g} s of its last line") from None
                 if rest:
                     yield rest
             finally:

@@ -148,6 +148,7 @@ async def shell(process: asyncssh.SSHServerProcess[bytes], greeting: str, tool: 
     feeding = asyncio.ensure_future(feed(process, running.stdin))
     try:
         await asyncio.gather(pump(out, process.stdout), pump(err, process.stderr))
+        process.stdout.write_eof()  # as sshd: what closes its output may go on
         process.exit(await running.wait())
     except (OSError, asyncssh.Error):
         pass

@@ -64,6 +64,15 @@ def test_a_line_of_many_megabytes_is_cut_and_the_next_one_is_whole(tmp_path: Pat
     assert with_connection(tmp_path, act) == [1 << 20, 3]
 
 
+def test_a_command_that_says_no_more_and_does_not_end_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    async def act(connection: Connection) -> list[bytes]:
+        return [line async for line in connection.lines("echo one; exec >&- 2>&-; sleep 30", silence=0.2)]
+
+    with pytest.raises(DeviceError, match="did not end") as caught:
+        with_connection(tmp_path, act)
+    assert caught.value.code == "timed-out"
+
+
 def test_silence_ends_the_lines(tmp_path: Path) -> None:
     async def act(connection: Connection) -> None:
         async for _ in connection.lines("echo one; sleep 30", silence=0.1):
