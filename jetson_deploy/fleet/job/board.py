@@ -35,7 +35,7 @@ class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the device says of a unit."""
 
     unit: str
-    """As `systemctl is-active`."""
+    """As `systemctl is-active`; `unknown`: it gave no answer; `absent`: the device has no systemd."""
     boot: str = ""
     events: int | None = None
     """Bytes; None: no such unit was ever started."""
@@ -68,16 +68,17 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         return str(folder_of(self.name, self.environment))
 
     async def ask(self, connection: Connection) -> BoardAnswer:
+        """Raises DeviceError `timed-out`, `not-started`."""
         text = scripts.command(scripts.ASK, "jd-ask", self.name, self.folder)
         answer = await connection.run(text, seconds=ASK_SECONDS, root=True)
-        return _read_answer(answer.stdout, answer.stderr)
+        return _known(_read_answer(answer.stdout, answer.stderr))
 
     async def start(self, connection: Connection, tool: str, wanted: Wanted, arguments: tuple[str, ...]) -> BoardAnswer:
-        """Once: asked again, it is what it is by now. Raises DeviceError `not-started`."""
+        """Once: asked again, it is what it is by now. Raises DeviceError `not-started`, `timed-out`."""
         state = self.environment.get(STATE_VARIABLE) or STATE_DIRECTORY
         text = scripts.command(scripts.START, "jd-start", self.name, self.folder, tool, state, *arguments)
         answer = await connection.run(text, seconds=START_SECONDS, root=True, stdin=msgspec.json.encode(wanted))
-        found = _read_answer(answer.stdout, answer.stderr)
+        found = _known(_read_answer(answer.stdout, answer.stderr))
         if not found.began:
             raise _not_started(found.stderr.encode() or answer.stderr)
         return found
@@ -122,6 +123,17 @@ def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
         before=_decoded(found.get("jd-before"), Before),
         result=_decoded(found.get("jd-result"), JobResult),
         stderr=found.get("jd-stderr", b"").decode(errors="replace"),
+    )
+
+
+def _known(answer: BoardAnswer) -> BoardAnswer:
+    """Raises DeviceError `timed-out`: whether the unit runs is not known, and it has no result."""
+    if answer.unit != "unknown" or answer.result is not None:
+        return answer
+    raise DeviceError(
+        "its systemd does not say whether the unit runs",
+        hint="look at the device's load and memory; the same by hand: systemctl status",
+        code="timed-out",
     )
 
 

@@ -12,7 +12,12 @@ STOP_SECONDS = 300
 
 _ANSWER = """
 LC_ALL=C; export LC_ALL
-u=$1.service d=$2 a=$(systemctl is-active "$1.service" 2>/dev/null) || :
+u=$1.service d=$2
+look() {
+  a=$(systemctl is-active "$u" 2>/dev/null) || :
+  if [ -z "$a" ] && [ ! -d /run/systemd/system ]; then a=absent; fi
+}
+look
 answer() {
   printf 'jd-unit %s\\n' "${a:-unknown}"
   printf 'jd-boot %s\\n' "$(cat /proc/sys/kernel/random/boot_id)"
@@ -22,6 +27,7 @@ answer() {
   printf 'jd-end\\n'
 }
 """
+"""A systemd that is too busy to answer says nothing: `unknown` is no unit that ended. `absent`: there is none."""
 
 ASK = f"{_ANSWER}answer\n"
 
@@ -42,7 +48,7 @@ systemd-run --quiet --collect --unit="$u" --description="jetson-deploy $1 of a f
   -p Type=exec -p TimeoutStopSec={STOP_SECONDS} -p OOMPolicy=continue -p After=docker.service \\
   -p StandardOutput=null -p "StandardError=append:$d/stderr.txt" -p WorkingDirectory=/ \\
   --setenv=HOME=/root ${{SUDO_USER:+--setenv=SUDO_USER="$SUDO_USER"}} ${{who:+--setenv=SSH_CONNECTION="$who"}} \\
-  "$t" --unit "$d" -- "$@" && a=active || a=$(systemctl is-active "$u" 2>/dev/null) || :
+  "$t" --unit "$d" -- "$@" && a=active || look
 answer
 """
 

@@ -291,6 +291,18 @@ def test_taking_up_where_nothing_was_started_answers_none_and_starts_nothing() -
     assert not board.started
 
 
+def test_a_unit_of_which_systemd_says_nothing_has_not_ended() -> None:
+    board = UnitBoard(events_file([], None), unit="unknown")
+    board.status = healthy("jd-default-2")
+    found = Jobs(board, patience=0).take_up()
+    assert found is not None
+    assert (found.state, found.code) == ("unknown", "timed-out")
+    board.result = of(0)
+    found = Jobs(board).take_up()
+    assert found is not None
+    assert found.state == "proven"
+
+
 def test_taking_up_a_device_that_does_not_answer_is_unknown() -> None:
     board = board_that_ends(of(0), refusals=[DeviceError("no route", hint="is it on?", code="unreachable")] * 2)
     found = Jobs(board, patience=0).take_up()
