@@ -25,6 +25,9 @@ Bring: TypeAlias = Callable[[Connection], Awaitable[str]]
 """Brings the tool; its path there. Raises DeviceError."""
 TOOL = "/usr/local/bin/jetson-deploy"
 _INTERRUPTED = 130
+TOO_LONG = "too-long"
+LONGEST_SECONDS = 86400.0
+"""For one unit that says that it works: a device must not keep the rollout for ever."""
 
 
 class DeviceJobs:
@@ -39,11 +42,13 @@ class DeviceJobs:
         arguments: tuple[str, ...] = (),
         tool: str = TOOL,
         patience: float = PATIENCE_SECONDS,
+        longest: float = LONGEST_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`arguments`: further ones of `up`. `tool`: where `bring` leaves it for later runs."""
         self._transport, self._rollout, self._bring = transport, rollout, bring
-        self._arguments, self._tool, self._patience, self._sleep = arguments, tool, patience, sleep
+        self._arguments, self._tool, self._sleep = arguments, tool, sleep
+        self._patience, self._longest = patience, longest
 
     async def deploy(self, device: Device, report: Report) -> DeviceResult:
         unit = self._unit(device)
@@ -134,7 +139,7 @@ class DeviceJobs:
         """The result of a unit that began. Raises DeviceError when the device could not be asked for too long."""
         device = link.device
         if answer.result is None:
-            answer = await follow(link, unit, show)
+            answer = await self._to_its_end(link, unit, show)
         finished = finished_of(answer.result) if answer.result is not None else None
         if answer.result is not None and finished is not None and finished.exit_code != _INTERRUPTED:
             return device_result(device, answer.result, finished)
@@ -148,6 +153,16 @@ class DeviceJobs:
                 by_record(device, status, before, why), hint="jetson-deploy fleet up begins again"
             )
         return by_record(device, status, before, why)
+
+    async def _to_its_end(self, link: Link, unit: Unit, show: Show) -> BoardAnswer:
+        try:
+            return await asyncio.wait_for(follow(link, unit, show), self._longest)
+        except asyncio.TimeoutError:
+            raise DeviceError(
+                f"its unit did not end within {self._longest / 3600:g} h",
+                hint=f"look there what it does: systemctl status {unit.name}",
+                code=TOO_LONG,
+            ) from None
 
     def _unit(self, device: Device, part: str = "") -> Unit:
         return Unit(name=f"jd-fleet-{self._rollout}{part}", environment=device.environment)
@@ -194,7 +209,7 @@ def _unknown(device: Device, error: DeviceError) -> DeviceResult:
     return DeviceResult(
         device=device.name,
         state="unknown",
-        reason=f"{lost}: {error.message}",
+        reason=error.message if error.code == TOO_LONG else f"{lost}: {error.message}",
         hint="what was started there goes on by itself; jetson-deploy fleet resume takes it up again",
         code=error.code,
     )

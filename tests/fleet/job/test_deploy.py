@@ -303,6 +303,17 @@ def test_a_unit_of_which_systemd_says_nothing_has_not_ended() -> None:
     assert found.state == "proven"
 
 
+def test_a_unit_that_works_without_end_keeps_no_rollout_for_ever() -> None:
+    async def a_moment(seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    board = UnitBoard(events_file([], None), unit="active")
+    jobs = DeviceJobs(board, "20260102T030405Z-beef", brought, longest=0.01, sleep=a_moment)
+    found = asyncio.run(jobs.take_up(board.device, lambda device, event: None))
+    assert found is not None
+    assert (found.state, found.code) == ("unknown", "too-long")
+
+
 def test_taking_up_a_device_that_does_not_answer_is_unknown() -> None:
     board = board_that_ends(of(0), refusals=[DeviceError("no route", hint="is it on?", code="unreachable")] * 2)
     found = Jobs(board, patience=0).take_up()
