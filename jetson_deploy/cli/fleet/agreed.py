@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jetson_deploy.cli.fleet.cells import REASON, cell
+from jetson_deploy.cli.fleet.cells import REASON, cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions
 from jetson_deploy.cli.fleet.rows import table_rows
 from jetson_deploy.cli.formatting import aligned, image_name
@@ -32,13 +32,15 @@ def confirm_rollout(fleet: FleetOptions, opened: Opened, planned: Sequence[Plann
         for line in summed(opened, planned):
             say(line)
     changed = len([one for one in planned if _is_changed(one)])
-    if yes or not changed:
+    unread = len(opened.away)  # they are asked again in their batch, and changed where they answer then
+    if yes or not changed + unread:
         return
+    more = f", and {many(unread)} that could not be read" if unread else ""
     if fleet.as_json or fleet.as_events or not (sys.stdin.isatty() and sys.stderr.isatty()):
         hint = "add --yes; jetson-deploy fleet plan shows the plan of each device"
-        text = f"{many(changed)} would be changed, and there is no terminal to ask on"
+        text = f"{many(changed)}{more} would be changed, and there is no terminal to ask on"
         raise UsageError(text, hint=hint, code="not-confirmed")
-    if not click.confirm(f"Change {many(changed)}?", err=True):
+    if not click.confirm(f"Change {many(changed)}{more}?", err=True):
         hint = "jetson-deploy fleet plan shows the plan of each device"
         raise InterruptedRunError("nothing was begun", hint=hint, code="not-confirmed")
 
@@ -61,10 +63,6 @@ def summed(opened: Opened, planned: Sequence[PlannedDevice]) -> Iterator[str]:
     if against:
         yield from table_rows(against, (), lambda row: ())
     yield from aligned([("BATCH", "", "DEVICES", "THRESHOLD", "SOAK", ""), *map(_cells_of_batch, opened.batches)])
-
-
-def many(number: int) -> str:
-    return "1 device" if number == 1 else f"{number} devices"
 
 
 def _is_changed(one: PlannedDevice) -> bool:

@@ -24,6 +24,10 @@ def cell(text: object, limit: int = CELL) -> str:
     return whole if len(whole) <= limit else _ESCAPES.sub("", whole[: limit - 1]) + "…"
 
 
+def many(number: int) -> str:
+    return "1 device" if number == 1 else f"{number} devices"
+
+
 def _one(character: str) -> str:
     if " " <= character <= "~":
         return character

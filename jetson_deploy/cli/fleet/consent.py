@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from jetson_deploy.cli.fleet.cells import cell
+from jetson_deploy.cli.fleet.cells import cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions
 from jetson_deploy.cli.render import say
 from jetson_deploy.errors import InterruptedRunError, UsageError
@@ -22,7 +22,7 @@ def ask_consent(fleet: FleetOptions, what: str, *, yes: bool) -> None:
         return
     names = [cell(device.name) for device in fleet.devices]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    where = f"{len(names)} devices: {', '.join(names[:_NAMED])}{more}"
+    where = f"{many(len(names))}: {', '.join(names[:_NAMED])}{more}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{what} on {where}: not without a question", hint="--yes answers it", code="not-confirmed")
     say(f"{what} on {where}")

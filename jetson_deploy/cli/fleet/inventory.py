@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.fleet.cells import REASON, cell
+from jetson_deploy.cli.fleet.cells import REASON, cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions, offline_fleet_options
 from jetson_deploy.cli.formatting import aligned
 from jetson_deploy.cli.render import answer
@@ -85,9 +85,9 @@ def _text(document: InventoryDocument, *, verbose: bool) -> Iterator[str]:
     yield ""
     named = {group: names for group, names in document.groups.items() if group not in ("all", "ungrouped")}
     if named:
-        yield from aligned([("group", group, f"{len(names)} devices") for group, names in named.items()])
+        yield from aligned([("group", group, many(len(names))) for group, names in named.items()])
     yield from (f"note: {note}" for note in document.notes)
-    yield f"{len(document.devices)} devices in {document.inventory}"
+    yield f"{many(len(document.devices))} in {document.inventory}"
 
 
 def _without_values(device: Device) -> Device:

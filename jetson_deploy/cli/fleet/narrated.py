@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from jetson_deploy.cli.fleet.agreed import many
+from jetson_deploy.cli.fleet.cells import many
 from jetson_deploy.cli.fleet.live import Live
 from jetson_deploy.events import StepStarted
 from jetson_deploy.fleet.device import Device

@@ -63,7 +63,7 @@ def rollout_fleet_options(command: Callable[..., Result]) -> Callable[..., Resul
 
     @functools.wraps(taken)
     def called(*, inventory: str | None, rollout: str | None, **given: Any) -> Result:
-        return taken(inventory=inventory or _began_with(rollout), rollout=rollout, **given)
+        return taken(inventory=_began_with(rollout) if inventory is None else inventory, rollout=rollout, **given)
 
     return click.argument("rollout", required=False, metavar="[ROLLOUT]")(called)
 
@@ -95,6 +95,18 @@ def _given(
     return called
 
 
+def _model(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """It becomes an argument on every device: what is no name (an option, say) must not get there."""
+    if value is not None:
+        from jetson_deploy.deployment.option_checks import model_name
+
+        model_name(value)
+    return value
+
+
+MODEL = click.option(
+    "--model", metavar="MODEL", callback=_model, help="Model for every device, before what the inventory says."
+)
 _OF_INVENTORY = (
     click.option(
         "-i",
@@ -110,7 +122,7 @@ _LIMIT = click.option(
 _OF_CONNECTION = (
     click.option(
         "--ssh-config",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
         metavar="FILE",
         help="SSH configuration instead of ~/.ssh/config.",
     ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.fleet.options import FleetOptions, fleet_options
+from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rows import answer_rows
 from jetson_deploy.cli.fleet.running import run
 from jetson_deploy.cli.formatting import image_name
@@ -27,7 +27,7 @@ HEADS = ("MODEL", "CONTEXT", "IMAGE", "CHANGE", "FETCH", "TIME", "DOWNTIME")
 
 @click.command("plan")
 @fleet_options
-@click.option("--model", metavar="MODEL", help="Model for every device, before what the inventory says.")
+@MODEL
 @click.option("--rate", metavar="RATE", help="Reckon with this many bytes a second, with K, M or G (20M).")
 @click.option(
     "--save", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the plan to FILE too."

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli.fleet.agreed import confirm_rollout
-from jetson_deploy.cli.fleet.options import FleetOptions, fleet_options
+from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rolling import PYTHON_ARCHIVE, ROLLBACK_ALL, WHEELHOUSE, Tools, carry_to_the_end
 from jetson_deploy.errors import UsageError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("up")
 @fleet_options
-@click.option("--model", metavar="MODEL", help="Model for every device, before what the inventory says.")
+@MODEL
 @click.option("--accept-cpu", is_flag=True, help="Accept devices that serve without the GPU.")
 @click.option("--force", is_flag=True, help="Redeploy even where nothing differs; retry a revision that failed.")
 @click.option(

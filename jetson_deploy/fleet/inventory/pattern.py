@@ -38,7 +38,7 @@ def select(inventory: Inventory, patterns: Iterable[str]) -> tuple[Device, ...]:
         else:
             taken = list(dict.fromkeys((*taken, *found)))
     if not taken:
-        hint = f"jetson-deploy fleet inventory -i {inventory.source} shows its devices and groups"
+        hint = "jetson-deploy fleet inventory shows which device is in which group"
         raise UsageError("no device is left by the pattern", hint=hint, code="no-device-matches")
     by_name = {device.name: device for device in inventory.devices}
     return tuple(by_name[name] for name in taken)
@@ -58,7 +58,10 @@ def chosen(inventory: Inventory, patterns: tuple[str, ...], limits: tuple[str, .
 
 
 def split_pattern(pattern: str) -> list[str]:
-    """At commas; where there is none, at colons, but for those of a range, a port or an IPv6 address."""
+    """At commas; where there is none, at colons, but for those of a range, a port or an IPv6 address.
+
+    Raises UsageError, also for an empty pattern: the variable of a script that is not set must not be every device.
+    """
     if "," in pattern:
         parts = pattern.split(",")
     elif _is_one_host(pattern):
@@ -67,7 +70,10 @@ def split_pattern(pattern: str) -> list[str]:
         if _PIECES.sub("", pattern).strip(": \t"):  # Ansible drops such a sign, and `~[` is every device then
             raise _bad(pattern, "has a bracket that is not closed, or not opened")
         parts = _PIECES.findall(pattern)
-    return [part.strip() for part in parts if part.strip()]
+    named = [part.strip() for part in parts if part.strip()]
+    if not named:
+        raise _bad(pattern, "names nothing; `all` is every device")
+    return named
 
 
 def _is_one_host(text: str) -> bool:

@@ -23,6 +23,8 @@ def read_inventory(named: str | None, hosts: tuple[str, ...] = ()) -> Inventory:
 
     Raises UsageError.
     """
+    if named is not None and not named.strip():
+        raise _missing("-i names nothing")
     if named is not None and "," in named and not os.path.lexists(named):
         return typed_inventory(named.split(","))
     if named is not None:

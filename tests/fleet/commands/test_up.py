@@ -89,6 +89,10 @@ def test_retry_failed_selects_what_the_last_rollout_left(typed: Typed, closed_po
         (["--soak", "long"], "--soak: 'long' cannot be read"),
         (["--plan", "/dev/null"], "'/dev/null' is no saved plan"),
         (["--when-idle", "0"], "--when-idle"),
+        (["--model", "--purge"], "'--purge' is not a model name"),
+        (["--model="], "'' is not a model name"),
+        (["--limit", ""], "the pattern '' names nothing"),
+        (["--ssh-config", "/nowhere/config"], "--ssh-config"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -195,3 +199,12 @@ def test_a_saved_plan_is_kept_to_or_the_device_is_refused() -> None:
     assert held_to(saved, planned("b")).result.reason.endswith("the saved plan does not have it")
     lost = PlannedDevice(result=DeviceResult(device="a", state="unreachable"))
     assert held_to(saved, lost) is lost
+
+
+def test_without_a_terminal_devices_that_could_not_be_read_need_the_yes_too(
+    typed: Typed, closed_port: int, tmp_path: Path
+) -> None:
+    code, _, err = typed("up", "-i", f"127.0.0.1:{closed_port},")
+    assert code == 2
+    assert "0 devices, and 1 device that could not be read would be changed" in err
+    assert ids(tmp_path / "fleet") == []

@@ -20,6 +20,7 @@ from jetson_deploy.fleet.inventory.ansible_hosts import inventory_of
 from jetson_deploy.fleet.inventory.checked import PROXIES, known_variables, looks_secret, named_secret
 from jetson_deploy.fleet.inventory.entries import FleetFile, GroupEntry, HostEntry
 from jetson_deploy.fleet.inventory.fleet_file import example_text, read_fleet_file
+from jetson_deploy.fleet.inventory.read import read_inventory
 from jetson_deploy.fleet.rollout.sequence import BatchRule, Budget, Rules, rules
 
 FILE = Path("fleet.yaml")
@@ -233,3 +234,9 @@ def test_the_yaml_of_the_guide_is_what_the_readers_take() -> None:
 
 def yaml_of_the_guide() -> list[str]:
     return re.findall("```yaml\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("named", ["", " "])
+def test_an_inventory_without_a_name_is_not_the_working_directory(named: str) -> None:
+    with pytest.raises(UsageError, match="-i names nothing"):
+        read_inventory(named)

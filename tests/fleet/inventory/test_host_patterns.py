@@ -98,6 +98,8 @@ def test_devices_come_in_the_order_of_the_pattern_each_once() -> None:
         ("orin[9]", "asks for more than there is: 4 devices", "GROUP[0:2]"),
         ("orin:!orin", "no device is left", "fleet inventory"),
         ("!", "names nothing", "patterns:"),
+        ("", "'' names nothing; `all` is every device", "patterns:"),
+        (" , ", "names nothing; `all`", "patterns:"),
         ("a\x1b31m", "'a\\x1b31m' matches no device", ""),
     ],
 )
