@@ -18,9 +18,12 @@ def open_transport(
     key_passphrase: str | None = None,
     bounds: Bounds | None = None,
 ) -> HostKeys:
-    """Nothing is connected yet. Raises PreflightError where asyncssh is missing."""
+    """Nothing is connected yet. Raises PreflightError where asyncssh or the OpenSSH client is missing."""
     check_asyncssh()
+    from jetson_deploy.fleet.transport.host_settings import ssh_program
     from jetson_deploy.fleet.transport.ssh_transport import SshTransport
+
+    ssh_program()
 
     return SshTransport(
         ConnectOptions(

@@ -20,11 +20,15 @@ def new_id(now: datetime, token: Callable[[int], str] = secrets.token_hex) -> st
 
 
 def ids(fleet_dir: Path) -> list[str]:
-    """Oldest first. Number 1 is the first of them."""
+    """Oldest first. Number 1 is the first of them. Raises UsageError: the directory is there and cannot be read."""
     try:
         return sorted(path.name for path in fleet_dir.iterdir() if _ID.fullmatch(path.name))
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        text = f"cannot read the records in {fleet_dir}: {error.strerror}"
+        hint = "JETSON_DEPLOY_FLEET_DIR names the directory of records; it must be yours to read"
+        raise UsageError(text, hint=hint, code="records-unreadable") from error
 
 
 def directory_of(fleet_dir: Path, named: str | None) -> Path:

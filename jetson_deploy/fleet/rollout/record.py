@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,10 @@ class Record:
         self.directory = directory
         self._descriptor, self._count = descriptor, count
 
+    @property
+    def is_empty(self) -> bool:
+        return self._count == 0
+
     def append(self, line: Line, at: str) -> AnyLine:
         """On the disk when this returns. Raises PreflightError: it cannot be written."""
         numbered = msgspec.structs.replace(line, n=self._count, at=at)
@@ -85,18 +90,31 @@ class Record:
 
 @contextlib.contextmanager
 def created(directory: Path) -> Iterator[Record]:
-    """A new one, locked. Raises PreflightError."""
+    """A new one, locked; where not even its first line can be written, none is left. Raises PreflightError."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True, mode=DIRECTORY_MODE)
         directory.mkdir(mode=DIRECTORY_MODE)
-        descriptor = os.open(directory / FILE, _FLAGS | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        descriptor = _new_file(directory)
         _sync_directory(directory)
         _sync_directory(directory.parent)
     except OSError as error:
         raise _unwritable(directory, error) from error
     with contextlib.closing(_Descriptor(descriptor)):
         _lock(descriptor, directory)
-        yield Record(directory, descriptor, 0)
+        record = Record(directory, descriptor, 0)
+        try:
+            yield record
+        finally:
+            if record.is_empty:
+                shutil.rmtree(directory, ignore_errors=True)
+
+
+def _new_file(directory: Path) -> int:
+    try:
+        return os.open(directory / FILE, _FLAGS | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    except OSError:
+        directory.rmdir()
+        raise
 
 
 @contextlib.contextmanager

@@ -116,7 +116,8 @@ class SettingsReader:
         return done.stdout.decode("utf-8", "replace")
 
 
-def argv(target: Target, config: Path | None) -> list[str]:
+def ssh_program() -> str:
+    """Raises PreflightError."""
     program = shutil.which("ssh")
     if program is None:
         raise PreflightError(
@@ -124,7 +125,11 @@ def argv(target: Target, config: Path | None) -> list[str]:
             hint="install the OpenSSH client (Debian, Ubuntu: openssh-client)",
             code="no-ssh",
         )
-    given = [program, "-T", "-G"]
+    return program
+
+
+def argv(target: Target, config: Path | None) -> list[str]:
+    given = [ssh_program(), "-T", "-G"]
     given += ["-F", str(config)] if config else []
     given += ["-l", target.user] if target.user else []
     given += ["-p", str(target.port)] if target.port else []

@@ -208,3 +208,13 @@ def test_without_a_terminal_devices_that_could_not_be_read_need_the_yes_too(
     assert code == 2
     assert "0 devices, and 1 device that could not be read would be changed" in err
     assert ids(tmp_path / "fleet") == []
+
+
+def test_a_machine_without_ssh_is_said_at_once_and_no_device_is_called_unknown(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, _, err = typed("up", "-i", "a1,", "--yes")
+    assert code == 3
+    assert "`ssh` is not on PATH" in err
+    assert ids(tmp_path / "fleet") == []

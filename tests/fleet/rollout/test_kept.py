@@ -9,6 +9,7 @@ import pytest
 from fleet_work import Board, Controller, FakeWork, begun
 
 from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.fleet.planning.measured import measured_before
 from jetson_deploy.fleet.rollout.control import ask, asked, withdraw
 from jetson_deploy.fleet.rollout.kept import directory_of, ids, new_id
 from jetson_deploy.fleet.rollout.record import FILE, created, is_worked_on, read
@@ -96,6 +97,20 @@ def test_a_record_that_cannot_be_written_is_refused_before_anything_begins(tmp_p
     with pytest.raises(PreflightError) as refused, created(tmp_path / "file" / IDS[0]):
         pass
     assert "JETSON_DEPLOY_FLEET_DIR" in refused.value.hint
+
+
+def test_a_record_whose_first_line_was_never_written_is_not_left_as_a_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(PreflightError, match="full"), created(tmp_path / IDS[0]):
+        raise PreflightError("full", hint="", code="record-unwritable")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for ask_for in (ids, lambda path: directory_of(path, None)):
+        with pytest.raises(UsageError, match="cannot read the records in"):
+            ask_for(tmp_path / "file")
+    assert measured_before(tmp_path / "file") == {}
 
 
 def test_what_another_shell_asks_is_read_until_it_is_withdrawn(tmp_path: Path) -> None:
