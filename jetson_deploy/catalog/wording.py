@@ -32,6 +32,8 @@ def suggestion(name: Any, valid: Iterable[Any]) -> str:
     near = nearest(name, names)
     if near:
         return f"did you mean {near}?"
+    if not names:
+        return "there is none to name"
     return "valid: " + ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
 
 

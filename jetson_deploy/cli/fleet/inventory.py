@@ -55,7 +55,9 @@ def command(*, fleet: FleetOptions) -> int:
     Settings are the keys of jetson-deploy.yaml; a device's own come before those of its groups, an inner group's
     before an outer one's.
     """
-    _check_rollout(fleet)
+    from jetson_deploy.cli.fleet.rolling import rules_of
+
+    rules_of(fleet.inventory)  # here as well as when it is used
     chosen = {device.name for device in fleet.devices}
     groups = {group: tuple(n for n in names if n in chosen) for group, names in fleet.inventory.groups.items()}
     document = InventoryDocument(
@@ -66,17 +68,6 @@ def command(*, fleet: FleetOptions) -> int:
     )
     text = None if fleet.quiet else lambda: "\n".join(_text(document, verbose=fleet.verbose))
     return finish(fleet, document, text)
-
-
-def _check_rollout(fleet: FleetOptions) -> None:
-    """Here as well as when it is used. Raises UsageError naming the file and the key."""
-    from jetson_deploy.errors import UsageError
-    from jetson_deploy.fleet.rollout.sequence import rules
-
-    try:
-        rules(fleet.inventory.rollout)
-    except UsageError as error:
-        raise error.with_context(message=f"{fleet.inventory.source}: {error.message}") from None
 
 
 def _text(document: InventoryDocument, *, verbose: bool) -> Iterator[str]:

@@ -15,12 +15,14 @@ import msgspec
 from jetson_deploy import __version__
 from jetson_deploy.cli.fleet.live import chosen_live
 from jetson_deploy.cli.fleet.options import FleetOptions
-from jetson_deploy.errors import InterruptedRunError
+from jetson_deploy.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
+    from jetson_deploy.fleet.device import Inventory
     from jetson_deploy.fleet.rollout.lines import Asked, Who
     from jetson_deploy.fleet.rollout.record import Record
+    from jetson_deploy.fleet.rollout.sequence import Rules
     from jetson_deploy.fleet.rollout.story import Story
     from jetson_deploy.fleet.rollout.work import Report, Work
 
@@ -62,6 +64,19 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
             return await bring(connection, parcels, lambda event: report(connection.device, event))
 
         return DeviceJobs(transport, rollout, brought, arguments=arguments_of(asked))
+
+
+def rules_of(inventory: Inventory) -> Rules:
+    """Raises UsageError naming the file and the key."""
+    from jetson_deploy.fleet.rollout.batches import check_fields
+    from jetson_deploy.fleet.rollout.sequence import rules
+
+    try:
+        said = rules(inventory.rollout)
+        check_fields(said, inventory.devices)
+    except UsageError as error:
+        raise error.with_context(message=f"{inventory.source}: {error.message}") from None
+    return said
 
 
 def arguments_of(asked: Asked) -> tuple[str, ...]:

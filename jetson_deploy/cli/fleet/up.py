@@ -11,7 +11,7 @@ import msgspec
 
 from jetson_deploy.cli.fleet.agreed import confirm_rollout
 from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
-from jetson_deploy.cli.fleet.rolling import PYTHON_ARCHIVE, ROLLBACK_ALL, WHEELHOUSE, Tools, carry_to_the_end
+from jetson_deploy.cli.fleet.rolling import PYTHON_ARCHIVE, ROLLBACK_ALL, WHEELHOUSE, Tools, carry_to_the_end, rules_of
 from jetson_deploy.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def command(
     """
     from jetson_deploy.cli.fleet.running import in_loop, transports
     from jetson_deploy.fleet.planning.saved import read_saved
-    from jetson_deploy.fleet.rollout.amount import amount
+    from jetson_deploy.fleet.rollout.amount import some
     from jetson_deploy.fleet.rollout.lines import Asked
     from jetson_deploy.fleet.rollout.record import created
     from jetson_deploy.fleet.rollout.story import Story
 
     if retry_failed:
         fleet = _failed_ones(fleet)
-    said, each = _rules(fleet, soak), None if size is None else amount(size, "--batch")
+    said, each = _rules(fleet, soak), None if size is None else some(size, "--batch", "give 1 or more")
     held = None if saved is None else read_saved(saved)
     asked = Asked(model=model, accept_cpu=accept_cpu, force=force, when_idle=when_idle)
     opened_transport = transports(fleet)
@@ -112,9 +112,9 @@ def _failed_ones(fleet: FleetOptions) -> FleetOptions:
 
 def _rules(fleet: FleetOptions, soak: str | None) -> Rules:
     from jetson_deploy.fleet.rollout.amount import duration
-    from jetson_deploy.fleet.rollout.sequence import rules, with_soak
+    from jetson_deploy.fleet.rollout.sequence import with_soak
 
-    said = rules(fleet.inventory.rollout)
+    said = rules_of(fleet.inventory)
     return said if soak is None else with_soak(said, duration(soak, "--soak"))
 
 

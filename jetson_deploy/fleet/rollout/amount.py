@@ -9,6 +9,8 @@ import msgspec
 
 from jetson_deploy.errors import UsageError
 
+LONGEST_DAYS = 30
+MOST = 10**9
 _UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -31,15 +33,23 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True):
 
 def amount(value: object, key: str) -> Amount:
     """A whole number or a percentage. Raises UsageError naming the key."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
         return Amount(number=value)
     if isinstance(value, str):
-        if value.strip().isdecimal():
+        if re.fullmatch(r"[0-9]{1,9}", value.strip()):
             return Amount(number=int(value))
         found = _PERCENT.fullmatch(value.strip())
         if found and float(found[1]) <= 100:
             return Amount(number=float(found[1]), percent=True)
     raise _wrong(key, value, "a number of devices (3), or a percentage (25%)")
+
+
+def some(value: object, key: str, hint: str = "give 1 or more, or leave the batch out") -> Amount:
+    """An amount that is not nothing. Raises UsageError naming the key."""
+    found = amount(value, key)
+    if found.number == 0:
+        raise UsageError(f"{key}: no device at all", hint=hint, code="bad-value")
+    return found
 
 
 def percentage(value: object, key: str) -> float:
@@ -53,13 +63,14 @@ def percentage(value: object, key: str) -> float:
 
 
 def duration(value: object, key: str) -> float:
-    """Seconds, or a number with s, m, h or d. Raises UsageError naming the key."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    """Seconds, or a number with s, m, h or d, up to a month. Raises UsageError naming the key."""
+    longest = LONGEST_DAYS * _UNITS["d"]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= longest:
         return float(value)
     found = _DURATION.fullmatch(value.strip().lower()) if isinstance(value, str) else None
-    if found and found[2] in _UNITS:
+    if found and found[2] in _UNITS and float(found[1]) * _UNITS[found[2]] <= longest:
         return float(found[1]) * _UNITS[found[2]]
-    raise _wrong(key, value, "seconds (60), or a number with s, m, h or d (10m)")
+    raise _wrong(key, value, f"seconds (60), or a number with s, m, h or d (10m); {LONGEST_DAYS}d at most")
 
 
 def _wrong(key: str, value: object, valid: str) -> UsageError:

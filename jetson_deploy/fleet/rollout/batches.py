@@ -10,7 +10,7 @@ import msgspec
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.rollout.amount import Amount
-from jetson_deploy.fleet.rollout.fields import check_path, matches
+from jetson_deploy.fleet.rollout.fields import check_path, matches, value_of
 from jetson_deploy.fleet.rollout.sequence import BatchRule, Rules, Selector
 
 QUARTER = Amount(number=25, percent=True)
@@ -62,6 +62,31 @@ def batches(
     else:
         _by_share(taken, rules, canary, size or QUARTER)
     return tuple(taken.batches)
+
+
+def check_fields(rules: Rules, devices: Sequence[Device]) -> None:
+    """Of all devices of the inventory one has them at least: as of a pattern, a mistyped part is not just nothing.
+
+    Raises UsageError naming the key.
+    """
+    for place, rule in enumerate(rules.sequence):
+        if isinstance(rule.selector, str):
+            continue
+        for path, values in rule.selector.items():
+            key = f"rollout.sequence[{place}].selector"
+            check_path(path, key)
+            if not any(matches(device, {path: values}) for device in devices):
+                raise _of_none(f"{key}: no device has {path}={values}")
+    group_by = rules.disruption_budget.group_by
+    if group_by is not None:
+        check_path(group_by, "rollout.disruption_budget.group_by")
+        if all(value_of(device, group_by) is None for device in devices):
+            raise _of_none(f"rollout.disruption_budget.group_by: no device has {group_by}")
+
+
+def _of_none(text: str) -> UsageError:
+    hint = "jetson-deploy fleet inventory -v shows the variables and settings of each"
+    return UsageError(ascii(text)[1:-1][:200], hint=hint, code="no-device-matches")
 
 
 class _Taken:

@@ -78,11 +78,14 @@ class Record:
         """On the disk when this returns. Raises PreflightError: it cannot be written."""
         numbered = msgspec.structs.replace(line, n=self._count, at=at)
         data = written(numbered)
+        whole = os.fstat(self._descriptor).st_size
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
             os.fsync(self._descriptor)
         except OSError as error:
+            with contextlib.suppress(OSError):  # else the next line would be written behind a half one
+                os.ftruncate(self._descriptor, whole)
             raise _unwritable(self.directory, error) from error
         self._count += 1
         return numbered  # type: ignore[return-value]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
+from jetson_deploy.catalog.wording import nearest
 from jetson_deploy.errors import UsageError
-from jetson_deploy.fleet.rollout.amount import Amount, amount, duration, percentage
+from jetson_deploy.fleet.rollout.amount import Amount, amount, duration, percentage, some
 from jetson_deploy.fleet.rollout.window import Window, window
 
 SUCCESS_THRESHOLD = 90.0
@@ -80,7 +82,7 @@ def rules(raw: Mapping[str, Any] | None) -> Rules:
         section = msgspec.convert(dict(raw or {}), _Section)
     except msgspec.ValidationError as error:
         keys = ", ".join(_Section.__struct_fields__)
-        hint = f"keys of rollout: {keys}; of a batch: {', '.join(_Batch.__struct_fields__)}"
+        hint = f"{_meant(error)}keys of rollout: {keys}; of a batch: {', '.join(_Batch.__struct_fields__)}"
         raise UsageError(f"rollout: {_text(error)}", hint=hint, code="bad-rollout") from error
     threshold = _percentage(section.success_threshold, SUCCESS_THRESHOLD, "rollout")
     soak = _duration(section.soak, SOAK_SECONDS, "rollout")
@@ -104,23 +106,21 @@ def _text(error: msgspec.ValidationError) -> str:
     return ascii(str(error))[1:-1].replace("`$", "`rollout")
 
 
+def _meant(error: msgspec.ValidationError) -> str:
+    unknown = re.search(r"unknown field `(.*?)`", str(error))
+    known = [key for kind in (_Section, _Batch, _Budget, _Window) for key in kind.__struct_fields__]
+    near = nearest(unknown[1], known) if unknown else None
+    return f"did you mean {near}? " if near else ""
+
+
 def _batch(one: _Batch, place: int, threshold: float, soak: float) -> BatchRule:
     key = f"rollout.sequence[{place}]"
     return BatchRule(
         selector=one.selector,
-        limit=None if one.limit is None else _some(one.limit, f"{key}.limit"),
+        limit=None if one.limit is None else some(one.limit, f"{key}.limit"),
         success_threshold=_percentage(one.success_threshold, threshold, key),
         soak=_duration(one.soak, soak, key),
     )
-
-
-def _some(value: Figure, key: str) -> Amount:
-    found = amount(value, key)
-    if found.number == 0:
-        raise UsageError(
-            f"{key}: a batch of no device", hint="give 1 or more, or leave the batch out", code="bad-value"
-        )
-    return found
 
 
 def _budget(one: _Budget | None) -> Budget:
@@ -129,7 +129,9 @@ def _budget(one: _Budget | None) -> Budget:
     key = "rollout.disruption_budget"
     return Budget(
         min_available=None if one.min_available is None else amount(one.min_available, f"{key}.min_available"),
-        max_unavailable=None if one.max_unavailable is None else _some(one.max_unavailable, f"{key}.max_unavailable"),
+        max_unavailable=None
+        if one.max_unavailable is None
+        else some(one.max_unavailable, f"{key}.max_unavailable", "give 1 or more: a device at work is unavailable"),
         group_by=one.group_by,
     )
 

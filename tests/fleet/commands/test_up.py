@@ -86,6 +86,7 @@ def test_retry_failed_selects_what_the_last_rollout_left(typed: Typed, closed_po
     [
         (["--canary", "other"], "--canary 'other' is not among the devices"),
         (["--batch", "many"], "--batch: 'many' cannot be read"),
+        (["--batch", "0"], "--batch: no device at all"),
         (["--soak", "long"], "--soak: 'long' cannot be read"),
         (["--plan", "/dev/null"], "'/dev/null' is no saved plan"),
         (["--when-idle", "0"], "--when-idle"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.fleet.planning.measured import measured_before
 from jetson_deploy.fleet.rollout.control import ask, asked, withdraw
 from jetson_deploy.fleet.rollout.kept import directory_of, ids, new_id
+from jetson_deploy.fleet.rollout.lines import Held
 from jetson_deploy.fleet.rollout.record import FILE, created, is_worked_on, read
 
 IDS = ["20261128T080000Z-00aa", "20261129T080000Z-1b1b", "20261129T090000Z-2c2c"]
@@ -103,6 +105,21 @@ def test_a_record_whose_first_line_was_never_written_is_not_left_as_a_damaged_on
     with pytest.raises(PreflightError, match="full"), created(tmp_path / IDS[0]):
         raise PreflightError("full", hint="", code="record-unwritable")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_the_disk_took_half_of_does_not_damage_those_behind_it(tmp_path: Path) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with created(tmp_path / IDS[0]) as record:
+        record.append(begun([Board("a1")]), "")
+        size = (record.directory / FILE).stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, usual[1]))
+        try:
+            with pytest.raises(PreflightError, match="File too large"):
+                record.append(Held(why="pause"), "")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        record.append(Held(why="pause"), "")
+    assert read(tmp_path / IDS[0]).lines == 2
 
 
 def test_records_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:

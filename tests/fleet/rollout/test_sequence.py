@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from jetson_deploy.errors import UsageError
+from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.rollout.amount import Amount
+from jetson_deploy.fleet.rollout.batches import check_fields
 from jetson_deploy.fleet.rollout.sequence import Budget, rules
 from jetson_deploy.fleet.rollout.window import window
 
@@ -24,6 +26,33 @@ def test_what_cannot_be_meant_is_refused_with_its_key_and_a_hint(case: dict[str,
     assert case["message"] in refused.value.message
     assert refused.value.hint
     assert refused.value.message.isprintable()
+
+
+def test_a_mistyped_key_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError) as refused:
+        rules({"sequence": [{"selecter": "all"}]})
+    assert refused.value.hint.startswith("did you mean selector? keys of rollout: sequence,")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"sequence": [{"selector": {"variables.rak": "a"}}]}, "sequence[0].selector: no device has variables.rak=a"),
+        (
+            {"sequence": [{}, {"selector": {"variables.rack": "z"}}]},
+            "sequence[1].selector: no device has variables.rack",
+        ),
+        ({"disruption_budget": {"group_by": "variables.rak"}}, "group_by: no device has variables.rak"),
+    ],
+)
+def test_a_field_that_no_device_has_is_refused_as_a_pattern_that_matches_none(
+    section: dict[str, Any], message: str
+) -> None:
+    devices = [Device(name="a1", variables={"rack": "a"}), Device(name="b1", variables={"rack": "b"})]
+    check_fields(rules({"sequence": [{"selector": {"variables.rack": ["a", "c"]}}]}), devices)
+    with pytest.raises(UsageError) as refused:
+        check_fields(rules(section), devices)
+    assert message in refused.value.message
 
 
 def test_a_whole_section_is_read() -> None:
