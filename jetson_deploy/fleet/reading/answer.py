@@ -18,6 +18,10 @@ _HEAD = re.compile(rb"(?:^|\n)jetson-deploy-reading/1 ([0-9]{1,9})\n")
 _HINT = "look at the device itself: ssh there and run jetson-deploy detect, or scripts/capture-host"
 
 _MOST_MOUNTS = 2000
+_MOST_ABOVE = 16 << 20
+"""Characters of all directories that the names lie in: names of many levels would make gigabytes of 16 MiB."""
+_PLACE = 64
+"""What a directory costs beside its name."""
 _ENTRIES = Meta(max_length=20_000)
 
 Text = Annotated[str, Meta(max_length=1000)]
@@ -99,9 +103,12 @@ def unpack(output: bytes) -> ReadingAnswer:
         answer = msgspec.json.decode(_inflated(packed), type=ReadingAnswer)
     except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _unusable(f"its answer cannot be read: {ascii(str(error))[1:-1][:200]}") from None
-    for name in (*answer.files, *answer.links, *answer.directories):
+    names = (*answer.files, *answer.links, *answer.directories)
+    for name in names:
         if name.startswith("/") or not {"..", "."}.isdisjoint(name.split("/")) or "\0" in name:
             raise _unusable(f"its answer names a file {ascii(name)[:100]}, which lies in no root")
+    if sum((len(name) + _PLACE) * name.count("/") for name in names) > _MOST_ABOVE:
+        raise _unusable("its answer names files in more directories than any board has")
     if answer.files.get("proc/mounts", "").count("\n") > _MOST_MOUNTS:
         raise _unusable(f"it has more than {_MOST_MOUNTS} mounts")
     return answer

@@ -49,6 +49,10 @@ REFUSED = {
     "a file with an absolute name": (packed(whole(files={"/etc/passwd": "x"})), "reading-unusable"),
     "a link above the root": (packed(whole(links={"a/../../b": "/"})), "reading-unusable"),
     "a name longer than any": (packed(whole(files={"a/" * 4000: "x"})), "reading-unusable"),
+    "directories in directories": (
+        packed(whole(files={f"{n}/{'a/' * 2000}x": "" for n in range(20)})),
+        "reading-unusable",
+    ),
     "a host name of a megabyte": (packed(whole(board={"host_name": "x" * 2**20})), "reading-unusable"),
     "mounts without end": (packed(whole(files={"proc/mounts": "a /b ext4 rw 0 0\n" * 3000})), "reading-unusable"),
 }
