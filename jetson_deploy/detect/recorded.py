@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
@@ -14,11 +15,12 @@ _ENGINE_LIMIT = 8 * 1024 * 1024
 """An engine with hundreds of containers answers in megabytes."""
 
 T = TypeVar("T")
+_Bytes = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
 
 class RecordedSpace(msgspec.Struct, frozen=True, kw_only=True):
-    total_bytes: int | None = None
-    free_bytes: int | None = None
+    total_bytes: _Bytes | None = None
+    free_bytes: _Bytes | None = None
 
 
 class RecordedClock(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ The device is not trusted: what it says is bounded, and only what is looked for 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ _WHERE = (
 _NOT_THERE = (126, 127)
 _USAGE = 2
 _SAID = 300
+_ABSURD = re.compile(rb"(?:\"\s*:|[\[,])\s*-?[0-9]{25,}")
+"""A number that no float holds may follow: to show it would end the run of all devices."""
 
 Read = TypeVar("Read")
 
@@ -105,7 +108,14 @@ def last_words(answer: Answer) -> str:
     return lines[-1].strip()[:_SAID] if lines else ""
 
 
+def _absurd(text: bytes) -> bool:
+    """It has a number that measures nothing."""
+    return _ABSURD.search(text) is not None
+
+
 def _document(stdout: bytes) -> dict[str, Any] | None:
+    if _absurd(stdout):
+        return None
     try:
         found = msgspec.json.decode(stdout)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -111,6 +111,12 @@ ODD: dict[str, dict[str, Any]] = {
     "a link out of the root": {"links": {"etc/nv_tegra_release": "../../../../etc/passwd"}},
     "an engine's answer of another shape": {"files": {"recorded/engine.json": '{"info": [], "containers": 7}'}},
     "disks of another shape": {"files": {"recorded/disks.json": '{"/": {"free_bytes": "many"}}'}},
+    "a disk that no number holds": {
+        "files": {
+            "recorded/disks.json": f'{{"/": {{"total_bytes": {10**400}, "free_bytes": {10**400}}}}}',
+            "proc/mounts": "/dev/sda1 / ext4 rw 0 0\n",
+        }
+    },
     "a mount of a megabyte": {"files": {"proc/mounts": f"/dev/sda1 /{'a/' * 2**19} ext4 rw 0 0\n"}},
     "escape sequences": {"files": {"proc/device-tree/model": "\x1b]0;owned\x07\x1b[2J"}},
     "figures without end": {"files": {"proc/meminfo": "MemTotal: " + "9" * 5000 + " kB\n"}},
