@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from jetson_deploy.cli import candidates
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.deployment.option import Row
 
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ def flag(row: Row, name: str, default: Any = None) -> Callable[[Callable[..., Re
 def click_type(row: Row) -> Any:
     """A range for a number that has bounds."""
     bounds = None if row.option.planned else row.option.bounds
-    ranges: dict[Any, Any] = {int: click.IntRange, float: click.FloatRange}
+    ranges: dict[Any, Any] = {int: click.IntRange, float: FiniteRange}
     return ranges[row.kind](bounds.ge, bounds.le) if bounds is not None and row.kind in ranges else row.kind
 
 

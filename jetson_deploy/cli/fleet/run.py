@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.fleet.cells import cell
 from jetson_deploy.cli.fleet.options import FleetOptions, limited_fleet_options
+from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult, result_of
+from jetson_deploy.names import shown
 
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
@@ -27,7 +30,7 @@ LINE = 4096
 @click.option(
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -45,7 +48,7 @@ def command(*, fleet: FleetOptions, root: bool, seconds: float, words: tuple[str
     from jetson_deploy.cli.render import answer
     from jetson_deploy.fleet.each import each
 
-    line = words[0] if len(words) == 1 else shlex.join(words)
+    line = _line(fleet, words)
 
     async def make(transport: Transport) -> Sequence[DeviceResult]:
         async def one(device: Device) -> DeviceResult:
@@ -61,6 +64,18 @@ def command(*, fleet: FleetOptions, root: bool, seconds: float, words: tuple[str
         if text:
             answer(text)
     return answer_rows(fleet, "run", results)
+
+
+def _line(fleet: FleetOptions, words: tuple[str, ...]) -> str:
+    """Raises UsageError: no command, or a device where other verbs have one."""
+    line = words[0] if len(words) == 1 else shlex.join(words)
+    if not line.strip():
+        raise UsageError("the command is empty", hint="jetson-deploy fleet run -- 'df -h / | tail -1'", code="usage")
+    if words[0] in fleet.inventory.groups or any(words[0] == device.name for device in fleet.inventory.devices):
+        problem = f"{shown(words[0])} is a device or a group, no command"
+        hint = f"jetson-deploy fleet run --limit {shown(words[0])} -- COMMAND runs one there alone"
+        raise UsageError(problem, hint=hint, code="usage")
+    return line
 
 
 def _result(device: Device, status: int, stdout: bytes, stderr: bytes, cut: bool) -> DeviceResult:

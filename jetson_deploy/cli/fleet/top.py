@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 import msgspec
 
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.fleet.asked import ask_each, document_of
 from jetson_deploy.cli.fleet.options import FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rows import answer_rows
@@ -23,7 +24,7 @@ from jetson_deploy.fleet.end_state import DeviceResult
 @click.option("--once", is_flag=True, help="Show each device once and exit.")
 @click.option(
     "--period",
-    type=click.FloatRange(0.2, 3600),
+    type=FiniteRange(0.2, 3600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",

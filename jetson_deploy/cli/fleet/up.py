@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.fleet.agreed import confirm_rollout
 from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rolling import PYTHON_ARCHIVE, ROLLBACK_ALL, WHEELHOUSE, Tools, carry_to_the_end, rules_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Redeploy even where nothing differs; retry a revision that failed.")
 @click.option(
     "--when-idle",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     help="Defer devices whose server was used within the last SECONDS.",
 )

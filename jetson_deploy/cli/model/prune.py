@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.model.narration import advise, count, item_lines, shows_first
 from jetson_deploy.cli.model.options import store_options
 from jetson_deploy.cli.options import CommonOptions, offered
@@ -24,7 +25,7 @@ from jetson_deploy.units import size_text
 @click.option(
     "--min-age",
     "min_age_seconds",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=MIN_AGE_SECONDS,
     show_default=True,
     metavar="SECONDS",

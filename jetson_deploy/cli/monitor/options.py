@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.options import CommonOptions, reading
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ thresholded = click.option(
 _MONITORED = [
     click.option(
         "--period",
-        type=click.FloatRange(0.2, 3600),
+        type=FiniteRange(0.2, 3600),
         default=None,
         metavar="SECONDS",
         help="Interval between two samples; default 1, or 5 when recording.",

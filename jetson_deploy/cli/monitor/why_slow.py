@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.formatting import WIDTH
 from jetson_deploy.cli.monitor.options import MonitorOptions, monitored, opened
 from jetson_deploy.cli.monitor.screen.lines import clean, wrapped
@@ -34,7 +35,7 @@ _TITLES = {"holds-back": "holds it back", "fine": "does not", "unseen": "cannot 
 @monitored
 @click.option(
     "--seconds",
-    type=click.FloatRange(1, 600),
+    type=FiniteRange(1, 600),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
