@@ -56,7 +56,7 @@ class Fleet:
         self.board, self.captured, self.kind = board, find_board(board), kind
         self._models, self._converged, self._tool, self._report = models, converged, tool, report
         self._settings = dict(settings or {})
-        id_ = secrets.token_hex(4)
+        id_ = f"f{secrets.token_hex(4)}"  # told from a rehearsal of one board at sight
         self.layout = Layout(id=id_, directory=work / f"{PREFIX}{id_}")
         self.places = places(self.layout, count)
         self._template = Place(layout=self.layout, number=MOST + 1)
