@@ -25,6 +25,7 @@ from jetson_deploy.fleet.job.folder import (
     HEARTBEAT_SECONDS,
     REQUEST,
     RESULT,
+    STDERR,
     WANTED,
     Before,
     JobResult,
@@ -33,7 +34,9 @@ from jetson_deploy.fleet.job.folder import (
 from jetson_deploy.interrupts import INTERRUPTIONS
 
 KEPT = 5
-"""Folders of units that ended."""
+"""Folders of units that ended, whole."""
+RESULTS_KEPT = 100
+"""Of older ones how they began and ended: a rollout that is taken up again late must not begin a second time there."""
 _LAST_LINES_SECONDS = 5.0
 """For what is still in the pipe when the command is gone."""
 _MOST_LINE = 1 << 20
@@ -164,5 +167,10 @@ def _write(path: Path, content: bytes) -> None:
 def _prune(folder: Path) -> None:
     """Of the units that ended, the last are kept: by name, which begins with the controller's time, not by a clock."""
     ended = sorted(path.parent for path in folder.parent.glob(f"*/{RESULT}"))
-    for old in [path for path in ended if path != folder][: max(0, len(ended) - KEPT)]:
+    others = [path for path in ended if path != folder]
+    for old in others[: max(0, len(ended) - RESULTS_KEPT)]:
         shutil.rmtree(old, ignore_errors=True)
+    for old in others[: max(0, len(ended) - KEPT)]:
+        for name in (WANTED, REQUEST, EVENTS, STDERR):
+            with contextlib.suppress(OSError):
+                (old / name).unlink()

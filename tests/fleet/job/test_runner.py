@@ -127,13 +127,26 @@ def test_a_runner_that_is_killed_leaves_no_result(tmp_path: Path) -> None:
     assert lines(folder)
 
 
-def test_the_folders_of_the_last_five_that_ended_are_kept_and_of_none_that_did_not(tmp_path: Path) -> None:
+def test_the_last_five_units_that_ended_are_kept_whole_and_of_older_ones_how_they_ended(tmp_path: Path) -> None:
     for number in range(8):
         old = prepared(tmp_path / f"jd-fleet-2026-{number}")
+        (old / "events.ndjson").write_text("")
         if number != 2:
+            (old / "before.json").write_text("{}")
             (old / "result.json").write_text("{}")
     ran(prepared(tmp_path / "jd-fleet-2026-9"), "true")
-    assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["2", "4", "5", "6", "7", "9"]
+    held = {path.name[-1]: sorted(one.name for one in path.iterdir()) for path in tmp_path.iterdir()}
+    assert [held.pop(number) for number in "013"] == [["before.json", "result.json"]] * 3
+    assert sorted(held) == ["2", "4", "5", "6", "7", "9"]
+    assert all({"events.ndjson", "wanted.json"} <= set(names) for names in held.values())
+
+
+def test_of_hundreds_of_units_the_last_hundred_results_are_kept(tmp_path: Path) -> None:
+    for number in range(105):
+        old = prepared(tmp_path / f"jd-fleet-2026-{number:03}")
+        (old / "result.json").write_text("{}")
+    ran(prepared(tmp_path / "jd-fleet-2026-9"), "true")
+    assert len(list(tmp_path.iterdir())) == 100
 
 
 class Clock:
