@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,7 @@ class Parcels:
         """`wheelhouse`, `python_archives`: `--wheelhouse DIR`, `--python-archive DIR`."""
         self._wheelhouse, self._archives, self._report = wheelhouse, python_archives, report
         self._cache = cache_directory() if cache is None else cache
+        self._stop = threading.Event()
         self._packages: dict[Target, asyncio.Future[Package]] = {}
         self._chosen: dict[str, asyncio.Future[Archive]] = {}
 
@@ -58,9 +60,15 @@ class Parcels:
 
     async def _package(self, target: Target) -> Package:
         if target not in self._packages:
-            work = asyncio.to_thread(make, target, cache=self._cache, wheelhouse=self._wheelhouse, report=self._report)
+            work = asyncio.to_thread(
+                make, target, cache=self._cache, wheelhouse=self._wheelhouse, report=self._report, stop=self._stop
+            )
             self._packages[target] = asyncio.ensure_future(work)
-        return await asyncio.shield(self._packages[target])
+        try:
+            return await asyncio.shield(self._packages[target])
+        except asyncio.CancelledError:
+            self._stop.set()  # the process would wait for its thread, and that for pip
+            raise
 
     async def _archive(self, machine: Machine) -> Archive:
         if self._archives is None:

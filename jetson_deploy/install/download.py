@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,19 +14,21 @@ from jetson_deploy.install.target import Target
 
 _SECONDS = 900
 """Ten megabytes over a poor line; pip gives up on a silent one much earlier."""
+_LOOK_SECONDS = 0.2
+"""Between two looks whether it is to stop."""
 
 
-def download(requirements: Sequence[str], target: Target, directory: Path, pins: Sequence[str]) -> None:
-    """Into `directory`, with all they need. `pins`: `name==version`, for those that come up. Raises NetworkError."""
+def download(
+    requirements: Sequence[str], target: Target, directory: Path, pins: Sequence[str], stop: threading.Event
+) -> None:
+    """Into `directory`, with all they need. `pins`: `name==version`, for those that come up. Raises NetworkError.
+
+    `stop`: set by another thread, it ends pip at once.
+    """
     constraints = directory / "pins.txt"
     constraints.write_text("".join(f"{pin}\n" for pin in pins))
     argv = [*command(target), "--constraint", str(constraints), "--dest", str(directory), *requirements]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_SECONDS)
-        said = done.stderr.strip().splitlines()
-        good = done.returncode == 0
-    except subprocess.TimeoutExpired:
-        said, good = [f"it did not end within {_SECONDS} s"], False
+    said, good = _ran(argv, stop)
     if not good:
         last = next((line for line in reversed(said) if line.startswith("ERROR")), (said or ["no reason given"])[-1])
         raise NetworkError(
@@ -32,6 +36,26 @@ def download(requirements: Sequence[str], target: Target, directory: Path, pins:
             hint="check the network and the package index, or give --wheelhouse DIR with the wheels in it",
             code="wheelhouse-fetch-failed",
         )
+
+
+def _ran(argv: Sequence[str], stop: threading.Event) -> tuple[list[str], bool]:
+    """What it said, and whether it did what it was asked for."""
+    if stop.is_set():
+        return ["interrupted"], False
+    ends = time.monotonic() + _SECONDS
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pip:
+        try:
+            while True:
+                try:
+                    _, said = pip.communicate(timeout=_LOOK_SECONDS)
+                    return said.strip().splitlines(), pip.returncode == 0
+                except subprocess.TimeoutExpired:
+                    if stop.is_set():
+                        return ["interrupted"], False
+                    if time.monotonic() > ends:
+                        return [f"it did not end within {_SECONDS} s"], False
+        finally:
+            pip.kill()
 
 
 def command(target: Target) -> list[str]:

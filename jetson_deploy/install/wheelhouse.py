@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,8 +30,16 @@ _LAYOUT = "1"
 """Changed with what a package looks like: one that was made before is not used then."""
 
 
-def make(target: Target, *, cache: Path, wheelhouse: Path | None = None, report: Reporter = silent) -> Package:
-    """`wheelhouse`: a directory that has the wheels; nothing is fetched then.
+def make(
+    target: Target,
+    *,
+    cache: Path,
+    wheelhouse: Path | None = None,
+    report: Reporter = silent,
+    stop: threading.Event | None = None,
+) -> Package:
+    """`wheelhouse`: a directory that has the wheels; nothing is fetched then. `stop`: set by another thread,
+    it ends what is fetched.
 
     Raises NetworkError `wheelhouse-fetch-failed`, PreflightError `wheelhouse-incomplete`, `tool-not-installed`.
     """
@@ -44,7 +53,7 @@ def make(target: Target, *, cache: Path, wheelhouse: Path | None = None, report:
         directory = Path(work)
         own = source.write_wheel(directory)
         if wheelhouse is None:
-            needed = _fetched(own, target, directory, pins, report)
+            needed = _fetched(own, target, directory, pins, report, stop or threading.Event())
         else:
             needed = _given(own, target, directory, wheelhouse)
         package = _write(needed.wheels, target, directory)
@@ -70,22 +79,24 @@ def installed_pins() -> tuple[str, ...]:
     return tuple(f"{name}=={version}" for name, version in sorted(found.items()) if name != source.NAME)
 
 
-def _fetched(own: Path, target: Target, directory: Path, pins: Sequence[str], report: Reporter) -> Closure:
+def _fetched(
+    own: Path, target: Target, directory: Path, pins: Sequence[str], report: Reporter, stop: threading.Event
+) -> Closure:
     """pip asks by this Python's markers; what the target's want beside is fetched in a further round."""
     roots = (f"{source.NAME}=={source.version()}", PIP)
     its_own = next(wheel for wheel in read_wheels(directory, target) if wheel.path == own)
     wanted = [_without_marker(one) for one in applying(its_own.requires, target)] + [PIP]
     try:
-        download(wanted, target, directory, pins)
+        download(wanted, target, directory, pins, stop)
     except NetworkError:
         # One of the pins has nothing for that Python.
-        download(wanted, target, directory, ())
+        download(wanted, target, directory, (), stop)
     for _ in range(_ROUNDS):
         found = closure(roots, read_wheels(directory, target), target)
         if not found.missing:
             _tell_differences(found, pins, report)
             return found
-        download(found.missing, target, directory, ())
+        download(found.missing, target, directory, (), stop)
     raise _incomplete(found, target, "the package index")
 
 

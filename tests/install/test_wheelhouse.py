@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
 from tiny_wheels import write_wheel, write_wheelhouse
 
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.errors import NetworkError, PreflightError
 from jetson_deploy.install import source
 from jetson_deploy.install.package import Package
 from jetson_deploy.install.target import Target
@@ -77,3 +79,18 @@ def test_the_pins_are_the_versions_that_run_here(tmp_path: Path) -> None:
     pins = installed_pins()
     assert f"msgspec=={msgspec.__version__}" in pins
     assert not [pin for pin in pins if pin.startswith(("jetson-deploy", "asyncssh", "pytest"))]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+def test_what_is_fetched_ends_at_once_when_it_is_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(seconds, stop.set)
+    with socket.create_server(("127.0.0.1", 0)) as silent_index:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent_index.getsockname()[1]}/simple")
+        timer.start()
+        with pytest.raises(NetworkError, match="interrupted"):
+            make(ORIN, cache=tmp_path, stop=stop)
+    timer.join()
+    assert list((tmp_path / "packages").iterdir()) == []
