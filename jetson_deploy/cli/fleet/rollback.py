@@ -9,7 +9,7 @@ from jetson_deploy.cli.fleet.consent import ask_consent, confirmed
 from jetson_deploy.cli.fleet.options import FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rows import answer_rows
 
-GOES_ON = "rollbacks that began go on on their devices"
+GOES_ON = "rollbacks that began go on on their devices: jetson-deploy fleet status shows when they ended"
 
 
 @click.command("rollback")

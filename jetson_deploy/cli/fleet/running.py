@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 CLOSE_SECONDS = 5.0
 """For connections that do not end by themselves, and for work that was cancelled."""
-NOTHING_GOES_ON = "nothing goes on there"
+NOTHING_GOES_ON = "nothing goes on there; run the same command again"
 
 
 def run(
     fleet: FleetOptions, make: Callable[[Transport], Awaitable[Result]], *, goes_on: str = NOTHING_GOES_ON
 ) -> Result:
-    """What `make` returns. `goes_on`: for a person who interrupts, what the devices do without this controller.
+    """What `make` returns. `goes_on`: for a person who interrupts, what the devices do without this controller, and what shows it.
 
     Raises InterruptedRunError, and what `make` raises.
     """
@@ -57,8 +57,7 @@ def in_loop(
         with _interruptions(loop, task, close_seconds):
             return loop.run_until_complete(task)
     except (asyncio.CancelledError, _Stopped):
-        hint = f"{goes_on}; the same command takes up the view again"
-        raise InterruptedRunError("interrupted", hint=hint, code="interrupted") from None
+        raise InterruptedRunError("interrupted", hint=goes_on, code="interrupted") from None
     finally:
         _close(loop, close_seconds)
 
