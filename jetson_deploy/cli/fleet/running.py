@@ -27,7 +27,7 @@ NOTHING_GOES_ON = "nothing goes on there; run the same command again"
 def run(
     fleet: FleetOptions, make: Callable[[Transport], Awaitable[Result]], *, goes_on: str = NOTHING_GOES_ON
 ) -> Result:
-    """What `make` returns. `goes_on`: for a person who interrupts, what the devices do without this controller, and what shows it.
+    """What `make` returns. `goes_on`: what the devices do without this controller, and what to do.
 
     Raises InterruptedRunError, and what `make` raises.
     """
