@@ -6,6 +6,7 @@ import shlex
 from typing import Any, Literal, TypeAlias
 
 from jetson_deploy.fleet.connection import Answer, Connection
+from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult, EndState
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
 from jetson_deploy.fleet.verbs.tool import (
@@ -25,6 +26,7 @@ _IN_A_UNIT = (
     'exec systemd-run --quiet --collect --wait --pipe --setenv=HOME=/root ${SUDO_USER:+--setenv=SUDO_USER="$SUDO_USER"}'
 )
 _NOT_FOUND = 127
+NO_DOCUMENT = "no-document"
 _GOOD: dict[Verb, EndState] = {"rollback": "proven", "down": "done"}
 
 
@@ -45,12 +47,23 @@ async def change(connection: Connection, verb: Verb, *words: str) -> DeviceResul
     if _already_there(answer):
         text = f"another {verb} of a fleet runs there: {last_words(answer)}"
         return DeviceResult(device=device.name, state="locked", reason=text, hint="wait for its end", code="locked")
-    found = read_answer(answer)
+    try:
+        found = read_answer(answer)
+    except DeviceError as error:
+        if error.code != NO_DOCUMENT:
+            raise
+        return _half_done(device, error.message)
     if answer.exit_status != 0:
-        raise DeviceError(f"{verb} ended with {answer.exit_status}", hint="run it there", code="no-document")
+        return _half_done(device, f"{verb} ended with {answer.exit_status}")
     result = found.document.get("result")
     state: EndState = "unchanged" if result == "no-changes" else _GOOD[verb]
     return DeviceResult(device=device.name, state=state, document=found.document)
+
+
+def _half_done(device: Device, reason: str) -> DeviceResult:
+    """It began, and did not say how it ended: no refusal, for something may have been changed."""
+    hint = "jetson-deploy fleet status shows what serves"
+    return DeviceResult(device=device.name, state="failed", reason=reason, hint=hint, code=NO_DOCUMENT)
 
 
 def _already_there(answer: Answer) -> bool:
