@@ -196,7 +196,7 @@ def test_a_registry_killed_inside_a_layer_fails_the_pull_and_the_next_one_succee
     try:
         with pytest.raises(NetworkError) as caught:
             runtime.pull_image(reference, report=heard, stop=threading.Event(), stall_seconds=30)
-        assert caught.value.code == "pull-interrupted"
+        assert caught.value.code == "pull-interrupted", caught.value.message
     finally:
         killer.join()
         engine.start_registry()

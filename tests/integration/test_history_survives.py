@@ -57,8 +57,9 @@ def recording(path: Path, first: int, batches: int, pause: float = 0.0) -> subpr
 
 
 def told(text: str) -> tuple[list[int], list[str]]:
-    """(batches that were said to be written, what else the recorder said)."""
-    lines = [line.split(" ", 1) for line in text.splitlines()]
+    """(batches that were said to be written, what else the recorder said). A kill may cut the last line short."""
+    whole, _, _ = text.rpartition("\n")
+    lines = [line.split(" ", 1) for line in whole.splitlines()]
     return [int(line[1]) for line in lines if line[0] == "written"], [line[1] for line in lines if line[0] == "said"]
 
 
