@@ -62,10 +62,18 @@ def cells_of(row: DeviceResult) -> Sequence[object]:
         size_text(said["disk_free_bytes"], unknown=""),
         said["power_mode"],
         _tool(said),
-        ", ".join(one["model"] + ("" if one["state"] == "running" else f" ({one['state']})") for one in deployed),
+        _deployed(said),
         ", ".join(when(one["since"]) for one in deployed if one["since"]),
         clock_text(said["clock_ahead_seconds"]),
     )
+
+
+def _deployed(said: dict[str, Any]) -> str:
+    """An engine that gives no answer says nothing of its containers; where there is none, there are none."""
+    if said["engine_problem"] not in (None, "absent"):
+        return f"unknown (Docker: {said['engine_problem']})"
+    found = said["deployed"]
+    return ", ".join(one["model"] + ("" if one["state"] == "running" else f" ({one['state']})") for one in found)
 
 
 def _tool(said: dict[str, Any]) -> str:

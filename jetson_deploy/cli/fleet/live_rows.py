@@ -51,7 +51,7 @@ class Rows:
             return None
         if isinstance(event, StepStarted):
             row.phase, row.text = cell(event.step, _PHASE), cell(event.text, _TEXT)
-            return f"{row.phase}: {row.text}"
+            return f"{row.phase}: {row.text}" if event.text else row.phase
         if isinstance(event, StepFinished):
             row.items = {} if event.step.startswith("stage-") else row.items
             return None

@@ -48,7 +48,7 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
         from jetson_deploy.fleet.planning.saved import save as write
 
         at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        write(save, inventory=fleet.inventory.source, at=at, devices=plans)
+        write(save, inventory=fleet.inventory.source, at=at, devices=plans, model=model)
     total = _total(plans)
     return answer_rows(
         fleet, "plan", rows, heads=HEADS, cells=_cells, more={"sum": total}, sums=_sums(total) if total.planned else ()

@@ -85,6 +85,7 @@ def command(
         fleet = _failed_ones(fleet)
     said, each = _rules(fleet, soak), None if size is None else some(size, "--batch", "give 1 or more")
     held = None if saved is None else read_saved(saved)
+    model = held.model if held is not None and model is None else model
     asked = Asked(model=model, accept_cpu=accept_cpu, force=force, when_idle=when_idle)
     opened_transport = transports(fleet)
     planned = in_loop(opened_transport(), lambda transport: _planned(fleet, transport, asked, held))
@@ -168,7 +169,12 @@ def _opened(
 
 
 def _is_as_wanted(one: PlannedDevice) -> bool:
-    return one.plan is not None and one.plan.decided is not None and not one.plan.decided.steps
+    return (
+        one.result.state == "done"
+        and one.plan is not None
+        and one.plan.decided is not None
+        and not one.plan.decided.steps
+    )
 
 
 def _now() -> str:

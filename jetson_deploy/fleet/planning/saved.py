@@ -28,11 +28,13 @@ class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     inventory: str
     devices: dict[str, DevicePlan]
     """Those that were read."""
+    model: str | None = None
+    """Of `fleet plan --model`: what was asked of every device."""
 
 
-def save(path: Path, *, inventory: str, at: str, devices: Mapping[str, DevicePlan]) -> None:
+def save(path: Path, *, inventory: str, at: str, devices: Mapping[str, DevicePlan], model: str | None = None) -> None:
     """For its owner alone: it tells what is deployed where. Raises UsageError."""
-    plan = SavedPlan(version=__version__, at=at, inventory=inventory, devices=dict(devices))
+    plan = SavedPlan(version=__version__, at=at, inventory=inventory, devices=dict(devices), model=model)
     content = msgspec.json.format(msgspec.json.encode(plan), indent=1) + b"\n"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)

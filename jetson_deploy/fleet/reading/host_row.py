@@ -40,6 +40,8 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     power_mode: str | None
     engine: str | None
     """Its version, or why it cannot be used."""
+    engine_problem: str | None
+    """Why it cannot be used; what is deployed is not known then."""
     tool_version: str | None
     tool: Age | None
     """Beside the version of this machine; None: there is none. `newer`: `fleet up` leaves the device as it is."""
@@ -68,6 +70,7 @@ def host_row(seen: Seen) -> DeviceResult:
         disk_free_bytes=disk.free_bytes if disk else None,
         power_mode=facts.power.mode,
         engine=None if engine is None else engine.version if engine.reachable else engine.problem,
+        engine_problem=None if engine is None or engine.reachable else engine.problem,
         tool_version=board.tool.version,
         tool=seen.tool_age,
         deployed=_deployed(seen),

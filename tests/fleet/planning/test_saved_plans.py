@@ -54,8 +54,9 @@ def test_what_moved_is_named_and_what_does_not_matter_is_not(case: dict[str, Any
 def test_a_plan_is_read_back_as_it_was_saved_by_its_owner_alone(tmp_path: Path) -> None:
     devices = {"nano-1": plan({}), "nano-2": plan({"refused": "no disk"})}
     file = tmp_path / "plan.json"
-    save(file, inventory="fleet.yaml", at="2026-11-29T12:00:00+00:00", devices=devices)
+    save(file, inventory="fleet.yaml", at="2026-11-29T12:00:00+00:00", devices=devices, model="deepseek-r1:1.5b")
     assert read_saved(file).devices == devices
+    assert read_saved(file).model == "deepseek-r1:1.5b"
     assert file.stat().st_mode & 0o777 == 0o600
 
 

@@ -110,3 +110,14 @@ CLOCKS = [
 @pytest.mark.parametrize(("ahead", "text"), CLOCKS)
 def test_the_difference_of_a_clock_is_told_in_its_largest_unit(ahead: float | None, text: str) -> None:
     assert hosts.clock_text(ahead) == text
+
+
+def test_what_is_deployed_is_unknown_where_the_engine_gives_no_answer() -> None:
+    [row] = asyncio.run(hosts.looked(asked({"nano-1": board(NANO)})[1], CannedTransport({"nano-1": board(NANO)})))
+    assert row.document is not None
+    place = hosts.HEADS.index("DEPLOYED")
+    cells = {
+        problem: hosts.cells_of(msgspec.structs.replace(row, document={**row.document, "engine_problem": problem}))
+        for problem in (None, "absent", "stopped")
+    }
+    assert [one[place] for one in cells.values()] == ["", "", "unknown (Docker: stopped)"]
