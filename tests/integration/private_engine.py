@@ -23,6 +23,8 @@ from pathlib import Path
 import docker
 from freezing import freeze
 
+from jetson_deploy.rehearsal.engine import SHIMS
+from jetson_deploy.rehearsal.processes import kill_trees, running
 from jetson_deploy.runtime.opened import runtime_at
 
 _BUSYBOX = Path("/bin/busybox")
@@ -147,6 +149,8 @@ class PrivateEngine:
     def teardown(self) -> None:
         _end(self._engine)
         _end(self._registry)
+        # Of containers that a killed engine forgot: their shims outlive it, and what they started.
+        kill_trees([pid for word in SHIMS for pid in running(self.folder, word)])
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for mount in sorted((m for m in mounts if m.startswith(str(self.folder))), reverse=True):
             subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
