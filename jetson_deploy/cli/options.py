@@ -84,6 +84,21 @@ def offered(*names: str) -> Callable[[Command], Command]:
     return not_offered(*names, hidden=False)
 
 
+FORMS = (
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
+    click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`."),
+    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+)
+"""What is printed, and how."""
+CATALOG = click.option(
+    "--catalog",
+    "catalog_dirs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Catalog overlay: a directory with profiles/ or containers/; repeatable, the last wins.",
+)
+
 _COMMON = [
     click.option("--name", default="default", show_default=True, metavar="NAME", help="Name of the deployment."),
     click.option(
@@ -93,19 +108,10 @@ _COMMON = [
         metavar="DIR",
         help="Read the host from a captured root instead of this machine.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-    click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`."),
-    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    *FORMS,
     click.option("-v", "--verbose", is_flag=True, help="Show every candidate and every detail."),
     click.option("--yes", is_flag=True, help="Skip the confirmation."),
-    click.option(
-        "--catalog",
-        "catalog_dirs",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Catalog overlay: a directory with profiles/ or containers/; repeatable, the last wins.",
-    ),
+    CATALOG,
 ]
 
 
@@ -161,3 +167,16 @@ def waiting(command: Command) -> Command:
     """--wait, passed on as `wait`."""
     text = "Wait while the deployment is locked by another run, instead of exit 75."
     return click.option("--wait", is_flag=True, help=text)(command)
+
+
+def example_option(text: Callable[[], str], help_: str) -> Callable[[Command], Command]:
+    """--example: prints `text`, and nothing else is done."""
+
+    def show(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+        if wanted and not context.resilient_parsing:
+            from jetson_deploy.cli.render import answer
+
+            answer(text().rstrip("\n"))
+            context.exit()
+
+    return click.option("--example", is_flag=True, expose_value=False, is_eager=True, callback=show, help=help_)

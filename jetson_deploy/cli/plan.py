@@ -13,9 +13,9 @@ from jetson_deploy.cli import candidates
 from jetson_deploy.cli.deploy_flags import read_wishes, wishes
 from jetson_deploy.cli.finish import finish, refuse
 from jetson_deploy.cli.layers import DeployFlags
-from jetson_deploy.cli.options import CommonOptions, reading
+from jetson_deploy.cli.options import CommonOptions, example_option, reading
 from jetson_deploy.cli.plan_text import plan_text
-from jetson_deploy.cli.render import answer, say
+from jetson_deploy.cli.render import say
 from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import Plan
@@ -34,25 +34,16 @@ FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up choos
 SHORT_OF_MEMORY = frozenset({"model-does-not-fit", "no-model-fits"})
 
 
-def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        from jetson_deploy.deployment.file import example_text
+def _example() -> str:
+    from jetson_deploy.deployment.file import example_text
 
-        answer(example_text().rstrip("\n"))
-        context.exit()
+    return example_text()
 
 
 @click.command("plan")
 @wishes
 @reading
-@click.option(
-    "--example",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_example,
-    help="Print a jetson-deploy.yaml to start from.",
-)
+@example_option(_example, "Print a jetson-deploy.yaml to start from.")
 @click.option(
     "--board",
     metavar="ID",

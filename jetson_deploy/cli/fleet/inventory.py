@@ -12,7 +12,7 @@ from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.fleet.cells import REASON, cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions, offline_fleet_options
 from jetson_deploy.cli.formatting import aligned
-from jetson_deploy.cli.render import answer
+from jetson_deploy.cli.options import example_option
 from jetson_deploy.fleet.device import Device
 
 WHOLE = 4096
@@ -31,24 +31,15 @@ class InventoryDocument(
     """What stands in the inventory and is not used."""
 
 
-def _example(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        from jetson_deploy.fleet.inventory.fleet_file import example_text
+def _example() -> str:
+    from jetson_deploy.fleet.inventory.fleet_file import example_text
 
-        answer(example_text().rstrip("\n"))
-        context.exit()
+    return example_text()
 
 
 @click.command("inventory")
 @offline_fleet_options
-@click.option(
-    "--example",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_example,
-    help="Print a fleet.yaml to start from.",
-)
+@example_option(_example, "Print a fleet.yaml to start from.")
 def command(*, fleet: FleetOptions) -> int:
     """List devices and groups, with the settings, variables and environment of each. No device is asked.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from jetson_deploy.cli.options import CATALOG, FORMS
 from jetson_deploy.fleet.device import Device, Inventory
 from jetson_deploy.settings import Settings
 
@@ -141,18 +142,9 @@ _OF_CONNECTION = (
     ),
 )
 _OF_FORM = (
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
-    click.option("--events", "as_events", is_flag=True, help="Print NDJSON events on stdout; the last is `finished`."),
-    click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    *FORMS,
     click.option("-v", "--verbose", is_flag=True, help="Show every detail."),
-    click.option(
-        "--catalog",
-        "catalog_dirs",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Catalog overlay: a directory with profiles/ or containers/; repeatable, the last wins.",
-    ),
+    CATALOG,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import shutil
 import sys
 import threading
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS = 0.1
 
 
-class View:
+class View(abc.ABC):
     """Writing raises ReaderGone, ResourceError: there is nothing else to be done."""
 
     def __init__(self, fleet: FleetOptions) -> None:
@@ -38,13 +39,13 @@ class View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        return None  # of those that draw nothing there is nothing to end
 
-    def heard(self, device: Device, sample: SampleLine) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def heard(self, device: Device, sample: SampleLine) -> None: ...
 
-    def lost(self, device: Device, error: DeviceError) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def lost(self, device: Device, error: DeviceError) -> None: ...
 
 
 class EventView(View):
