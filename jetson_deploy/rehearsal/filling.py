@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,14 @@ from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.registry import Registry
 from jetson_deploy.rehearsal.stand_in_model import StandIn, make_model
 from jetson_deploy.rehearsal.weights import weights
+
+
+class Binary(msgspec.Struct, frozen=True, kw_only=True):
+    """The Ollama of the stand-in image."""
+
+    path: Path
+    libraries: Mapping[str, Path] | None = None
+    """Of another machine's: as `make_image` takes them."""
 
 
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +53,26 @@ def fill(
     `gguf`: other weights than SmolLM2.
     """
     plan = product_plan(root, model)
+    binary = Binary(path=ollama_binary(report))
+    return fill_for(plan, directory, registry, binary, report, program=program, gguf=gguf)
+
+
+def fill_for(
+    plan: Plan,
+    directory: Path,
+    registry: Registry,
+    binary: Binary,
+    report: Reporter,
+    *,
+    program: Program = "ollama",
+    gguf: Path | None = None,
+) -> Filled:
+    """What this plan asks for."""
     reference = check_image_reference(plan.image.reference)
     name, tag = reference.name, reference.tag or "latest"
     report(Note(level="info", text=f"stand-ins: image {name}:{tag} (Ollama {VERSION}), model {plan.model.name}"))
     label = Label(repository=reference.repository, tag=tag, media_type=MANIFEST_TYPE)
-    digest, size = make_image(directory / "image", ollama_binary(report), label, program=program)
+    digest, size = make_image(directory / "image", binary.path, label, program=program, libraries=binary.libraries)
     made = _made(directory, plan, gguf or weights())
     for bundle in ("image", "model"):
         registry.push(directory / bundle)

