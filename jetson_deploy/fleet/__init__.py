@@ -6,6 +6,8 @@
     end_state.py     how one device ended
     packages.py      what is brought to devices, made once for each kind of them
     bring.py         this very version of the tool onto a device
+    tool.py          the tool on a device: a command of it, and its document
+    device_hints.py  the tool's hints there, for a user here
     each.py          the same act on many devices at once
     reading/         a device as its own `detect` sees it, before the tool is there
     planning/        what would be done to each device, saved and compared

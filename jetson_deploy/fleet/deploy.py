@@ -13,17 +13,25 @@ from jetson_deploy.fleet.connection import Connection, Transport
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
-from jetson_deploy.fleet.job.board import BoardAnswer, Unit, ask_tool
+from jetson_deploy.fleet.job.board import BoardAnswer, Unit
 from jetson_deploy.fleet.job.ending import device_result, document_of, finished_of, why_ended
 from jetson_deploy.fleet.job.folder import REQUEST, Before, Wanted
 from jetson_deploy.fleet.job.follow import Show, follow
 from jetson_deploy.fleet.job.link import PATIENCE_SECONDS, WORTH_ASKING_AGAIN, Link
-from jetson_deploy.fleet.job.record import NOT_READY, NOTHING_DEPLOYED, by_record, second_proof, status_of
+from jetson_deploy.fleet.job.record import (
+    NOT_READY,
+    NOTHING_DEPLOYED,
+    SECONDS,
+    by_record,
+    second_proof,
+    status_of,
+    what_serves,
+)
 from jetson_deploy.fleet.rollout.work import Report
+from jetson_deploy.fleet.tool import TOOL, document_or_refusal
 
 Bring: TypeAlias = Callable[[Connection], Awaitable[str]]
 """Brings the tool; its path there. Raises DeviceError."""
-TOOL = "/usr/local/bin/jetson-deploy"
 _INTERRUPTED = 130
 TOO_LONG = "too-long"
 LONGEST_SECONDS = 86400.0
@@ -82,7 +90,8 @@ class DeviceJobs:
 
         async def both(connection: Connection) -> DeviceResult:
             wanted = document_of((await unit.ask(connection)).result) or {}
-            status = await ask_tool(connection, self._tool, device.environment, "status", "--name", name_of(device))
+            words = ("status", "--name", name_of(device))
+            status = await document_or_refusal(connection, *words, seconds=SECONDS, tool=self._tool)
             return second_proof(device, status, wanted.get("container"))
 
         async with self._link(device) as link:
@@ -142,7 +151,7 @@ class DeviceJobs:
             answer = await self._to_its_end(link, unit, show)
         finished = finished_of(answer.result) if answer.result is not None else None
         if answer.result is not None and finished is not None and finished.exit_code != _INTERRUPTED:
-            return device_result(device, answer.result, finished)
+            return await self._what_serves(link, unit, answer, device_result(device, answer.result, finished))
         why = finished.message if finished is not None else why_ended(answer.result, answer.stderr)
         if not answer.began:
             return _refused(device, why, "not-started")
@@ -153,6 +162,20 @@ class DeviceJobs:
                 by_record(device, status, before, why), hint="jetson-deploy fleet up begins again"
             )
         return by_record(device, status, before, why)
+
+    async def _what_serves(self, link: Link, unit: Unit, answer: BoardAnswer, result: DeviceResult) -> DeviceResult:
+        """A run that failed may have touched nothing that serves: the device's own record tells."""
+        if result.state != "failed":
+            return result
+        before = answer.before or await link.lasting(lambda found: _before(unit, found))
+        if before is None or (before.container is None and not before.problem):
+            return result
+        try:
+            status = await link.lasting(lambda found: status_of(found, self._tool, link.device, name_of(link.device)))
+        except DeviceError as error:
+            reason = f"{result.reason}; what serves now is not known: {error.message}"
+            return msgspec.structs.replace(result, reason=reason)
+        return what_serves(result, status, before)
 
     async def _to_its_end(self, link: Link, unit: Unit, show: Show) -> BoardAnswer:
         try:
@@ -216,5 +239,7 @@ def _unknown(device: Device, error: DeviceError) -> DeviceResult:
 
 
 def _rolled_back(result: DeviceResult) -> DeviceResult:
-    """Of `rollback` and `down`."""
+    """Of `rollback` and `down`, for which the one that was to go is the one before: where it serves on, they failed."""
+    if result.state == "rolled-back":
+        return msgspec.structs.replace(result, state="needs-attention")
     return msgspec.structs.replace(result, state="rolled-back") if result.state in ("proven", "unchanged") else result

@@ -15,8 +15,8 @@ EndState: TypeAlias = Literal[
     "proven",  # changed, and proven with real tokens
     "unchanged",  # was as wanted already, and answered
     "refused",  # not ready (exit 2, 3, 6): nothing was touched
-    "failed",  # failed, nothing serves (exit 1, 4, 5, 70)
-    "rolled-back",  # the new one failed, the old one serves (exit 7)
+    "failed",  # exit 1, 4, 5, 70; nothing serves, or the reason says what does
+    "rolled-back",  # the new one failed, the old one serves: exit 7, or failed before it was stopped
     "needs-attention",  # exit 8
     "locked",  # another run works there (exit 75)
     "unreachable",  # never reached

@@ -81,6 +81,8 @@ class UnitBoard:
         stdout = {"jd-ask": self._ask, "jd-start": self._start, "jd-tool": self._tool}[name](arguments, stdin)
         if len(self.commands) in self.lost_at:
             raise lost()
+        if name == "jd-tool":
+            return Answer(exit_status=self.status_code, stdout=stdout, stderr=b"")
         return Answer(exit_status=0, stdout=b"Welcome to board-1!\n" + stdout, stderr=b"")
 
     async def lines(self, command: str, *, root: bool = False, silence: float) -> AsyncIterator[bytes]:
@@ -129,8 +131,7 @@ class UnitBoard:
         self.unit = "active"
 
     def _tool(self, arguments: list[str], stdin: bytes) -> bytes:
-        document = msgspec.json.format(msgspec.json.encode(self.status), indent=2)
-        return b"jd-begin\n" + document + f"\n\njd-end {self.status_code}\n".encode()
+        return msgspec.json.format(msgspec.json.encode(self.status), indent=2)
 
 
 async def no_pause(seconds: float) -> None:

@@ -15,10 +15,11 @@ import msgspec
 from jetson_deploy.events import Event
 from jetson_deploy.fleet.connect_options import Bounds
 from jetson_deploy.fleet.connection import Connection
-from jetson_deploy.fleet.deploy import TOOL, DeviceJobs
+from jetson_deploy.fleet.deploy import DeviceJobs
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.opened import open_transport
+from jetson_deploy.fleet.tool import TOOL
 
 Act = Literal["deploy", "take_up", "prove", "roll_back"]
 

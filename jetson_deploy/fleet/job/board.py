@@ -23,8 +23,6 @@ from jetson_deploy.names import shown
 ASK_SECONDS = 30.0
 """sudo alone may wait 20 s for a name server."""
 START_SECONDS = 60.0
-TOOL_SECONDS = 1000.0
-"""A model is loaded to be asked: 900 s at most (the proof's own bound)."""
 SILENCE_SECONDS = 20.0
 """Four heartbeats."""
 _MOST_DIGITS = 16
@@ -50,13 +48,6 @@ class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def began(self) -> bool:
         return self.runs or self.result is not None or bool(self.events)
-
-
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the tool's own command with --json."""
-
-    exit_code: int
-    document: dict[str, Any]
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,24 +77,6 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self, connection: Connection, offset: int) -> AsyncIterator[bytes]:
         text = scripts.command(scripts.FOLLOW, "jd-follow", self.name, self.folder, str(offset + 1))
         return connection.lines(text, root=True, silence=SILENCE_SECONDS)
-
-
-async def ask_tool(connection: Connection, tool: str, environment: dict[str, str], *arguments: str) -> Answered:
-    """Raises DeviceError `no-answer` where it gives no document."""
-    text = scripts.command(scripts.TOOL, "jd-tool", tool, *arguments, "--json")
-    answer = await connection.run(text, seconds=TOOL_SECONDS, root=True, stdin=scripts.variables(environment))
-    _, begun, rest = answer.stdout.partition(b"jd-begin\n")
-    body, ended, code = rest.rpartition(b"\njd-end ")
-    try:
-        if begun and ended and len(code) < _MOST_DIGITS:
-            return Answered(exit_code=int(code), document=msgspec.json.decode(body, type=dict[str, Any]))
-    except (ValueError, RecursionError):
-        pass
-    raise DeviceError(
-        f"jetson-deploy {arguments[0]} gave no answer there: {_last(answer.stderr or answer.stdout)}",
-        hint="run the same on the device itself to see why",
-        code="no-answer",
-    )
 
 
 def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:

@@ -8,6 +8,7 @@ import msgspec
 
 from jetson_deploy.events import Finished
 from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult, measure, state_of
 from jetson_deploy.fleet.job.folder import JobResult
 
@@ -36,7 +37,7 @@ def device_result(device: Device, result: JobResult, finished: Finished) -> Devi
         device=device.name,
         state=state,
         reason="" if good else finished.message,
-        hint="" if good else finished.hint,
+        hint="" if good else for_controller(finished.hint),
         code="" if good else finished.result,
         seconds=measure(result.seconds),
         document=document,

@@ -62,14 +62,6 @@ exec tail -c "+$n" "$2/events.ndjson"
 It looks 20 times a second: on an overlay, of a rehearsed board too, it is not notified of a new line.
 """
 
-TOOL = """
-eval "$(cat)"
-printf 'jd-begin\\n'
-r=0; "$@" || r=$?
-printf '\\njd-end %s\\n' "$r"
-"""
-"""The tool's own command; on standard input the variables, for a value in the arguments is seen by every user."""
-
 
 def command(script: str, name: str, *arguments: str) -> str:
     """`name` is what the script is called in a list of processes."""
@@ -77,5 +69,5 @@ def command(script: str, name: str, *arguments: str) -> str:
 
 
 def variables(environment: dict[str, str]) -> bytes:
-    """Standard input of TOOL."""
+    """For a standard input: a value in the arguments is seen by every user."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()).encode()

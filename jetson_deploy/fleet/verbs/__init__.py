@@ -1,6 +1,5 @@
 """The tool's own commands, asked of many devices at once; each device gives one result.
 
-tool.py       the tool on a device: a command of it, and its document
 answered.py   one result for each device, whatever goes wrong with it
 healths.py    `status`, with drift or without
 changes.py    `rollback` and `down`, which go on there when the connection ends

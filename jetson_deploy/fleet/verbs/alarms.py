@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.fleet.connection import Connection
+from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.end_state import DeviceResult
-from jetson_deploy.fleet.verbs.tool import ask_tool, read_as
+from jetson_deploy.fleet.tool import ask_tool, read_as
 
 SECONDS = 60.0
 
@@ -40,7 +41,7 @@ async def alarms(connection: Connection) -> DeviceResult:
         device=connection.device.name,
         state="needs-attention" if counting else "done",
         reason=first.cause,
-        hint=first.fix,
+        hint=for_controller(first.fix),
         code=first.id,
         document={"holding": answer.document["holding"]},
     )

@@ -13,7 +13,7 @@ from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.each import each
 from jetson_deploy.fleet.end_state import DeviceResult, EndState, state_of
 from jetson_deploy.fleet.failure import ConnectionLostError
-from jetson_deploy.fleet.verbs.tool import ToolError
+from jetson_deploy.fleet.tool import ToolError
 
 Act = Callable[[Connection], Awaitable[DeviceResult]]
 _UNKNOWN = ("timed-out",)

@@ -5,23 +5,30 @@ from __future__ import annotations
 import shlex
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from jetson_deploy.fleet.connection import Answer, Connection
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult, EndState
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
-from jetson_deploy.fleet.verbs.tool import (
+from jetson_deploy.fleet.tool import (
     DOCUMENT_BYTES,
     TOOL,
+    ToolError,
+    document_or_refusal,
     last_words,
     named,
     read_answer,
     tool_command,
     tool_input,
 )
+from jetson_deploy.fleet.verbs.answered import failed
 
 Verb: TypeAlias = Literal["rollback", "down"]
 SECONDS: dict[Verb, float] = {"rollback": 3600.0, "down": 900.0}
 """A rollback may have to fetch an image again."""
+STATUS_SECONDS = 1000.0
+"""A model is loaded to be asked: 900 s at most (the proof's own bound)."""
 _IN_A_UNIT = (
     'exec systemd-run --quiet --collect --wait --pipe --setenv=HOME=/root ${SUDO_USER:+--setenv=SUDO_USER="$SUDO_USER"}'
 )
@@ -49,6 +56,8 @@ async def change(connection: Connection, verb: Verb, *words: str) -> DeviceResul
         return DeviceResult(device=device.name, state="locked", reason=text, hint="wait for its end", code="locked")
     try:
         found = read_answer(answer)
+    except ToolError as error:
+        return await _what_serves(connection, failed(device, error, reached=True))
     except DeviceError as error:
         if error.code != NO_DOCUMENT:
             raise
@@ -58,6 +67,19 @@ async def change(connection: Connection, verb: Verb, *words: str) -> DeviceResul
     result = found.document.get("result")
     state: EndState = "unchanged" if result == "no-changes" else _GOOD[verb]
     return DeviceResult(device=device.name, state=state, document=found.document)
+
+
+async def _what_serves(connection: Connection, result: DeviceResult) -> DeviceResult:
+    """Of a change that failed by its own word: it may have failed before it touched what serves."""
+    if result.state != "failed":
+        return result
+    try:
+        status = await document_or_refusal(connection, "status", *named(connection.device), seconds=STATUS_SECONDS)
+    except DeviceError as error:
+        return msgspec.structs.replace(result, reason=f"{result.reason}; what serves is not known: {error.message}")
+    container = status.document.get("container")
+    serves = f"{container} serves" if status.document.get("healthy") is True else "nothing healthy serves"
+    return msgspec.structs.replace(result, reason=f"{result.reason}; {serves}")
 
 
 def _half_done(device: Device, reason: str) -> DeviceResult:

@@ -7,9 +7,10 @@ import re
 import msgspec
 
 from jetson_deploy.fleet.connection import Connection
+from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.tool import ToolError, ask_tool, named, read_as
 from jetson_deploy.fleet.verbs.answered import failed
-from jetson_deploy.fleet.verbs.tool import ToolError, ask_tool, named, read_as
 
 SECONDS = 180.0
 """With a real generation, by a model that may have to be loaded first."""
@@ -79,7 +80,7 @@ async def _health(connection: Connection) -> DeviceResult:
         device=device.name,
         state="failed",
         reason=reason,
-        hint=wrong.hint,
+        hint=for_controller(wrong.hint),
         code="unhealthy",
         document=answer.document,
     )
@@ -107,7 +108,7 @@ async def drift(connection: Connection, *, deep: bool = False) -> DeviceResult:
         device=device.name,
         state="needs-attention" if reason else "done",
         reason=reason,
-        hint="jetson-deploy status --drift there says what `up` would do" if moved else "",
+        hint="on the device: jetson-deploy status --drift says what `up` would do" if moved else "",
         code="drifted" if moved else "unhealthy" if reason else "",
         document=answer.document,
     )

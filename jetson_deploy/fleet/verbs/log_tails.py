@@ -9,7 +9,7 @@ from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.failure import DeviceError
-from jetson_deploy.fleet.verbs.tool import (
+from jetson_deploy.fleet.tool import (
     BRINGS_IT,
     ask_tool,
     last_words,

@@ -9,7 +9,7 @@ import msgspec
 
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.failure import DeviceError
-from jetson_deploy.fleet.verbs.tool import BRINGS_IT, watching_command
+from jetson_deploy.fleet.tool import BRINGS_IT, watching_command
 from jetson_deploy.monitor.sample_line import SampleLine
 
 LINE_BYTES = 256 << 10

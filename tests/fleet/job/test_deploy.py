@@ -102,7 +102,7 @@ def test_how_up_ended_there_is_how_the_device_ended(code: int, result: str, stat
     jobs = Jobs(board_that_ends(of(code, result, message="the cause", hint="the fix")))
     found = jobs.deploy()
     assert (found.state, found.seconds) == (state, 12.5)
-    told = ("", "", "") if code == 0 else ("the cause", "the fix", result)
+    told = ("", "", "") if code == 0 else ("the cause", "on the device: the fix", result)
     assert (found.reason, found.hint, found.code) == told
     assert [type(event) for event in jobs.seen][-1] is Finished
 
@@ -226,6 +226,45 @@ def test_where_there_is_no_result_the_devices_own_record_decides(
     assert len(board.started) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "status", "state", "reason"),
+    [
+        (SECOND, healthy("jd-default-2"), "rolled-back", "no registry; jd-default-2 serves as before"),
+        (SECOND, UNHEALTHY, "failed", "no registry; what served before does not: gpu: 0 %"),
+        (SECOND, {}, "failed", "no registry; what served before does not: it is not healthy"),
+        (SECOND, healthy("jd-default-3"), "failed", "no registry; jd-default-3 serves"),
+        (NOTHING, GONE, "failed", "no registry"),
+        (Before(problem="damaged"), healthy("jd-default-2"), "failed", "no registry; jd-default-2 serves"),
+    ],
+)
+@pytest.mark.parametrize("code", [1, 4, 5, 70])
+def test_a_run_that_failed_says_whether_the_old_deployment_serves(
+    code: int, before: Before, status: dict[str, Any], state: str, reason: str
+) -> None:
+    failed = of(code, "registry-unreachable", message="no registry")
+    board = board_that_ends(failed, before=before, status=status)
+    found = Jobs(board).deploy()
+    assert (found.state, found.reason, found.code) == (state, reason, "registry-unreachable")
+    assert Jobs(board).take_up() == found
+
+
+def test_a_run_that_failed_where_the_device_cannot_be_asked_does_not_say_that_nothing_serves() -> None:
+    board = board_that_ends(of(4, "registry-unreachable", message="no registry"), before=SECOND)
+    board.status, board.status_code = {"code": "engine-absent", "message": "no engine", "hint": "start it"}, 3
+    found = Jobs(board, patience=0).deploy()
+    assert (found.state, found.reason) == ("failed", "no registry; what serves now is not known: no engine")
+
+
+@pytest.mark.parametrize("code", [4, 7])
+def test_a_way_back_that_failed_while_the_new_one_serves_is_not_rolled_back(code: int) -> None:
+    result = of(code, "x", message="no registry")
+    board = UnitBoard(events_file([], result), result)
+    board.before, board.status = Before(revision=3, container="jd-default-3"), healthy("jd-default-3")
+    found = Jobs(board).roll_back()
+    assert found.state == "needs-attention"
+    assert found.reason.startswith("no registry")
+
+
 def test_an_engine_that_is_not_back_yet_after_a_reboot_is_waited_for() -> None:
     board = board_that_ends(None, before=SECOND)
     board.status, board.status_code = {"code": "engine-absent", "message": "no engine", "hint": "start it"}, 3
@@ -245,7 +284,12 @@ def test_an_engine_that_stays_away_is_a_failure_with_its_cause() -> None:
     board = board_that_ends(None, before=SECOND)
     board.status, board.status_code = {"code": "engine-absent", "message": "no engine", "hint": "start it"}, 3
     found = Jobs(board, patience=0).deploy()
-    assert (found.state, found.reason, found.hint, found.code) == ("failed", "no engine", "start it", "not-ready")
+    assert (found.state, found.reason, found.hint, found.code) == (
+        "failed",
+        "no engine",
+        "on the device: start it",
+        "not-ready",
+    )
     assert Jobs(board, patience=0).prove().reason == "no engine"
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from jetson_deploy.fleet.connection import Answer, Connection
 from jetson_deploy.fleet.device import Device
+from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.job.scripts import command, variables
 
@@ -57,9 +58,9 @@ class _Refusal(msgspec.Struct, kw_only=True):
     code: str = ""
 
 
-def tool_command(words: Iterable[str]) -> str:
+def tool_command(words: Iterable[str], tool: str = TOOL) -> str:
     """With `tool_input` on its standard input."""
-    return command(_WITH_VARIABLES, "jd-tool", TOOL, *words)
+    return command(_WITH_VARIABLES, "jd-tool", tool, *words)
 
 
 def tool_input(device: Device) -> bytes:
@@ -79,19 +80,33 @@ def named(device: Device) -> tuple[str, ...]:
     return ("--name", str(name)) if name else ()
 
 
-async def ask_tool(connection: Connection, *words: str, seconds: float, root: bool = True) -> ToolAnswer:
+async def ask_tool(connection: Connection, *words: str, seconds: float) -> ToolAnswer:
     """Raises ToolError for its own refusal, DeviceError `tool-missing`, `tool-older`, `no-document`."""
-    text, stdin = tool_command((*words, "--json")), tool_input(connection.device)
-    return read_answer(await connection.run(text, stdin=stdin, seconds=seconds, root=root, limit=DOCUMENT_BYTES))
+    return _not_refused(await document_or_refusal(connection, *words, seconds=seconds))
+
+
+async def document_or_refusal(connection: Connection, *words: str, seconds: float, tool: str = TOOL) -> ToolAnswer:
+    """Its own refusal is a document too. Raises DeviceError `tool-missing`, `tool-older`, `no-document`."""
+    text, stdin = tool_command((*words, "--json"), tool), tool_input(connection.device)
+    return _answered(await connection.run(text, stdin=stdin, seconds=seconds, root=True, limit=DOCUMENT_BYTES))
 
 
 def read_answer(answer: Answer) -> ToolAnswer:
+    """Raises as `ask_tool`."""
+    return _not_refused(_answered(answer))
+
+
+def _answered(answer: Answer) -> ToolAnswer:
     document = _document(answer.stdout)
     if document is None:
         raise _without_document(answer)
-    if document.get("schema") == ERROR:
-        raise _refused(document, answer.exit_status)
     return ToolAnswer(exit_status=answer.exit_status, document=document)
+
+
+def _not_refused(answer: ToolAnswer) -> ToolAnswer:
+    if answer.document.get("schema") == ERROR:
+        raise _refused(answer.document, answer.exit_status)
+    return answer
 
 
 def read_as(kind: type[Read], document: dict[str, Any]) -> Read:
@@ -141,5 +156,5 @@ def _refused(document: dict[str, Any], there: int) -> DeviceError:
     refusal = read_as(_Refusal, document)
     code = refusal.code[:80] or "error"
     # Our own flags are not known there: the tool is older. What else it refuses it says how to mend.
-    hint = BRINGS_IT if code == "usage" else refusal.hint[:_SAID]
+    hint = BRINGS_IT if code == "usage" else for_controller(refusal.hint[:_SAID])
     return ToolError(refusal.message[:_SAID], hint=hint, code=code, there=there, document=document)
