@@ -134,7 +134,7 @@ def read_status(
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
         findings=(
-            *health_findings(proof, runtime, server, settings, serving.container),
+            *health_findings(proof, runtime, server, settings, serving),
             *threats(policy, attention, begun),
             *noted,
             *(one.finding for one in (looked.findings if looked else ())),

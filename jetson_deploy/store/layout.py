@@ -97,7 +97,10 @@ def size_on_disk(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths:
+FSTAB = Path("/etc/fstab")
+
+
+def prepare_store(path: Path, *, fstab: Path = FSTAB) -> StorePaths:
     """Make `path` usable as a store, or say why it cannot be; a real file is written and removed again.
 
     Raises PreflightError (store-not-writable, store-not-a-directory, store-not-mounted, store-read-only,
@@ -117,14 +120,19 @@ def prepare_store(path: Path, *, fstab: Path = Path("/etc/fstab")) -> StorePaths
 
 def _check_mounted(store: Path, fstab: Path) -> None:
     """Refuse a store below a mount point of fstab that is not mounted: the model would fill the root disk."""
+    if point := missing_mount(store, fstab):
+        raise PreflightError(
+            f"{point} is listed in {fstab} but not mounted, and the store {store} lies there",
+            hint=f"mount it (sudo mount {point}), or use another disk with --store DIR",
+            code="store-not-mounted",
+        )
+
+
+def missing_mount(store: Path, fstab: Path = FSTAB) -> str | None:
+    """The mount point of fstab that is not mounted although the store lies below it. systemd calls a disk with `nofail`
+    that is missing no failure, and containers start on the empty mount point."""
     ancestors = {str(parent) for parent in (store, *store.parents)}
-    for point in _mount_points(fstab):
-        if point in ancestors and not os.path.ismount(point):
-            raise PreflightError(
-                f"{point} is listed in {fstab} but not mounted, and the store {store} lies there",
-                hint=f"mount it (sudo mount {point}), or use another disk with --store DIR",
-                code="store-not-mounted",
-            )
+    return next((p for p in _mount_points(fstab) if p in ancestors and not os.path.ismount(p)), None)
 
 
 def _mount_points(fstab: Path) -> list[str]:

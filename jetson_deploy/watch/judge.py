@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.server.answer_sense import RUBBISH_ISSUE
+from jetson_deploy.store.layout import FSTAB
 from jetson_deploy.watch.observation import Asked, Observation, ServerObservation
 
 Kind = Literal[
@@ -23,6 +24,7 @@ Kind = Literal[
     "no-token",
     "rubbish",
     "off-gpu",
+    "store-missing",
 ]
 Cure = Literal["none", "wait", "restart", "unpause", "reload"]
 """none: Docker has done it already; wait: it is doing it. The actions after the first cure: see escalation."""
@@ -48,6 +50,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """So many observations in a row must show it before an action."""
     issue: str = ""
     """Id of the known issue that it shows itself; empty: the log may name one."""
+    fix: str = ""
+    """What a person has to do, where the fault itself says it."""
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +72,20 @@ def judge(observed: Observation, gate: Gate) -> Fault | None:
     """The one fault that explains the others. None: sound, or nothing to judge (see `stopped_on_purpose`)."""
     if observed.engine_problem or observed.held or observed.container is None or stopped_on_purpose(observed):
         return None
-    return _of_container(observed) or (_of_server(observed, observed.server, gate) if observed.server else None)
+    found = _of_container(observed) or (_of_server(observed, observed.server, gate) if observed.server else None)
+    return _of_store(observed, found) if found is not None and observed.missing_mount else found
+
+
+def _of_store(observed: Observation, found: Fault) -> Fault:
+    """No restart brings a disk back, and a revision before has its model there too: it is waited for."""
+    point = observed.missing_mount
+    return Fault(
+        kind="store-missing",
+        text=f"{point} is listed in {FSTAB} but not mounted, and the model's store lies there: {found.text}",
+        cure="wait",
+        in_a_row=1,
+        fix=f"sudo mount {point}; the server is started again then",
+    )
 
 
 def _of_container(observed: Observation) -> Fault | None:

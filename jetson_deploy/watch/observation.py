@@ -65,6 +65,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Restarts by Docker since the observation before."""
     oom_kills: int = 0
     """Processes that the kernel's OOM killer ended since the observation before, on the whole host."""
+    missing_mount: str = ""
+    """A mount point of fstab that is not mounted although the model's store lies below it; empty: none."""
     server: ServerObservation | None = None
     """None: the container does not run, or is not to be asked."""
     work: Work = Work()

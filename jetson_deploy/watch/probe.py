@@ -15,6 +15,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
 from jetson_deploy.server.port import Server, ServerClient
 from jetson_deploy.state.lock import holder
+from jetson_deploy.store.layout import FSTAB, missing_mount
 from jetson_deploy.watch.asking import Asking
 from jetson_deploy.watch.free_memory import read_oom_kills
 from jetson_deploy.watch.judge import BUSY_CORES, Gate
@@ -35,6 +36,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     default_share: float
     """The catalog's gpu_share_gate, for a container that does not hold its gates."""
     generate_seconds: float
+    fstab: Path = FSTAB
 
 
 class Probe:
@@ -100,8 +102,13 @@ class Probe:
             new_restarts=restarts,
             oom_kills=self._new_kills(),
             work=work,
+            missing_mount=self._missing_mount(found),
             server=server,
         )
+
+    def _missing_mount(self, found: ContainerState) -> str:
+        store = Record.read(found.labels).store
+        return (missing_mount(Path(store), self._place.fstab) if store else None) or ""
 
     def _new_restarts(self, found: ContainerState) -> int:
         """Also notes which run of which container this is."""

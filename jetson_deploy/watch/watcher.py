@@ -181,16 +181,18 @@ class Watcher:
     def _notice(self, fault: Fault, found: ContainerState) -> None:
         parts = self._parts
         accept_cpu = gate_of(found, parts.place.default_share).accept_cpu
-        cause = known_cause(fault.issue, parts.issues()) or cause_of(
-            parts.runtime,
-            parts.server,
-            found,
-            parts.issues(),
-            accept_cpu=accept_cpu,
-            oom_killed=fault.kind == "oom-killed",
-        )
+        cause = known_cause(fault.issue, parts.issues())
+        if cause is None and not fault.fix:
+            cause = cause_of(
+                parts.runtime,
+                parts.server,
+                found,
+                parts.issues(),
+                accept_cpu=accept_cpu,
+                oom_killed=fault.kind == "oom-killed",
+            )
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
-        hint = cause.hint if cause else "jetson-deploy logs"
+        hint = cause.hint if cause else fault.fix or "jetson-deploy logs"
         parts.audit.line("noticed", text, revision_of(found))
         parts.report(Noticed(fault=fault.kind, text=text, hint=hint, cause=cause.id if cause else None))
 

@@ -55,6 +55,20 @@ CASES: dict[str, Case] = {
     "gpu-lost": ({"server": {"gpu_share": 0.0}}, "off-gpu", "reload"),
     "gpu-partly": ({"server": {"gpu_share": 0.9}}, "off-gpu", "reload"),
     "not-loaded-yet": ({"server": {"loaded": False, "gpu_share": None}}, None, None),
+    "disk-not-mounted": (
+        {
+            "container": {"state": "exited", "error": "bind source path does not exist"},
+            "observed": {"missing_mount": "/d"},
+        },
+        "store-missing",
+        "wait",
+    ),
+    "empty-mount-point": (
+        {"asked": {"state": "failed", "problem": "model not found"}, "observed": {"missing_mount": "/d"}},
+        "store-missing",
+        "wait",
+    ),
+    "serves-without-that-disk": ({"observed": {"missing_mount": "/d"}}, None, None),
     "change-under-way": ({"server": {"answers": False}, "observed": {"held": ": `up` (pid 7)"}}, None, None),
     "engine-away": ({"server": {"answers": False}, "observed": {"engine_problem": "gone"}}, None, None),
 }

@@ -34,8 +34,15 @@ MODEL = "deepseek-r1:8b"
 PORT = 11434
 
 
-def deployed(runtime: FakeRuntime) -> FakeContainer:
-    labels = {"name": "default", "model": MODEL, "port": str(PORT), "revision": "2", "accept-cpu": "false"}
+def deployed(runtime: FakeRuntime, store: str = "") -> FakeContainer:
+    labels = {
+        "name": "default",
+        "model": MODEL,
+        "port": str(PORT),
+        "revision": "2",
+        "accept-cpu": "false",
+        "store": store,
+    }
     found = runtime.add("jd-default-2", {LABEL + key: value for key, value in labels.items()})
     runtime.write(found.name, "started")
     return found
@@ -47,7 +54,8 @@ class Scene:
         self.kind.models = (ListedModel(name=MODEL, digest="d", size=1),)
         self.server = self.kind.start(local_endpoint(PORT).url, Behaviour())
         self.server.loaded.add(MODEL)
-        self.container = deployed(self.runtime)
+        self.disk, self.fstab = folder / "disk", folder / "fstab"
+        self.container = deployed(self.runtime, str(self.disk / "models"))
         self.now, self.events, self.children = 1000.0, list[Event](), list[list[str]]()
         self.ended = Finished(exit_code=0, result="done", message="done")
         self.lock_dir = folder / "lock"
@@ -94,6 +102,7 @@ class Scene:
             lock_dir=self.lock_dir,
             default_share=0.95,
             generate_seconds=generate_seconds,
+            fstab=self.fstab,
         )
         probe = Probe(place, self.runtime, self.kind, clock)
         audit = AuditLog(self.state, self.events.append)
@@ -219,6 +228,30 @@ def test_what_needed_somebody_and_serves_again_for_the_window_is_taken_back(scen
     scene.ticks(70)
     state = scene.state.load()
     assert scene.told[-1] == "recovered" and state is not None and state.attention is None
+
+
+def test_a_disk_that_is_not_mounted_is_waited_for_and_the_server_is_started_again_when_it_is_there(
+    scene: Scene,
+) -> None:
+    scene.fstab.write_text(f"/dev/nvme0n1p1 {scene.disk} ext4 nofail 0 2\n")
+    scene.server.broken = "model not found, try pulling it first"
+    scene.ticks(60)
+    assert (scene.told, scene.acts, scene.children) == (["store-missing"], [], [])
+    noticed = next(event for event in scene.events if isinstance(event, Noticed))
+    assert noticed.text.startswith(f"{scene.disk} is listed in /etc/fstab but not mounted")
+    assert noticed.hint.startswith(f"sudo mount {scene.disk};")
+    scene.fstab.write_text("")  # as if it were mounted: nothing of it is missing any more
+    scene.ticks(3)
+    assert scene.acts == ["restart"]
+    scene.server.broken = ""
+    scene.ticks(3)
+    assert scene.told == ["store-missing", "broken", "restarted", "recovered"]
+
+
+def test_a_server_that_serves_although_a_disk_of_fstab_is_missing_is_left_alone(scene: Scene) -> None:
+    scene.fstab.write_text(f"/dev/nvme0n1p1 {scene.disk} ext4 nofail 0 2\n")
+    scene.ticks(20)
+    assert (scene.told, scene.acts) == ([], [])
 
 
 def test_another_container_is_healed_anew(scene: Scene) -> None:
