@@ -20,17 +20,21 @@ async def each(
     act: Callable[[Device], Awaitable[Result]],
     *,
     failed: Callable[[Device, JetsonDeployError], Result],
+    ended: Callable[[Result], None] = lambda result: None,
     at_once: int = AT_ONCE,
 ) -> list[Result]:
-    """The results in the order of `devices`. `failed` makes one of an error; a bug ends all and is raised."""
+    """The results in the order of `devices`; `ended` hears each when it is there. `failed` makes one of an error; a bug
+    ends all and is raised."""
     places = asyncio.Semaphore(at_once)
 
     async def one(device: Device) -> Result:
         async with places:
             try:
-                return await act(device)
+                result = await act(device)
             except JetsonDeployError as error:
-                return failed(device, error)
+                result = failed(device, error)
+        ended(result)
+        return result
 
     tasks = [asyncio.ensure_future(one(device)) for device in devices]
     try:

@@ -97,3 +97,18 @@ def _decoded(before: Sample, now: Sample) -> float | None:
     rises = [_rise(old.get(name, 0), count) for name, count in new.items()]
     known = [rise for rise in rises if rise is not None]
     return sum(known) if len(known) == len(rises) else None
+
+
+NO_ANSWER_YET = "no answer yet"
+"""Of an engine that is still at its first answer."""
+
+
+def model_side_looked_at(sample: Sample) -> bool:
+    return all(one.why != NO_ANSWER_YET for one in sample.failures)
+
+
+def model_side_unseen(sample: Sample) -> str | None:
+    """Why alerts of container, server and model are not known; None: they are."""
+    if away := next((one.why for one in sample.failures if one.source == "engine"), None):
+        return f"the engine cannot be asked: {away}"
+    return "no deployment and no server is seen" if sample.llm.server is None else None

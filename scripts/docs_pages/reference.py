@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from docs_pages.commands import escaped
-from docs_pages.documented import PACKAGE, Field, classes
+from docs_pages.documented import PACKAGE, Documented, Field, classes
 from docs_pages.markdown import fenced, page, table
 from docs_pages.shipped import shipped_alerts
 from jetson_deploy import errors
@@ -119,7 +119,9 @@ def events_page() -> str:
     for event in classes("events.py").values():
         if event.tag:
             parts += [f"## {event.tag}", *([escaped(event.text)] if event.text else [])]
-            parts.append(table(("key", "type", "default", "meaning"), [_key(field) for field in event.fields]))
+            parts.append(_keys(event))
+    parts += ["## Of many devices", OF_A_FLEET, "### device-ended"]
+    parts += ["One device's answer or end, as soon as it is there; each device once.", _keys(_device_result())]
     return page(
         "Events",
         "jetson_deploy/events.py",
@@ -127,6 +129,24 @@ def events_page() -> str:
         "that event's keys. The last line is always `finished`.",
         *parts,
     )
+
+
+OF_A_FLEET = (
+    "Under `fleet` each event of a device has its name as `device`. Verbs that only ask (`hosts`, `plan`, `status`, "
+    "`drift`, `alerts`, `run`, `top --once`, `trust`, `add`) give a `device-ended` for each, in the order of the "
+    "answers, then `finished` with all of them in the order of the selection. `up`, `resume`, `rollback` and `down` "
+    "give what happens on the devices as well, and `fleet-note` with a `text` of the rollout itself. `logs` gives "
+    "`log`; `top` without `--once` gives `sample`, a line of `monitor --jsonl`, and `device-lost` with `code` and "
+    "`reason`. `inventory`, `history` and `show` ask no device: `finished` alone."
+)
+
+
+def _device_result() -> Documented:
+    return classes("fleet/end_state.py")["DeviceResult"]
+
+
+def _keys(described: Documented) -> str:
+    return table(("key", "type", "default", "meaning"), [_key(field) for field in described.fields])
 
 
 def _key(field: Field) -> tuple[str, str, str, str]:

@@ -45,6 +45,7 @@ def test_the_table_shows_every_rule_its_limit_and_what_holds_now(alerts: Verb) -
     rows = {line.split()[0]: line for line in lines if line[:1].isalpha()}
     assert rows["ram-low"].split() == ["ram-low", "warning", "below", "60", "%", "30", "s", "52.6", "%", "HOLDS"]
     assert rows["server-down"].split()[-1] == "-"
+    assert "not known: alerts of container, server and model; no deployment and no server is seen" in lines
 
 
 def test_the_document_holds_the_same_and_what_is_simulated(alerts: Verb) -> None:
@@ -52,6 +53,7 @@ def test_the_document_holds_the_same_and_what_is_simulated(alerts: Verb) -> None
     document = json.loads(out)
     assert (code, document["schema"], document["holding"]) == (0, "jetson-deploy.alerts/1", [])
     assert "read from" in document["simulated"]
+    assert document["unseen"] == "no deployment and no server is seen"
     low = next(rule for rule in document["rules"] if rule["id"] == "ram-low")
     assert (low["below"], low["unit"], low["now"][0]["state"]) == (0.1, "ratio", "fine")
     assert low["now"][0]["value"] == pytest.approx(0.526, abs=0.001)

@@ -45,7 +45,7 @@ def command(*, fleet: FleetOptions, file: Path, groups: tuple[str, ...]) -> int:
     written = [device.name for device in devices]
     results = [_result(row, file) for row in rows]
     more: dict[str, object] = {"file": str(file), "written": written}
-    return answer_rows(fleet, "add", results, heads=HEADS, cells=cells_of, more=more)
+    return answer_rows(fleet, "add", results, heads=HEADS, cells=cells_of, more=more, done="added")
 
 
 def _result(row: DeviceResult, file: Path) -> DeviceResult:

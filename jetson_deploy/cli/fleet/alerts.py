@@ -24,7 +24,7 @@ def command(*, fleet: FleetOptions) -> int:
     from jetson_deploy.fleet.verbs.alarms import alarms
 
     results = ask_each(fleet, alarms)
-    return answer_rows(fleet, "alerts", results, heads=("SEVERITY", "ALERTS"), cells=_cells)
+    return answer_rows(fleet, "alerts", results, heads=("SEVERITY", "ALERTS"), cells=_cells, done="quiet")
 
 
 def _cells(result: DeviceResult) -> Sequence[object]:

@@ -28,4 +28,6 @@ def command(*, fleet: FleetOptions, yes: bool, purge: bool) -> int:
     ask_consent(fleet, what, yes=yes)
     words = ("--purge", "--yes") if purge else ()
     results = ask_each(fleet, lambda connection: change(connection, "down", *words), goes_on=GOES_ON, change="down")
-    return answer_rows(fleet, "down", results, heads=("REMOVED",), cells=lambda one: (brought(one.document or {}),))
+    return answer_rows(
+        fleet, "down", results, heads=("REMOVED",), cells=lambda one: (brought(one.document or {}),), done="removed"
+    )

@@ -22,7 +22,7 @@ def command(*, fleet: FleetOptions, deep: bool) -> int:
     from jetson_deploy.fleet.verbs.healths import drift
 
     results = ask_each(fleet, lambda connection: drift(connection, deep=deep))
-    return answer_rows(fleet, "drift", results, heads=HEADS, cells=_cells)
+    return answer_rows(fleet, "drift", results, heads=HEADS, cells=_cells, done="as-deployed")
 
 
 def _cells(result: DeviceResult) -> Sequence[object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jetson_deploy.cli.fleet.live import answers
 from jetson_deploy.cli.fleet.options import FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rows import answer_rows
 from jetson_deploy.cli.fleet.running import run
@@ -32,7 +33,11 @@ def command(*, fleet: FleetOptions) -> int:
     code is 9 where some do not answer. CLOCK is how far a device's clock is from the one here.
     """
     rows = run(fleet, lambda transport: looked(fleet, transport))
-    return answer_rows(fleet, "hosts", rows, heads=HEADS, cells=cells_of)
+    return answered(fleet, rows)
+
+
+def answered(fleet: FleetOptions, rows: Sequence[DeviceResult]) -> int:
+    return answer_rows(fleet, "hosts", rows, heads=HEADS, cells=cells_of, done="reachable")
 
 
 async def looked(fleet: FleetOptions, transport: Transport) -> list[DeviceResult]:
@@ -46,7 +51,7 @@ async def looked(fleet: FleetOptions, transport: Transport) -> list[DeviceResult
     async def one(device: Device) -> DeviceResult:
         return host_row(await look(transport, device, asked_of(device, source=fleet.inventory.source), catalog))
 
-    return await each(fleet.devices, one, failed=not_seen)
+    return await each(fleet.devices, one, failed=not_seen, ended=answers(fleet))
 
 
 def cells_of(row: DeviceResult) -> Sequence[object]:

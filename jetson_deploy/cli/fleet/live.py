@@ -11,7 +11,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -62,6 +62,11 @@ def chosen_live(fleet: FleetOptions) -> Iterator[Live]:
             table.end()
 
 
+def answers(fleet: FleetOptions) -> Callable[[DeviceResult], None]:
+    """Of a verb that only asks: among the events each device's result, as soon as it is there."""
+    return _Events().ended if fleet.as_events else _Silence().ended
+
+
 class _Silence:
     def event(self, device: Device, event: Event) -> None:
         pass
@@ -74,7 +79,7 @@ class _Silence:
 
 
 class _Events:
-    """NDJSON: a device's own event with `device` in it; `device-ended` with its result; `rollout-note`."""
+    """NDJSON: a device's own event with `device` in it; `device-ended` with its result; `fleet-note`."""
 
     def event(self, device: Device, event: Event) -> None:
         quietly(lambda: print_event({**msgspec.to_builtins(event), "device": device.name}))

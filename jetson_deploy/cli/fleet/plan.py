@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from jetson_deploy.cli.fleet.live import answers
 from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
 from jetson_deploy.cli.fleet.rows import answer_rows
 from jetson_deploy.cli.fleet.running import run
@@ -51,7 +52,14 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
         write(save, inventory=fleet.inventory.source, at=at, devices=plans, model=model)
     total = _total(plans)
     return answer_rows(
-        fleet, "plan", rows, heads=HEADS, cells=_cells, more={"sum": total}, sums=_sums(total) if total.planned else ()
+        fleet,
+        "plan",
+        rows,
+        heads=HEADS,
+        cells=_cells,
+        more={"sum": total},
+        sums=_sums(total) if total.planned else (),
+        done="planned",
     )
 
 
@@ -69,6 +77,7 @@ async def _planned(
         said={"model": model} if model is not None else {},
         measured=measured_before(fleet.settings.fleet_dir),
         rate=rate,
+        ended=answers(fleet),
     )
 
 

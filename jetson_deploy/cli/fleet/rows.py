@@ -31,10 +31,12 @@ def answer_rows(
     more: dict[str, object] | None = None,
     wanted: frozenset[EndState] = AS_WANTED,
     sums: Sequence[str] = (),
+    done: str = "done",
 ) -> int:
     """Print it and return the exit code: 0 where every selected device is as wanted, else 9.
 
-    `more`: keys of the document beside the devices; `sums`: lines below the table. The document's schema is
+    `more`: keys of the document beside the devices; `sums`: lines below the table. `done`: what that state means of
+    this verb, for people. The document's schema is
     jetson-deploy.fleet-VERB/1.
     """
     rows = in_order(fleet, results)
@@ -48,9 +50,11 @@ def answer_rows(
         **(more or {}),
         "devices": [msgspec.to_builtins(row) for row in rows],
     }
-    text = "\n".join(_lines(rows, heads, cells, wanted, quiet=fleet.quiet, verbose=fleet.verbose, sums=sums))
+    text = "\n".join(_lines(rows, heads, cells, wanted, done, quiet=fleet.quiet, verbose=fleet.verbose, sums=sums))
     code = 0 if good else FAILED
-    return finish(fleet, document, (lambda: text) if text else None, code=code, result=result, message=counted(rows))
+    return finish(
+        fleet, document, (lambda: text) if text else None, code=code, result=result, message=counted(rows, done)
+    )
 
 
 def in_order(fleet: FleetOptions, results: Sequence[DeviceResult]) -> list[DeviceResult]:
@@ -61,9 +65,13 @@ def in_order(fleet: FleetOptions, results: Sequence[DeviceResult]) -> list[Devic
     return [found[device.name] for device in fleet.devices]
 
 
-def counted(rows: Sequence[DeviceResult]) -> str:
+def counted(rows: Sequence[DeviceResult], done: str = "done") -> str:
     """`3 done, 2 unreachable`."""
-    return ", ".join(f"{number} {state}" for state, number in Counter(row.state for row in rows).most_common())
+    return ", ".join(f"{number} {state}" for state, number in Counter(_word(row, done) for row in rows).most_common())
+
+
+def _word(row: DeviceResult, done: str) -> str:
+    return done if row.state == "done" else row.state
 
 
 def _lines(
@@ -71,6 +79,7 @@ def _lines(
     heads: Sequence[str],
     cells: Cells,
     wanted: frozenset[EndState],
+    done: str,
     *,
     quiet: bool,
     verbose: bool,
@@ -78,20 +87,20 @@ def _lines(
 ) -> Iterator[str]:
     listed = [row for row in rows if row.state not in wanted] if quiet else rows
     if listed:
-        yield from table_rows(listed, heads, cells)
+        yield from table_rows(listed, heads, cells, done)
     if not quiet:
         yield ""
-        yield counted(rows)
+        yield counted(rows, done)
         yield from sums
     yield from hints(rows, len(rows) if verbose else _NAMED)
 
 
-def table_rows(rows: Sequence[DeviceResult], heads: Sequence[str], cells: Cells) -> list[str]:
+def table_rows(rows: Sequence[DeviceResult], heads: Sequence[str], cells: Cells, done: str = "done") -> list[str]:
     """With a head; every text of a device stays in its row."""
     lines = [("DEVICE", "STATE", *heads, "REASON")]
     for row in rows:
         between = [cell(one) for one in cells(row)]
-        lines.append((cell(row.device), row.state, *between, cell(row.reason, REASON) if row.reason else ""))
+        lines.append((cell(row.device), _word(row, done), *between, cell(row.reason, REASON) if row.reason else ""))
     if not any(line[-1] for line in lines[1:]):
         lines = [line[:-1] for line in lines]
     return aligned(lines)

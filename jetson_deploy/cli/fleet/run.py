@@ -43,6 +43,7 @@ def command(*, fleet: FleetOptions, root: bool, seconds: float, words: tuple[str
     One word is a line of the shell there ('df -h / | tail -1'); of several each is passed on as it is. Every line
     of the output stands behind its device's name: | for what it says, ! for its errors.
     """
+    from jetson_deploy.cli.fleet.live import answers
     from jetson_deploy.cli.fleet.rows import answer_rows
     from jetson_deploy.cli.fleet.running import run
     from jetson_deploy.cli.render import answer
@@ -56,7 +57,7 @@ def command(*, fleet: FleetOptions, root: bool, seconds: float, words: tuple[str
                 found = await connection.run(line, seconds=seconds, root=root, limit=OUTPUT_BYTES)
             return _result(device, found.exit_status, found.stdout, found.stderr, found.cut)
 
-        return await each(fleet.devices, one, failed=result_of)
+        return await each(fleet.devices, one, failed=result_of, ended=answers(fleet))
 
     results = run(fleet, make, goes_on="a command that began there may go on")
     if not (fleet.as_json or fleet.as_events):

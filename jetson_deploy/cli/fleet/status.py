@@ -25,7 +25,7 @@ def command(*, fleet: FleetOptions) -> int:
     from jetson_deploy.fleet.verbs.healths import health
 
     results = ask_each(fleet, health)
-    return answer_rows(fleet, "status", results, heads=HEADS, cells=_cells)
+    return answer_rows(fleet, "status", results, heads=HEADS, cells=_cells, done="healthy")
 
 
 def _cells(result: DeviceResult) -> Sequence[object]:

@@ -43,7 +43,9 @@ def command(*, fleet: FleetOptions, once: bool, period: float) -> int:
 
 def _once(fleet: FleetOptions, period: float) -> int:
     from jetson_deploy.cli.fleet.top_rows import HEADS, sample_cells
+    from jetson_deploy.fleet.verbs.alarms import unseen
     from jetson_deploy.fleet.verbs.watching import two_samples
+    from jetson_deploy.monitor.derived import model_side_unseen
     from jetson_deploy.monitor.sample_line import SampleLine
 
     shown: dict[str, Sequence[object]] = {}
@@ -52,13 +54,16 @@ def _once(fleet: FleetOptions, period: float) -> int:
         before, sample = await two_samples(connection, period)
         name = connection.device.name
         shown[name] = sample_cells(sample, before)
-        return DeviceResult(device=name, state="done", document=msgspec.to_builtins(sample))
+        document = msgspec.to_builtins(sample)
+        if not sample.alerts and (why := model_side_unseen(sample)):
+            return unseen(connection.device, why, document)
+        return DeviceResult(device=name, state="done", document=document)
 
     def cells(result: DeviceResult) -> Sequence[object]:
         known = document_of(SampleLine, result) is not None
         return shown[result.device] if known else (None,) * (len(HEADS) - 1)
 
-    return answer_rows(fleet, "top", ask_each(fleet, act), heads=HEADS[1:], cells=cells)
+    return answer_rows(fleet, "top", ask_each(fleet, act), heads=HEADS[1:], cells=cells, done="sampled")
 
 
 def _live(fleet: FleetOptions, period: float) -> int:

@@ -10,13 +10,13 @@ import msgspec
 from jetson_deploy.cli.fleet.cells import cell
 from jetson_deploy.cli.formatting import aligned
 from jetson_deploy.cli.monitor.screen import figures
-from jetson_deploy.monitor.derived import decode_rate_of_all
+from jetson_deploy.monitor.derived import decode_rate_of_all, model_side_unseen
 from jetson_deploy.monitor.metric_readers import loaded
 from jetson_deploy.monitor.sample_line import AlertLine, SampleLine
 from jetson_deploy.monitor.thermal import throttling, warmest
 
 HEADS = ("DEVICE", "MODEL", "TOK/S", "GPU", "MEMORY", "TEMP", "THROTTLED", "ALERTS")
-_RANKS = ("critical", "lost", "warning", "info", "", "waiting")
+_RANKS = ("critical", "lost", "warning", "info", "unknown", "", "waiting")
 """In which order rows are shown where there is not room for all."""
 _NAMED = 3
 _ALERTS = 60
@@ -105,7 +105,7 @@ def _alerts(sample: SampleLine) -> str:
         return ""
     names = [one.id + (f" ({one.subject[:20]})" if one.subject else "") for one in _loud(sample)]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more or "none"
+    return ", ".join(names[:_NAMED]) + more or ("unknown" if model_side_unseen(sample) else "none")
 
 
 def _loud(sample: SampleLine) -> Sequence[AlertLine]:
@@ -114,4 +114,6 @@ def _loud(sample: SampleLine) -> Sequence[AlertLine]:
 
 def _rank(sample: SampleLine) -> str:
     found = {one.severity for one in sample.alerts or () if not one.silenced}
-    return next((one for one in ("critical", "warning", "info") if one in found), "")
+    return next(
+        (one for one in ("critical", "warning", "info") if one in found), "unknown" if model_side_unseen(sample) else ""
+    )

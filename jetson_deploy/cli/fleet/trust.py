@@ -29,6 +29,7 @@ def command(*, fleet: FleetOptions, yes: bool) -> int:
     Compare them with what the devices say themselves: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub. A key that
     differs from the known one is never replaced. There is no login.
     """
+    from jetson_deploy.cli.fleet.live import answers
     from jetson_deploy.cli.fleet.rows import answer_rows
     from jetson_deploy.cli.fleet.running import in_loop
     from jetson_deploy.fleet.opened import open_transport
@@ -42,9 +43,12 @@ def command(*, fleet: FleetOptions, yes: bool) -> int:
         if wanted:
             for offer in new:
                 await hosts.trust(offer)
-        return [*(_result(offer, wanted) for offer in offers), *failed]
+        results = [*(_result(offer, wanted) for offer in offers), *failed]
+        for result in results:
+            answers(fleet)(result)
+        return results
 
-    return answer_rows(fleet, "trust", in_loop(hosts, make))
+    return answer_rows(fleet, "trust", in_loop(hosts, make), done="trusted")
 
 
 async def _asked(fleet: FleetOptions, hosts: HostKeys) -> tuple[list[Offer], list[DeviceResult]]:

@@ -19,7 +19,11 @@ def alert_table(overview: Overview, *, verbose: bool = False) -> str:
     """What holds now comes first; `verbose` adds what each signal is."""
     lines = [f"simulated: {overview.simulated}"] if overview.simulated else []
     lines += [line for alert in overview.holding for line in _holding(overview, alert)]
-    lines += [""] if overview.holding else ["nothing holds now", ""]
+    if overview.unseen:
+        lines.append(f"not known: alerts of container, server and model; {overview.unseen}")
+    elif not overview.holding:
+        lines.append("nothing holds now")
+    lines.append("")
     rules = sorted(overview.rules, key=lambda rule: (SEVERITIES.index(rule.severity), rule.id))
     rows = [("ALERT", "SEVERITY", "LIMIT", "HELD FOR", "NOW")]
     rows += [(rule.id, rule.severity, _limit(rule), figures.duration(rule.hold_seconds), _now(rule)) for rule in rules]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SAMPLES = 4
 _BETWEEN_SECONDS = 0.5
 """Loads and counters need two samples; a few make them steadier."""
+_MOST_SAMPLES = 14
+"""While the engine is still at its first answer."""
 
 
 @click.command("alerts")
@@ -128,6 +130,10 @@ def _done(common: CommonOptions, document: dict[str, Any], text: str) -> int:
     return finish(common, document, lambda: text, simulated=common.settings.rehearsal, also_as_line=True)
 
 
+def _enough(samples: int, looked: bool) -> bool:
+    return samples >= (_SAMPLES if looked else _MOST_SAMPLES)
+
+
 def _overview(common: CommonOptions, looking: MonitorOptions) -> int:
     from jetson_deploy.catalog.load import load_alerts
     from jetson_deploy.cli.monitor.alert_table import alert_table
@@ -138,7 +144,7 @@ def _overview(common: CommonOptions, looking: MonitorOptions) -> int:
     monitor = opened(common, looking, listeners=[listener], period=_BETWEEN_SECONDS)
     samples = itertools.count(1)
     try:
-        monitor.run(threading.Event(), until=lambda _: next(samples) >= _SAMPLES)
+        monitor.run(threading.Event(), until=lambda _: _enough(next(samples), listener.looked))
     finally:
         monitor.close()
     overview: Overview = listener.overview()

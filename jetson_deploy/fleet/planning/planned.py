@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,8 +38,9 @@ async def planned(
     force: bool = False,
     measured: Mapping[str, Measured] | None = None,
     rate: float | None = None,
+    ended: Callable[[DeviceResult], None] = lambda result: None,
 ) -> list[PlannedDevice]:
-    """In the order of `devices`. `source`, `said`: as `asked_of` takes them."""
+    """In the order of `devices`. `source`, `said`: as `asked_of` takes them. `ended` hears each."""
 
     async def one(device: Device) -> PlannedDevice:
         asked = asked_of(device, source=source, said=said, force=force)
@@ -50,4 +51,4 @@ async def planned(
     def failed(device: Device, error: JetsonDeployError) -> PlannedDevice:
         return PlannedDevice(result=not_seen(device, error))
 
-    return await each(devices, one, failed=failed)
+    return await each(devices, one, failed=failed, ended=lambda one: ended(one.result))

@@ -14,11 +14,15 @@ from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.job.link import WORTH_ASKING_AGAIN
 from jetson_deploy.fleet.verbs.answered import failed
 from jetson_deploy.fleet.verbs.samples import samples
+from jetson_deploy.monitor.derived import model_side_looked_at
 from jetson_deploy.monitor.sample_line import SampleLine
 
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between two tries; the last for ever."""
 _AGAIN = WORTH_ASKING_AGAIN | {"monitor-ended", "no-sample"}
+
+ENGINE_SECONDS = 5.0
+"""For its first answer."""
 
 Heard = Callable[[Device, SampleLine], None]
 Lost = Callable[[Device, DeviceError], None]
@@ -54,11 +58,16 @@ async def watch(
 
 
 async def two_samples(connection: Connection, period: float) -> tuple[SampleLine, SampleLine]:
-    """What is measured between two is known from the second. Raises DeviceError."""
-    found: list[SampleLine] = []
+    """What is measured between two is known from the second. An engine that is slow is waited for a little.
+
+    Raises DeviceError.
+    """
+    before: SampleLine | None = None
+    most = 2 + int(ENGINE_SECONDS / period)
     async with aclosing(samples(connection, period)) as stream:
         async for sample in stream:
-            found.append(sample)
-            if len(found) == 2:
-                return found[0], found[1]
+            most -= 1
+            if before is not None and (model_side_looked_at(sample) or most <= 0):
+                return before, sample
+            before = sample
     raise DeviceError("its monitor ended", hint="look at `monitor --once` there", code="monitor-ended")

@@ -10,6 +10,7 @@ from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.monitor.alerts.firing import Firing, Severity
 from jetson_deploy.monitor.alerts.judge import Judge, RuleState
 from jetson_deploy.monitor.alerts.silences import EVERYTHING, Silences
+from jetson_deploy.monitor.derived import model_side_looked_at, model_side_unseen
 from jetson_deploy.monitor.monitor import Latest
 from jetson_deploy.monitor.sample import Sample
 from jetson_deploy.monitor.signals import SIGNALS
@@ -42,6 +43,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", ta
     rules: tuple[RuleNow, ...]
     holding: tuple[Firing, ...]
     """Alerts that a running monitor sends once the hold time of their rule is over."""
+    unseen: str | None = None
+    """Why those of container, server and model are not known; None: they are."""
 
 
 class RuleOverview:
@@ -56,6 +59,11 @@ class RuleOverview:
         self._sample = latest.sample
         self._judge.judge(latest.sample)
 
+    @property
+    def looked(self) -> bool:
+        """The engine has given its first answer, or refused it."""
+        return self._sample is not None and model_side_looked_at(self._sample)
+
     def overview(self) -> Overview:
         """After the last sample."""
         sample = self._sample or Sample(at=0.0, monotonic=0.0)
@@ -64,6 +72,7 @@ class RuleOverview:
             simulated=sample.simulated,
             rules=tuple(self._rule(rule, sample.at) for _, rule in sorted(self._judge.rules.items())),
             holding=self._judge.firing,
+            unseen=model_side_unseen(sample),
         )
 
     def _rule(self, rule: AlertRule, at: float) -> RuleNow:

@@ -8,6 +8,7 @@ import time
 import msgspec
 
 from jetson_deploy.endpoint import local_endpoint
+from jetson_deploy.monitor.derived import NO_ANSWER_YET
 from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed, measured
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
@@ -70,7 +71,7 @@ class LlmWatch:
     def read(self) -> tuple[Llm, tuple[SourceFailure, ...]]:
         known = self._known
         if not self._looked.is_set():
-            return Llm(), (SourceFailure(source="engine", why="no answer yet"),)
+            return Llm(), (SourceFailure(source="engine", why=NO_ANSWER_YET),)
         tokens = self._tokens(known)
         total = sum(one.decode_tokens for one in tokens.counts.values())
         grown, self._tokens_before = total > self._tokens_before, total

@@ -14,7 +14,6 @@ from local_device import CannedTransport, packed_answer, read_roots
 
 from jetson_deploy.cli.fleet import hosts
 from jetson_deploy.cli.fleet.options import FleetOptions
-from jetson_deploy.cli.fleet.rows import answer_rows
 from jetson_deploy.fleet.connection import Answer
 from jetson_deploy.fleet.device import Device, Inventory
 from jetson_deploy.fleet.failure import DeviceError
@@ -51,7 +50,7 @@ def asked(devices: dict[str, Answer | DeviceError], *, as_json: bool = False) ->
         settings=Settings(),
     )
     rows = asyncio.run(hosts.looked(fleet, CannedTransport(devices)))
-    return answer_rows(fleet, "hosts", rows, heads=hosts.HEADS, cells=hosts.cells_of), fleet
+    return hosts.answered(fleet, rows), fleet
 
 
 def test_each_device_has_its_row_and_those_that_do_not_answer_their_cause(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,7 +65,7 @@ def test_each_device_has_its_row_and_those_that_do_not_answer_their_cause(capsys
     lines = capsys.readouterr().out.splitlines()
     assert code == 9
     one, two, pc, gone, bare = lines[1:6]
-    assert one.split()[:5] == ["nano-1", "done", "orin-nano-8gb", "36.4.3", "6.2"]
+    assert one.split()[:5] == ["nano-1", "reachable", "orin-nano-8gb", "36.4.3", "6.2"]
     assert "99.0 (newer)" in two
     assert "no Jetson" in pc
     assert gone.split()[:2] == ["gone", "unreachable"]

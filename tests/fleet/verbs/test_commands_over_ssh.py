@@ -40,13 +40,40 @@ def test_status_shows_each_device_and_ends_with_9_when_one_is_not_healthy(tmp_pa
         events = [json.loads(line) for line in fleet.fleet("status", "--events", "--limit", "!gone").out.splitlines()]
     rows = {line.split()[0]: line.split() for line in found.out.splitlines() if line}
     assert found.code == 9
-    assert rows["good"][1:3] == ["done", "deepseek-r1:8b"]
+    assert rows["good"][1:3] == ["healthy", "deepseek-r1:8b"]
     assert rows["sick"][1:3] == ["failed", "deepseek-r1:8b"]
     assert rows["gone"][1] == "unreachable"
     assert one.code == 0
     assert document["counts"] == {"done": 1, "failed": 1, "unreachable": 1}
     assert document["devices"][0]["document"]["model"] == "deepseek-r1:8b"
     assert [event["event"] for event in events] == ["device-ended", "device-ended", "finished"]
+
+
+def test_among_the_events_each_device_stands_when_it_has_answered_and_finished_comes_last(tmp_path: Path) -> None:
+    """`slow` says nothing until the event of `quick` is there."""
+    waits = f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; "
+    with boards(tmp_path / "b", {"slow": waits + says(HEALTHY), "quick": says(HEALTHY)}, absent=("gone",)) as fleet:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "jetson_deploy", *fleet.words("status", "--events")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            first = [json.loads(running.stdout.readline()) for _ in range(2)] if running.stdout else []
+            (tmp_path / "go").touch()
+            rest, _ = running.communicate(timeout=60)
+        finally:
+            running.kill()
+        asked = [fleet.fleet(*words) for words in (("run", "--events", "--", "true"), ("plan", "--events"))]
+    assert {(one["event"], one["device"]) for one in first} == {("device-ended", "quick"), ("device-ended", "gone")}
+    last = [json.loads(line) for line in rest.splitlines()]
+    assert [(one["event"], one.get("device")) for one in last] == [("device-ended", "slow"), ("finished", None)]
+    assert [one["device"] for one in last[-1]["document"]["devices"]] == ["slow", "quick", "gone"]
+    for found in asked:
+        events = [json.loads(line) for line in found.out.splitlines()]
+        assert [one["event"] for one in events] == [*["device-ended"] * 3, "finished"]
+        ended = {one["device"]: {**one, "event": None} for one in events[:-1]}
+        assert ended == {one["device"]: {**one, "event": None} for one in events[-1]["document"]["devices"]}
 
 
 @pytest.mark.parametrize(
@@ -108,16 +135,25 @@ def test_top_once_shows_each_device_by_its_second_sample(tmp_path: Path) -> None
     board = {"gpus": [{"name": "g", "load": 0.5}], "zones": [{"name": "tj-thermal", "celsius": 61.25}]}
     alerts = [{"id": "thermal-near", "subject": "tj", "severity": "warning"}]
     first, second = sample(1.0), sample(2.0, board=board, alerts=alerts)
-    with boards(
-        tmp_path, {"a": forever(first, second), "old": forever(first, sample(2.0)), "none": "exit 127"}
-    ) as fleet:
+    llm = {"server": {"up": True, "endpoint": "x"}}
+    away = {"alerts": [], "troubles": [{"source": "engine", "why": "no socket"}]}
+    scripts = {
+        "a": forever(first, second),
+        "old": forever(first, sample(2.0, llm=llm)),
+        "away": forever(first, sample(2.0, **away)),
+        "bare": forever(first, sample(2.0, alerts=[])),
+        "none": "exit 127",
+    }
+    with boards(tmp_path, scripts) as fleet:
         found = fleet.fleet("top", "--once", "--period", "0.2")
         document = json.loads(fleet.fleet("top", "--once", "--json", "a").out)
     rows = {line.split()[0]: " ".join(line.split()) for line in found.out.splitlines() if line}
     assert found.code == 9
-    assert rows["a"] == "a done - - 50 % - 61.2 C - thermal-near (tj)"
-    assert rows["old"] == "old done - - - - - - -"
+    assert rows["a"] == "a sampled - - 50 % - 61.2 C - thermal-near (tj)"
+    assert rows["old"] == "old sampled - - - - - - -"
     assert rows["none"].startswith("none refused")
+    assert rows["away"].startswith("away unknown - - - - - - unknown alerts of its server are not known: the engine")
+    assert rows["bare"].endswith("alerts of its server are not known: no deployment and no server is seen")
     assert document["devices"][0]["document"]["monotonic"] == 2.0
 
 

@@ -33,6 +33,7 @@ BOARD: dict[str, Any] = {
     "coolers": [{"kind": "cpufreq-cpu0", "state": 1}],
 }
 MODEL: dict[str, Any] = {"name": "deepseek-r1:8b", "decode_tokens": 0, "decode_seconds": 0.0}
+SERVED: dict[str, Any] = {"server": {"up": True, "endpoint": "x"}}
 EVIL = f"a\nb\rc\t{HOSTILE}"
 HARMFUL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -82,7 +83,8 @@ def test_a_row_says_what_the_board_does() -> None:
     "keys, column, shown",
     [
         ({}, "ALERTS", "-"),
-        ({"alerts": []}, "ALERTS", "none"),
+        ({"alerts": [], "llm": SERVED}, "ALERTS", "none"),
+        ({"alerts": []}, "ALERTS", "unknown"),
         ({"alerts": [alert("info", f"a{n}") for n in range(5)]}, "ALERTS", "a0, a1, a2 and 2 more"),
         ({}, "TOK/S", "-"),
         ({}, "THROTTLED", "-"),
@@ -100,13 +102,13 @@ def test_where_there_is_not_room_for_all_the_worst_are_shown() -> None:
     names = [f"d{number}" for number in range(100)]
     rows = TopRows(names)
     for name in names[:90]:
-        rows.sample(name, sample(1.0, alerts=[]))
+        rows.sample(name, sample(1.0, llm=SERVED if name != "d0" else {}, alerts=[]))
     rows.sample("d50", sample(1.0, alerts=[alert("warning")]))
     rows.sample("d60", sample(1.0, alerts=[alert("critical")]))
     rows.lost("d70", "no route")
     lines = rows.table(6)
     assert [one.split()[0] for one in lines[1:-1]] == ["d60", "d70", "d50", "d0"]
-    assert lines[-1] == "100 devices, 4 shown: 1 critical, 1 lost, 1 warning, 10 waiting"
+    assert lines[-1] == "100 devices, 4 shown: 1 critical, 1 lost, 1 warning, 1 unknown, 10 waiting"
     assert len(rows.table(200)) == 102
 
 
@@ -185,7 +187,7 @@ def test_a_view_on_a_terminal_is_drawn_on_its_other_screen_and_leaves_nothing(mo
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     with on_a_terminal() as (out, _), TableView(fleet("a", "b")) as view:
-        view.heard(Device(name="a"), sample(1.0, llm={"models": [{"name": EVIL}]}, alerts=[]))
+        view.heard(Device(name="a"), sample(1.0, llm=SERVED | {"models": [{"name": EVIL}]}, alerts=[]))
         deadline = time.monotonic() + 5
         while "OWNED" not in out.getvalue() and time.monotonic() < deadline:
             time.sleep(0.01)
