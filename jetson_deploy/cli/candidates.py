@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from jetson_deploy.deployment.revisions import Revision, State
 
 
+_PATTERN = re.compile(r"(?s)((?:.*[:,])?[!&]?)(.*)")
+"""Of host patterns: what is written already, and the part that is being written."""
 Offered = TypeVar("Offered")
 Candidates: TypeAlias = Callable[[click.Context, click.Parameter, str], list[Offered]]
 
@@ -93,6 +96,17 @@ def _revisions(incomplete: str, revisions: Sequence[Revision]) -> list[Completio
 
     numbers = [CompletionItem(str(r.number), help=visible(f"{r.model}, {r.outcome}")) for r in reversed(revisions)]
     return [item for item in numbers if item.value.startswith(incomplete)]
+
+
+@_nothing_on_errors
+def devices(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Devices and groups of the inventory that the command line means, for the last part of a pattern."""
+    from jetson_deploy.fleet.inventory.read import read_inventory
+
+    inventory = read_inventory(ctx.params.get("inventory"))
+    before, part = _PATTERN.fullmatch(incomplete).groups()  # type: ignore[union-attr]  # it matches everything
+    names = dict.fromkeys((*(device.name for device in inventory.devices), *inventory.groups))
+    return [before + name for name in _starting(part, list(names))]
 
 
 def _state(ctx: click.Context) -> State | None:

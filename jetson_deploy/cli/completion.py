@@ -13,7 +13,7 @@ VARIABLE = "_JETSON_DEPLOY_COMPLETE"
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the script that completes commands, options, sizes, boards, faults and revisions in SHELL.
+    """Print the script that completes commands, options, sizes, boards, devices, faults and revisions in SHELL.
 
     \b
     bash: jetson-deploy completion bash > ~/.local/share/bash-completion/completions/jetson-deploy

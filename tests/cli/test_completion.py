@@ -77,6 +77,41 @@ def test_a_catalog_that_cannot_be_read_offers_nothing_and_says_nothing() -> None
     assert offered("plan", "--board", "", JETSON_DEPLOY_CATALOG="/nonexistent") == set()
 
 
+@pytest.fixture
+def fleet(tmp_path: Path) -> str:
+    (tmp_path / "fleet.yaml").write_text(
+        "hosts: {board1: , 'board[10:11]': , spare: }\ngroups: {orin: {hosts: [board1]}}\n"
+    )
+    return str(tmp_path / "fleet.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "some"),
+    [
+        (("hosts", "-i", "FLEET", "bo"), {"board1", "board10", "board11"}),
+        (("plan", "-i", "FLEET", "s"), {"spare"}),
+        (("up", "-i", "FLEET", "o"), {"orin"}),
+        (("run", "-i", "FLEET", "--limit", "board1:!s"), {"board1:!spare"}),
+        (("status", "-i", "FLEET", "orin", "--limit", "&o"), {"&orin"}),
+        (("up", "-i", "FLEET", "--canary", "s"), {"spare"}),
+        (("logs", "-i", "a1,a2,", "a"), {"a1", "a2", "all"}),
+        (("hosts", "-i", "/nonexistent", "b"), set()),
+        (("hosts", "b"), set()),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_devices_and_groups_of_the_inventory_that_is_meant_are_offered(
+    words: tuple[str, ...], some: set[str], fleet: str
+) -> None:
+    assert offered("fleet", *(fleet if word == "FLEET" else word for word in words)) == some
+
+
+@pytest.mark.parametrize("text", ["{", "hosts: 7", "hosts: {a: {adress: x}}", ""])
+def test_an_inventory_that_cannot_be_read_offers_nothing_and_says_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text(text)
+    assert offered("fleet", "hosts", "-i", str(tmp_path / "fleet.yaml"), "") <= {"all"}
+
+
 def test_a_hidden_option_is_not_offered() -> None:
     assert "--root" not in offered("up", "--ro")
 

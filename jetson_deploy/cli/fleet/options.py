@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.options import CATALOG, FORMS
 from jetson_deploy.fleet.device import Device, Inventory
 from jetson_deploy.settings import Settings
@@ -116,9 +117,14 @@ _OF_INVENTORY = (
         help="Inventory: a fleet.yaml, an inventory of Ansible, or HOST,HOST, (a comma behind); default fleet.yaml.",
     ),
 )
-_HOSTS = click.argument("hosts", nargs=-1, metavar="[HOST]...")
+_HOSTS = click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=candidates.devices)
 _LIMIT = click.option(
-    "--limit", "limits", multiple=True, metavar="PATTERN", help="Only devices that match too; repeatable."
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only devices that match too; repeatable.",
+    shell_complete=candidates.devices,
 )
 _OF_CONNECTION = (
     click.option(

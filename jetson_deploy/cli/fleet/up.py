@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finite_range import FiniteRange
 from jetson_deploy.cli.fleet.agreed import confirm_rollout
 from jetson_deploy.cli.fleet.options import MODEL, FleetOptions, fleet_options
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Defer devices whose server was used within the last SECONDS.",
 )
-@click.option("--canary", "canaries", multiple=True, metavar="HOST", help="Devices that go first; repeatable.")
+@click.option(
+    "--canary",
+    "canaries",
+    multiple=True,
+    metavar="HOST",
+    help="Devices that go first; repeatable.",
+    shell_complete=candidates.devices,
+)
 @click.option("--batch", "size", metavar="N|P%", help="Size of each batch, instead of the inventory's sequence.")
 @click.option("--soak", metavar="TIME", help="Between a device's two proofs (90s, 10m), instead of the inventory's.")
 @click.option(
