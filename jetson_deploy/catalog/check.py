@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 
 from jetson_deploy.catalog.convert import refuse
-from jetson_deploy.catalog.entries import Board, Constant, Issue, L4tLine, ModelFamily
+from jetson_deploy.catalog.entries import Board, Constant, L4tLine, ModelFamily
 from jetson_deploy.catalog.image_entries import ImageRepository, ImageTag, L4tRange
 from jetson_deploy.catalog.parts import Part
 from jetson_deploy.catalog.version import parse_version
@@ -128,27 +127,3 @@ def limits(parts: Sequence[Part], values: Mapping[str, Constant]) -> None:
         if not low <= constant.value <= high:
             hint = f"give {low:g} to {high:g} {constant.unit}"
             refuse(parts, (name, "value"), f"{constant.value:g} is out of range", hint=hint)
-
-
-def issue(parts: Sequence[Part], value: Issue) -> None:
-    if all(part.built_in for part in parts):
-        return  # a test compiles those; 250 patterns take longer than all the rest
-    ranked = any("rank" in part.data for part in parts if not part.built_in)
-    if ranked and not value.symptoms:  # the built-in rank alone may stay: an empty list silences an issue
-        refuse(parts, ("rank",), "without symptoms it is never found in a log", hint="give symptoms, or no rank")
-    for key, patterns in (("symptoms", value.symptoms), ("also", value.also)):
-        for index, pattern in enumerate(patterns):
-            problem = _pattern_problem(pattern)
-            if problem:
-                hint = "escape ( [ { * + ? with \\"
-                refuse(parts, (key, index), f"not a regular expression: {problem}", hint=hint)
-
-
-def _pattern_problem(pattern: str) -> str | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            re.compile(pattern, re.IGNORECASE)
-    except (re.error, Warning, OverflowError, RecursionError) as error:
-        return str(error)
-    return None

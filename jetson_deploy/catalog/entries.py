@@ -28,6 +28,8 @@ from typing import Annotated, Literal, get_args
 import msgspec
 from msgspec import Meta
 
+from jetson_deploy.catalog.probe import Probe
+
 Positive = Annotated[int, Meta(gt=0)]
 PositiveNumber = Annotated[float, Meta(gt=0)]
 Version = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6}){0,3}\Z")]
@@ -197,7 +199,7 @@ OOM_KILLED = "oom-killer"
 
 
 class Issue(Entry, frozen=True, kw_only=True):
-    """A known field issue: how its log looks, and what to do."""
+    """A known field issue: how its log looks, how a host shows it, and what to do."""
 
     id: str
     title: str
@@ -207,6 +209,8 @@ class Issue(Entry, frozen=True, kw_only=True):
     """Python regular expressions, matched ignoring case, any one of them."""
     also: tuple[str, ...] = ()
     """More of them, each of which must be somewhere in the text too."""
+    kernel: tuple[str, ...] = ()
+    """As `symptoms`, of the kernel's log."""
     seen_in: tuple[SeenIn, ...] = ()
     """Where a symptom is believed; empty: as the phase says (`symptoms.seen_in`)."""
     rank: Annotated[int, Meta(ge=1, le=999)] | None = None
@@ -216,11 +220,19 @@ class Issue(Entry, frozen=True, kw_only=True):
     """
     explains: tuple[Explains, ...] = ()
     """What it is a cause of."""
+    probe: Probe | None = None
+    """How a host shows it before a log does."""
+    checks: tuple[str, ...] = ()
+    """Ids of findings of preflight, proof and drift that see it: they are code, and it is the cause that they name."""
     refines: str = ""
     """Code of an error of ours that says less: where that one is raised and this issue fits, its advice is shown."""
     advice: str = ""
     """One line for a user of this tool; without it the first of `fix` is shown."""
     fix: tuple[str, ...]
+    undo: str = ""
+    """How the advice is taken back, in one line."""
+    steps: tuple[str, ...] = ()
+    """Ids of the host steps that mend it."""
     autofix: Literal["safe", "consent", "manual"] = "manual"
     """safe: may be done unasked; consent: only when asked for (root, restarts, deletes); manual: printed only."""
     affects: dict[str, str] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.compiled import compiled_catalog, place
+from jetson_deploy.catalog.compiled import ISSUES, compiled_catalog, compiled_issues, place
 from jetson_deploy.catalog.layers import SYSTEM_DIR, Layer, all_layers, user_config_dir
 
 if TYPE_CHECKING:
@@ -50,10 +50,16 @@ def load_issues(
     system_dir: Path = SYSTEM_DIR,
     user_dir: Path | None = None,
 ) -> dict[str, Issue]:
-    """The known issues by id; read only when a failure must be explained. Raises CatalogError (exit 2)."""
-    from jetson_deploy.catalog.read import read_issues
+    """The known issues by id. Raises CatalogError (exit 2)."""
+    layers = all_layers(overlays, built_in, system_dir, user_dir or user_config_dir())
 
-    return read_issues(all_layers(overlays, built_in, system_dir, user_dir or user_config_dir()))
+    def read() -> dict[str, Issue]:
+        from jetson_deploy.catalog.read import read_issues
+
+        return read_issues(layers)
+
+    alone = _built_in_alone(layers, built_in)
+    return compiled_issues(layers[0].directory, place(ISSUES), read) if alone else read()
 
 
 def load_alerts(

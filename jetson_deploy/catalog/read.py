@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from jetson_deploy.catalog import alert_rules, check
+from jetson_deploy.catalog import alert_rules, check, issue_check
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.convert import convert
@@ -46,7 +46,7 @@ def read_catalog(layers: Sequence[Layer]) -> Catalog:
 
 
 def read_issues(layers: Sequence[Layer]) -> dict[str, Issue]:
-    return _directory(layers, "profiles/issues", Issue, lambda i: i.id, check.issue)
+    return _directory(layers, "profiles/issues", Issue, lambda i: i.id, issue_check.issue)
 
 
 def read_alerts(layers: Sequence[Layer]) -> dict[str, AlertRule]:

@@ -52,6 +52,12 @@ def believed_order(issues: Iterable[Issue], *places: SeenIn) -> list[Issue]:
     return sorted(here, key=lambda issue: (issue.rank or UNRANKED, issue.id))
 
 
+def of_kernel(issues: Iterable[Issue]) -> list[Issue]:
+    """Those that the kernel's log may show, to be asked of `fitting`; the most certain first."""
+    here = [msgspec.structs.replace(one, symptoms=one.kernel, also=()) for one in issues if one.kernel]
+    return sorted(here, key=lambda issue: (issue.rank or UNRANKED, issue.id))
+
+
 def fitting(text: str, issues: Iterable[Issue]) -> Iterator[Fit]:
     """The issues that the text shows, in the order given."""
     lowered = text.lower()

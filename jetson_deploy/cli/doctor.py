@@ -1,4 +1,4 @@
-"""`doctor`: what a pasted log or error shows. Looking at the host itself comes later."""
+"""`doctor`: what is wrong with a host, or what a pasted log or error shows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.formatting import table, wrapped
-from jetson_deploy.cli.options import CommonOptions, common_options, not_offered
+from jetson_deploy.cli.options import CommonOptions, reading
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
 
@@ -23,26 +23,62 @@ STDIN = "-"
 
 
 @click.command("doctor")
-@not_offered("--name", "--root", "--yes")
-@common_options
+@reading
 @click.option(
-    "--log", "log", metavar="FILE", help="A server's log, an engine's or a pull's error; `-`: standard input."
+    "--store", type=click.Path(path_type=Path), metavar="DIR", help="Look at this model store instead of the usual one."
 )
-def command(*, common: CommonOptions, log: str | None) -> int:
-    """Name cause, evidence and fix of a log or an error that you saved or pasted.
+@click.option(
+    "--log", "log", metavar="FILE", help="Judge a server's log, an engine's or a pull's error; `-`: standard input."
+)
+def command(*, common: CommonOptions, store: Path | None, log: str | None) -> int:
+    """Name what is wrong with host, engine, store and deployment: cause, evidence and fix, the worst first.
+
+    A deployment that serves is asked for a few tokens; nothing is changed. What cannot be looked at is said. With
+    --root a captured board is judged, with --log a log or an error that you saved or pasted:
 
     \b
     docker logs NAME 2>&1 | jetson-deploy doctor --log -
     journalctl -u ollama | jetson-deploy doctor --log -
     jetson-deploy doctor --log server.log
 
-    Exit 0: a cause is named, or the log is healthy; 1: no known cause.
+    Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause.
     """
-    if not log:
-        hint = "jetson-deploy doctor --log FILE; of the host itself: jetson-deploy detect, and jetson-deploy status"
-        raise UsageError("doctor reads a log so far, and none was named", hint=hint, code="usage")
+    return _log(log, common) if log else _host(common, store)
+
+
+def _host(common: CommonOptions, store: Path | None) -> int:
+    from jetson_deploy.catalog.load import load_issues
+    from jetson_deploy.cli.checkup_text import checkup_text, headline
+    from jetson_deploy.doctor.checkup import Patient, check_up
+    from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.server.opened import open_server
+
+    patient = Patient(
+        root=common.root,
+        settings=common.settings,
+        catalog=common.catalog(),
+        issues=load_issues(common.settings.catalog_dirs),
+        deployment=common.name,
+        runtime=open_runtime(common.settings),
+        server=open_server(),
+        store=store,
+    )
+    found = check_up(patient)
+    return finish(
+        common,
+        found,
+        lambda: checkup_text(found, verbose=common.verbose),
+        code=1 if found.blocked else 0,
+        result="blocked" if found.blocked else "done",
+        message=headline(found),
+        simulated=common.settings.rehearsal,
+        also_as_line=True,
+    )
+
+
+def _log(log: str, common: CommonOptions) -> int:
     if str(common.root) != "/" and not common.settings.rehearsal:
-        hint = "leave --root out; jetson-deploy detect --root DIR shows a captured root"
+        hint = "leave --root out; jetson-deploy doctor --root DIR looks at a captured board"
         raise UsageError("doctor --log reads a file, and no captured root", hint=hint, code="usage")
     found = _diagnosed(log, common)
     code = 1 if found.verdict == "unknown" else 0

@@ -70,7 +70,8 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     state = _state(common) if live else None
     if live and _unfinished(common, facts, state):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
-    draft = draft_plan(facts, request, catalog, state)
+    known = _blocking(common, facts) if board is None else ()
+    draft = draft_plan(facts, request, catalog, state, known=known)
     if draft.plan is None:
         code = refuse(draft.findings, as_json=common.as_json, as_events=common.as_events, verbose=common.verbose)
         if SHORT_OF_MEMORY & {finding.id for finding in draft.findings}:
@@ -98,6 +99,13 @@ def _text(common: CommonOptions, plan: Plan, request: Request, larger: str, foll
     head = f"simulated: {common.settings.rehearsal}\n" if common.settings.rehearsal else ""
     beside = _beside(request)
     return head + plan_text(plan, verbose=common.verbose, following=following, larger=larger, beside=beside)
+
+
+def _blocking(common: CommonOptions, facts: HostFacts) -> tuple[Finding, ...]:
+    from jetson_deploy.catalog.load import load_issues
+    from jetson_deploy.deploy.blocking import blocking_issues
+
+    return blocking_issues(common.root, facts, load_issues(common.settings.catalog_dirs))
 
 
 def _unfinished(common: CommonOptions, facts: HostFacts, state: State | None) -> bool:

@@ -38,6 +38,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
     without it the largest size that fits is chosen, and a
     deployment that serves keeps its model.
     """
+    from jetson_deploy.catalog.load import load_issues
     from jetson_deploy.deploy.up import Run, bring_up
     from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
@@ -56,6 +57,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
                 report=report,
                 wait=wait,
                 when_idle=when_idle,
+                issues=load_issues(common.settings.catalog_dirs),
             )
         )
         _install_watch(common, request, report)

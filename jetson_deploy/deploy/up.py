@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.catalog.entries import Issue
+from jetson_deploy.deploy.blocking import blocking_issues
 from jetson_deploy.deploy.drift import edited_since
 from jetson_deploy.deploy.outcome import Outcome, outcome
 from jetson_deploy.deploy.recover import recovered_first
@@ -45,6 +47,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """For another run to end, instead of exit 75."""
     when_idle: float | None = None
     """Replace a server only where it was asked nothing for so many seconds."""
+    issues: Mapping[str, Issue] = {}
+    """Known ones, by id: a host that shows a blocking one is refused."""
 
 
 def bring_up(run: Run) -> Outcome:
@@ -63,7 +67,8 @@ def bring_up(run: Run) -> Outcome:
             store=run.store,
             model=run.request.model,
         )
-        plan = make_plan(facts, run.request, run.catalog, state, run.server)
+        known = blocking_issues(run.root, facts, run.issues)
+        plan = make_plan(facts, run.request, run.catalog, state, run.server, known)
         if not any(isinstance(step, CreateContainer) for step in plan.steps):
             return _kept(run, facts, state, plan)
         return _carry_out(run, facts, plan, run.when_idle)

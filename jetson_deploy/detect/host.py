@@ -60,6 +60,21 @@ class Host:
     def exists(self, path: str) -> bool:
         return self._mode(path) is not None
 
+    def is_there_unread(self, path: str) -> bool:
+        """Something that is no regular file: a directory, a device, a socket."""
+        mode = self._mode(path)
+        return mode is not None and not stat.S_ISREG(mode)
+
+    def is_absent(self, path: str) -> bool:
+        """Nothing is there, for certain: not merely hidden from us."""
+        try:
+            os.stat(self._locate(path))
+        except OSError as error:
+            return error.errno in _ABSENT
+        except ValueError:
+            return False
+        return False
+
     def is_directory(self, path: str) -> bool:
         mode = self._mode(path)
         return mode is not None and stat.S_ISDIR(mode)

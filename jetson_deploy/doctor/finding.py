@@ -38,6 +38,8 @@ class Checkup(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     """What was checked: host, engine, store, deployment, server log, kernel log."""
     not_looked_at: tuple[str, ...]
     """What could not be, each with its reason: of these nothing is known."""
+    not_judged: dict[str, str] = {}
+    """Known issues that could not be judged → what is not known of the host."""
 
     @property
     def blocked(self) -> bool:

@@ -46,17 +46,28 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_plan(
-    facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None, server: Server | None = None
+    facts: HostFacts,
+    request: Request,
+    catalog: Catalog,
+    state: State | None = None,
+    server: Server | None = None,
+    known: tuple[Finding, ...] = (),
 ) -> Plan:
     """Decide everything. Raises the first refusal, with numbers.
 
     `state`: what is on record of the deployment; None: nothing. `server`: what is to serve; None: the usual one.
+    `known`: what the known issues' own probes have found (`known_issues.py`).
     """
-    return draft_plan(facts, request, catalog, state, server).accepted()
+    return draft_plan(facts, request, catalog, state, server, known).accepted()
 
 
 def draft_plan(
-    facts: HostFacts, request: Request, catalog: Catalog, state: State | None = None, server: Server | None = None
+    facts: HostFacts,
+    request: Request,
+    catalog: Catalog,
+    state: State | None = None,
+    server: Server | None = None,
+    known: tuple[Finding, ...] = (),
 ) -> Draft:
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
@@ -66,7 +77,7 @@ def draft_plan(
     if other := tuple(preflight.jetson_findings(facts)):
         return Draft(findings=other)
     revision = next_revision(facts.engine, wanted.name, state.last_number if state else 0)
-    host = tuple(preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving))
+    host = (*preflight.host_findings(facts, wanted, container_name(wanted.name, revision), serving), *known)
     try:
         check_kv_cache_type(facts, wanted, server)
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))

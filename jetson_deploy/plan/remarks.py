@@ -26,16 +26,7 @@ DESKTOP_WORTH_NAMING = 200 << 20
 def warnings(
     facts: HostFacts, catalog: Catalog, wanted: Wanted, image: ImageChoice, model: ModelChoice
 ) -> Iterator[Finding]:
-    release = f"{facts.l4t} (treated like {facts.l4t_assumed})" if facts.l4t_assumed else facts.l4t
-    for text in _release_warnings(facts, catalog):
-        yield _warning("l4t-release", f"L4T {release}: {text}")
-    for text in facts.notes:
-        yield _warning("host-odd", text)
-    yield from _engine(facts.engine)
-    yield from _power(facts, catalog, model)
-    yield from _memory(facts)
-    yield from _disk(facts)
-    yield from image_remarks(facts)
+    yield from _early(facts, catalog)
     yield from _model(catalog, wanted, model)
     yield from _host(facts)
     if image.advisories:
@@ -50,6 +41,26 @@ def warnings(
     if wanted.accept_cpu:
         text = "a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment"
         yield _warning("cpu-accepted", text)
+
+
+def host_warnings(facts: HostFacts, catalog: Catalog) -> Iterator[Finding]:
+    """Those of `warnings` that need no choice, for a host that none can be made for."""
+    yield from _early(facts, catalog)
+    yield from _host(facts)
+    yield from _identity(facts)
+
+
+def _early(facts: HostFacts, catalog: Catalog) -> Iterator[Finding]:
+    release = f"{facts.l4t} (treated like {facts.l4t_assumed})" if facts.l4t_assumed else facts.l4t
+    for text in _release_warnings(facts, catalog):
+        yield _warning("l4t-release", f"L4T {release}: {text}")
+    for text in facts.notes:
+        yield _warning("host-odd", text)
+    yield from _engine(facts.engine)
+    yield from _power(facts, catalog)
+    yield from _memory(facts)
+    yield from _disk(facts)
+    yield from image_remarks(facts)
 
 
 def made_by_older(facts: HostFacts, serving: Instance, spec: ContainerSpec, server: Server) -> Iterator[Finding]:
@@ -92,7 +103,7 @@ def _engine(engine: EngineFacts | None) -> Iterator[Finding]:
         yield _warning("docker-vfs", text)
 
 
-def _power(facts: HostFacts, catalog: Catalog, model: ModelChoice) -> Iterator[Finding]:
+def _power(facts: HostFacts, catalog: Catalog) -> Iterator[Finding]:
     power = facts.power
     if power.at_ceiling is False:
         counts = mode_counts(catalog.boards.get(facts.board.id or ""), power)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.load import load_alerts, load_catalog
+from jetson_deploy.catalog.entries import Issue
+from jetson_deploy.catalog.load import load_alerts, load_catalog, load_issues
 
 NONE = Path("/nonexistent")
 
@@ -20,3 +21,8 @@ def shipped_catalog() -> Catalog:
 @functools.cache
 def shipped_alerts() -> dict[str, AlertRule]:
     return load_alerts(system_dir=NONE, user_dir=NONE)
+
+
+@functools.cache
+def shipped_issues() -> dict[str, Issue]:
+    return load_issues(system_dir=NONE, user_dir=NONE)

@@ -24,6 +24,7 @@ from jetson_deploy.state.directory import StateDirectory
 
 THREE = Path(__file__).parents[1] / "data" / "states" / "three-revisions.json"
 CAUSES = str(Path(__file__).parents[1] / "data" / "causes")
+HOSTS = str(Path(__file__).parents[1] / "hosts")
 RUN = {
     "history": ("history",),
     "history-of-the-last-action": ("history", "--lines", "1"),
@@ -33,6 +34,9 @@ RUN = {
     "doctor-of-a-fault": ("doctor", "--log", "CAUSES/log/cuda-internal-operation-thor.txt", "-v"),
     "doctor-of-a-pull": ("doctor", "--log", "CAUSES/pull/layer-io-error.txt"),
     "doctor-of-a-healthy-log": ("doctor", "--log", "CAUSES/healthy/llama-server-b11434.txt"),
+    "doctor-of-a-board": ("doctor", "--root", "HOSTS/orin-nano-8gb-jp6.2.1-r36.4.7/root"),
+    "doctor-of-a-board-verbose": ("doctor", "--root", "HOSTS/orin-nano-8gb-desktop/root", "-v"),
+    "doctor-of-a-pc": ("doctor", "--root", "HOSTS/pc-debian12/root"),
     "doctor-of-an-unknown-end": ("doctor", "--log", "CAUSES/log/client-left-while-loading.txt"),
     "recover-without-anything-to-do": ("recover",),
     "rollback-plan": ("rollback", "1", "--plan", "--force"),
@@ -112,7 +116,7 @@ def run(
 
     def call(*words: str) -> str:
         with pytest.raises(SystemExit) as left:
-            main([word.replace("CAUSES", CAUSES) for word in words])
+            main([word.replace("CAUSES", CAUSES).replace("HOSTS", HOSTS) for word in words])
         shown = capsys.readouterr()
         text = f"$ jetson-deploy {' '.join(words)}\n{shown.err}{shown.out}exit {left.value.code}\n"
         return text.replace(str(tmp_path), "PLACE").replace(CAUSES, "CAUSES")

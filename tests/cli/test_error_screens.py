@@ -32,7 +32,7 @@ SHOWN = {
     "bad-port": ("plan", "--port", "80"),
     "bad-registry": ("plan", "--registry", "ftp://example", "--root", ORIN_NANO),
     "no-such-root": ("detect", "--root", "HOSTS/none"),
-    "doctor-without-a-log": ("doctor",),
+    "doctor-of-a-log-on-a-captured-root": ("doctor", "--log", "none.log", "--root", ORIN_NANO),
     "doctor-of-no-file": ("doctor", "--log", "none.log"),
     "doctor-of-a-directory": ("doctor", "--log", "models"),
     "no-such-file": ("plan", "-f", "none.yaml"),

@@ -73,7 +73,7 @@ SAME_STATE = {
     "monitor install": ("monitor", "install", "--units", "OUT"),
     "doctor of a fault": ("doctor", "--log", FAULTY),
     "doctor of nothing": ("doctor", "--log", "/dev/null"),
-    "doctor without a log": ("doctor",),
+    "doctor of a board": ("doctor", "--root", BOARD),
     "rehearse --list": ("rehearse", "--list"),
     "rehearse on no board": ("rehearse", "no-such-board"),
     "fleet inventory": ("fleet", "inventory", "-i", "a,b,"),

@@ -14,7 +14,7 @@ REHEARSAL = {"JETSON_DEPLOY_REHEARSAL": "a board of the test's", "JETSON_DEPLOY_
 NOT_OFFERED: dict[tuple[str, ...], set[str]] = {
     ("detect",): {"--yes"},
     ("plan",): {"--yes"},
-    ("doctor",): {"--root", "--yes"},
+    ("doctor",): {"--yes"},
     **{
         (verb,): {"--root", "--yes"}
         for verb in ("up", "status", "logs", "rollback", "history", "diff", "recover", "chat")

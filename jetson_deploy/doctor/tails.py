@@ -1,0 +1,60 @@
+"""The ends of logs, bounded: the kernel's and the engine's. What cannot be read is an error with its reason."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+
+from jetson_deploy.detect.host import Host
+
+KMSG = "/dev/kmsg"
+RECORDED = "recorded/kernel.log"
+_RECORD = 8192
+"""Bytes: the kernel hands out one record a read, and none is longer."""
+_KERNEL_LIMIT = 4 << 20
+_ENGINE = ("journalctl", "--unit=docker", "--lines=200", "--output=cat", "--no-pager", "--quiet")
+_ENGINE_SECONDS = 10.0
+_ENGINE_LIMIT = 1 << 18
+
+
+def recorded_kernel_log(host: Host) -> str | None:
+    return host.read_text(RECORDED, limit=_KERNEL_LIMIT, quiet=True)
+
+
+def kernel_log() -> str:
+    """Of this machine, since its start or as far back as the kernel keeps it. Raises OSError."""
+    descriptor = os.open(KMSG, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return "\n".join(_messages(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _messages(descriptor: int) -> Iterator[str]:
+    """`6,1234,5678,-;text`, and lines of key and value behind it."""
+    left = _KERNEL_LIMIT
+    while left > 0:
+        try:
+            record = os.read(descriptor, _RECORD)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            record = b""  # it was overwritten while we read: the next one follows
+        left -= max(len(record), 1)
+        yield record.decode(errors="replace").partition(";")[2].partition("\n")[0]
+
+
+def engine_log() -> str:
+    """The last lines of the engine's service. Raises OSError, also where there is no journal."""
+    try:
+        answer = subprocess.run(_ENGINE, capture_output=True, timeout=_ENGINE_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(errno.ETIMEDOUT, "the journal does not answer") from error
+    if answer.returncode != 0:
+        said = answer.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise OSError(errno.EIO, said or "the journal cannot be read")
+    return answer.stdout[-_ENGINE_LIMIT:].decode(errors="replace")
