@@ -7,6 +7,7 @@
     known_hosts.py        which host keys are trusted; where a changed one stands
     login.py              one login: eight at once, tried again where it was dropped before it began
     jump_hosts.py         one shared connection for each jump host
+    proxy_commands.py     what ProxyCommand names: one process for each connection
     refusals.py           asyncssh's exceptions in our words
     ssh_connection.py     commands, lines and files over one connection
     remote_process.py     one process there: found behind a greeting, bounded, ended

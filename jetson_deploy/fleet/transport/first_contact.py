@@ -16,6 +16,7 @@ from jetson_deploy.fleet.host_keys import Offer, OfferedKey, Standing
 from jetson_deploy.fleet.transport import known_hosts
 from jetson_deploy.fleet.transport.client_keys import LoginKeys
 from jetson_deploy.fleet.transport.host_settings import HostSettings
+from jetson_deploy.fleet.transport.proxy_commands import Tunnel, last_line
 from jetson_deploy.fleet.transport.refusals import FAILURES, not_logged_in
 
 KINDS = (
@@ -29,9 +30,7 @@ TRIES, PAUSE = 3, 0.3
 NO_KEYS = LoginKeys(keys=[], certificates=[], identities=None, left_out=())
 
 
-async def keys_of(
-    settings: HostSettings, address: str, tunnel: asyncssh.SSHClientConnection | None, bounds: Bounds
-) -> list[asyncssh.SSHKey]:
+async def keys_of(settings: HostSettings, address: str, tunnel: Tunnel | None, bounds: Bounds) -> list[asyncssh.SSHKey]:
     """Raises DeviceError."""
     found: list[asyncssh.SSHKey | None] = []
     closed: Exception | None = None
@@ -47,20 +46,20 @@ async def keys_of(
             except (asyncssh.ConnectionLost, ConnectionResetError) as error:
                 closed = error
             except FAILURES as error:
-                raise not_logged_in(error, settings, NO_KEYS, None, bounds.login) from None
+                raise not_logged_in(error, settings, NO_KEYS, None, bounds.login, said=last_line(tunnel)) from None
     if closed is not None and not any(found):
-        raise not_logged_in(closed, settings, NO_KEYS, None, bounds.login)
+        raise not_logged_in(closed, settings, NO_KEYS, None, bounds.login, said=last_line(tunnel))
     return [key for key in found if key is not None]
 
 
 async def key_of(
-    kinds: tuple[str, ...], settings: HostSettings, address: str, tunnel: asyncssh.SSHClientConnection | None
+    kinds: tuple[str, ...], settings: HostSettings, address: str, tunnel: Tunnel | None
 ) -> asyncssh.SSHKey | None:
     return await asyncssh.get_server_host_key(
         address,
         settings.port,
         tunnel=tunnel or (),
-        proxy_command=settings.proxy_argv or (),
+        proxy_command=None,
         config=None,
         server_host_key_algs=list(kinds),
     )

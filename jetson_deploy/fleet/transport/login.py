@@ -15,6 +15,7 @@ from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.transport import known_hosts
 from jetson_deploy.fleet.transport.client_keys import LoginKeys
 from jetson_deploy.fleet.transport.host_settings import HostSettings
+from jetson_deploy.fleet.transport.proxy_commands import Tunnel, last_line
 from jetson_deploy.fleet.transport.refusals import FAILURES, not_logged_in
 
 FIRST_PAUSE = 0.1
@@ -30,7 +31,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     keys: LoginKeys
     trusted: known_hosts.Trusted
     addresses: tuple[str, ...]
-    tunnel: asyncssh.SSHClientConnection | None
+    tunnel: Tunnel | None
     place: str
     """The jump host or address that logins are counted for."""
 
@@ -68,8 +69,9 @@ class Logins:
                     failed = error
             if not was_dropped(failed):
                 break
+        last = failed or asyncio.TimeoutError()
         raise not_logged_in(
-            failed or asyncio.TimeoutError(), way.settings, way.keys, greeter.offered, self._bounds.login
+            last, way.settings, way.keys, greeter.offered, self._bounds.login, said=last_line(way.tunnel)
         )
 
     async def _first_that_answers(self, way: Way, greeter: Greeter) -> asyncssh.SSHClientConnection:
@@ -91,7 +93,7 @@ def options(way: Way, address: str, greeter: Greeter, bounds: Bounds, seconds: f
         "host": address,
         "port": settings.port,
         "tunnel": way.tunnel or (),
-        "proxy_command": settings.proxy_argv,
+        "proxy_command": None,
         "config": None,
         "client_factory": lambda: greeter,
         "username": settings.user,

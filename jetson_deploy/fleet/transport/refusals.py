@@ -19,8 +19,15 @@ AGAIN = "try `ssh {host}`, which says more with -v"
 
 
 def not_logged_in(
-    error: BaseException, settings: HostSettings, keys: LoginKeys, offered: asyncssh.SSHKey | None, seconds: float
+    error: BaseException,
+    settings: HostSettings,
+    keys: LoginKeys,
+    offered: asyncssh.SSHKey | None,
+    seconds: float,
+    *,
+    said: str = "",
 ) -> DeviceError:
+    """`said`: by the ProxyCommand, where there is one."""
     host = settings.hostname
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return host_key(error, settings, offered)
@@ -35,6 +42,8 @@ def not_logged_in(
             code="unreachable",
         )
     if isinstance(error, asyncssh.ConnectionLost | ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        if settings.proxy_command is not None:
+            return way_ended(host, said)
         return DeviceError(
             f"sshd of {host} closed the connection before the login, each time",
             hint="look at MaxStartups and the log of its sshd",
@@ -59,6 +68,14 @@ def not_logged_in(
             code="login-refused",
         )
     return DeviceError(f"the login to {host} failed: {error}", hint=AGAIN.format(host=host), code="login-refused")
+
+
+def way_ended(host: str, said: str) -> DeviceError:
+    return DeviceError(
+        f"the ProxyCommand of {host} ended before the login, each time" + (f": {said}" if said else ""),
+        hint=AGAIN.format(host=host),
+        code="unreachable",
+    )
 
 
 def reason(error: OSError) -> str:

@@ -21,6 +21,7 @@ from jetson_deploy.fleet.transport.host_settings import HostSettings, SettingsRe
 from jetson_deploy.fleet.transport.jump_hosts import Chain, JumpHosts, chain_of
 from jetson_deploy.fleet.transport.known_hosts import KnownHosts
 from jetson_deploy.fleet.transport.login import Logins, Way
+from jetson_deploy.fleet.transport.proxy_commands import ProxyCommands, Tunnel
 from jetson_deploy.fleet.transport.remote_process import ended_connection
 from jetson_deploy.fleet.transport.ssh_connection import SshConnection
 from jetson_deploy.fleet.transport.sudo import Sudo
@@ -36,6 +37,7 @@ class SshTransport:
         self._known_hosts = KnownHosts()
         self._logins = Logins(options.bounds)
         self._jumps = JumpHosts(self._open_jump)
+        self._proxies = ProxyCommands(options.bounds.ending)
 
     def connect(self, device: Device) -> AbstractAsyncContextManager[Connection]:
         return self._connected(device)
@@ -54,8 +56,11 @@ class SshTransport:
             self._known_hosts.forget()
 
     async def close(self) -> None:
-        await self._jumps.close()
-        self._settings.close()
+        try:
+            await self._jumps.close()
+            await self._proxies.close()
+        finally:
+            self._settings.close()
 
     @asynccontextmanager
     async def _connected(self, device: Device) -> AsyncIterator[Connection]:
@@ -80,12 +85,12 @@ class SshTransport:
 
     async def _way(
         self, settings: HostSettings, chain: Chain, asked_by: Chain = ()
-    ) -> tuple[tuple[str, ...], asyncssh.SSHClientConnection | None, str]:
+    ) -> tuple[tuple[str, ...], Tunnel | None, str]:
         """Addresses, jump host, and what logins are counted for. Behind a jump host names are resolved there."""
         if chain:
             return (settings.hostname,), await self._jumps.to(chain, asked_by), ",".join(chain)
-        if settings.proxy_command is not None:
-            return (settings.hostname,), None, settings.hostname
+        if settings.proxy_argv is not None:
+            return (settings.hostname,), self._proxies.tunnel(settings.proxy_argv), settings.hostname
         addresses = await self._addresses.of(settings.hostname)
         return addresses, None, addresses[0]
 

@@ -40,6 +40,7 @@ class Server(msgspec.Struct, kw_only=True):
     logging_in: int = 0
     most_at_once: int = 0
     port: int = 0
+    latest: asyncssh.SSHServerConnection | None = None
 
     @property
     def device(self) -> Device:
@@ -60,6 +61,7 @@ class OneUser(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._server.connections += 1
+        self._server.latest = conn
         self._server.logging_in += 1
         self._server.most_at_once = max(self._server.most_at_once, self._server.logging_in)
         if self._server.drops > 0:
