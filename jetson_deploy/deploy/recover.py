@@ -12,6 +12,7 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.run.actions import DeploymentActions, look
+from jetson_deploy.deploy.run.disk_check import check_disks
 from jetson_deploy.deploy.run.execute import execute
 from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deploy.run.target import serving_target
@@ -36,6 +37,7 @@ from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal, boot_id
 from jetson_deploy.state.lock import deployment_lock
+from jetson_deploy.store.layout import FSTAB
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.recover/1"):
@@ -65,11 +67,12 @@ def recover(
     only_plan: bool = False,
     runtime: Runtime | None = None,
     server: Server | None = None,
+    fstab: Path = FSTAB,
 ) -> Recovered:
     """Look at every container of the deployment, and finish or undo. `only_plan`: say what would be done.
 
-    Raises LockedError when a run is under way, PreflightError (the engine), NeedsAttentionError when what served
-    before does not serve again.
+    Raises LockedError when a run is under way, PreflightError (the engine, a disk), NeedsAttentionError when what
+    served before does not serve again.
     """
     check_acts_here(root, settings, "recover")
     runtime, server = runtime or open_runtime(settings), server or open_server()
@@ -80,7 +83,7 @@ def recover(
         remembered = _remembered(facts, state, deployment, report, write=not only_plan)
         found = _decide(runtime, catalog, deployment, remembered)
         if not only_plan:
-            _act(found, settings, runtime, server, deployment, state, remembered, report)
+            _act(found, settings, runtime, server, deployment, state, remembered, report, fstab)
             _clear_attention_where_it_serves(facts, runtime, server, catalog, deployment, state)
     return _answer(found, settings, deployment)
 
@@ -194,9 +197,11 @@ def _act(
     directory: StateDirectory,
     state: State | None,
     report: Reporter,
+    fstab: Path = FSTAB,
 ) -> None:
     if found.kind == "nothing":
         return
+    check_disks(found.steps, look(runtime, deployment), fstab)
     intent = state.intent if state else None
     why = f"{found.why} ({_how_it_ended(intent)})" if intent else found.why
     report(Note(level="warning", text=f"{why}: {_DOING[found.kind]}"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fake_board import FakeBoard, Killed
 
-from jetson_deploy.errors import UsageError
+from jetson_deploy.errors import PreflightError, UsageError
 
 
 def a_rollback_deploys_the_revision_before_under_a_new_number(folder: Path) -> None:
@@ -80,6 +80,23 @@ def what_was_killed_before_its_proof_is_undone_and_the_old_one_serves(folder: Pa
     assert board.status().healthy
 
 
+def what_was_killed_is_left_as_it_is_until_its_disk_is_mounted(folder: Path) -> None:
+    board = two_revisions(folder)
+    killed(board, "prove")
+    (fstab := folder / "fstab").write_text(f"/dev/nvme0n1p1 {board.store} ext4 nofail 0 2\n")
+    try:
+        board.recover(fstab)
+    except PreflightError as error:
+        assert error.code == "store-not-mounted"
+        assert error.hint.startswith(f"sudo mount {board.store},")
+        assert board.acts() == []
+        fstab.write_text("")
+        assert board.recover(fstab).result == "undone"
+        assert board.status().healthy
+        return
+    raise AssertionError("it began to undo without the disk")
+
+
 def what_was_killed_after_its_commit_is_finished(folder: Path) -> None:
     board = two_revisions(folder)
     killed(board, "rename-container")
@@ -147,6 +164,7 @@ FLOWS = (
     a_rollback_after_down_brings_back_what_was_taken_down,
     after_down_and_an_up_rollback_goes_to_what_the_up_replaced,
     what_was_killed_before_its_proof_is_undone_and_the_old_one_serves,
+    what_was_killed_is_left_as_it_is_until_its_disk_is_mounted,
     what_was_killed_after_its_commit_is_finished,
     the_next_up_finds_what_was_killed_and_begins_anew,
     status_tells_what_serves_and_what_came_before,

@@ -87,9 +87,9 @@ class FakeBoard:
         parts = self.root, self.settings, self.catalog, NAME
         return take_down(*parts, purge=False, report=self.report, runtime=self.runtime)
 
-    def recover(self) -> Recovered:
+    def recover(self, fstab: Path = Path("/dev/null")) -> Recovered:
         parts = self.root, self.settings, self.catalog, NAME, self.report
-        return recover(*parts, runtime=self.runtime, server=self.server)
+        return recover(*parts, runtime=self.runtime, server=self.server, fstab=fstab)
 
     def status(self, *, drift: bool = False) -> Status:
         facts = survey(self.root, self.settings, self.catalog, store=self.store, deployment=NAME, runtime=self.runtime)

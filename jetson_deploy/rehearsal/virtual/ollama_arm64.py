@@ -77,7 +77,7 @@ def _build(target: Path) -> None:
         made.mkdir()
         # Go refuses GOBIN for another machine than this one.
         (Path(work) / "gopath" / "bin" / "linux_arm64" / "ollama").rename(made / "ollama")
-        _check(made / "ollama")
+        check_machine(made / "ollama")
         for name in LIBRARIES:
             shutil.copyfile(_library(name), made / name)
         made.rename(target)
@@ -117,7 +117,7 @@ def _install(go: str, work: Path) -> None:
         )
 
 
-def _check(binary: Path) -> None:
+def check_machine(binary: Path) -> None:
     """It cannot be asked for its version here: what it is for stands in its header."""
     with binary.open("rb") as file:
         header = file.read(20)
