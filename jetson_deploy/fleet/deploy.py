@@ -13,7 +13,7 @@ from jetson_deploy.fleet.connection import Connection, Transport
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
-from jetson_deploy.fleet.job.board import BoardAnswer, Unit
+from jetson_deploy.fleet.job.board import NO_SPACE, NOT_STARTED, BoardAnswer, Unit
 from jetson_deploy.fleet.job.ending import device_result, document_of, finished_of, why_ended
 from jetson_deploy.fleet.job.folder import REQUEST, Before, Wanted
 from jetson_deploy.fleet.job.follow import Show, follow
@@ -142,7 +142,8 @@ class DeviceJobs:
             answer = await link.lasting(start)
             return await self._followed(link, unit, answer, show)
         except DeviceError as error:
-            return _not_begun(link.device, error) if error.code == "not-started" else _unknown(link.device, error)
+            begun = error.code not in (NOT_STARTED, NO_SPACE)
+            return _unknown(link.device, error) if begun else _not_begun(link.device, error)
 
     async def _followed(self, link: Link, unit: Unit, answer: BoardAnswer, show: Show) -> DeviceResult:
         """The result of a unit that began. Raises DeviceError when the device could not be asked for too long."""
@@ -152,9 +153,9 @@ class DeviceJobs:
         finished = finished_of(answer.result) if answer.result is not None else None
         if answer.result is not None and finished is not None and finished.exit_code != _INTERRUPTED:
             return await self._what_serves(link, unit, answer, device_result(device, answer.result, finished))
-        why = finished.message if finished is not None else why_ended(answer.result, answer.stderr)
+        why = finished.message if finished is not None else why_ended(answer)
         if not answer.began:
-            return _refused(device, why, "not-started")
+            return _refused(device, why, NOT_STARTED)
         before = answer.before or await link.lasting(lambda found: _before(unit, found))
         status = await link.lasting(lambda found: status_of(found, self._tool, device, name_of(device)))
         if status.document.get("code") == NOTHING_DEPLOYED and before is not None and before.container is None:

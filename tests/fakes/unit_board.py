@@ -38,6 +38,8 @@ class UnitBoard:
         self.device = Device(name="board-1", environment={"JETSON_DEPLOY_REGISTRY": "http://user:hidden@registry"})
         self.events, self.result, self.unit = events, result, unit
         self.before: Before | None = None
+        self.room_kib: int | None = None
+        """Free on its disk, where that is too little."""
         self.status: dict[str, Any] = {}
         self.status_code = 0
         self.cuts: list[int] = []
@@ -115,11 +117,13 @@ class UnitBoard:
             lines.append(b"jd-before " + msgspec.json.encode(self.before))
         if self.result is not None:
             lines.append(b"jd-result " + msgspec.json.encode(self.result))
+        if self.room_kib is not None:
+            lines.append(f"jd-room {self.room_kib}".encode())
         return b"\n".join([*lines, b"jd-end", b""])
 
     def _start(self, arguments: list[str], stdin: bytes) -> bytes:
         known = self._ask(arguments, stdin)
-        if self.unit != "active" and self.result is None and not self.started:
+        if self.unit != "active" and self.result is None and not self.started and self.room_kib is None:
             self.started.append(tuple(arguments))
             self.wanted = msgspec.json.decode(stdin, type=Wanted)
             self.begin()

@@ -2,96 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from fleet_boards import booted_boards, controller, controller_argv, controller_environment
-
-from jetson_deploy.fleet.rollout.kept import ids
-from jetson_deploy.fleet.rollout.record import FILE
-from jetson_deploy.rehearsal.fleet.fleet import Fleet
+from board_site import Site, states
+from fleet_boards import booted_boards, controller
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
-BEHAVIOUR = "/etc/rehearsal/server.json"
-
-
-class Site:
-    """The boards, and an inventory that asks for one context after the other."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet, self.names = fleet, [place.name for place in fleet.places]
-        self._inventory: dict[str, Any] = json.loads(fleet.inventory.read_text())
-
-    def ask(self, context: int, **rollout: object) -> None:
-        self._inventory["groups"]["all"]["settings"] = {"context": context}
-        self._inventory["rollout"] = {"soak": 0.2, **rollout}
-        self.fleet.inventory.write_text(json.dumps(self._inventory))
-
-    def spoil(self, name: str, context: int) -> None:
-        """A server with this context answers rubbish there."""
-        wrong = {"rubbish": True, "when": {"OLLAMA_CONTEXT_LENGTH": str(context)}}
-        self.fleet.inside(self._place(name), "tee", BEHAVIOUR, stdin=json.dumps(wrong))
-
-    def where(self) -> tuple[str, ...]:
-        return ("-i", str(self.fleet.inventory), "--ssh-config", str(self.fleet.ssh_config))
-
-    def typed(self, *words: str) -> tuple[int, dict[str, Any]]:
-        done = controller(self.fleet, "fleet", *words, *self.where(), "--json")
-        assert done.stdout, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return done.returncode, document
-
-    @contextlib.contextmanager
-    def working(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A controller that is at work in the block, and is ended behind it."""
-        argv = controller_argv(self.fleet, "fleet", *words, *self.where(), "--json")
-        with subprocess.Popen(
-            argv, env=controller_environment(self.fleet), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
-
-    def record(self) -> Path:
-        directory = Path(controller_environment(self.fleet)["JETSON_DEPLOY_FLEET_DIR"])
-        return directory / ids(directory)[-1] / FILE
-
-    def wait_for(self, before: int, kind: str, device: str | None = None, lines: int = 1) -> None:
-        """So many lines in the record of the rollout that comes after `before` others."""
-        directory = Path(controller_environment(self.fleet)["JETSON_DEPLOY_FLEET_DIR"])
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if len(ids(directory)) > before:
-                read = map(json.loads, self.record().read_bytes().split(b"\n")[:-1])
-                if sum(line["kind"] == kind and line.get("device") == device for line in read) >= lines:
-                    return
-            time.sleep(0.02)
-        pytest.fail(f"no {kind} of {device} in time")
-
-    def count(self) -> int:
-        return len(ids(Path(controller_environment(self.fleet)["JETSON_DEPLOY_FLEET_DIR"])))
-
-    def serving(self, name: str) -> tuple[int, int]:
-        """Context and revision, by the board's own word."""
-        done = self.fleet.ssh(self._place(name), "jetson-deploy status --json")
-        status = json.loads(done.stdout)
-        assert status["healthy"], done.stdout
-        return status["context_tokens"], status["revision"]
-
-    def _place(self, name: str) -> Any:
-        return next(place for place in self.fleet.places if place.name == name)
-
-
-def states(document: dict[str, Any]) -> dict[str, str]:
-    return {one["device"]: one["state"] for one in document["devices"]}
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ ASK_SECONDS = 30.0
 START_SECONDS = 60.0
 SILENCE_SECONDS = 20.0
 """Four heartbeats."""
+NOT_STARTED, NO_SPACE = "not-started", "no-space"
+"""Codes of a unit that was not started: nothing was touched."""
 _MOST_DIGITS = 16
 _ALIVE = ("active", "activating", "deactivating", "reloading")
 
@@ -40,6 +42,8 @@ class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     before: Before | None = None
     result: JobResult | None = None
     stderr: str = ""
+    room_kib: int | None = None
+    """Free on the disk of the unit's folder, where that is too little."""
 
     @property
     def runs(self) -> bool:
@@ -65,11 +69,13 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
         return _known(_read_answer(answer.stdout, answer.stderr))
 
     async def start(self, connection: Connection, tool: str, wanted: Wanted, arguments: tuple[str, ...]) -> BoardAnswer:
-        """Once: asked again, it is what it is by now. Raises DeviceError `not-started`, `timed-out`."""
+        """Once: asked again, it is what it is by now. Raises DeviceError `not-started`, `no-space`, `timed-out`."""
         state = self.environment.get(STATE_VARIABLE) or STATE_DIRECTORY
         text = scripts.command(scripts.START, "jd-start", self.name, self.folder, tool, state, *arguments)
         answer = await connection.run(text, seconds=START_SECONDS, root=True, stdin=msgspec.json.encode(wanted))
         found = _known(_read_answer(answer.stdout, answer.stderr))
+        if not found.began and found.room_kib is not None:
+            raise _no_space(state, found.room_kib)
         if not found.began:
             raise _not_started(found.stderr.encode() or answer.stderr)
         return found
@@ -88,15 +94,20 @@ def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
             found[key.decode("ascii", "replace")] = value
     if "jd-end" not in found:
         raise _not_started(stderr or stdout)
-    events = found.get("jd-events", b"").strip()
+    events, room = found.get("jd-events", b"").strip(), found.get("jd-room", b"").strip()
     return BoardAnswer(
         unit=found.get("jd-unit", b"").decode("ascii", "replace"),
         boot=found.get("jd-boot", b"").decode("ascii", "replace"),
-        events=int(events) if events.isdigit() and len(events) < _MOST_DIGITS else None,
+        events=_number(events),
         before=_decoded(found.get("jd-before"), Before),
         result=_decoded(found.get("jd-result"), JobResult),
         stderr=found.get("jd-stderr", b"").decode(errors="replace"),
+        room_kib=_number(room),
     )
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) < _MOST_DIGITS else None
 
 
 def _known(answer: BoardAnswer) -> BoardAnswer:
@@ -114,7 +125,15 @@ def _not_started(said: bytes) -> DeviceError:
     return DeviceError(
         f"its unit could not be started or asked for: {_last(said)}",
         hint="is systemd the init there, and the state directory writable? the same by hand: systemctl status",
-        code="not-started",
+        code=NOT_STARTED,
+    )
+
+
+def _no_space(state: str, kib: int) -> DeviceError:
+    return DeviceError(
+        f"its disk is full: {kib} KiB are free at {state}, {scripts.NEED_KIB} are needed to begin",
+        hint=f"free space there: df -h {state}; docker system df",
+        code=NO_SPACE,
     )
 
 

@@ -10,7 +10,10 @@ from jetson_deploy.events import Finished
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.end_state import AS_WANTED, DeviceResult, measure, state_of
+from jetson_deploy.fleet.job.board import BoardAnswer
 from jetson_deploy.fleet.job.folder import JobResult
+
+_LOCKED = "wait for its end there; then jetson-deploy fleet up --retry-failed"
 
 
 def finished_of(result: JobResult) -> Finished | None:
@@ -37,7 +40,7 @@ def device_result(device: Device, result: JobResult, finished: Finished) -> Devi
         device=device.name,
         state=state,
         reason="" if good else finished.message,
-        hint="" if good else for_controller(finished.hint),
+        hint="" if good else _LOCKED if state == "locked" else for_controller(finished.hint),
         code="" if good else finished.result,
         seconds=measure(result.seconds),
         document=document,
@@ -46,9 +49,12 @@ def device_result(device: Device, result: JobResult, finished: Finished) -> Devi
     )
 
 
-def why_ended(result: JobResult | None, stderr: str) -> str:
+def why_ended(answer: BoardAnswer) -> str:
     """Of a command that said nothing at its end."""
-    said = f"; its last words: {stderr}" if stderr else ""
+    result = answer.result
+    said = f"; its last words: {answer.stderr}" if answer.stderr else ""
+    if result is None and answer.room_kib is not None:
+        return f"the unit ended without a result: its disk is full, {answer.room_kib} KiB are free{said}"
     if result is None:
         return f"the unit ended without a result: power, or its runner, went{said}"
     signal = result.exit_code - 128

@@ -9,23 +9,30 @@ import shlex
 
 STOP_SECONDS = 300
 """For `up` to undo what it began: stop the new server, start the old one, prove it."""
+NEED_KIB = 1024
+"""On the disk of the unit's folder: a runner that cannot write its files could not even say why."""
 
-_ANSWER = """
+_ANSWER = f"""
 LC_ALL=C; export LC_ALL
 u=$1.service d=$2
-look() {
+look() {{
   a=$(systemctl is-active "$u" 2>/dev/null) || :
   if [ -z "$a" ] && [ ! -d /run/systemd/system ]; then a=absent; fi
-}
+}}
 look
-answer() {
-  printf 'jd-unit %s\\n' "${a:-unknown}"
+full() {{
+  k=$(df -P -k -- "${{d%/*/*}}" 2>/dev/null | tail -n 1 | tr -s ' ' | cut -d ' ' -f 4)
+  [ "$k" -lt {NEED_KIB} ] 2>/dev/null
+}}
+answer() {{
+  printf 'jd-unit %s\\n' "${{a:-unknown}}"
   printf 'jd-boot %s\\n' "$(cat /proc/sys/kernel/random/boot_id)"
   if [ -e "$d/events.ndjson" ]; then printf 'jd-events %s\\n' "$(wc -c <"$d/events.ndjson")"; fi
   for f in before result; do if [ -e "$d/$f.json" ]; then printf 'jd-%s %s\\n' "$f" "$(cat "$d/$f.json")"; fi; done
   if [ -s "$d/stderr.txt" ]; then printf 'jd-stderr %s\\n' "$(tail -n 1 "$d/stderr.txt" | tail -c 400)"; fi
+  if full; then printf 'jd-room %s\\n' "$k"; fi
   printf 'jd-end\\n'
-}
+}}
 """
 """A systemd that is too busy to answer says nothing: `unknown` is no unit that ended. `absent`: there is none."""
 
@@ -37,6 +44,7 @@ if [ -e "$d/result.json" ] || [ -s "$d/events.ndjson" ]; then answer; exit 0; fi
 set -e
 t=$3 s=$4; shift 4
 mkdir -p "$s"
+if full; then answer; exit 0; fi
 umask 077
 mkdir -p "$d"
 cat >"$d/wanted.json.part"

@@ -315,6 +315,23 @@ def test_whatever_a_device_answers_it_has_one_end_state(field: str, value: objec
     ] * 4
 
 
+def test_where_the_disk_is_full_nothing_is_started_and_the_refusal_says_so() -> None:
+    board = board_that_ends(of(0, document=UP), room_kib=12)
+    found = Jobs(board).deploy()
+    assert (found.state, found.code, board.started) == ("refused", "no-space", [])
+    assert "12 KiB are free at /var/lib/jetson-deploy" in found.reason
+    assert "df -h /var/lib/jetson-deploy" in found.hint
+
+
+def test_a_unit_that_could_not_write_its_result_has_the_full_disk_as_its_cause() -> None:
+    board = UnitBoard(events_file([], None))
+    board.room_kib, board.before, board.status = 0, SECOND, healthy("jd-default-2")
+    found = Jobs(board, patience=0).take_up()
+    assert found is not None
+    assert (found.state, found.code) == ("rolled-back", "no-result")
+    assert "its disk is full, 0 KiB are free" in found.reason
+
+
 @pytest.mark.fault("F22")
 @pytest.mark.parametrize("question", range(1, 6))
 @pytest.mark.parametrize("again", ["deploy", "take_up"])
