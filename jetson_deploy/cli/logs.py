@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import re
 import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -22,6 +23,20 @@ from jetson_deploy.cli.reporters import recover_first, tell_deployment
 from jetson_deploy.cli.streams import write
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import LogLine
+from jetson_deploy.names import shown
+
+if TYPE_CHECKING:
+    from jetson_deploy.runtime.port import Runtime
+
+
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+
+
+def _stamp(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and _STAMP.fullmatch(value) is None:
+        hint = "a stamp as --timestamps shows it: 2026-11-29T12:00:00.123456789Z"
+        raise UsageError(f"--after {shown(value)} is no time stamp", hint=hint, code="usage")
+    return value
 
 
 @click.command("logs")
@@ -35,14 +50,25 @@ from jetson_deploy.events import LogLine
     metavar="N",
     help="Start N lines before the end of the log.",
 )
+@click.option("--timestamps", is_flag=True, help="Put the time stamp of the container runtime before each line.")
+@click.option(
+    "--after",
+    metavar="STAMP",
+    callback=_stamp,
+    help="With --follow --timestamps: begin behind the line with this stamp, instead of --tail.",
+)
 @may_be_raw
-def command(*, common: CommonOptions, follow: bool, tail: int, raw: bool) -> int:
+def command(*, common: CommonOptions, follow: bool, tail: int, timestamps: bool, after: str | None, raw: bool) -> int:
     """Show the server's log, as the container runtime keeps it. Control characters are shown escaped."""
+    from jetson_deploy.cli.stamped_log import followed, last_lines
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.runtime.opened import open_runtime
 
     if follow and common.as_json and not common.as_events:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
+    if after is not None and not (follow and timestamps):
+        hint = "add --follow --timestamps, or take --tail"
+        raise UsageError("--after says where to go on following", hint=hint, code="usage")
     writer = chosen_writer(common, raw=raw)
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "logs")
@@ -50,10 +76,14 @@ def command(*, common: CommonOptions, follow: bool, tail: int, raw: bool) -> int
     runtime = open_runtime(common.settings)
     if follow:
         with _followed():
-            pieces = _decoded(runtime.follow_logs(serving.container, tail=tail))
+            if timestamps:
+                pieces = followed(runtime, serving.container, tail=tail, after=after)
+            else:
+                pieces = _decoded(runtime.follow_logs(serving.container, tail=tail))
             _show(pieces, as_events=common.as_events, writer=writer)
         return finish(common, None, None)
-    text = runtime.logs(serving.container, tail=tail)
+    read = last_lines if timestamps else _logs
+    text = read(runtime, serving.container, tail)
     if common.as_events or not common.as_json:
         _show((text,), as_events=common.as_events, writer=writer)
     document = {
@@ -63,6 +93,10 @@ def command(*, common: CommonOptions, follow: bool, tail: int, raw: bool) -> int
         "lines": text.splitlines(),
     }
     return finish(common, document, None, simulated=serving.record.simulated)
+
+
+def _logs(runtime: Runtime, container: str, tail: int) -> str:
+    return runtime.logs(container, tail=tail)
 
 
 @contextlib.contextmanager

@@ -136,8 +136,9 @@ OF_A_FLEET = (
     "`drift`, `alerts`, `run`, `top --once`, `trust`, `add`) give a `device-ended` for each, in the order of the "
     "answers, then `finished` with all of them in the order of the selection. `up`, `resume`, `rollback` and `down` "
     "give what happens on the devices as well, and `fleet-note` with a `text` of the rollout itself. `logs` gives "
-    "`log`; `top` without `--once` gives `sample`, a line of `monitor --jsonl`, and `device-lost` with `code` and "
-    "`reason`. `inventory`, `history` and `show` ask no device: `finished` alone."
+    "`log`; `top` without `--once` gives `sample`, a line of `monitor --jsonl`; what goes on without end gives "
+    "`device-lost` with `code` and `reason` when a device is asked again. `inventory`, `history` and `show` ask no "
+    "device: `finished` alone."
 )
 
 

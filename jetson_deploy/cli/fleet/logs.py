@@ -18,12 +18,13 @@ from jetson_deploy.errors import InterruptedRunError, UsageError
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
+from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.verbs.log_tails import LINE
 
 
 @click.command("logs")
 @fleet_options
-@click.option("-f", "--follow", is_flag=True, help="Follow the logs until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the logs until Ctrl-C, over lost connections.")
 @click.option(
     "--tail",
     "lines",
@@ -65,10 +66,16 @@ def _tails(fleet: FleetOptions, lines: int, show: Callable[[Device, str], None])
 
 
 def _followed(fleet: FleetOptions, lines: int, show: Callable[[Device, str], None]) -> int:
-    from jetson_deploy.fleet.verbs.log_tails import follow
+    from jetson_deploy.cli.fleet.live import answers
+    from jetson_deploy.cli.fleet.running import run
+    from jetson_deploy.fleet.verbs.log_follower import follow_each
 
+    lost = _lost_event if fleet.as_events else _lost
     try:
-        results = ask_each(fleet, lambda connection: follow(connection, lines, show))
+        results = run(
+            fleet,
+            lambda transport: follow_each(transport, fleet.devices, lines, heard=show, lost=lost, ended=answers(fleet)),
+        )
     except (InterruptedRunError, ReaderGone):
         return 0
     return _ended(fleet, results)
@@ -91,6 +98,15 @@ def _line(width: int) -> Callable[[Device, str], None]:
 
 def _event(device: Device, line: str) -> None:
     write(sys.stdout, event_line({"event": "log", "device": device.name, "text": line}) + "\n")
+
+
+def _lost(device: Device, error: DeviceError) -> None:
+    say(f"{cell(device.name)}: {cell(error.message, 160)}; asked again, behind the last line that came")
+
+
+def _lost_event(device: Device, error: DeviceError) -> None:
+    line = {"event": "device-lost", "device": device.name, "code": error.code, "reason": error.message}
+    write(sys.stdout, event_line(line) + "\n")
 
 
 def _text(line: str) -> str:

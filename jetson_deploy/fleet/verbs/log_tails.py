@@ -1,9 +1,8 @@
-"""`logs` of each device: the last lines, and those that come."""
+"""`logs` of each device: the last lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import aclosing
 
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.device import Device
@@ -16,15 +15,12 @@ from jetson_deploy.fleet.tool import (
     named,
     tool_command,
     tool_input,
-    watching_command,
 )
 
 SECONDS = 60.0
 LOG_BYTES = 256 << 10
 """Of one device: two hundred of them are held until they are shown in order."""
 LINE = 4096
-SILENCE = 30 * 86400.0
-"""A server that is not asked writes nothing for days; a dead link is found by its keepalive."""
 
 Heard = Callable[[Device, str], None]
 
@@ -39,16 +35,6 @@ async def tail(connection: Connection, lines: int) -> tuple[DeviceResult, list[s
         raise DeviceError(f"logs ended with {answer.exit_status}: {last_words(answer)}", hint=BRINGS_IT, code="no-log")
     cut = f"more than the first {LOG_BYTES >> 10} KiB of it is left out" if answer.cut else ""
     return DeviceResult(device=device.name, state="done", reason=cut), whole_lines(answer.stdout)
-
-
-async def follow(connection: Connection, lines: int, heard: Heard) -> DeviceResult:
-    """Until its server's log ends. Raises DeviceError."""
-    device = connection.device
-    command = watching_command(device, ("logs", "--follow", "--tail", str(lines), *named(device)))
-    async with aclosing(connection.lines(command, root=True, silence=SILENCE)) as found:  # type: ignore[type-var]
-        async for line in found:
-            heard(device, line[:LINE].decode(errors="replace"))
-    return DeviceResult(device=device.name, state="done", reason="its log ended: the container stopped")
 
 
 def whole_lines(stdout: bytes) -> list[str]:

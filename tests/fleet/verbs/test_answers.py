@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from told_devices import Said, ToldDevices, document, text
 
+from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.fleet.connection import Connection
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
@@ -20,7 +22,8 @@ from jetson_deploy.fleet.verbs.alarms import alarms
 from jetson_deploy.fleet.verbs.answered import on_each
 from jetson_deploy.fleet.verbs.changes import change
 from jetson_deploy.fleet.verbs.healths import drift, health
-from jetson_deploy.fleet.verbs.log_tails import LINE, follow, tail
+from jetson_deploy.fleet.verbs.log_follower import follow_each
+from jetson_deploy.fleet.verbs.log_tails import LINE, tail
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "answers.yaml").read_text())
 VERBS: dict[str, Callable[[Connection], Awaitable[DeviceResult]]] = {
@@ -165,23 +168,129 @@ def test_logs_that_are_refused_give_the_tools_own_reason() -> None:
     assert (result.state, result.reason, result.code) == ("failed", "nothing here", "nothing-deployed")
 
 
-def test_followed_logs_come_with_their_device_and_their_channel_is_closed() -> None:
-    fleet = ToldDevices(streams={"a": [b"1", b"2\xff"], "b": [b"x" * (3 * LINE)]})
+NO_LOG = document(2, schema="jetson-deploy.error/1", code="usage", message="no such option --timestamps")
+
+
+def followed(fleet: ToldDevices, *devices: Device) -> tuple[list[DeviceResult], list[tuple[str, str]], list[str]]:
+    """Results, lines, and why devices were asked again."""
     heard: list[tuple[str, str]] = []
+    lost: list[str] = []
 
-    async def act(connection: Connection) -> DeviceResult:
-        return await follow(connection, 3, lambda device, line: heard.append((device.name, line)))
+    async def pause(seconds: float) -> None:
+        lost.append(f"pause {seconds:g}")
 
-    results = asyncio.run(on_each(fleet, [Device(name="a"), Device(name="b")], act))
+    results = asyncio.run(
+        follow_each(
+            fleet,
+            devices,
+            3,
+            heard=lambda device, line: heard.append((device.name, line)),
+            lost=lambda device, error: lost.append(f"{device.name} {error.code}"),
+            sleep=pause,
+        )
+    )
+    return results, heard, lost
+
+
+def stamp(second: int) -> bytes:
+    return f"2026-11-29T12:00:{second:02}.000000001Z".encode()
+
+
+def test_followed_logs_come_with_their_device_and_their_channel_is_closed() -> None:
+    streams: dict[str, list[bytes | JetsonDeployError]] = {
+        "a": [stamp(1) + b" 1", b"2\xff"],
+        "b": [stamp(1) + b" " + b"x" * 3 * LINE],
+    }
+    fleet = ToldDevices({"a": document(lines=[]), "b": document(lines=[])}, streams=streams)
+    results, heard, lost = followed(fleet, Device(name="a"), Device(name="b"))
     assert [one.state for one in results] == ["done", "done"]
     assert sorted(heard) == [("a", "1"), ("a", "2\ufffd"), ("b", "x" * LINE)]
     assert fleet.closed_streams == 2
+    assert not lost
+
+
+class Cut(ToldDevices):
+    """Each connection to a log gives the next of these, and then an end or an error."""
+
+    def __init__(self, *streams: list[bytes | JetsonDeployError], says: Said | None = None) -> None:
+        super().__init__({"a": says or document(lines=[])})
+        self._next = list(streams)
+
+    @asynccontextmanager
+    async def connect(self, device: Device) -> AsyncIterator[Connection]:
+        if self._next:
+            stream = self._next.pop(0)
+            if len(stream) == 1 and getattr(stream[0], "code", "") == "unreachable":
+                raise stream[0]  # type: ignore[misc]
+            self.streams["a"] = stream
+        async with super().connect(device) as connection:
+            yield connection
+
+
+LOST = ConnectionLostError("lost", hint="x", code="connection-lost")
+AWAY = DeviceError("no route", hint="x", code="unreachable")
+
+
+def test_a_log_whose_link_is_cut_goes_on_behind_the_last_line_after_pauses_that_grow_until_it_says_something() -> None:
+    fleet = Cut([stamp(1) + b" one", LOST], [AWAY], [AWAY], [stamp(2) + b" two", LOST], [stamp(3) + b" three"])
+    (result,), heard, lost = followed(fleet, Device(name="a"))
+    assert (result.state, [line for _, line in heard]) == ("done", ["one", "two", "three"])
+    assert lost[::2] == ["a connection-lost", "a unreachable", "a unreachable", "a connection-lost"]
+    assert lost[1::2] == ["pause 2", "pause 5", "pause 10", "pause 2"]
+    asked = [command.partition(" logs ")[2] for _, command, _, _ in fleet.asked[:3]]
+    assert asked == [
+        "--follow --timestamps --tail 3",
+        f"--follow --timestamps --after {stamp(1).decode()}",
+        f"--follow --timestamps --after {stamp(2).decode()}",
+    ]
+
+
+def test_a_device_that_was_never_reached_is_not_asked_again() -> None:
+    (result,), _, lost = followed(Cut([AWAY]), Device(name="a"))
+    assert (result.state, lost) == ("unreachable", [])
+
+
+def test_what_is_no_stamp_of_a_device_gets_into_no_command() -> None:
+    fleet = Cut([b"2026-11-29T12:00:01Z;reboot x", b"$(reboot) y", LOST], [])
+    _, heard, _ = followed(fleet, Device(name="a"))
+    assert [line for _, line in heard] == ["2026-11-29T12:00:01Z;reboot x", "$(reboot) y"]
+    assert not any("reboot" in command for _, command, _, _ in fleet.asked)
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "code"),
+    [
+        (NO_LOG, "refused", "usage"),
+        (text(b"", 127), "refused", "tool-missing"),
+        (document(1, schema="jetson-deploy.error/1", code="no-log", message="none"), "failed", "no-log"),
+    ],
+)
+def test_a_log_that_cannot_be_followed_has_its_reason_and_does_not_end_as_if_it_were_through(
+    says: Said, state: str, code: str
+) -> None:
+    (result,), _, _ = followed(Cut([], says=says), Device(name="a"))
+    assert (result.state, result.code) == (state, code)
+
+
+def test_an_engine_that_is_not_back_after_a_boot_is_waited_for() -> None:
+    fleet = Cut([stamp(1) + b" one", LOST], [], [stamp(2) + b" two"])
+    fleet.says["a"] = document(3, schema="jetson-deploy.error/1", code="engine-absent", message="no engine")
+    ready = iter((document(3, schema="jetson-deploy.error/1", code="engine-absent", message="x"), document(lines=[])))
+
+    class Ready(dict[str, Said]):
+        def __getitem__(self, key: str) -> Said:
+            return next(ready)
+
+    fleet.says = Ready()
+    (result,), heard, lost = followed(fleet, Device(name="a"))
+    assert ([line for _, line in heard], result.state) == (["one", "two"], "done")
+    assert lost == ["a connection-lost", "pause 2", "a engine-absent", "pause 5"]
 
 
 def test_what_has_no_input_is_given_where_to_look_and_no_secret() -> None:
-    fleet = ToldDevices(streams={"a": []})
+    fleet = ToldDevices({"a": document(lines=[])}, streams={"a": []})
     device = Device(name="a", environment={"JETSON_DEPLOY_STATE_DIR": "/srv/it's", "JETSON_DEPLOY_REGISTRY": SECRET})
-    asyncio.run(on_each(fleet, [device], lambda connection: follow(connection, 3, lambda device, line: None)))
+    followed(fleet, device)
     words = shlex.split(fleet.asked[0][1])
     assert "JETSON_DEPLOY_STATE_DIR=/srv/it's" in words
     assert not any(SECRET in word for word in words)
