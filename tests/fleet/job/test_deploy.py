@@ -94,7 +94,6 @@ class Jobs:
         (7, "generate-failed", "rolled-back"),
         (8, "needs-attention", "needs-attention"),
         (70, "bug", "failed"),
-        (75, "locked", "locked"),
         (75, "in-use", "deferred"),
     ],
 )
@@ -105,6 +104,12 @@ def test_how_up_ended_there_is_how_the_device_ended(code: int, result: str, stat
     told = ("", "", "") if code == 0 else ("the cause", "on the device: the fix", result)
     assert (found.reason, found.hint, found.code) == told
     assert [type(event) for event in jobs.seen][-1] is Finished
+
+
+def test_a_board_on_which_another_run_works_is_waited_for_by_the_user_not_by_an_option_that_is_not_there() -> None:
+    found = Jobs(board_that_ends(of(75, "locked", message="by root for 22 s", hint="run with --wait"))).deploy()
+    assert (found.state, found.code, found.reason) == ("locked", "locked", "by root for 22 s")
+    assert found.hint == "wait for its end there; then jetson-deploy fleet up --retry-failed"
 
 
 IMPOSSIBLE = {
