@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -38,6 +38,8 @@ from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
     from jetson_deploy.server.port import Cause
+
+Item = TypeVar("Item")
 
 NOTHING_ASKED = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
 
@@ -99,23 +101,36 @@ def execute(
 
     `first`: number of the first step in the whole list.
     """
-    progress = progress or Progress()
+    so_far = progress or Progress()
+    if any(isinstance(step, StageImage | StageModel) for step in steps):
+        raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
+    in_order(steps, describe, lambda step: _do(step, actions, so_far), hooks, first=first, cut_short=(Prove, Settle))
+    return so_far
+
+
+def in_order(
+    steps: Sequence[Item],
+    described: Callable[[Item], tuple[str, str]],
+    do: Callable[[Item], None],
+    hooks: StepHooks,
+    *,
+    first: int = 1,
+    cut_short: tuple[type, ...] = (),
+) -> None:
+    """Do one after the other, each between its hooks; the first that fails ends it with its error.
+
+    `cut_short`: kinds that an interruption ends at once, since they wait for a server.
+    """
     for number, step in enumerate(steps, first):
-        if isinstance(step, StageImage | StageModel):
-            raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
-        kind, text = describe(step)
-        with hooks.around(number, kind, text), _to_its_end(step):
-            _do(step, actions, progress)
-    return progress
+        kind, text = described(step)
+        with hooks.around(number, kind, text), _to_its_end(cut_short=isinstance(step, cut_short)):
+            do(step)
 
 
 @contextlib.contextmanager
-def _to_its_end(step: AnyStep) -> Iterator[None]:
-    """An interruption waits for the action: the engine would go on with it after we looked what is to be undone.
-
-    Only the steps that wait for the server are cut short.
-    """
-    if isinstance(step, Prove | Settle):
+def _to_its_end(*, cut_short: bool) -> Iterator[None]:
+    """An interruption waits for the action: the engine would go on with it after we looked what is to be undone."""
+    if cut_short:
         yield
         return
     with noticed() as came:
