@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     {"systemd", "deployment", "install"},
     {"plan", "state"},
     {"deploy", "watch", "monitor"},
-    {"doctor", "rehearsal"},
+    {"doctor", "prepare", "rehearsal"},
     {"fleet"},
     {"cli"},
 ]

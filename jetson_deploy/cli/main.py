@@ -21,6 +21,7 @@ from jetson_deploy.errors import JetsonDeployError
 
 COMMANDS = {
     "detect": "Show the facts of this host, or of a captured root",
+    "prepare": "Make a bare JetPack ready, and take it back",
     "plan": "Show what `up` would do, with the reason for every choice",
     "up": "Deploy the model, verify it, roll back on failure",
     "status": "Show the running deployment and its health",

@@ -37,8 +37,12 @@ def deployment_lock(
     wait: bool = False,
     report: Reporter = silent,
     sleep: Callable[[float], None] = time.sleep,
+    what: str = "deployment",
 ) -> Iterator[None]:
-    """Hold the lock of deployment `name`. Raises LockedError naming the holder; with `wait`, waits until it ends."""
+    """Hold the lock of deployment `name`. Raises LockedError naming the holder; with `wait`, waits until it ends.
+
+    `what`: for the texts, where it is not a deployment that is locked.
+    """
     path = _path(directory, name)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -46,7 +50,7 @@ def deployment_lock(
     except OSError as error:
         raise _unusable(path, error) from error
     try:
-        _take(descriptor, path, wait, report, sleep)
+        _take(descriptor, path, wait, report, sleep, what)
         # A full disk, or a file of another user that we may not write: then the holder is not known to others.
         with contextlib.suppress(OSError):
             write_holder(descriptor, identity(actor(command)))
@@ -123,7 +127,7 @@ def _regular(descriptor: int) -> int:
     raise OSError(errno.EINVAL, "it is no plain file with one name")
 
 
-def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Callable[[float], None]) -> None:
+def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Callable[[float], None], what: str) -> None:
     grace, reported = GRACE_READS, False
     while not _free(descriptor, path):
         found = read_holder(descriptor)
@@ -133,12 +137,12 @@ def _take(descriptor: int, path: Path, wait: bool, report: Reporter, sleep: Call
             continue
         if not wait:
             raise LockedError(
-                f"deployment is locked by another run{found.description}",
+                f"{what} is locked by another run{found.description}",
                 hint="wait for it to end, or run with --wait; the lock frees itself when that process is gone",
                 code="locked",
             )
         if not reported:
-            report(Note(level="info", text=f"waiting for another run of this deployment{found.description}"))
+            report(Note(level="info", text=f"waiting for another run of this {what}{found.description}"))
             reported = True
         sleep(POLL_SECONDS)
 

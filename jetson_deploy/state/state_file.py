@@ -76,10 +76,10 @@ def decode_state(content: bytes, path: Path, deployment: str) -> FoundState:
             return FoundState(problem="was written by an older jetson-deploy", old=True)
         if number != SCHEMA:
             return FoundState(problem="is damaged: its schema is unknown")
-        envelope = msgspec.json.decode(content, type=_Envelope)
-        if envelope.checksum != _checksum(bytes(envelope.state)):
+        body = unsealed(content)
+        if body is None:
             return FoundState(problem="is damaged: its checksum does not match")
-        state = msgspec.json.decode(envelope.state, type=State)
+        state = msgspec.json.decode(body, type=State)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return FoundState(problem=f"is damaged: {ascii(str(error))[1:-1][:200]}")
     if state.deployment != deployment:
@@ -89,9 +89,20 @@ def decode_state(content: bytes, path: Path, deployment: str) -> FoundState:
 
 def encode_state(state: State) -> bytes:
     """`state` as `bounded` made it."""
-    body = msgspec.json.format(msgspec.json.encode(state), indent=1)
-    head = f'{{\n "schema": "{FAMILY}{SCHEMA}",\n "checksum": "{_checksum(body)}",\n "state": '
+    return sealed(f"{FAMILY}{SCHEMA}", state)
+
+
+def sealed(schema: str, document: msgspec.Struct) -> bytes:
+    """In the envelope of a state file."""
+    body = msgspec.json.format(msgspec.json.encode(document), indent=1)
+    head = f'{{\n "schema": "{schema}",\n "checksum": "{_checksum(body)}",\n "state": '
     return head.encode() + body + b"\n}\n"
+
+
+def unsealed(content: bytes) -> bytes | None:
+    """What an envelope holds; None: its checksum is another's. Raises msgspec.MsgspecError, ValueError."""
+    envelope = msgspec.json.decode(content, type=_Envelope)
+    return bytes(envelope.state) if envelope.checksum == _checksum(bytes(envelope.state)) else None
 
 
 def bounded(state: State) -> State:

@@ -42,6 +42,10 @@ ASKS_DEVICES = {path for path, one in ANSWERING.items() if any(p.name == "ssh_co
 """Over SSH: tests/fleet and tests/integration."""
 SAME_STATE = {
     "detect": ("detect", "--root", BOARD),
+    "prepare": ("prepare", "--root", BOARD),
+    "prepare --undo": ("prepare", "--undo"),
+    "prepare of no such step": ("prepare", "--only", "swop"),
+    "prepare on a captured root": ("prepare", "--root", BOARD, "--yes", "--only", "swap"),
     "plan": ("plan", "--root", BOARD),
     "plan of a board": ("plan", "--board", "orin-nx-16gb"),
     "plan that does not fit": ("plan", "70b", "--root", BOARD),

@@ -14,6 +14,7 @@ REHEARSAL = {"JETSON_DEPLOY_REHEARSAL": "a board of the test's", "JETSON_DEPLOY_
 NOT_OFFERED: dict[tuple[str, ...], set[str]] = {
     ("detect",): {"--yes"},
     ("plan",): {"--yes"},
+    ("prepare",): set(),
     ("doctor",): {"--yes"},
     **{
         (verb,): {"--root", "--yes"}

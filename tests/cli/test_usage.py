@@ -17,7 +17,7 @@ ORIN_NANO = HOSTS / "orin-nano-8gb-jp6.2" / "root"
 
 COMMANDS = (
     *("detect", "plan", "up", "status", "logs", "rollback", "history", "diff", "recover", "watch", "down", "chat"),
-    *("model", "fleet", "rehearse", "doctor"),
+    *("model", "fleet", "rehearse", "doctor", "prepare"),
 )
 
 

@@ -1,0 +1,172 @@
+"""`prepare`: what the host lacks, shown, done and taken back."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import aligned, wrapped
+from jetson_deploy.cli.options import CommonOptions, common_options, not_offered, offered, waiting
+from jetson_deploy.cli.render import say
+from jetson_deploy.cli.reporters import chosen_reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jetson_deploy.prepare.host_step import HostStep, Look
+    from jetson_deploy.prepare.overview import Overview, Row
+
+
+@click.command("prepare")
+@offered("--yes")
+@not_offered("--name")
+@common_options
+@click.option("--only", metavar="ID,…", help="These steps alone; also those that are left out unless named.")
+@click.option("--skip", metavar="ID,…", help="All steps but these.")
+@click.option("--undo", is_flag=True, help="Take back what prepare did: the steps named, or all.")
+@click.option("--reboot", is_flag=True, help="Let nvpmodel reboot the board, where a power mode needs that.")
+@waiting
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+def command(
+    *,
+    common: CommonOptions,
+    only: str | None,
+    skip: str | None,
+    undo: bool,
+    reboot: bool,
+    wait: bool,
+    ids: tuple[str, ...],
+) -> int:
+    """Make a bare JetPack ready: Docker's nvidia runtime, logs, memory, power, clock.
+
+    \b
+    jetson-deploy prepare                      the list: what is, what would change
+    sudo jetson-deploy prepare --yes           do it
+    sudo jetson-deploy prepare --undo          take all of it back
+
+    Shows the list and asks; off a terminal nothing is done without --yes. What is ready is left alone.
+    Every change is recorded, and files come back byte for byte.
+    """
+    from jetson_deploy.errors import UsageError
+
+    if ids and not undo:
+        hint = f"jetson-deploy prepare --only {','.join(ids)}; names stand behind --undo"
+        raise UsageError("which steps are done is said with --only", hint=hint, code="usage")
+    if undo:
+        if only or skip:
+            raise UsageError("--undo takes names: --undo ID ID", hint="leave out --only and --skip", code="usage")
+        return undo_steps(common, [one for text in ids for one in words(text)], wait=wait)
+    from jetson_deploy.prepare.overview import chosen_steps
+
+    return do_steps(common, chosen_steps(words(only), words(skip)), reboot=reboot, wait=wait)
+
+
+def words(text: str | None) -> list[str]:
+    return [one.strip() for one in (text or "").split(",") if one.strip()]
+
+
+def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, wait: bool) -> int:
+    """Shown; then, where that is wanted, done. Also `doctor --fix`."""
+    from jetson_deploy.prepare.book import Book
+    from jetson_deploy.prepare.host_set import HostSet, overview
+    from jetson_deploy.prepare.overview import check_may_change, look_at
+
+    def look() -> Look:
+        return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot)
+
+    seen, book = look(), Book(common.settings.state_dir)
+    shown = overview(seen, steps, book.load())
+    if not shown.with_state("to-do"):
+        return _end(common, shown)
+    if not _wanted(common, shown, "Do it?"):
+        from jetson_deploy.detect.host import Host
+
+        way = "shown only: a captured root is not changed"
+        if not Host(common.root).captured:
+            way = "nothing was done: sudo jetson-deploy prepare --yes does it"
+        return _end(common, shown, hint=way)
+    check_may_change(common.root, common.settings)
+    with chosen_reporter(common) as report:
+        host = HostSet(settings=common.settings, machine=seen.machine, report=report, wait=wait)
+        done = host.do(steps, look)
+    return _end(common, done)
+
+
+def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
+    from jetson_deploy.prepare.book import Book
+    from jetson_deploy.prepare.host_set import HostSet, undo_overview
+    from jetson_deploy.prepare.overview import check_ids, check_may_change, look_at
+
+    check_ids(ids)
+    shown = undo_overview(common.root, Book(common.settings.state_dir), ids)
+    if not shown.steps:
+        return _end(common, shown)
+    if not _wanted(common, shown, "Take it back?"):
+        return _end(common, shown, hint="nothing was done: sudo jetson-deploy prepare --undo --yes takes it back")
+    check_may_change(common.root, common.settings)
+    machine = look_at(common.root, common.settings, common.catalog(), common.name, reboot=False).machine
+    with chosen_reporter(common) as report:
+        host = HostSet(settings=common.settings, machine=machine, report=report, wait=wait)
+        undone = host.undo(ids, shown)
+    return _end(common, undone)
+
+
+def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
+    """Asked on a terminal. Raises InterruptedRunError where the answer is no."""
+    from jetson_deploy.detect.host import Host
+    from jetson_deploy.errors import InterruptedRunError
+
+    if common.yes:
+        return True
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not (common.as_json or common.as_events)
+    if not asks or Host(common.root).captured:
+        return False
+    say("\n".join(_lines(shown)))
+    if not click.confirm(question, err=True):
+        raise InterruptedRunError("nothing was changed", hint="--yes skips the question", code="not-confirmed")
+    return True
+
+
+def _end(common: CommonOptions, found: Overview, hint: str = "") -> int:
+    """Exit 3 where a step is refused that a run was to do."""
+    lines = [*_lines(found), *([hint] if hint else [])]
+    refused = found.with_state("refused")
+    code = 3 if found.result == "refused" else 0
+    message = refused[0].now if code else hint
+    text = None if common.quiet and not code else lambda: "\n".join(lines)
+    return finish(common, found, text, code=code, result=found.result, message=message)
+
+
+def _lines(found: Overview) -> list[str]:
+    if not found.steps:
+        return ["no changes: prepare has done nothing here that could be taken back"]
+    heads = aligned([(_STATES[row.state], row.id, row.now) for row in found.steps])
+    lines = []
+    for head, row in zip(heads, found.steps, strict=True):
+        lines.append(head)
+        lines.extend(wrapped(text, "             ") for text in _below(row))
+    if found.result == "no-changes":
+        lines.append("no changes: nothing is to do")
+    return lines
+
+
+def _below(row: Row) -> list[str]:
+    lines = list(row.changes) if row.state in ("to-do", "done", "undone") else []
+    if row.takes_effect and row.state in ("to-do", "done"):
+        lines.append(f"takes effect {row.takes_effect}")
+    if row.fix:
+        lines.append(f"fix: {row.fix}")
+    return lines
+
+
+_STATES = {
+    "ready": "ready",
+    "to-do": "to do",
+    "refused": "refused",
+    "unknown": "not known",
+    "done": "done",
+    "undone": "undone",
+}

@@ -1,0 +1,13 @@
+"""`jetson-deploy prepare`: from a bare JetPack to a board that serves; each step shown first, and taken back.
+
+host_step.py  HostStep: its check, which names the changes that do and undo it
+change.py     what a change is: done and undone any number of times
+changes.py    the kinds, of which write_file.py is the one for files
+steps/        the steps themselves
+edited.py     a configuration file's change, from what lies there; json_text.py inside JSON
+placing.py    one foreign file read, judged, replaced whole
+machine.py    the host: a root and the commands that are run
+book.py       what was changed, and the originals
+run.py        do, undo, recover: by the executor of deployments (`deploy/run/execute.py`)
+overview.py   the list that is shown
+"""

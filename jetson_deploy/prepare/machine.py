@@ -1,0 +1,74 @@
+"""The host that is prepared: files below a root, and the commands that are run on it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.detect.host import Host
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.facts import EngineFacts
+
+COMMAND_SECONDS = 300
+_SAID = 200
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    code: int
+    """127: there is no such program."""
+    text: str = ""
+    """Both streams."""
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    root: Path
+    """`/`, or a copy of a board in tests."""
+    run: Callable[[Sequence[str]], Answer]
+    engine: Callable[[], EngineFacts | None]
+    """As it answers now."""
+
+    @property
+    def host(self) -> Host:
+        return Host(self.root)
+
+    def place(self, path: str) -> Path:
+        """Where the file is once links are followed; what links point to is what is changed."""
+        return self.root / (self.host.real(path) or path)
+
+    def own(self, path: str) -> Path:
+        """The name itself, with only the directories' links followed."""
+        folder, _, name = path.rpartition("/")
+        return self.place(folder) / name if folder else self.root / name
+
+    def must(self, *argv: str, hint: str = "") -> str:
+        """Raises PreflightError `command-failed` with the command's last line."""
+        answer = self.run(argv)
+        if answer.code == 127:
+            hint = f"is it installed? command -v {argv[0]}"
+        if answer.code != 0:
+            said = (answer.text.strip().splitlines() or [f"it ended with {answer.code}"])[-1][:_SAID]
+            raise PreflightError(f"{' '.join(argv)}: {said}", hint=hint or "run with sudo", code="command-failed")
+        return answer.text
+
+
+def run_here(argv: Sequence[str]) -> Answer:
+    """Without a terminal: a question that a program asks is answered with the end of its input."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_SECONDS,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        return Answer(code=127, text=f"{argv[0]}: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return Answer(code=124, text=f"no end within {COMMAND_SECONDS} s")
+    return Answer(code=done.returncode, text=done.stdout)

@@ -1,0 +1,126 @@
+"""The list that `prepare` shows: each step, how the host stands to it, and what would change."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.survey import engine_now, survey
+from jetson_deploy.detect.host import Host
+from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.facts import EngineFacts
+from jetson_deploy.prepare.book import Entry, Prepared
+from jetson_deploy.prepare.host_step import Checked, HostStep, Look
+from jetson_deploy.prepare.machine import Answer, Machine, run_here
+from jetson_deploy.prepare.steps.listed import STEPS
+from jetson_deploy.settings import Settings
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    state: Literal["ready", "to-do", "refused", "unknown", "done", "undone"]
+    """done, undone: by this run."""
+    now: str
+    changes: tuple[str, ...] = ()
+    takes_effect: str = ""
+    fix: str = ""
+    """Of a refused one."""
+    prepared_at: str | None = None
+    """When `prepare` did it; None: it did not, or it was taken back."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.prepare/1"):
+    root: str
+    steps: tuple[Row, ...]
+    result: Literal["shown", "done", "no-changes", "refused", "undone"]
+
+    def with_state(self, state: str) -> tuple[Row, ...]:
+        return tuple(row for row in self.steps if row.state == state)
+
+
+def chosen_steps(only: Sequence[str], skip: Sequence[str]) -> list[HostStep]:
+    """In the order in which they are done. Raises UsageError `unknown-step`."""
+    check_ids((*only, *skip))
+    named = [step for step in STEPS.values() if step.id in only if only]
+    wanted = named if only else [step for step in STEPS.values() if not step.asked_by_name]
+    return [step for step in wanted if step.id not in skip]
+
+
+def check_ids(ids: Sequence[str]) -> None:
+    """Raises UsageError `unknown-step` with the nearest."""
+    for one in ids:
+        if one not in STEPS:
+            near = difflib.get_close_matches(one, STEPS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(
+                f"prepare knows no step {ascii(one)[:60]}", hint=f"{hint}steps: {', '.join(STEPS)}", code="unknown-step"
+            )
+
+
+def look_at(root: Path, settings: Settings, catalog: Catalog, deployment: str, *, reboot: bool) -> Look:
+    """A captured root is only looked at: nothing is run."""
+    facts = survey(root, settings, catalog, store=None, deployment=deployment)
+    captured = Host(root).captured
+    caller = os.environ.get("SUDO_USER") or None
+    machine = Machine(
+        root=root.resolve(),
+        run=(lambda _: Answer(code=127, text="a captured root runs nothing")) if captured else run_here,
+        engine=(lambda: facts.engine) if captured else lambda: _engine(settings),
+    )
+    return Look(machine=machine, facts=facts, user=None if captured or caller == "root" else caller, reboot=reboot)
+
+
+def check_may_change(root: Path, settings: Settings) -> None:
+    """Raises UsageError for another host than this one, PreflightError without root."""
+    if Host(root).captured or settings.rehearsal:
+        raise UsageError(
+            f"prepare changes this machine alone, and not the captured root {root}",
+            hint=f"jetson-deploy prepare --root {root} shows what it would do there",
+            code="root-is-captured",
+        )
+    if os.geteuid() != 0:
+        raise PreflightError(
+            "prepare changes the host's configuration, which takes root",
+            hint="sudo jetson-deploy prepare, with the same options",
+            code="needs-root",
+        )
+
+
+def row_of(step: HostStep, checked: Checked, prepared: Prepared) -> Row:
+    entry = prepared.entry(step.id)
+    return Row(
+        id=step.id,
+        title=step.title,
+        state=checked.state,
+        now=checked.now,
+        changes=tuple(one.text for one in checked.changes),
+        takes_effect=checked.takes_effect,
+        fix=checked.refusal.hint if checked.refusal is not None else "",
+        prepared_at=entry.at if entry is not None else None,
+    )
+
+
+def row_of_entry(entry: Entry) -> Row:
+    """Of what would be taken back."""
+    step = STEPS.get(entry.step)
+    return Row(
+        id=entry.step,
+        title=step.title if step is not None else entry.step,
+        state="to-do",
+        now=f"done {entry.at} by {entry.by.user}" if entry.phase == "done" else f"left half done {entry.at}",
+        changes=tuple(f"undo: {one.text}" for one in reversed(entry.changes) if not one.last),
+        prepared_at=entry.at,
+    )
+
+
+def _engine(settings: Settings) -> EngineFacts | None:
+    from jetson_deploy.runtime.opened import open_runtime
+
+    return engine_now(open_runtime(settings))

@@ -1,0 +1,184 @@
+"""Do and undo steps by the executor of deployments: what is intended is on the disk before it is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from jetson_deploy.deploy.run.execute import in_order
+from jetson_deploy.deploy.run.step_hooks import StepHooks
+from jetson_deploy.deployment.revisions import Actor
+from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NeedsAttentionError
+from jetson_deploy.events import Note, Reporter
+from jetson_deploy.interrupts import shielded
+from jetson_deploy.prepare.book import Book, Entry, Prepared
+from jetson_deploy.prepare.changes import AnyChange, remove_temporaries
+from jetson_deploy.prepare.host_step import Checked, HostStep, Look
+from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.state.journal import boot_id, now
+
+Run: TypeAlias = Literal["prepare", "undo-prepare", "recover-prepare", "undo"]
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the book, among the changes: a kill can come before and after it too."""
+
+    step: str
+    what: Literal["intended", "done", "undoing", "forgotten"]
+
+
+Action: TypeAlias = Remembered | AnyChange
+
+
+class Preparer(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever uses it holds the host's lock."""
+
+    machine: Machine
+    book: Book
+    by: Actor
+    report: Reporter
+    crash_at: str | None = None
+
+    def recover(self) -> tuple[str, ...]:
+        """Finish or take back what another run left half done. The steps that were."""
+        unfinished = [one for one in self.book.load().entries if one.phase != "done"]
+        for entry in unfinished:
+            for change in entry.changes:
+                remove_temporaries(self.machine, change)
+            if entry.phase == "intended" and self._whole(entry):
+                self.report(Note(level="info", text=f"{entry.step}: an interrupted run had done it, it is finished"))
+                actions = [*(c for c in entry.changes if c.last), Remembered(step=entry.step, what="done")]
+                self._carry_out(actions, "recover-prepare", forward=True)
+            else:
+                self.report(Note(level="info", text=f"{entry.step}: an interrupted run left it half done"))
+                self._carry_out(undoing(entry), "recover-prepare")
+        return tuple(one.step for one in unfinished)
+
+    def do(self, steps: Sequence[HostStep], look: Look) -> tuple[str, ...]:
+        """Those that were done. Each is looked at once more: the one before may have changed the same file.
+
+        Raises the error of the first that fails, which is taken back; those before it stay.
+        """
+        done, number = [], 1
+        for step in steps:
+            checked = step.check(look)
+            if checked.refusal is not None:
+                raise checked.refusal
+            if checked.state != "to-do":
+                continue
+            entry = self._entry(step, checked)
+            actions = doing(entry)
+            try:
+                intended = (entry, checked.originals)
+                self._carry_out(actions, "prepare", forward=True, first=number, intended=intended)
+            except (JetsonDeployError, KeyboardInterrupt) as error:
+                self._take_back(entry, error)
+            number += len(actions)
+            done.append(step.id)
+        return tuple(done)
+
+    def undo(self, entries: Iterable[Entry]) -> tuple[str, ...]:
+        """The last one first. Raises the first error, once the others are undone; its entry stays."""
+        undone, first_error, number = [], None, 1
+        for entry in entries:
+            actions = undoing(entry)
+            try:
+                self._carry_out(actions, "undo-prepare", first=number)
+                undone.append(entry.step)
+            except JetsonDeployError as error:
+                first_error = first_error or error
+            number += len(actions)
+        if first_error is not None:
+            raise first_error
+        return tuple(undone)
+
+    def _entry(self, step: HostStep, checked: Checked) -> Entry:
+        return Entry(
+            step=step.id,
+            phase="intended",
+            changes=checked.changes,
+            at=now(),
+            by=self.by,
+            boot_id=boot_id(),
+            takes_effect=checked.takes_effect,
+        )
+
+    def _whole(self, entry: Entry) -> bool:
+        return all(one.last or one.standing(self.machine) == "after" for one in entry.changes)
+
+    def _take_back(self, entry: Entry, error: JetsonDeployError | KeyboardInterrupt) -> None:
+        """Raises the error, or NeedsAttentionError."""
+        cause = (
+            error
+            if isinstance(error, JetsonDeployError)
+            else InterruptedRunError(
+                f"interrupted while {entry.step} was done: it is taken back", hint="run it again", code="interrupted"
+            )
+        )
+        if self.book.load().entry(entry.step) is None:
+            raise cause  # the record could not be written: nothing was changed
+        try:
+            with shielded():
+                self._carry_out(undoing(entry), "undo")
+        except JetsonDeployError as second:
+            raise NeedsAttentionError(
+                f"{cause.message}; taking it back failed too: {second.message}",
+                hint=f"{second.hint}; then: sudo jetson-deploy prepare --undo {entry.step}",
+                code="needs-attention",
+                details=cause.details,
+            ) from error
+        raise cause.with_context(message=f"{entry.step}: {cause.message} (the step is taken back)") from error
+
+    def _carry_out(
+        self,
+        actions: Sequence[Action],
+        run: Run,
+        *,
+        forward: bool = False,
+        first: int = 1,
+        intended: tuple[Entry, dict[str, bytes]] | None = None,
+    ) -> None:
+        """`intended`: what is written down, and the originals that go with it."""
+
+        def act(action: Action) -> None:
+            if isinstance(action, Remembered):
+                self._remember(action, intended)
+            elif forward:
+                action.apply(self.machine)
+            else:
+                action.revert(self.machine, self.book)
+
+        hooks = StepHooks(run=run, crash_at=self.crash_at, report=self.report)
+        in_order(actions, lambda one: described(one, forward=forward), act, hooks, first=first)
+
+    def _remember(self, action: Remembered, intended: tuple[Entry, dict[str, bytes]] | None) -> None:
+        if action.what == "intended" and intended is not None:
+            self.book.intend(*intended)
+        elif action.what == "forgotten":
+            self.book.forget(action.step)
+        else:
+            self.book.mark(action.step, "done" if action.what == "done" else "undoing")
+
+
+def doing(entry: Entry) -> list[Action]:
+    ordered = [*(c for c in entry.changes if not c.last), *(c for c in entry.changes if c.last)]
+    return [Remembered(step=entry.step, what="intended"), *ordered, Remembered(step=entry.step, what="done")]
+
+
+def undoing(entry: Entry) -> list[Action]:
+    ordered = [*reversed([c for c in entry.changes if not c.last]), *(c for c in entry.changes if c.last)]
+    return [Remembered(step=entry.step, what="undoing"), *ordered, Remembered(step=entry.step, what="forgotten")]
+
+
+def described(action: Action, *, forward: bool) -> tuple[str, str]:
+    if isinstance(action, Remembered):
+        return "remember", f"{action.step}: {action.what}"
+    kind = str(msgspec.to_builtins(action)["do"])
+    return kind, action.text if forward or action.last else f"undo: {action.text}"
+
+
+def chosen_entries(prepared: Prepared, ids: Sequence[str]) -> list[Entry]:
+    """Of these steps, or of all; the last one first."""
+    return [one for one in reversed(prepared.entries) if not ids or one.step in ids]

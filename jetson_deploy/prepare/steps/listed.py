@@ -1,0 +1,27 @@
+"""The steps, in the order in which they are done: what may reboot the board comes last."""
+
+from __future__ import annotations
+
+from jetson_deploy.prepare.host_step import HostStep
+from jetson_deploy.prepare.steps.accounts import GROUP_STEP, NAME_STEP
+from jetson_deploy.prepare.steps.docker_daemon import LOGS_STEP, RUNTIME_STEP
+from jetson_deploy.prepare.steps.memory import SWAP_STEP
+from jetson_deploy.prepare.steps.native_server import NATIVE_STEP
+from jetson_deploy.prepare.steps.power import POWER_STEP
+from jetson_deploy.prepare.steps.system import CLOCK_STEP, DESKTOP_STEP, JOURNAL_STEP
+
+STEPS: dict[str, HostStep] = {
+    step.id: step
+    for step in (
+        RUNTIME_STEP,
+        LOGS_STEP,
+        JOURNAL_STEP,
+        GROUP_STEP,
+        NAME_STEP,
+        DESKTOP_STEP,
+        SWAP_STEP,
+        CLOCK_STEP,
+        NATIVE_STEP,
+        POWER_STEP,
+    )
+}
