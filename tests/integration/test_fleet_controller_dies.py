@@ -141,21 +141,25 @@ def test_a_session_that_is_cut_at_any_remote_command_costs_the_view_alone(
     name = site.names[0]
     site.behave(site.names[-1], {})
     cutting = Cutting(Board(site, name))
-    cutting.watch()
-    assert cut_rollout(site, name, CONTEXTS[1] + 1)
-    seen = cutting.seen()
-    assert set(seen) == {"python3", "sh -s --", "jd-start", "jd-follow", "jd-ask", "jd-tool"}
-    every: list[tuple[Side, str]] = [(side, kind) for kind in seen for side in ("before", "behind")]
-    chosen = every if full else [(side, kind) for side, kind in every if (side, kind) in QUICK]
+    chosen = every_cut(site, name, cutting) if full else QUICK
     held = 0
     try:
         for number, (side, kind) in enumerate(chosen):
             cutting.cut(side, kind)
-            held += cut_rollout(site, name, CONTEXTS[number % 2]) and cutting.was_cut()
+            held += cut_rollout(site, name, 1024 + number) and cutting.was_cut()
     finally:
         cutting.end()
     fault_count("F22", held, len(chosen), "cuts before or behind a remote command")
     assert held == len(chosen)
+
+
+def every_cut(site: Site, name: str, cutting: Cutting) -> list[tuple[Side, str]]:
+    """On both sides of each kind of command that a rollout without a cut runs there."""
+    cutting.watch()
+    assert cut_rollout(site, name, CONTEXTS[1] + 1)
+    seen = cutting.seen()
+    assert set(seen) == {"python3", "sh -s --", "jd-start", "jd-follow", "jd-ask", "jd-tool"}
+    return [(side, kind) for kind in seen for side in ("before", "behind")]
 
 
 def cut_rollout(site: Site, name: str, context: int) -> bool:

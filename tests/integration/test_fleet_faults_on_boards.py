@@ -113,6 +113,13 @@ def test_a_board_that_failed_has_its_old_revision_on_record(story: Story, fault:
         assert (context, revision) == story.before[name]
 
 
+def test_status_shows_what_a_dead_controller_left_at_work_on_a_board(story: Story) -> None:
+    board = story.boards["another controller works there"]
+    _, document = story.site.typed("status", "--limit", board.name)
+    (row,) = document["devices"]
+    assert "its unit jd-fleet-" in row["reason"], row
+
+
 def test_once_mended_retry_failed_brings_each_to_what_is_asked_for(story: Story) -> None:
     site, failed = story.site, [fault for fault in story.boards if FAULTS[fault].state != "proven"]
     mended = [fault for fault in failed if FAULTS[fault].mends is not None]

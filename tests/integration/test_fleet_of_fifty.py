@@ -56,6 +56,20 @@ def test_fifty_boards_are_seen_with_what_is_deployed_there(fleet: Fleet) -> None
 
 
 @pytest.mark.fault("F23")
+def test_all_behind_one_of_them_as_a_jump_host_answer_through_it(fleet: Fleet) -> None:
+    jump, *behind = fleet.places
+    config = fleet.layout.directory / "behind-a-jump-host"
+    hop = f"Host 10.77.1.* !{jump.address}\n  ProxyJump root@{jump.address}\n"
+    config.write_text(hop + fleet.ssh_config.read_text())
+    words = ("--ssh-config", str(config), "--", "echo ${SSH_CONNECTION%% *}")
+    found = rows(fleet, "run", *words, code=0)
+    assert {name: row["document"]["stdout"] for name, row in found.items()} == {
+        jump.name: "10.77.0.1\n",
+        **{place.name: f"{jump.address}\n" for place in behind},
+    }
+
+
+@pytest.mark.fault("F23")
 def test_a_canary_that_fails_leaves_all_others_untouched(fleet: Fleet) -> None:
     three = fleet.places[-3:]
     Breaking(fleet, three[0]).serve({"rubbish": True, "when": {"OLLAMA_CONTEXT_LENGTH": "2048"}})

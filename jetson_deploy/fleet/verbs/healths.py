@@ -59,13 +59,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def health(connection: Connection) -> DeviceResult:
-    """`done`: it serves and answers; else the check that failed, and what works there now. Raises DeviceError."""
+    """`done`: it serves and answers; else the check that failed. Both with what works there now. Raises DeviceError."""
     try:
         result = await _health(connection)
     except ToolError as error:
         result = failed(connection.device, error, reached=True)
-    working = "" if result.state == "done" else await units(connection)
-    return msgspec.structs.replace(result, reason=f"{result.reason}; {working}") if working else result
+    told = [text for text in (result.reason, await units(connection)) if text]
+    return msgspec.structs.replace(result, reason="; ".join(told))
 
 
 async def _health(connection: Connection) -> DeviceResult:

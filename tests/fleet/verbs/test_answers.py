@@ -110,7 +110,7 @@ def test_the_shell_that_is_sent_hands_the_variables_over(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "document_keys, code, reason",
     [
-        ({"healthy": True, "model": "m"}, 0, ""),
+        ({"healthy": True, "model": "m"}, 0, "its unit jd-fleet-1-beef runs"),
         ({"healthy": True, "model": "m", "unfinished": "up works"}, 1, "up works; its unit jd-fleet-1-beef runs"),
         (
             {"schema": "jetson-deploy.error/1", "message": "locked", "code": "l"},
