@@ -27,6 +27,7 @@ from jetson_deploy.fleet.job.record import (
     status_of,
     what_serves,
 )
+from jetson_deploy.fleet.job.standing import Standing
 from jetson_deploy.fleet.rollout.work import Report
 from jetson_deploy.fleet.tool import TOOL, document_or_refusal
 
@@ -49,14 +50,17 @@ class DeviceJobs:
         *,
         arguments: tuple[str, ...] = (),
         tool: str = TOOL,
+        standing: Standing | None = None,
         patience: float = PATIENCE_SECONDS,
         longest: float = LONGEST_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`arguments`: further ones of `up`. `tool`: where `bring` leaves it for later runs."""
+        """`arguments`: further ones of `up`. `tool`: where `bring` leaves it for later runs. `standing`: devices that
+        are only asked whether they still are as their plan found them."""
         self._transport, self._rollout, self._bring = transport, rollout, bring
         self._arguments, self._tool, self._sleep = arguments, tool, sleep
         self._patience, self._longest = patience, longest
+        self._standing = standing or Standing({})
 
     async def deploy(self, device: Device, report: Report) -> DeviceResult:
         unit = self._unit(device)
@@ -67,11 +71,22 @@ class DeviceJobs:
                 await link.connection()
             except DeviceError as error:
                 return _unreachable(device, error)
+            if (stands := await self._stands(link, device)) is not None:
+                return stands
             try:
                 tool = await link.once(self._bring)
             except DeviceError as error:
                 return _not_begun(device, error)
             return await self._run(link, unit, tool, wanted, arguments, _show(device, report))
+
+    async def _stands(self, link: Link, device: Device) -> DeviceResult | None:
+        """None: not said, so its own `up` decides. Nothing was begun there."""
+        if (question := self._standing.question(device, name_of(device))) is None:
+            return None
+        try:
+            return await link.once(question)
+        except DeviceError:
+            return None
 
     async def take_up(self, device: Device, report: Report) -> DeviceResult | None:
         unit = self._unit(device)

@@ -20,6 +20,7 @@ from jetson_deploy.errors import InterruptedRunError, UsageError
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
     from jetson_deploy.fleet.device import Inventory
+    from jetson_deploy.fleet.job.standing import Standing
     from jetson_deploy.fleet.rollout.lines import Asked, Who
     from jetson_deploy.fleet.rollout.record import Record
     from jetson_deploy.fleet.rollout.sequence import Rules
@@ -47,10 +48,12 @@ WHEELHOUSE = click.option(
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """Where that comes from which is brought to devices."""
+    """Where that comes from which is brought to devices, and what is known of them."""
 
     wheelhouse: Path | None = None
     python_archives: Path | None = None
+    standing: Standing | None = None
+    """What is as wanted already, by the plans of this very run."""
 
     def work(self, transport: Transport, rollout: str, asked: Asked, report: Report) -> Work:
         from jetson_deploy.fleet.bring import bring
@@ -63,7 +66,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
         async def brought(connection: Connection) -> str:
             return await bring(connection, parcels, lambda event: report(connection.device, event))
 
-        return DeviceJobs(transport, rollout, brought, arguments=arguments_of(asked))
+        return DeviceJobs(transport, rollout, brought, arguments=arguments_of(asked), standing=self.standing)
 
 
 def rules_of(inventory: Inventory) -> Rules:

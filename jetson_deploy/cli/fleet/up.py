@@ -18,6 +18,7 @@ from jetson_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from jetson_deploy.fleet.connection import Transport
+    from jetson_deploy.fleet.job.standing import Standing
     from jetson_deploy.fleet.planning.planned import PlannedDevice
     from jetson_deploy.fleet.planning.saved import SavedPlan
     from jetson_deploy.fleet.rollout.amount import Amount
@@ -99,7 +100,7 @@ def command(
     planned = in_loop(opened_transport(), lambda transport: _planned(fleet, transport, asked, held))
     opened = _opened(fleet, asked, planned, said, canaries=canaries, size=each, rollback_all=rollback_all)
     confirm_rollout(fleet, opened, planned, yes=yes)
-    tools = Tools(wheelhouse=wheelhouse, python_archives=python_archives)
+    tools = Tools(wheelhouse=wheelhouse, python_archives=python_archives, standing=_standing(asked, planned))
     with created(fleet.settings.fleet_dir / opened.id) as record:
         first = record.append(opened, _now())
         return carry_to_the_end(fleet, opened_transport(), record, Story([first]), tools, rollback_all=rollback_all)
@@ -183,6 +184,24 @@ def _is_as_wanted(one: PlannedDevice) -> bool:
         and one.plan.decided is not None
         and not one.plan.decided.steps
     )
+
+
+def _standing(asked: Asked, planned: list[PlannedDevice]) -> Standing | None:
+    """With --when-idle its own `up` says whether it is in use, and a question would be such use."""
+    from jetson_deploy.fleet.job.standing import Standing
+    from jetson_deploy.fleet.planning.make import OWN_CATALOG
+
+    if asked.when_idle is not None:
+        return None
+    serving = {
+        one.result.device: one.plan.ground.deployed
+        for one in planned
+        if _is_as_wanted(one)
+        and one.plan is not None
+        and one.plan.ground.deployed is not None
+        and not any(text.startswith(OWN_CATALOG) for text in one.plan.warnings)
+    }
+    return Standing(serving)
 
 
 def _now() -> str:
