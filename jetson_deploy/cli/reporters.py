@@ -16,6 +16,7 @@ from jetson_deploy.events import Event, Note, Progress, Reporter, silent
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
+    from jetson_deploy.catalog.catalog import Catalog
     from jetson_deploy.cli.options import CommonOptions
     from jetson_deploy.deployment.instance import Instance
 
@@ -70,12 +71,14 @@ def tell_deployment(serving: Instance, common: CommonOptions) -> None:
         say(f"note: {CPU_ACCEPTED}")
 
 
-def recover_first(common: CommonOptions) -> None:
-    """Before a reading command: recover an interrupted run, and report it on stderr."""
+def recover_first(common: CommonOptions) -> Catalog:
+    """Before a reading command: recover an interrupted run, and report it on stderr. The catalog, which that read."""
     from jetson_deploy.deploy.recover import recover_unfinished
 
     report = silent if common.quiet else unfailing(PlainReporter())
-    recover_unfinished(common.root, common.settings, common.catalog(), common.name, report)
+    catalog = common.catalog()
+    recover_unfinished(common.root, common.settings, catalog, common.name, report)
+    return catalog
 
 
 class PlainReporter:

@@ -36,8 +36,7 @@ def command(*, common: CommonOptions, drift: bool, deep: bool) -> int:
     from jetson_deploy.settings import check_acts_here
 
     check_acts_here(common.root, common.settings, "status")
-    recover_first(common)
-    catalog = common.catalog()
+    catalog = recover_first(common)
     facts = survey(common.root, common.settings, catalog, store=None, deployment=common.name)
     # In the answer for people and in the document stands all of it; what is simulated, too.
     with chosen_reporter(common) if common.as_events else contextlib.nullcontext(silent) as report:
