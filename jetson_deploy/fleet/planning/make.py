@@ -35,6 +35,7 @@ def plan_for(
     seen: Seen, catalog: Catalog, *, measured: Measured | None = None, rate: float | None = None
 ) -> DevicePlan:
     """`measured`: on it, by an earlier rollout. `rate`: bytes a second, which come before those measured."""
+    catalog = seen.catalog or catalog
     ground = _ground(seen.facts, seen.asked.name)
     base = DevicePlan(ground=ground, tool=seen.board.tool.version)
     against = tuple(_left(seen))
@@ -72,6 +73,8 @@ def _left(seen: Seen) -> Iterator[Refusal]:
             cause=f"version {seen.board.tool.version} is there, newer than {__version__} here: it is left as it is",
             fix="use that version here too",
         )
+    if seen.catalog_refusal is not None:
+        yield _refusal(seen.catalog_refusal)
     if not seen.board.root and seen.answer.live:
         yield Refusal(
             code="not-root", cause="it was not read as root", fix="log in as root, or let the user use sudo there"
@@ -121,10 +124,9 @@ def _planned(
 
 
 def _own_catalog(seen: Seen) -> Iterator[str]:
-    """Overlays that are named in the inventory's environment are taken to be known here too."""
-    known = {str(place) for place in seen.asked.settings.catalog_dirs}
-    if others := [place for place in seen.board.overlays if place not in known]:
-        yield f"{OWN_CATALOG} ({', '.join(others)}), by which it may decide otherwise than planned here"
+    if seen.board.overlays and seen.catalog is None:
+        places = ", ".join(seen.board.overlays)
+        yield f"{OWN_CATALOG} ({places}) that could not be read whole: it may decide otherwise than planned here"
 
 
 def plan_key(plan: Plan) -> str:

@@ -61,7 +61,9 @@ class BoardAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     not_mounted: Annotated[tuple[Text, ...], Meta(max_length=1000)] = ()
     """Mount points of fstab with nothing mounted."""
     overlays: Annotated[tuple[Text, ...], Meta(max_length=100)] = ()
-    """Directories with a catalog of its own."""
+    """Directories with a catalog of its own, in the order in which they are laid over the built-in one."""
+    catalogs: Annotated[dict[Name, dict[Name, str] | None], Meta(max_length=100)] = {}
+    """Overlay → name below it → its bytes, a character each; None: too much, or unreadable."""
     epoch_seconds: float | None = None
 
 
