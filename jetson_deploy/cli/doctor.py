@@ -18,6 +18,7 @@ from jetson_deploy.names import shown
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.pasted.diagnosis import Diagnosis, Named
+    from jetson_deploy.runtime.port import Runtime
 
 STDIN = "-"
 
@@ -49,8 +50,8 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None) -> in
 def _host(common: CommonOptions, store: Path | None) -> int:
     from jetson_deploy.catalog.load import load_issues
     from jetson_deploy.cli.checkup_text import checkup_text, headline
-    from jetson_deploy.doctor.checkup import Patient, check_up
-    from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.doctor.checkup import check_up
+    from jetson_deploy.doctor.patient import Patient
     from jetson_deploy.server.opened import open_server
 
     patient = Patient(
@@ -59,11 +60,10 @@ def _host(common: CommonOptions, store: Path | None) -> int:
         catalog=common.catalog(),
         issues=load_issues(common.settings.catalog_dirs),
         deployment=common.name,
-        runtime=open_runtime(common.settings),
         server=open_server(),
         store=store,
     )
-    found = check_up(patient)
+    found = check_up(patient, _runtime(common) if patient.live else None)
     return finish(
         common,
         found,
@@ -74,6 +74,12 @@ def _host(common: CommonOptions, store: Path | None) -> int:
         simulated=common.settings.rehearsal,
         also_as_line=True,
     )
+
+
+def _runtime(common: CommonOptions) -> Runtime:
+    from jetson_deploy.runtime.opened import open_runtime
+
+    return open_runtime(common.settings)
 
 
 def _log(log: str, common: CommonOptions) -> int:

@@ -1,4 +1,4 @@
-"""The ends of logs, bounded: the kernel's and the engine's. What cannot be read is an error with its reason."""
+"""The ends of this machine's logs, bounded: the kernel's and the engine's."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-from jetson_deploy.detect.host import Host
-
 KMSG = "/dev/kmsg"
-RECORDED = "recorded/kernel.log"
 _RECORD = 8192
 """Bytes: the kernel hands out one record a read, and none is longer."""
 _KERNEL_LIMIT = 4 << 20
 _ENGINE = ("journalctl", "--unit=docker", "--lines=200", "--output=cat", "--no-pager", "--quiet")
 _ENGINE_SECONDS = 10.0
 _ENGINE_LIMIT = 1 << 18
-
-
-def recorded_kernel_log(host: Host) -> str | None:
-    return host.read_text(RECORDED, limit=_KERNEL_LIMIT, quiet=True)
 
 
 def kernel_log() -> str:
