@@ -55,7 +55,14 @@ def _hanging(text: str) -> str:
 
 def _finding(one: HostFinding, *, verbose: bool) -> Iterator[str]:
     yield _hanging(short_digests(f"{_HEADS[one.severity]}: {one.cause}"))
-    rows = [("seen", one.evidence), ("fix", one.fix), *([("undo", one.undo), ("id", one.id)] if verbose else [])]
+    steps = ",".join(one.steps)
+    ready = f"sudo jetson-deploy prepare --only {steps}; it is taken back by --undo {steps}" if steps else ""
+    rows = [
+        ("seen", one.evidence),
+        ("fix", one.fix),
+        ("or", ready),
+        *([("undo", one.undo), ("id", one.id)] if verbose else []),
+    ]
     known = [(key, short_digests(text)) for key, text in rows if text]
     yield from [with_text(known, "  ")] if known else []
     if verbose:

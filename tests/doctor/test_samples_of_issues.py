@@ -22,9 +22,10 @@ from jetson_deploy.deployment.request import as_deployed
 from jetson_deploy.detect.looked import LookedAt
 from jetson_deploy.doctor.explained import explained
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.known_issues import judge
+from jetson_deploy.plan.known_issues import judge, severity_of
 from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.plan.remarks import host_warnings
+from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.settings import Settings
 
 TESTS = Path(__file__).parents[1]
@@ -156,6 +157,16 @@ def test_a_check_that_an_issue_names_is_one_that_the_code_makes() -> None:
     composed = {check for check in unknown if check.startswith(("engine-", "check-"))}
     assert unknown - composed == set()
     assert composed <= {"engine-absent", "engine-stopped", "engine-permission", "engine-hung", "check-gpu-failed"}
+
+
+def test_up_refuses_only_for_a_host_that_no_container_can_serve_on() -> None:
+    """A container that fails again and again is none of them: `up` is what mends it."""
+    refuses = {one.id for one in issues().values() if one.probe is not None and severity_of(one) == "block"}
+    assert refuses == {"cgroup-v2-old-kernel", "data-root-failing"}
+
+
+def test_the_steps_that_an_issue_names_are_steps_of_prepare() -> None:
+    assert {step for issue in issues().values() for step in issue.steps} - set(STEPS) == set()
 
 
 def test_no_two_issues_claim_the_same_check_or_title() -> None:
