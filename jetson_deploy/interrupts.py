@@ -43,6 +43,30 @@ def stop_on_interruption() -> Iterator[threading.Event]:
         yield stop
 
 
+def answered() -> None:
+    """From here on an interruption raises nothing: the answer is given, and the exit code with it.
+
+    Not SIG_IGN, which a program that is started now would inherit.
+    """
+    _set(unheard)
+
+
+def ignored() -> None:
+    """To the end of the process: Python takes its handlers away before it has ended, and would die of the signal."""
+    _set(signal.SIG_IGN)
+
+
+def unheard(number: int, frame: FrameType | None) -> None:
+    """Does nothing."""
+
+
+def _set(handler: signal.Handlers | Callable[[int, FrameType | None], None]) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in INTERRUPTIONS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
 class _Flag(threading.Event):
     """An event without a lock: a handler may come while the same thread waits, and would wait for itself."""
 
@@ -74,4 +98,5 @@ def _handled(handler: signal.Handlers | Callable[[int, FrameType | None], None])
         yield
     finally:
         for number, usual in before.items():
-            signal.signal(number, usual)
+            if signal.getsignal(number) is not unheard:  # the answer was given inside the block
+                signal.signal(number, usual)

@@ -17,6 +17,14 @@ pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+USUAL = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+
+@pytest.fixture(autouse=True)
+def _interruptions_are_heard() -> None:
+    """A command line that was run in this process ended, and left them unheard."""
+    for number, handler in USUAL.items():
+        signal.signal(number, handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

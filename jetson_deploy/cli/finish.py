@@ -12,6 +12,7 @@ from jetson_deploy.cli.render import answer, paint, print_document, print_event,
 from jetson_deploy.deployment.finding import Finding, blocking
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Finished
+from jetson_deploy.interrupts import answered
 
 
 class Form(Protocol):
@@ -50,6 +51,8 @@ def finish(
     `document`: None where the command streams and has no --json. `text`: None where nothing is left to be said.
     `simulated`: goes into the document. `also_as_line`: among the events the document is a line of its own too.
     """
+    if form.as_events or form.as_json:
+        answered()  # the document and the exit code are one: no second document follows this one
     if form.as_events:
         built = _built(document, simulated)
         if also_as_line:
@@ -60,6 +63,7 @@ def finish(
         print_document(_built(document, simulated))
     elif text is not None:
         answer(text())
+    answered()
     return code
 
 
@@ -75,6 +79,7 @@ def announce(form: Form, document: object, text: str, simulated: str | None) -> 
 
 def refuse(findings: tuple[Finding, ...], *, as_json: bool, as_events: bool, verbose: bool) -> int:
     """Every blocking one on stderr; the document and the exit code are those of the first."""
+    answered()
     first, *others = (one.error() for one in blocking(findings))
     _error_lines(first, verbose)
     for other in others:

@@ -6,6 +6,7 @@ the command runs.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import signal
 import sys
@@ -18,6 +19,7 @@ from jetson_deploy import __version__
 from jetson_deploy.cli.command_group import CommandGroup, WrongUsage, nearest
 from jetson_deploy.cli.streams import ReaderGone, prepare, quietly
 from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.interrupts import answered, ignored, unheard
 
 COMMANDS = {
     "detect": "Show the facts of this host, or of a captured root",
@@ -66,22 +68,30 @@ def group() -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run, render what went wrong, exit with the documented code."""
     prepare()
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # set by __main__ for the time of the imports
+    code = _run(sys.argv[1:] if arguments is None else arguments)
+    atexit.register(ignored)
+    sys.exit(code)
+
+
+def _hear_interruptions() -> None:
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_DFL, unheard):  # __main__'s, for the time of the imports
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup: the terminal may go, the work goes on
             signal.signal(number, _terminated)
-    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(args: list[str]) -> int:
     try:
+        _hear_interruptions()
         _check_text(args)
         result = group.main(args=args, prog_name="jetson-deploy", standalone_mode=False)
+        answered()
         return result if isinstance(result, int) else 0
     except JetsonDeployError as error:
         return _render(error, args)
     except (KeyboardInterrupt, click.Abort):
+        answered()  # a second one does not cut short what is said about the first
         from jetson_deploy.errors import InterruptedRunError
 
         return _render(InterruptedRunError("interrupted", hint="run the same command again", code="interrupted"), args)
@@ -101,6 +111,7 @@ def _run(args: list[str]) -> int:
 
 
 def _render(error: JetsonDeployError, args: list[str]) -> int:
+    answered()
     from jetson_deploy.cli.finish import fail
 
     quietly(lambda: fail(error, as_json="--json" in args, as_events="--events" in args, verbose=_verbose(args)))

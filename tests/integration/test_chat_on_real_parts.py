@@ -17,7 +17,8 @@ from deployed_session import Deployed, deployed
 from hostile import harmful
 
 pytestmark = pytest.mark.integration
-ENDLESS = "Count from one to ten thousand, in words, one line each, and explain each number."
+ENDLESS = "Go on for ever:\n" + "one two three four five six seven eight nine ten\n" * 40
+"""A model so small ends an ordinary answer after some words, but such a row never."""
 SECONDS = 120
 
 
