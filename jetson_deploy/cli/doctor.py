@@ -12,7 +12,7 @@ import click
 
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.formatting import table, wrapped
-from jetson_deploy.cli.options import CommonOptions, reading
+from jetson_deploy.cli.options import CommonOptions, offered, reading
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
 
@@ -24,6 +24,7 @@ STDIN = "-"
 
 
 @click.command("doctor")
+@offered("--yes")
 @reading
 @click.option(
     "--store", type=click.Path(path_type=Path), metavar="DIR", help="Look at this model store instead of the usual one."
@@ -31,7 +32,8 @@ STDIN = "-"
 @click.option(
     "--log", "log", metavar="FILE", help="Judge a server's log, an engine's or a pull's error; `-`: standard input."
 )
-def command(*, common: CommonOptions, store: Path | None, log: str | None) -> int:
+@click.option("--fix", metavar="ID,…", help="Mend these findings by the steps of prepare, which are shown first.")
+def command(*, common: CommonOptions, store: Path | None, log: str | None, fix: str | None) -> int:
     """Name what is wrong with host, engine, store and deployment: cause, evidence and fix, the worst first.
 
     A deployment that serves is asked for a few tokens; nothing is changed. What cannot be looked at is said. With
@@ -44,6 +46,8 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None) -> in
 
     Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause.
     """
+    if fix is not None:
+        return _mend(common, fix)
     return _log(log, common) if log else _host(common, store)
 
 
@@ -74,6 +78,28 @@ def _host(common: CommonOptions, store: Path | None) -> int:
         simulated=common.settings.rehearsal,
         also_as_line=True,
     )
+
+
+def _mend(common: CommonOptions, fix: str) -> int:
+    """Ids of known issues. Raises UsageError for one that no step mends."""
+    from jetson_deploy.catalog.load import load_issues
+    from jetson_deploy.cli.prepare import do_steps, words
+    from jetson_deploy.prepare.overview import chosen_steps
+
+    issues = load_issues(common.settings.catalog_dirs)
+    mended = sorted(id_ for id_, issue in issues.items() if issue.steps)
+    steps: list[str] = []
+    for one in words(fix):
+        issue = issues.get(one)
+        if issue is None or not issue.steps:
+            by_hand = f"by hand: {issue.advice or issue.fix[0]}; " if issue is not None else ""
+            raise UsageError(
+                f"no step mends {shown(one)}", hint=f"{by_hand}steps mend {', '.join(mended)}", code="no-such-fix"
+            )
+        steps.extend(issue.steps)
+    if not steps:
+        raise UsageError("--fix names no finding", hint=f"steps mend {', '.join(mended)}", code="usage")
+    return do_steps(common, chosen_steps(steps, ()), reboot=False, wait=False)
 
 
 def _runtime(common: CommonOptions) -> Runtime:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.formatting import aligned, wrapped
@@ -80,7 +81,8 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     seen, book = look(), Book(common.settings.state_dir)
     shown = overview(seen, steps, book.load())
     if not shown.with_state("to-do"):
-        return _end(common, shown)
+        refused = common.yes and shown.with_state("refused")
+        return _end(common, msgspec.structs.replace(shown, result="refused") if refused else shown)
     if not _wanted(common, shown, "Do it?"):
         from jetson_deploy.detect.host import Host
 

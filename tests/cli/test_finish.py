@@ -43,6 +43,8 @@ ASKS_DEVICES = {path for path, one in ANSWERING.items() if any(p.name == "ssh_co
 SAME_STATE = {
     "detect": ("detect", "--root", BOARD),
     "prepare": ("prepare", "--root", BOARD),
+    "doctor --fix": ("doctor", "--fix", "desktop-gui", "--root", BOARD),
+    "doctor --fix of what no step mends": ("doctor", "--fix", "oom-killer"),
     "prepare --undo": ("prepare", "--undo"),
     "prepare of no such step": ("prepare", "--only", "swop"),
     "prepare on a captured root": ("prepare", "--root", BOARD, "--yes", "--only", "swap"),

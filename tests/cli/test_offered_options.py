@@ -15,7 +15,7 @@ NOT_OFFERED: dict[tuple[str, ...], set[str]] = {
     ("detect",): {"--yes"},
     ("plan",): {"--yes"},
     ("prepare",): set(),
-    ("doctor",): {"--yes"},
+    ("doctor",): set(),
     **{
         (verb,): {"--root", "--yes"}
         for verb in ("up", "status", "logs", "rollback", "history", "diff", "recover", "chat")

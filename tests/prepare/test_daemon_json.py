@@ -161,6 +161,27 @@ def test_a_flag_that_the_file_would_contradict_is_refused(board: BareBoard) -> N
     assert checked(board).state == "to-do"
 
 
+CTK = json.loads((Path(__file__).parent / "data" / "nvidia_ctk.json").read_text(encoding="utf-8"))["shapes"]
+MERGED = [shape for shape in SHAPES if "becomes" in shape]
+
+
+@pytest.mark.parametrize("shape", [one for one in MERGED if CTK.get(one["name"])], ids=lambda shape: shape["name"])
+def test_nvidia_ctk_comes_to_the_same_runtime_and_to_no_key_more(shape: dict[str, Any]) -> None:
+    ours, theirs = json.loads(shape["becomes"]), CTK[shape["name"]]
+    assert ours["runtimes"]["nvidia"]["path"] == theirs["runtimes"]["nvidia"]["path"]
+    assert ours.keys() == theirs.keys()
+    assert ours["runtimes"].keys() == theirs["runtimes"].keys()
+
+
+def test_what_nvidia_ctk_loses_or_refuses_is_kept() -> None:
+    by_name = {shape["name"]: shape for shape in MERGED}
+    name = "an nvidia runtime that names a program which is not there keeps its arguments"
+    assert json.loads(by_name[name]["becomes"])["runtimes"]["nvidia"]["runtimeArgs"] == ["-x"]
+    assert "runtimeArgs" not in CTK[name]["runtimes"]["nvidia"]
+    refused = {name for name in by_name if name in CTK and CTK[name] is None}
+    assert refused == {"an empty file", "blanks alone", "huge numbers keep their digits"}
+
+
 KEYS = st.text(min_size=1, max_size=6) | st.sampled_from(["runtimes", "nvidia", "path", "features"])
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
