@@ -53,7 +53,8 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
                 self._carry_out(actions, "recover-prepare", forward=True)
             else:
                 self.report(Note(level="info", text=f"{entry.step}: an interrupted run left it half done"))
-                self._carry_out(undoing(entry), "recover-prepare")
+                if error := self._undone(entry, "recover-prepare"):
+                    self.report(Note(level="warning", text=f"{entry.step}: {error.message}; {error.hint}"))
         return tuple(one.step for one in unfinished)
 
     def do(self, steps: Sequence[HostStep], look: Look) -> tuple[str, ...]:
@@ -83,16 +84,23 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
         """The last one first. Raises the first error, once the others are undone; its entry stays."""
         undone, first_error, number = [], None, 1
         for entry in entries:
-            actions = undoing(entry)
-            try:
-                self._carry_out(actions, "undo-prepare", first=number)
-                undone.append(entry.step)
-            except JetsonDeployError as error:
+            if error := self._undone(entry, "undo-prepare", first=number):
                 first_error = first_error or error
-            number += len(actions)
+            else:
+                undone.append(entry.step)
+            number += len(undoing(entry))
         if first_error is not None:
             raise first_error
         return tuple(undone)
+
+    def _undone(self, entry: Entry, run: Run, *, first: int = 1) -> JetsonDeployError | None:
+        """None: it is. What another program changed since keeps it on record as done: no later run stops at it."""
+        try:
+            self._carry_out(undoing(entry), run, first=first)
+        except JetsonDeployError as error:
+            self.book.mark(entry.step, "done")
+            return error
+        return None
 
     def _entry(self, step: HostStep, checked: Checked) -> Entry:
         return Entry(

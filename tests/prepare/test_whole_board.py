@@ -160,7 +160,20 @@ def test_what_another_changed_since_is_never_overwritten(board: BareBoard) -> No
         undo_all(board)
     assert hosts.read_text() == "127.0.0.1\tlocalhost\n10.0.0.9\tnas\n"
     assert "5G" in drop_in.read_text()
-    assert [entry.step for entry in book_of(board).load().entries] == ["journal-size"]
+    assert [(entry.step, entry.phase) for entry in book_of(board).load().entries] == [("journal-size", "done")]
+    assert preparer(board).recover() == ()
+    preparer(board).do([STEPS["host-name"]], board.look())
+    assert states(board)["host-name"] == "ready"
+
+
+def test_an_undo_that_was_killed_and_cannot_go_on_stops_no_later_run(board: BareBoard) -> None:
+    preparer(board).do([STEPS["journal-size"]], board.look())
+    assert was_killed(in_child(lambda: undo_all(board, "undo-prepare:2:before")))
+    drop_in = board.root / "etc/systemd/journald.conf.d/50-jetson-deploy.conf"
+    drop_in.write_text("[Journal]\nSystemMaxUse=5G\n")
+    assert preparer(board).recover() == ("journal-size",)
+    assert preparer(board).do([STEPS["host-name"]], board.look()) == ("host-name",)
+    assert "5G" in drop_in.read_text()
 
 
 def test_the_record_is_readable_for_its_owner_alone_and_survives_a_round_trip(board: BareBoard) -> None:
