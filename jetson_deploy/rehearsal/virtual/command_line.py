@@ -34,7 +34,7 @@ def hardware(wanted: Wanted) -> list[str]:
 
 def tree_command(wanted: Wanted, target: Path) -> list[str]:
     """Writes qemu's own device tree of this hardware, and ends."""
-    return [PROGRAM, "-M", f"virt,memory-backend=ram,dumpdtb={_path(target)}", *hardware(wanted)]
+    return [PROGRAM, "-M", f"virt,memory-backend=ram,dumpdtb={_path(target)}", "-nic", "none", *hardware(wanted)]
 
 
 def start_command(

@@ -18,14 +18,7 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True):
     """Docker Engine, as Debian has it."""
 
 
-GENERATIONS = {
-    one.number: one
-    for one in (
-        Generation(number=11, suite="bullseye", jetpack=5, python="3.9", engine="20.10.5"),
-        Generation(number=12, suite="bookworm", jetpack=6, python="3.11", engine="20.10.24"),
-        Generation(number=13, suite="trixie", jetpack=7, python="3.13", engine="26.1.5"),
-    )
-}
+GENERATIONS = {12: Generation(number=12, suite="bookworm", jetpack=6, python="3.11", engine="20.10.24")}
 DEFAULT = 12
 KERNEL = "linux-image-cloud-arm64"
 PACKAGES = (
