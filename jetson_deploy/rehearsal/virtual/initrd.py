@@ -16,7 +16,7 @@ from jetson_deploy.rehearsal.virtual.archive import Entry, archive
 def write_base_initrd(root: Path, version: str, target: Path) -> None:
     modules = root / "lib/modules" / version
     wanted = load_order((modules / "modules.dep").read_text(), recipe.MODULES)
-    busybox = next(path for path in (root / ".busybox").rglob("busybox") if path.is_file())
+    busybox = next(path for path in (root / ".busybox").rglob("bin/busybox"))
     entries = [
         Entry("init", recipe.INIT.encode(), 0o755),
         Entry("busybox", busybox.read_bytes(), 0o755),

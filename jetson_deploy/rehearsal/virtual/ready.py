@@ -21,7 +21,6 @@ TO_BUILD = {
     "qemu-aarch64-static": "qemu-user-static",
     "mke2fs": "e2fsprogs",
     "depmod": "kmod",
-    "systemctl": "systemd",
 }
 
 

@@ -23,7 +23,6 @@ DEFAULT = 12
 KERNEL = "linux-image-cloud-arm64"
 PACKAGES = (
     "apparmor",
-    "ca-certificates",
     "curl",
     "dbus",
     "docker.io",
@@ -53,6 +52,9 @@ UNPACKED = """\
 set -e
 # dpkg calls dpkg-deb for every package, which only unpacks: this machine's own does it without emulation.
 tool=$(command -v dpkg-deb)
+# Keys that are there are not made: an RSA key takes minutes under emulation, and each board gets its own.
+mkdir -p "$1/etc/ssh"
+touch "$1/etc/ssh/ssh_host_rsa_key" "$1/etc/ssh/ssh_host_ecdsa_key" "$1/etc/ssh/ssh_host_ed25519_key"
 if [ ! -e "$1/.foreign" ]; then
   chroot "$1" dpkg-divert --quiet --local --add --rename --divert /usr/bin/dpkg-deb.arm64 /usr/bin/dpkg-deb
   cp -L "$tool" "$1/usr/bin/dpkg-deb"
@@ -78,7 +80,7 @@ export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
 kernel=$(apt-cache depends {kernel} | sed -n 's/.*Depends: \\(linux-image-[0-9].*\\)/\\1/p' | head -n 1)
 mkdir "$r/.packages"
 (cd "$r/.packages" && apt-get -o APT::Sandbox::User=root download -qq "$kernel" busybox-static)
-dpkg-deb -x "$r"/.packages/linux-image-*.deb "$r"
+dpkg-deb --fsys-tarfile "$r"/.packages/linux-image-*.deb | tar -x --keep-directory-symlink -C "$r"
 mkdir "$r/.busybox"
 dpkg-deb -x "$r"/.packages/busybox-static*.deb "$r/.busybox"
 version=$(ls "$r/lib/modules")
@@ -89,9 +91,15 @@ rm -f "$r/etc/resolv.conf" "$r"/etc/ssh/ssh_host_* "$r/etc/machine-id" "$r/var/l
 : >"$r/etc/machine-id"
 echo 'nameserver 10.0.2.3' >"$r/etc/resolv.conf"
 install -d -m 700 "$r/root/.ssh"
-systemctl --root="$r" enable systemd-networkd.service ssh.service docker.service
-systemctl --root="$r" mask systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer \\
-  e2scrub_all.timer man-db.timer dpkg-db-backup.timer fstrim.timer
+units=$r/etc/systemd/system
+mkdir -p "$units/multi-user.target.wants"
+for unit in systemd-networkd ssh docker; do
+  ln -sf "/lib/systemd/system/$unit.service" "$units/multi-user.target.wants/$unit.service"
+done
+for unit in systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \\
+  man-db.timer dpkg-db-backup.timer fstrim.timer; do
+  ln -sf /dev/null "$units/$unit"
+done
 mkdir -p "$r/etc/systemd/system.conf.d" "$r/var/log/journal"
 # Emulated, dockerd takes longer than the usual 90 s when the machine is busy.
 printf '[Manager]\\nDefaultTimeoutStartSec=600s\\n' >"$r/etc/systemd/system.conf.d/slow.conf"
