@@ -29,6 +29,10 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is sent makes no progress for so long."""
     logins_at_once: int = 8
     """For each address or jump host: sshd drops what is above MaxStartups (10)."""
+    turns: int = 64
+    """Logins that are young at once, wherever they go: with 200 each would take so long that none ends in time."""
+    turn: float = 5.0
+    """So long a login is young: a black hole keeps no other waiting for longer."""
     login_tries: int = 8
     sessions_at_once: int = 8
     """For each connection: MaxSessions is 10."""

@@ -1,4 +1,4 @@
-"""`fleet hosts` and `fleet run` over rehearsed boards, against a bare asyncssh script and Ansible.
+"""`fleet hosts`, `fleet run` and `fleet up` over rehearsed boards, against a bare asyncssh script and Ansible.
 
 The boards compute on the same cores as the controller: wall time holds both. The processor time and the memory of the
 tables are the controller's own, with every process that it starts; the boards' are not counted.
@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benches.fleet_follow import follow
+from benches.fleet_growth import SIZES, growth
+from benches.fleet_up import check_unchanged, collections, playbook
 from benches.measure import Command, Measured, measure
 from benches.table import Contender, Row, at_least, at_most, in_turn, print_table
 from benches.workplace import REPOSITORY, TOOL, need_root, note, workplace
@@ -24,10 +26,14 @@ from jetson_deploy.rehearsal.fleet import hierarchies
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 
 BOARDS = 50
-_ROUNDS = 5
+_ROUNDS = 3
+_FULL_ROUNDS = 5
+_LIGHT = "own systemd, sshd and captured root; stand-ins for engine and server"
+VERBS = ("hosts", "run -- true", "up --yes")
 _ROOM = 64 << 20
 _SCRIPT_AIM = 1.3
 _ANSIBLE_AIM = 8.0
+_UP_AIM = 4.0
 _ANSIBLE = {
     "ANSIBLE_FORKS": "50",
     "ANSIBLE_PIPELINING": "1",
@@ -38,35 +44,51 @@ _ANSIBLE = {
 }
 
 
-def fleet(rounds: int | None, boards: int | None) -> None:
-    """One table for reading all boards, one for a command that does nothing, one for following lines."""
+def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
+    """Tables for reading all boards, a command that does nothing, a rollout where nothing is to be done, following
+    lines, and growth. `full`: more rounds."""
     need_root()
-    many = boards or BOARDS
+    many, times_ = boards or BOARDS, rounds or (_FULL_ROUNDS if full else _ROUNDS)
     with workplace(_ROOM) as work:
+        modules = collections(work)
         note(f"booting {many} boards")
-        with Fleet(many) as rehearsed:
-            bench = Bench(work, rehearsed)
-            print(f"{many} light boards (own systemd, sshd and captured root; no engine), read.\n")
-            bench.table(bench.reading(), rounds or _ROUNDS)
+        with Fleet(many, kind="light") as rehearsed:
+            bench = Bench(work, rehearsed, modules)
+            print(f"{many} light boards ({_LIGHT}), read.\n")
+            bench.table(bench.reading(), times_)
             print(f"The same {many} boards, `true` on each.\n")
-            bench.table(bench.nothing(), rounds or _ROUNDS)
+            bench.table(bench.nothing(), times_)
+            print(
+                f"The same {many} boards, as wanted already: `fleet up --yes`, against a playbook of docker_container"
+            )
+            print("and uri that gathers no facts (forks 50, pipelining).\n")
+            bench.up_table(times_)
             follow(work, rehearsed)
+        most = max(SIZES) if boards is None else boards
+        sizes = [size for size in SIZES if size <= most]
+        note(f"booting {most} boards")
+        with Fleet(most, kind="light") as rehearsed:
+            print(f"The first of {most} light boards ({_LIGHT}).\n")
+            growth(Bench(work, rehearsed, modules).verb, VERBS, times_ if full else 1, sizes)
 
 
 class Bench:
-    def __init__(self, work: Path, rehearsed: Fleet) -> None:
+    def __init__(self, work: Path, rehearsed: Fleet, modules: Path) -> None:
         self._work, self._fleet = work, rehearsed
         self._cpu: dict[str, list[float]] = {}
+        own = {key: value for key, value in rehearsed.variables().items() if key.startswith("JETSON_DEPLOY_")}
+        self._environment = {**os.environ, **own}
         inventory = "".join(f"{place.name}\n" for place in rehearsed.places)
         (work / "inventory").write_text(inventory)
         home, configuration = work / "ansible", work / "ansible.cfg"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         configuration.touch()
         self._ansible = {
             **os.environ,
             **_ANSIBLE,
             "ANSIBLE_HOME": str(home),
             "ANSIBLE_CONFIG": str(configuration),
+            "ANSIBLE_COLLECTIONS_PATH": str(modules),
             "ANSIBLE_SSH_COMMON_ARGS": f"-F {rehearsed.ssh_config}",
         }
 
@@ -96,9 +118,37 @@ class Bench:
         argv = [sys.executable, str(REPOSITORY / "scripts/benches/fleet_script.py"), str(file)]
         return self._contender("asyncssh script", argv)
 
+    def up_table(self, rounds: int) -> None:
+        """Once before, for the byte code of the tool on the boards."""
+        written, program = self._work / "playbook.yml", REPOSITORY / ".venv/bin/ansible-playbook"
+        written.write_text(json.dumps(playbook(self._fleet)))
+        argv = [str(program), "-u", "root", "-i", str(self._work / "inventory"), str(written)]
+        # docker_container needs `requests` there, as the boards' own Python does not have it.
+        environment = {**self._ansible, "ANSIBLE_PYTHON_INTERPRETER": sys.executable}
+        one = ["--limit", self._fleet.places[0].name]
+        check_unchanged([*self._fleet.enter(), *argv, *one], environment)
+        ours = self._ours("fleet up --yes", "up", "--yes")
+        ours.run()
+        self._cpu.clear()
+        ansible = self._contender("ansible-playbook", argv, environment)
+        first, second = in_turn([ours, ansible], rounds)
+        slower, dearer = second.seconds / first.seconds, second.cpu_seconds / first.cpu_seconds
+        told = [f"{slower:.1f}", at_least(_UP_AIM, slower), *times(dearer)]
+        lines = [self._line(first, ["", "", "", ""]), self._line(second, told)]
+        print_table(rounds, ["CPU time of the boards", "÷ ours", "aim", "CPU ÷ ours", "aim"], lines)
+
+    def verb(self, typed: str, many: int) -> Measured:
+        """On the first boards."""
+        verb, *words = typed.split()
+        limit = ["--limit", ":".join(place.name for place in self._fleet.places[:many])]
+        argv = [*self._fleet.enter(), str(TOOL), "fleet", verb, *self._reach(), *limit, *words]
+        return measure(Command(typed, argv, self._environment, files=True))
+
+    def _reach(self) -> list[str]:
+        return ["-i", str(self._fleet.inventory), "--ssh-config", str(self._fleet.ssh_config)]
+
     def _ours(self, label: str, verb: str, *words: str) -> Contender:
-        given = ["-i", str(self._fleet.inventory), "--ssh-config", str(self._fleet.ssh_config)]
-        return self._contender(label, [str(TOOL), "fleet", verb, *given, *words])
+        return self._contender(label, [str(TOOL), "fleet", verb, *self._reach(), *words], self._environment)
 
     def _with_ansible(self, label: str, module: Sequence[str]) -> Contender:
         program = REPOSITORY / ".venv/bin/ansible"
@@ -129,11 +179,11 @@ class Bench:
         script, ours, ansible = in_turn(contenders, rounds)
         slower, dearer = ansible.seconds / ours.seconds, ansible.cpu_seconds / ours.cpu_seconds
         cells = ((script, ["", "", "", ""]), (ours, [*ratio(ours, script), "", ""]))
-        lines = [
-            [*row.cells(), f"{statistics.median(self._cpu[row.label]):.2f} s", *more]
-            for row, more in (*cells, (ansible, [*times(slower), *times(dearer)]))
-        ]
+        lines = [self._line(row, more) for row, more in (*cells, (ansible, [*times(slower), *times(dearer)]))]
         print_table(rounds, ["CPU time of the boards", "÷ script, Ansible ÷ ours", "aim", "CPU ÷ ours", "aim"], lines)
+
+    def _line(self, row: Row, more: list[str]) -> list[str]:
+        return [*row.cells(), f"{statistics.median(self._cpu[row.label]):.2f} s", *more]
 
 
 def ratio(ours: Row, script: Row) -> tuple[str, str]:

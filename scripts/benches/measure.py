@@ -27,6 +27,8 @@ class Measured(NamedTuple):
     """User and system, of the command and of the servers that worked for it."""
     peak_bytes: int
     """Resident, all its processes and those servers together."""
+    peak_files: int = 0
+    """Open in one of its processes; 0: it was not looked at."""
 
 
 class Command(NamedTuple):
@@ -37,6 +39,8 @@ class Command(NamedTuple):
     environment: dict[str, str] | None = None
     servers: Collection[int] = ()
     """Processes that run already and do the command's work: Ollama's server for `ollama pull`."""
+    files: bool = False
+    """Its open files are counted."""
 
 
 def measure(command: Command) -> Measured:
@@ -52,7 +56,7 @@ def measure(command: Command) -> Measured:
         start_new_session=True,
     )
     try:
-        with _memory_of(process.pid, command.servers) as peak, _reading(process) as said:
+        with _memory_of(process.pid, command.servers, files=command.files) as peak, _reading(process) as said:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -62,7 +66,7 @@ def measure(command: Command) -> Measured:
     if process.returncode != 0:
         raise SystemExit(f"{command.label}: ended with {process.returncode}:\n{said()}")
     worked = sum(map(_cpu_seconds, command.servers)) - before
-    return Measured(seconds, usage.ru_utime + usage.ru_stime + worked, peak())
+    return Measured(seconds, usage.ru_utime + usage.ru_stime + worked, *peak())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -94,23 +98,26 @@ class _reading:  # noqa: N801 - used as a verb
 
 
 class _memory_of:  # noqa: N801 - used as a preposition
-    """The largest sum of the high-water marks of the processes that live at one moment."""
+    """The largest sum of the high-water marks of the processes that live at one moment, and the most open files."""
 
-    def __init__(self, pid: int, servers: Collection[int]) -> None:
-        self._pid, self._servers = pid, servers
-        self._peak = 0
+    def __init__(self, pid: int, servers: Collection[int], *, files: bool) -> None:
+        self._pid, self._servers, self._count = pid, servers, files
+        self._peak = self._files = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self) -> None:
         while True:
-            self._peak = max(self._peak, sum(map(_high_water, (*_tree(self._pid), *self._servers))))
+            tree = _tree(self._pid)
+            self._peak = max(self._peak, sum(map(_high_water, (*tree, *self._servers))))
+            if self._count:
+                self._files = max(self._files, *map(_open_files, tree))
             if self._over.wait(_SAMPLE_SECONDS):
                 return
 
-    def __enter__(self) -> Callable[[], int]:
+    def __enter__(self) -> Callable[[], tuple[int, int]]:
         self._thread.start()
-        return lambda: self._peak
+        return lambda: (self._peak, self._files)
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
@@ -134,6 +141,13 @@ def _high_water(pid: int) -> int:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) << 10
+    return 0
+
+
+def _open_files(pid: int) -> int:
+    """0 for a process that has ended."""
+    with contextlib.suppress(OSError):
+        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     return 0
 
 

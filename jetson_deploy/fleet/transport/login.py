@@ -51,10 +51,32 @@ class Greeter(asyncssh.SSHClient):
         return False
 
 
+class Turns:
+    """A place for so many at once, each kept for a while at most: who stays longer goes on without."""
+
+    def __init__(self, places: int, seconds: float) -> None:
+        self._places, self._seconds = asyncio.Semaphore(places), seconds
+        self._kept: dict[object, asyncio.TimerHandle] = {}
+
+    async def __aenter__(self) -> None:
+        await self._places.acquire()
+        who = asyncio.current_task()
+        self._kept[who] = asyncio.get_running_loop().call_later(self._seconds, self._give_back, who)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back(asyncio.current_task())
+
+    def _give_back(self, who: object) -> None:
+        if (timer := self._kept.pop(who, None)) is not None:
+            timer.cancel()
+            self._places.release()
+
+
 class Logins:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self.places: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(bounds.logins_at_once))
+        self._turns = Turns(bounds.turns, bounds.turn)
 
     async def login(self, way: Way) -> asyncssh.SSHClientConnection:
         """Raises DeviceError."""
@@ -62,7 +84,7 @@ class Logins:
         for attempt in range(self._bounds.login_tries):
             if attempt:
                 await asyncio.sleep(pause(attempt))
-            async with self.places[way.place]:
+            async with self.places[way.place], self._turns:
                 try:
                     return await self._first_that_answers(way, greeter)
                 except FAILURES as error:

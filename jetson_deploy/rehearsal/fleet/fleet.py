@@ -120,7 +120,7 @@ class Fleet:
                 converge(self.holder, self._template)
             for place in self.places:
                 self.boot(place)
-            self.wait(self.places)
+            self.wait(self.places, seconds=240 + 2 * len(self.places))
         except BaseException:
             self.stop()
             raise
