@@ -65,7 +65,7 @@ def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
             bench.up_table(times_)
             follow(work, rehearsed)
         most = max(SIZES) if boards is None else boards
-        sizes = [size for size in SIZES if size <= most]
+        sizes = sorted({*(size for size in SIZES if size <= most), most})
         note(f"booting {most} boards")
         with Fleet(most, kind="light") as rehearsed:
             print(f"The first of {most} light boards ({_LIGHT}).\n")
