@@ -95,7 +95,7 @@ class Bed:
         self._runs.pop(process)
         return process.wait(120)
 
-    def ended(self, process: subprocess.Popen[str], seconds: float = 120) -> Done:
+    def ended(self, process: subprocess.Popen[str], seconds: float = 240) -> Done:
         """Wait for it. A traceback, or an answer that is none, is an error of the product."""
         said = self._runs.pop(process)
         try:

@@ -116,19 +116,29 @@ class Watching:
 
 
 @contextmanager
+def heard(folder: str) -> Iterator[socket.socket]:
+    """Where a service tells systemd; what it tells and is not asked for is dropped when the socket is full."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(f"{folder}/notify")
+        listener.settimeout(120)
+        yield listener
+
+
+@contextmanager
 def watching(session: Session, *options: str, environment: dict[str, str] | None = None) -> Iterator[Watching]:
     """`watch` with looks every two seconds, past its first one."""
-    with tempfile.TemporaryFile("w+") as narration:
+    with tempfile.TemporaryFile("w+") as narration, tempfile.TemporaryDirectory() as folder, heard(folder) as told:
         process = subprocess.Popen(
             session.command("watch", "--events", "--interval", "2", *options),
-            env={**session.environment(), **(environment or {})},
+            env={**session.environment(), **(environment or {}), "NOTIFY_SOCKET": f"{folder}/notify"},
             stdout=subprocess.PIPE,
             stderr=narration,
             text=True,
         )
         found = Watching(process)
         try:
-            time.sleep(3)
+            while not told.recv(4096).startswith(b"STATUS="):  # what the first look found
+                pass
             yield found
         finally:
             found.end()

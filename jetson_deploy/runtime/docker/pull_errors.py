@@ -107,7 +107,7 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
     ),
     (
         r"connection refused|no such host|i/o timeout|handshake timeout|no route to host"
-        r"|network is unreachable|server misbehaving|awaiting headers|dial tcp"
+        r"|network is unreachable|server misbehaving|awaiting (?:response )?headers|dial tcp"
         r"|\b50[0-4] (?:internal|not implemented|bad|service|gateway)|status(?: code)?:? 50[0-4]\b",
         NetworkError,
         "registry-unreachable",
@@ -115,7 +115,8 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
         _REACH,
     ),
     (
-        r"EOF|connection reset|broken pipe|context canceled|closed network connection",
+        r"EOF|connection reset|broken pipe|context canceled|closed network connection|server closed idle connection"
+        r"|transport connection broken|client connection lost|closed the connection|connection timed out|stream error",
         NetworkError,
         "pull-interrupted",
         "the connection to the registry was cut",
