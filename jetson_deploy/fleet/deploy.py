@@ -12,7 +12,7 @@ from jetson_deploy.events import Event, silent
 from jetson_deploy.fleet.connection import Connection, Transport
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
-from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
+from jetson_deploy.fleet.failure import SUDO_REFUSED, ConnectionLostError, DeviceError
 from jetson_deploy.fleet.job.board import NO_SPACE, NOT_STARTED, BoardAnswer, Unit
 from jetson_deploy.fleet.job.ending import device_result, document_of, finished_of, why_ended
 from jetson_deploy.fleet.job.folder import REQUEST, Before, Wanted
@@ -150,15 +150,22 @@ class DeviceJobs:
     async def _run(
         self, link: Link, unit: Unit, tool: str, wanted: Wanted, arguments: tuple[str, ...], show: Show
     ) -> DeviceResult:
+        tries = 0
+
         async def start(connection: Connection) -> BoardAnswer:
+            nonlocal tries
+            tries += 1
             return await unit.start(connection, tool, wanted, arguments)
 
         try:
             answer = await link.lasting(start)
+        except DeviceError as error:  # of an earlier try whose answer was lost it is not known
+            never = error.code in (NOT_STARTED, NO_SPACE) or (error.code == SUDO_REFUSED and tries == 1)
+            return _not_begun(link.device, error) if never else _unknown(link.device, error)
+        try:
             return await self._followed(link, unit, answer, show)
         except DeviceError as error:
-            begun = error.code not in (NOT_STARTED, NO_SPACE)
-            return _unknown(link.device, error) if begun else _not_begun(link.device, error)
+            return _unknown(link.device, error)
 
     async def _followed(self, link: Link, unit: Unit, answer: BoardAnswer, show: Show) -> DeviceResult:
         """The result of a unit that began. Raises DeviceError when the device could not be asked for too long."""

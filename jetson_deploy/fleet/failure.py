@@ -21,6 +21,8 @@ class ConnectionLostError(DeviceError):
     exit_code: ClassVar[int] = 9
 
 
+SUDO_REFUSED = "sudo-refused"
+"""The command was not run."""
 NOT_REACHED: frozenset[str] = frozenset(
     {
         "unreachable",

@@ -48,6 +48,8 @@ class UnitBoard:
         """A cut line is handed on as far as it came."""
         self.lost_at: set[int] = set()
         """Which questions, counted from 1, end without an answer, though they arrived."""
+        self.sudo_refused_at = 0
+        """Which question, counted from 1, is not put, for want of rights; 0: none."""
         self.killed_at = 0
         """Before which question or reading, counted from 1, the controller is gone; 0: it stays."""
         self.silent: list[bool] = []
@@ -79,6 +81,8 @@ class UnitBoard:
     ) -> Answer:
         self.commands.append(command)
         self._killed(len(self.commands) + self.readings)
+        if len(self.commands) == self.sudo_refused_at:
+            raise DeviceError("sudo wants a password", hint="give it", code="sudo-refused")
         _, _, _, _, name, *arguments = shlex.split(command)
         stdout = {"jd-ask": self._ask, "jd-start": self._start, "jd-tool": self._tool}[name](arguments, stdin)
         if len(self.commands) in self.lost_at:

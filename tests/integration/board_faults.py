@@ -210,7 +210,8 @@ FAULTS = {
         lambda it: it.breaking.black_hole(lost=False),
         "unreachable",
         "unreachable",
-        "no answer",
+        "no login within 20 s",
+        "the way to it",
         when="planned",
     ),
     "it reboots in the middle": Fault(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.fleet.failure import SUDO_REFUSED, DeviceError
 from jetson_deploy.fleet.secret import Secret
 
 WANTS_PASSWORD = ("a password is required", "authentication is required", "a terminal is required", "no tty present")
@@ -78,4 +78,4 @@ class Sudo:
 
 
 def refusal(message: str, hint: str, user: str) -> DeviceError:
-    return DeviceError(message, hint=hint.replace("USER", user), code="sudo-refused")
+    return DeviceError(message, hint=hint.replace("USER", user), code=SUDO_REFUSED)

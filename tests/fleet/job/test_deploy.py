@@ -328,6 +328,17 @@ def test_where_the_disk_is_full_nothing_is_started_and_the_refusal_says_so() -> 
     assert "df -h /var/lib/jetson-deploy" in found.hint
 
 
+@pytest.mark.parametrize(("lost_at", "state"), [(0, "refused"), (1, "unknown")])
+def test_sudo_that_is_refused_at_the_start_began_nothing_unless_a_start_was_lost_before(
+    lost_at: int, state: str
+) -> None:
+    board = board_that_ends(of(0, document=UP))
+    board.sudo_refused_at, board.lost_at = lost_at + 1, {lost_at}
+    found = Jobs(board).deploy()
+    assert (found.state, found.code) == (state, "sudo-refused")
+    assert len(board.started) == lost_at
+
+
 def test_a_unit_that_could_not_write_its_result_has_the_full_disk_as_its_cause() -> None:
     board = UnitBoard(events_file([], None))
     board.room_kib, board.before, board.status = 0, SECOND, healthy("jd-default-2")
