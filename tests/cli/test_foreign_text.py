@@ -191,6 +191,7 @@ FREE = {
     "picture.py": "rich, with every text through `visible`",
     "keys.py": "a byte to another thread",
     "down.py": "a question whose words are ours",
+    "prepare.py": "a question whose words are ours",
 }
 WRITES = {"write", "write_raw", "print", "echo", "secho", "confirm", "prompt", "progressbar", "Console", "writelines"}
 
