@@ -133,7 +133,7 @@ class ProxyProcess:
         self._end(self)
 
     async def ended(self, seconds: float) -> None:
-        """Told as ssh tells it, by SIGHUP; what does not listen is killed, with what it started."""
+        """Ended as ssh ends it, by SIGHUP; what does not listen is killed, with what it started."""
         process = self._process
         try:
             for pipe in self._pipes:

@@ -64,8 +64,8 @@ async def health(connection: Connection) -> DeviceResult:
         result = await _health(connection)
     except ToolError as error:
         result = failed(connection.device, error, reached=True)
-    told = [text for text in (result.reason, await units(connection)) if text]
-    return msgspec.structs.replace(result, reason="; ".join(told))
+    reasons = [text for text in (result.reason, await units(connection)) if text]
+    return msgspec.structs.replace(result, reason="; ".join(reasons))
 
 
 async def _health(connection: Connection) -> DeviceResult:
