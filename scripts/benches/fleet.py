@@ -69,7 +69,10 @@ def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
         note(f"booting {most} boards")
         with Fleet(most, kind="light") as rehearsed:
             print(f"The first of {most} light boards ({_LIGHT}).\n")
-            growth(Bench(work, rehearsed, modules).verb, VERBS, times_ if full else 1, sizes)
+            grown = Bench(work, rehearsed, modules)
+            with contextlib.suppress(SystemExit):  # once before, for the byte code of the tool on the boards
+                grown.verb("up --yes", most)
+            growth(grown.verb, VERBS, times_ if full else 1, sizes)
 
 
 class Bench:
