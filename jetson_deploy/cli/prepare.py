@@ -66,28 +66,35 @@ def command(
 
 
 def words(text: str | None) -> list[str]:
-    return [one.strip() for one in (text or "").split(",") if one.strip()]
+    """None: the option was not given. Raises UsageError where it names none: that would mean all."""
+    from jetson_deploy.errors import UsageError
+
+    named = [one.strip() for one in (text or "").split(",") if one.strip()]
+    if text is not None and not named:
+        raise UsageError("an empty word names no step", hint="leave it out, or name one", code="usage")
+    return named
 
 
 def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, wait: bool) -> int:
     """Shown; then, where that is wanted, done. Also `doctor --fix`."""
-    from jetson_deploy.prepare.book import Book
+    from jetson_deploy.detect.host import Host
+    from jetson_deploy.prepare.book import Book, Prepared
     from jetson_deploy.prepare.host_set import HostSet, overview
-    from jetson_deploy.prepare.overview import check_may_change, look_at
+    from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, look_at
 
     def look() -> Look:
         return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot)
 
     seen, book = look(), Book(common.settings.state_dir)
-    shown = overview(seen, steps, book.load())
+    check_is_jetson(seen.facts)
+    captured = Host(common.root).captured
+    shown = overview(seen, steps, Prepared() if captured else book.load())
     if not shown.with_state("to-do"):
         refused = common.yes and shown.with_state("refused")
         return _end(common, msgspec.structs.replace(shown, result="refused") if refused else shown)
     if not _wanted(common, shown, "Do it?"):
-        from jetson_deploy.detect.host import Host
-
         way = "shown only: a captured root is not changed"
-        if not Host(common.root).captured:
+        if not captured:
             way = "nothing was done: sudo jetson-deploy prepare --yes does it"
         return _end(common, shown, hint=way)
     check_may_change(common.root, common.settings)
@@ -98,11 +105,14 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
 
 
 def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
+    from jetson_deploy.detect.host import Host
     from jetson_deploy.prepare.book import Book
     from jetson_deploy.prepare.host_set import HostSet, undo_overview
     from jetson_deploy.prepare.overview import check_ids, check_may_change, look_at
 
     check_ids(ids)
+    if Host(common.root).captured:
+        check_may_change(common.root, common.settings)
     shown = undo_overview(common.root, Book(common.settings.state_dir), ids)
     if not shown.steps:
         return _end(common, shown)
@@ -120,6 +130,7 @@ def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
     """Asked on a terminal. Raises InterruptedRunError where the answer is no."""
     from jetson_deploy.detect.host import Host
     from jetson_deploy.errors import InterruptedRunError
+    from jetson_deploy.prepare.overview import check_may_change
 
     if common.yes:
         return True
@@ -127,6 +138,7 @@ def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
     if not asks or Host(common.root).captured:
         return False
     say("\n".join(_lines(shown)))
+    check_may_change(common.root, common.settings)
     if not click.confirm(question, err=True):
         raise InterruptedRunError("nothing was changed", hint="--yes skips the question", code="not-confirmed")
     return True

@@ -251,7 +251,7 @@ class ReloadEngine(Change, frozen=True, kw_only=True, tag="reload-engine"):
 
 
 class RunProgram(Change, frozen=True, kw_only=True, tag="run-program"):
-    """Makes a service read what was written, in both directions."""
+    """Makes a service read what was written, in both directions; where there is no such program none runs."""
 
     argv: tuple[str, ...]
     why: str
@@ -268,10 +268,10 @@ class RunProgram(Change, frozen=True, kw_only=True, tag="run-program"):
         return "after"
 
     def apply(self, machine: Machine) -> None:
-        machine.must(*self.argv)
+        machine.must(*self.argv, unless_missing=True)
 
     def revert(self, machine: Machine, originals: Originals) -> None:
-        machine.must(*self.argv)
+        self.apply(machine)
 
 
 AnyChange: TypeAlias = (

@@ -38,9 +38,9 @@ def opened(machine: Machine, path: str) -> Opened:
         )
     if real.startswith("nix/store"):
         raise refusal(machine.root / path, "is made from the system's configuration", "set it there")
+    check_replaceable(place)
     if content is None:
         return Opened(path=real, text="", before=None, content=None)
-    check_replaceable(place)
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

@@ -32,12 +32,13 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
             self.settings.lock_dir, FOLDER, command="prepare", wait=self.wait, report=self.report, what="host"
         ):
             preparer = self._preparer(book, "prepare")
-            preparer.recover()
+            recovered = preparer.recover()
             seen = look()
             before = overview(seen, steps, book.load())
             to_do = {row.id for row in before.with_state("to-do")}
             done = preparer.do([step for step in steps if step.id in to_do], seen)
             after = overview(look(), steps, book.load())
+        done = (*done, *(row.id for row in before.with_state("ready") if row.id in recovered))
         was = {row.id: row for row in before.steps}
         rows = tuple(
             msgspec.structs.replace(was[row.id], state="done", prepared_at=row.prepared_at) if row.id in done else row

@@ -43,9 +43,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         folder, _, name = path.rpartition("/")
         return self.place(folder) / name if folder else self.root / name
 
-    def must(self, *argv: str, hint: str = "") -> str:
+    def must(self, *argv: str, hint: str = "", unless_missing: bool = False) -> str:
         """Raises PreflightError `command-failed` with the command's last line."""
         answer = self.run(argv)
+        if answer.code == 127 and unless_missing:
+            return ""
         if answer.code == 127:
             hint = f"is it installed? command -v {argv[0]}"
         if answer.code != 0:

@@ -14,7 +14,7 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.survey import engine_now, survey
 from jetson_deploy.detect.host import Host
 from jetson_deploy.errors import PreflightError, UsageError
-from jetson_deploy.facts import EngineFacts
+from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.prepare.book import Entry, Prepared
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look
 from jetson_deploy.prepare.machine import Answer, Machine, run_here
@@ -50,7 +50,10 @@ def chosen_steps(only: Sequence[str], skip: Sequence[str]) -> list[HostStep]:
     check_ids((*only, *skip))
     named = [step for step in STEPS.values() if step.id in only if only]
     wanted = named if only else [step for step in STEPS.values() if not step.asked_by_name]
-    return [step for step in wanted if step.id not in skip]
+    chosen = [step for step in wanted if step.id not in skip]
+    if not chosen:
+        raise UsageError("no step is left", hint="leave out --skip, or name others with --only", code="usage")
+    return chosen
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -93,16 +96,27 @@ def check_may_change(root: Path, settings: Settings) -> None:
         )
 
 
+def check_is_jetson(facts: HostFacts) -> None:
+    """Raises PreflightError: another machine's desktop and logs are its owner's."""
+    if facts.is_jetson is False or facts.system.drive:
+        raise PreflightError(
+            "this machine is not a Jetson, and prepare changes nothing on another",
+            hint="run it on the board, or look at a captured one: jetson-deploy prepare --root DIR",
+            code="not-a-jetson",
+        )
+
+
 def row_of(step: HostStep, checked: Checked, prepared: Prepared) -> Row:
     entry = prepared.entry(step.id)
+    half = entry is not None and entry.phase != "done"
     return Row(
         id=step.id,
         title=step.title,
-        state=checked.state,
-        now=checked.now,
+        state="to-do" if half else checked.state,
+        now="an interrupted run left it half done" if half else checked.now,
         changes=tuple(one.text for one in checked.changes),
         takes_effect=checked.takes_effect,
-        fix=checked.refusal.hint if checked.refusal is not None else "",
+        fix=checked.refusal.hint if checked.refusal is not None and not half else "",
         prepared_at=entry.at if entry is not None else None,
     )
 

@@ -61,6 +61,7 @@ def kept(path: Path, content: bytes) -> Kept:
 
 def check_replaceable(path: Path) -> None:
     """Raises PreflightError where a rename over it would fail, or would part it from a second name."""
+    _check_folder(path)
     if not path.exists():
         return
     found = path.stat()
@@ -73,8 +74,19 @@ def check_replaceable(path: Path) -> None:
     flags = _flags(path)
     if flags & (_IMMUTABLE | _APPEND_ONLY):
         raise refusal(path, "is immutable (chattr)", f"sudo chattr -i -a {path}; then run it again")
-    if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+
+
+def _check_folder(path: Path) -> None:
+    """The nearest directory that is there, in which a name has to be made."""
+    folder = next(one for one in path.parents if one.is_dir())
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise refusal(path, "lies on a read-only filesystem", "change it where the system's configuration is made")
+    if _flags(folder) & (_IMMUTABLE | _APPEND_ONLY):
+        raise refusal(
+            path,
+            f"cannot be replaced: {folder} is immutable (chattr)",
+            f"sudo chattr -i -a {folder}; then run it again",
+        )
 
 
 def put(path: Path, content: bytes, like: Kept | None) -> None:
@@ -86,7 +98,7 @@ def put(path: Path, content: bytes, like: Kept | None) -> None:
         new.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             new.unlink(missing_ok=True)
@@ -98,7 +110,7 @@ def write_beside(path: Path, content: bytes) -> Path:
     try:
         write_new(new, content)
     except OSError as error:
-        raise _not_written(path, error) from error
+        raise not_written(path, error) from error
     return new
 
 
@@ -123,7 +135,10 @@ def _take_after(new: Path, path: Path, like: Kept | None) -> None:
 
 def _flags(path: Path) -> int:
     held = array.array("l", [0])
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        return 0
     try:
         fcntl.ioctl(descriptor, _GETFLAGS, held, True)
     except OSError:  # file systems without such flags
@@ -133,11 +148,12 @@ def _flags(path: Path) -> int:
     return held[0]
 
 
-def _not_written(path: Path, error: OSError) -> PreflightError | ResourceError:
+def not_written(path: Path, error: OSError) -> PreflightError | ResourceError:
     if is_full(error):
         return ResourceError(
             f"cannot write {path}: {error.strerror}", hint=f"free space: df -h {path.parent}", code="no-space"
         )
+    hint = f"look at it: ls -l {path.parent}"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return refusal(path, f"cannot be written: {error.strerror}", "run with sudo")
-    return refusal(path, f"cannot be written: {error.strerror}", f"look at it: ls -l {path.parent}")
+        hint = f"is it immutable? lsattr -d {path.parent}" if os.geteuid() == 0 else "run with sudo"
+    return refusal(path, f"cannot be written: {error.strerror}", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -17,6 +18,7 @@ from jetson_deploy.prepare.book import Book, Entry, Prepared
 from jetson_deploy.prepare.changes import AnyChange, remove_temporaries
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look
 from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.placing import not_written
 from jetson_deploy.state.journal import boot_id, now
 
 Run: TypeAlias = Literal["prepare", "undo-prepare", "recover-prepare", "undo"]
@@ -153,10 +155,11 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
         def act(action: Action) -> None:
             if isinstance(action, Remembered):
                 self._remember(action, intended)
-            elif forward:
-                action.apply(self.machine)
-            else:
-                action.revert(self.machine, self.book)
+                return
+            try:
+                action.apply(self.machine) if forward else action.revert(self.machine, self.book)
+            except OSError as error:
+                raise not_written(Path(error.filename2 or error.filename or self.machine.root), error) from error
 
         hooks = StepHooks(run=run, crash_at=self.crash_at, report=self.report)
         in_order(actions, lambda one: described(one, forward=forward), act, hooks, first=first)

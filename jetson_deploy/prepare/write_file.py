@@ -31,9 +31,14 @@ class JsonEdit(msgspec.Struct, frozen=True, kw_only=True, tag_field="edit", tag=
         """The text without this edit; None: it is not in it any more. Raises BadJson."""
         meaning(text)
         now = member(text, self.keys)
-        if now is None or json.loads(now) != json.loads(self.value):
+        if now is None or _digits(now) != _digits(self.value):
             return None
         return without_member(text, self.keys) if self.was is None else with_member(text, self.keys, self.was)
+
+
+def _digits(value: str) -> object:
+    """Numbers by their digits: one without end is no int."""
+    return json.loads(value, parse_int=str, parse_float=str)
 
 
 class LineEdit(msgspec.Struct, frozen=True, kw_only=True, tag_field="edit", tag="line"):
@@ -121,7 +126,8 @@ class WriteFile(Change, frozen=True, kw_only=True, tag="write-file"):
         """None: nothing of ours is in it."""
         content = read_file(path)
         if content is None:
-            raise self._foreign(path, "was removed by another program")
+            hint = f"put it back, or leave it out: sudo touch {path}; then take it back again"
+            raise PreflightError(f"{path} was removed since by another program", hint=hint, code="changed-since")
         if not self.edits:
             raise self._foreign(path, "was changed by another program")
         found = False

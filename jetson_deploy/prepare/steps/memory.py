@@ -6,6 +6,7 @@ from jetson_deploy.facts import DiskFacts
 from jetson_deploy.prepare.changes import MakeSwap
 from jetson_deploy.prepare.edited import line_change
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
+from jetson_deploy.prepare.placing import refusal
 from jetson_deploy.units import size_text
 
 _GIB = 2**30
@@ -32,6 +33,8 @@ def _swap(look: Look) -> Checked:
     if disk is None:
         return ready("none, and no disk here is fast enough, and empty enough, for it")
     path = f"{disk.mount.strip('/')}/jetson-deploy.swap".lstrip("/")
+    if (look.machine.root / path).exists():
+        raise refusal(look.machine.root / path, "is there already, and not in use", "move it away, or --skip swap")
     line = f"/{path} none swap sw,nofail 0 0"
     change, originals = line_change(look.machine, "etc/fstab", line, f"swap on {disk.mount} at boot")
     now = f"no swap, and {size_text(memory.total_bytes)} of memory: what is not the model is killed first"

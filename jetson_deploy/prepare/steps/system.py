@@ -8,6 +8,7 @@ from jetson_deploy.prepare.changes import RunProgram, SetLink, SwitchUnit, unit_
 from jetson_deploy.prepare.edited import own_file
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
 from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.placing import refusal
 from jetson_deploy.units import size_text
 
 JOURNAL = "etc/systemd/journald.conf.d/50-jetson-deploy.conf"
@@ -44,6 +45,8 @@ def _folder() -> str:
 def _desktop(look: Look) -> Checked:
     machine = look.machine
     target = machine.host.link(_DEFAULT)
+    if target is None and machine.own(_DEFAULT).exists():
+        raise refusal(machine.own(_DEFAULT), "is a file of its own, and no link", "move it away, or --skip desktop-off")
     shipped = next((link for path in _SHIPPED if (link := machine.host.link(path))), None)
     now = (target or shipped or "").rpartition("/")[2]
     if not now:
