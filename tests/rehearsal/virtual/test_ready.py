@@ -8,7 +8,7 @@ import pytest
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.rehearsal.virtual import base
-from jetson_deploy.rehearsal.virtual.ready import TO_RUN, check_build, check_run, missing_packages
+from jetson_deploy.rehearsal.virtual.ready import TO_BUILD, TO_RUN, check_build, check_run, missing_packages
 from jetson_deploy.rehearsal.virtual.recipe import GENERATIONS, digest
 
 
@@ -34,3 +34,8 @@ def test_each_debian_has_a_base_of_its_own(tmp_path: Path, monkeypatch: pytest.M
     assert {folder.parent for folder in folders} == {tmp_path / "jetson-deploy/virtual"}
     assert not any(base.is_built(number) for number in GENERATIONS)
     assert len({digest(one) for one in GENERATIONS.values()}) == len(GENERATIONS)
+
+
+def test_the_installing_script_knows_every_package() -> None:
+    script = (Path(__file__).parents[3] / "scripts/virtual-board").read_text()
+    assert {package for package in [*TO_RUN.values(), *TO_BUILD.values()] if f'"{package}"' not in script} == set()
