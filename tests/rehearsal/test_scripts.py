@@ -99,6 +99,7 @@ def test_what_is_missing_is_installed_alone_and_nothing_may_be_removed_for_it(ma
     assert done.returncode == 0, done.stderr
     (call,) = machine.calls("apt-get install")
     assert "--no-remove" in call.split()
+    assert "DPkg::Lock::Timeout=600" in call.split()
     assert call.endswith(" a-package-of-a-test")
 
 
