@@ -97,7 +97,11 @@ def placeholders(evidence: str) -> Iterator[str]:
     """The facts that the text of an evidence names. Raises ValueError for one with a lone brace."""
     import string
 
-    yield from (name for _, name, _, _ in string.Formatter().parse(evidence) if name is not None)
+    for _, name, form, conversion in string.Formatter().parse(evidence):
+        if form or conversion:
+            raise ValueError("a fact stands there as it is: {path} alone")
+        if name is not None:
+            yield name
 
 
 @functools.lru_cache(maxsize=1)

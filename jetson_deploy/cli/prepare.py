@@ -17,6 +17,7 @@ from jetson_deploy.cli.reporters import chosen_reporter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jetson_deploy.prepare.book import Book, Prepared
     from jetson_deploy.prepare.host_step import HostStep, Look
     from jetson_deploy.prepare.overview import Overview, Row
 
@@ -80,7 +81,7 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     from jetson_deploy.detect.host import Host
     from jetson_deploy.prepare.book import Book, Prepared
     from jetson_deploy.prepare.host_set import HostSet, overview
-    from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, look_at
+    from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, command_of, look_at
 
     def look() -> Look:
         return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot)
@@ -88,14 +89,14 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     seen, book = look(), Book(common.settings.state_dir)
     check_is_jetson(seen.facts)
     captured = Host(common.root).captured
-    shown = overview(seen, steps, Prepared() if captured else book.load())
+    shown = overview(seen, steps, Prepared() if captured else _record(book))
     if not shown.with_state("to-do"):
         refused = common.yes and shown.with_state("refused")
         return _end(common, msgspec.structs.replace(shown, result="refused") if refused else shown)
     if not _wanted(common, shown, "Do it?"):
         way = "shown only: a captured root is not changed"
         if not captured:
-            way = "nothing was done: sudo jetson-deploy prepare --yes does it"
+            way = f"nothing was done: {command_of(steps, reboot=reboot)} does it"
         return _end(common, shown, hint=way)
     check_may_change(common.root, common.settings)
     with chosen_reporter(common) as report:
@@ -104,11 +105,24 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     return _end(common, done)
 
 
+def _record(book: Book) -> Prepared:
+    """The list can be shown without it, to who may not read it."""
+    from jetson_deploy.errors import PreflightError
+    from jetson_deploy.prepare.book import Prepared
+
+    try:
+        return book.load()
+    except PreflightError as error:
+        if error.code != "state-not-readable":
+            raise
+        return Prepared()
+
+
 def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
     from jetson_deploy.detect.host import Host
     from jetson_deploy.prepare.book import Book
     from jetson_deploy.prepare.host_set import HostSet, undo_overview
-    from jetson_deploy.prepare.overview import check_ids, check_may_change, look_at
+    from jetson_deploy.prepare.overview import UNDO, check_ids, check_may_change, look_at
 
     check_ids(ids)
     if Host(common.root).captured:
@@ -117,7 +131,7 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
     if not shown.steps:
         return _end(common, shown)
     if not _wanted(common, shown, "Take it back?"):
-        return _end(common, shown, hint="nothing was done: sudo jetson-deploy prepare --undo --yes takes it back")
+        return _end(common, shown, hint=f"nothing was done: {' '.join([UNDO, *ids, '--yes'])} takes it back")
     check_may_change(common.root, common.settings)
     machine = look_at(common.root, common.settings, common.catalog(), common.name, reboot=False).machine
     with chosen_reporter(common) as report:

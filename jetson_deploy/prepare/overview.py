@@ -21,6 +21,8 @@ from jetson_deploy.prepare.machine import Answer, Machine, run_here
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.settings import Settings
 
+UNDO = "sudo jetson-deploy prepare --undo"
+
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     id: str
@@ -54,6 +56,13 @@ def chosen_steps(only: Sequence[str], skip: Sequence[str]) -> list[HostStep]:
     if not chosen:
         raise UsageError("no step is left", hint="leave out --skip, or name others with --only", code="usage")
     return chosen
+
+
+def command_of(steps: Sequence[HostStep], *, reboot: bool) -> str:
+    """That does these, and no others."""
+    usual = [one for one in STEPS.values() if not one.asked_by_name]
+    only = [] if list(steps) == usual else ["--only", ",".join(one.id for one in steps)]
+    return " ".join(["sudo jetson-deploy prepare", *only, *(["--reboot"] if reboot else []), "--yes"])
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -91,7 +100,7 @@ def check_may_change(root: Path, settings: Settings) -> None:
     if os.geteuid() != 0:
         raise PreflightError(
             "prepare changes the host's configuration, which takes root",
-            hint="sudo jetson-deploy prepare, with the same options",
+            hint="the same command with sudo in front of it",
             code="needs-root",
         )
 

@@ -13,7 +13,7 @@ from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.prepare.book import Book, Prepared
 from jetson_deploy.prepare.host_set import overview
-from jetson_deploy.prepare.overview import check_is_jetson, chosen_steps
+from jetson_deploy.prepare.overview import check_is_jetson, chosen_steps, command_of
 from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.prepare.write_file import JsonEdit
@@ -109,3 +109,18 @@ def test_a_machine_that_is_no_jetson_is_left_alone() -> None:
     with pytest.raises(PreflightError) as caught:
         check_is_jetson(msgspec.structs.replace(captured_facts(), is_jetson=False))
     assert caught.value.code == "not-a-jetson"
+
+
+@pytest.mark.parametrize(
+    ("only", "skip", "said"),
+    [
+        ([], [], "sudo jetson-deploy prepare --yes"),
+        (["swap"], [], "sudo jetson-deploy prepare --only swap --yes"),
+        (["ollama-service", "swap"], [], "sudo jetson-deploy prepare --only swap,ollama-service --yes"),
+    ],
+)
+def test_the_command_that_is_shown_does_what_was_asked_for_and_no_more(
+    only: list[str], skip: list[str], said: str
+) -> None:
+    assert command_of(chosen_steps(only, skip), reboot=False) == said
+    assert "--reboot" in command_of(chosen_steps(only, skip), reboot=True)
