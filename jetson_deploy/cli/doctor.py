@@ -36,8 +36,8 @@ STDIN = "-"
 def command(*, common: CommonOptions, store: Path | None, log: str | None, fix: str | None) -> int:
     """Name what is wrong with host, engine, store and deployment: cause, evidence and fix, the worst first.
 
-    A deployment that serves is asked for a few tokens; nothing is changed. What cannot be looked at is said. With
-    --root a captured board is judged, with --log a log or an error that you saved or pasted:
+    A deployment that serves is asked for a few tokens; only --fix changes anything. What cannot be looked at is
+    said. With --root a captured board is judged, with --log a log or an error that you saved or pasted:
 
     \b
     docker logs NAME 2>&1 | jetson-deploy doctor --log -
@@ -47,6 +47,10 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None, fix: 
     Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause.
     """
     if fix is not None:
+        if log:
+            raise UsageError(
+                "--fix changes this host, and --log reads a file", hint="leave one of them out", code="usage"
+            )
         return _mend(common, fix)
     return _log(log, common) if log else _host(common, store)
 

@@ -153,7 +153,7 @@ class Book:
         except OSError as error:
             raise ResourceError(
                 f"cannot write {self.folder / what}: {error.strerror}",
-                hint=f"free space there (df -h {self.folder.parent}), or set JETSON_DEPLOY_STATE_DIR",
+                hint=f"free space there, or mend it: df -h {self.folder.parent}",
                 code="state-not-writable",
             ) from error
 

@@ -110,6 +110,8 @@ def write_beside(path: Path, content: bytes) -> Path:
     try:
         write_new(new, content)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
         raise not_written(path, error) from error
     return new
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +14,11 @@ import pytest
 from bare_board import BareBoard, captured_facts, in_child, quiet
 
 from jetson_deploy.deployment.revisions import Actor
-from jetson_deploy.errors import PreflightError, UsageError
+from jetson_deploy.errors import PreflightError, ResourceError, UsageError
 from jetson_deploy.prepare.book import Book, Prepared
 from jetson_deploy.prepare.host_set import overview
 from jetson_deploy.prepare.overview import check_is_jetson, chosen_steps, command_of
+from jetson_deploy.prepare.placing import temporary, write_beside
 from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.prepare.write_file import JsonEdit
@@ -124,3 +129,17 @@ def test_the_command_that_is_shown_does_what_was_asked_for_and_no_more(
 ) -> None:
     assert command_of(chosen_steps(only, skip), reboot=False) == said
     assert "--reboot" in command_of(chosen_steps(only, skip), reboot=True)
+
+
+def test_a_file_that_could_not_be_written_whole_for_its_check_does_not_stay(tmp_path: Path) -> None:
+    path = tmp_path / "daemon.json"
+
+    def too_large() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with contextlib.suppress(PreflightError, ResourceError):
+            write_beside(path, b"x" * 8192)
+            os._exit(3)
+
+    assert in_child(too_large) == 0
+    assert not temporary(path).exists()
