@@ -2,7 +2,7 @@
 
 host_step.py  HostStep: its check, which names the changes that do and undo it
 change.py     what a change is: done and undone any number of times
-changes.py    the kinds, of which write_file.py is the one for files
+changes.py    the kinds, of which write_file.py is the one for files, swap_and_power.py those for these
 steps/        the steps themselves
 edited.py     a configuration file's change, from what lies there; json_text.py inside JSON
 placing.py    one foreign file read, judged, replaced whole

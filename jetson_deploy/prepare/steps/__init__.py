@@ -3,7 +3,7 @@
 docker_daemon.py  the nvidia runtime; the size of containers' logs
 accounts.py       the docker group; the host's own name
 system.py         the journal's size, the desktop, the clock
-memory.py         swap
+swap_file.py      swap
 power.py          the power mode
 native_server.py  an Ollama of the host's own
 listed.py         all of them

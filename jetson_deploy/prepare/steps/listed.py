@@ -5,9 +5,9 @@ from __future__ import annotations
 from jetson_deploy.prepare.host_step import HostStep
 from jetson_deploy.prepare.steps.accounts import GROUP_STEP, NAME_STEP
 from jetson_deploy.prepare.steps.docker_daemon import LOGS_STEP, RUNTIME_STEP
-from jetson_deploy.prepare.steps.memory import SWAP_STEP
 from jetson_deploy.prepare.steps.native_server import NATIVE_STEP
 from jetson_deploy.prepare.steps.power import POWER_STEP
+from jetson_deploy.prepare.steps.swap_file import SWAP_STEP
 from jetson_deploy.prepare.steps.system import CLOCK_STEP, DESKTOP_STEP, JOURNAL_STEP
 
 STEPS: dict[str, HostStep] = {

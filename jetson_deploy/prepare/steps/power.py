@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jetson_deploy.detect.power import power_modes
-from jetson_deploy.prepare.changes import SetPowerMode
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
+from jetson_deploy.prepare.swap_and_power import SetPowerMode
 
 
 def _mode(look: Look) -> Checked:

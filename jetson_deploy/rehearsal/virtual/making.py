@@ -15,7 +15,7 @@ from jetson_deploy.rehearsal.kept import WORK
 from jetson_deploy.rehearsal.virtual.base import base_image
 from jetson_deploy.rehearsal.virtual.device_strings import device_strings
 from jetson_deploy.rehearsal.virtual.machine import Machine, free_port
-from jetson_deploy.rehearsal.virtual.memory import machine_mib
+from jetson_deploy.rehearsal.virtual.mem_total import machine_mib
 from jetson_deploy.rehearsal.virtual.own_files import captured_files
 from jetson_deploy.rehearsal.virtual.ready import check_run
 from jetson_deploy.rehearsal.virtual.recipe import DEFAULT

@@ -9,7 +9,7 @@ from wanted_board import wanted
 
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.rehearsal.virtual.machine import Machine, machines
-from jetson_deploy.rehearsal.virtual.memory import machine_mib
+from jetson_deploy.rehearsal.virtual.mem_total import machine_mib
 from jetson_deploy.rehearsal.virtual.own_files import own_files
 from jetson_deploy.rehearsal.virtual.shell import Shell
 from jetson_deploy.rehearsal.virtual.tree import strings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from jetson_deploy.facts import DiskFacts
-from jetson_deploy.prepare.changes import MakeSwap
 from jetson_deploy.prepare.edited import line_change
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
 from jetson_deploy.prepare.placing import refusal
+from jetson_deploy.prepare.swap_and_power import MakeSwap
 from jetson_deploy.units import size_text
 
 _GIB = 2**30
