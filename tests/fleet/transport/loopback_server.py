@@ -41,6 +41,7 @@ class Server(msgspec.Struct, kw_only=True):
     most_at_once: int = 0
     port: int = 0
     latest: asyncssh.SSHServerConnection | None = None
+    all_made: list[asyncssh.SSHServerConnection] = []
 
     @property
     def device(self) -> Device:
@@ -62,6 +63,7 @@ class OneUser(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._server.connections += 1
         self._server.latest = conn
+        self._server.all_made.append(conn)
         self._server.logging_in += 1
         self._server.most_at_once = max(self._server.most_at_once, self._server.logging_in)
         if self._server.drops > 0:
@@ -100,6 +102,9 @@ async def served(folder: Path, **given: Any) -> AsyncIterator[Server]:
     finally:
         listening.close()
         await listening.wait_closed()
+        for connection in server.all_made:  # of a client that is gone, on a busy machine, this end may not know it yet
+            connection.abort()
+            await connection.wait_closed()
 
 
 @contextlib.contextmanager
@@ -113,9 +118,19 @@ def serving(folder: Path, **given: Any) -> Iterator[Server]:
         yield asyncio.run_coroutine_threadsafe(here.__aenter__(), loop).result(20)
         asyncio.run_coroutine_threadsafe(here.__aexit__(None, None, None), loop).result(20)
     finally:
+        asyncio.run_coroutine_threadsafe(none_left(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def none_left() -> None:
+    """The shells of sessions that were cut end with their connection, but not at once: none outlives its loop."""
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left)
+    await asyncio.sleep(0)
 
 
 def write_files(server: Server) -> None:
@@ -160,6 +175,7 @@ async def shell(process: asyncssh.SSHServerProcess[bytes], greeting: str, tool: 
         if running.returncode is None:
             os.killpg(running.pid, 9)
             await running.wait()
+        running._transport.close()  # type: ignore[attr-defined]  # its pipes, which a session of its own may still hold
 
 
 async def feed(process: asyncssh.SSHServerProcess[bytes], taken: asyncio.StreamWriter) -> None:
