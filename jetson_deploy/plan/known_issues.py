@@ -37,12 +37,11 @@ def judge(facts: HostFacts, looked: LookedAt, issues: Iterable[Issue]) -> Judged
     for issue in issues:
         if issue.probe is None:
             continue
-        lacking = [what for one in issue.probe.all if (what := _lacking(one, facts, looked))]
         answers = [_holds(one, facts, looked) for one in issue.probe.all]
         if all(answers):
             findings.append(_finding(issue, issue.probe, facts))
         elif False not in answers:
-            unknown[issue.id] = lacking[0]
+            unknown[issue.id] = _subject(issue.probe.all[answers.index(None)])
     return Judged(findings=tuple(findings), unknown=unknown)
 
 
@@ -91,10 +90,8 @@ def _of_file(condition: Condition, path: str, looked: LookedAt) -> bool | None:
     return text is not None and re.search(str(condition.matches), text, re.IGNORECASE | re.MULTILINE) is not None
 
 
-def _lacking(condition: Condition, facts: HostFacts, looked: LookedAt) -> str:
-    """Empty: it is known."""
-    if _holds(condition, facts, looked) is not None:
-        return ""
+def _subject(condition: Condition) -> str:
+    """What it asks of, for people."""
     subject = condition.of[0]
     name = str(getattr(condition, subject))
     return {"fact": name, "file": f"the file {name}", "module": f"the kernel's module {name}"}[subject]
