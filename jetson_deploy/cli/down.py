@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jetson_deploy.cli.agree import must_agree
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting, offered, waiting
 from jetson_deploy.cli.render import say
@@ -54,7 +55,6 @@ def command(*, common: CommonOptions, purge: bool, wait: bool) -> int:
 
 def _confirm(common: CommonOptions) -> None:
     """Raises InterruptedRunError where the answer is no."""
-    from jetson_deploy.errors import InterruptedRunError
     from jetson_deploy.settings import check_acts_here
     from jetson_deploy.state.directory import StateDirectory
 
@@ -66,8 +66,7 @@ def _confirm(common: CommonOptions) -> None:
     say(f"down --purge deletes of deployment {common.name!r}, so that rollback cannot bring it back:")
     for one in ("its containers", f"its record ({revisions} revisions)", *going):
         say(f"  {one}")
-    if not click.confirm("Delete them?", err=True):
-        raise InterruptedRunError("nothing was removed", hint="--yes skips the question", code="not-confirmed")
+    must_agree("Delete them?", "nothing was removed")
 
 
 def _text(removed: Removed, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from jetson_deploy.cli.agree import must_agree
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.formatting import aligned, wrapped
 from jetson_deploy.cli.options import CommonOptions, common_options, not_offered, offered, waiting
@@ -143,7 +144,6 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
 def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
     """Asked on a terminal. Raises InterruptedRunError where the answer is no."""
     from jetson_deploy.detect.host import Host
-    from jetson_deploy.errors import InterruptedRunError
     from jetson_deploy.prepare.overview import check_may_change
 
     if common.yes:
@@ -153,8 +153,7 @@ def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
         return False
     say("\n".join(_lines(shown)))
     check_may_change(common.root, common.settings)
-    if not click.confirm(question, err=True):
-        raise InterruptedRunError("nothing was changed", hint="--yes skips the question", code="not-confirmed")
+    must_agree(question)
     return True
 
 

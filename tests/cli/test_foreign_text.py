@@ -184,14 +184,11 @@ FREE = {
     "bars.py": "rich, with every text through `visible`",
     "live.py": "rich, with every text through `visible`",
     "top_views.py": "rich, with every text through `visible`",
-    "agreed.py": "a question whose words are ours",
+    "agree.py": "a question whose words are ours",
     "rolling.py": "a line of a record, into its file",
-    "consent.py": "a question whose words are ours",
     "trust.py": "a question whose words are ours, with a path through `cell`",
     "picture.py": "rich, with every text through `visible`",
     "keys.py": "a byte to another thread",
-    "down.py": "a question whose words are ours",
-    "prepare.py": "a question whose words are ours",
 }
 WRITES = {"write", "write_raw", "print", "echo", "secho", "confirm", "prompt", "progressbar", "Console", "writelines"}
 

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import click
-
+from jetson_deploy.cli.agree import must_agree
 from jetson_deploy.cli.fleet.cells import REASON, cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions
 from jetson_deploy.cli.fleet.rows import table_rows
 from jetson_deploy.cli.formatting import aligned, image_name
 from jetson_deploy.cli.render import say
-from jetson_deploy.errors import InterruptedRunError, UsageError
+from jetson_deploy.errors import UsageError
 from jetson_deploy.units import size_text
 
 if TYPE_CHECKING:
@@ -40,9 +39,8 @@ def confirm_rollout(fleet: FleetOptions, opened: Opened, planned: Sequence[Plann
         hint = "add --yes; jetson-deploy fleet plan shows the plan of each device"
         text = f"{many(changed)}{more} would be changed, and there is no terminal to ask on"
         raise UsageError(text, hint=hint, code="not-confirmed")
-    if not click.confirm(f"Change {many(changed)}{more}?", err=True):
-        hint = "jetson-deploy fleet plan shows the plan of each device"
-        raise InterruptedRunError("nothing was begun", hint=hint, code="not-confirmed")
+    hint = "jetson-deploy fleet plan shows the plan of each device"
+    must_agree(f"Change {many(changed)}{more}?", "nothing was begun", hint=hint)
 
 
 def summed(opened: Opened, planned: Sequence[PlannedDevice]) -> Iterator[str]:

@@ -6,10 +6,11 @@ import sys
 
 import click
 
+from jetson_deploy.cli.agree import must_agree
 from jetson_deploy.cli.fleet.cells import cell, many
 from jetson_deploy.cli.fleet.options import FleetOptions
 from jetson_deploy.cli.render import say
-from jetson_deploy.errors import InterruptedRunError, UsageError
+from jetson_deploy.errors import UsageError
 
 _NAMED = 10
 
@@ -26,5 +27,4 @@ def ask_consent(fleet: FleetOptions, what: str, *, yes: bool) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{what} on {where}: not without a question", hint="--yes answers it", code="not-confirmed")
     say(f"{what} on {where}")
-    if not click.confirm("Go on?", err=True):
-        raise InterruptedRunError("nothing was changed", hint="--yes skips the question", code="not-confirmed")
+    must_agree("Go on?")
