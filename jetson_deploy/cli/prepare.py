@@ -123,7 +123,7 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
     from jetson_deploy.detect.host import Host
     from jetson_deploy.prepare.book import Book
     from jetson_deploy.prepare.host_set import HostSet, undo_overview
-    from jetson_deploy.prepare.overview import UNDO, check_ids, check_may_change, look_at
+    from jetson_deploy.prepare.overview import UNDO, check_ids, check_may_change, this_machine
 
     check_ids(ids)
     if Host(common.root).captured:
@@ -134,7 +134,7 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
     if not _wanted(common, shown, "Take it back?"):
         return _end(common, shown, hint=f"nothing was done: {' '.join([UNDO, *ids, '--yes'])} takes it back")
     check_may_change(common.root, common.settings)
-    machine = look_at(common.root, common.settings, common.catalog(), common.name, reboot=False).machine
+    machine = this_machine(common.root, common.settings)
     with chosen_reporter(common) as report:
         host = HostSet(settings=common.settings, machine=machine, report=report, wait=wait)
         undone = host.undo(ids, shown)

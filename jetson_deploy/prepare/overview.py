@@ -79,14 +79,17 @@ def check_ids(ids: Sequence[str]) -> None:
 def look_at(root: Path, settings: Settings, catalog: Catalog, deployment: str, *, reboot: bool) -> Look:
     """A captured root is only looked at: nothing is run."""
     facts = survey(root, settings, catalog, store=None, deployment=deployment)
-    captured = Host(root).captured
-    caller = os.environ.get("SUDO_USER") or None
-    machine = Machine(
-        root=root.resolve(),
-        run=(lambda _: Answer(code=127, text="a captured root runs nothing")) if captured else run_here,
-        engine=(lambda: facts.engine) if captured else lambda: _engine(settings),
-    )
-    return Look(machine=machine, facts=facts, user=None if captured or caller == "root" else caller, reboot=reboot)
+    if Host(root).captured:
+        nothing = Answer(code=127, text="a captured root runs nothing")
+        machine = Machine(root=root.resolve(), run=lambda _: nothing, engine=lambda: facts.engine)
+        return Look(machine=machine, facts=facts, user=None, reboot=reboot)
+    caller = os.environ.get("SUDO_USER") or "root"
+    user = None if caller == "root" else caller
+    return Look(machine=this_machine(root, settings), facts=facts, user=user, reboot=reboot)
+
+
+def this_machine(root: Path, settings: Settings) -> Machine:
+    return Machine(root=root.resolve(), run=run_here, engine=lambda: _engine(settings))
 
 
 def check_may_change(root: Path, settings: Settings) -> None:
