@@ -6,8 +6,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from jetson_deploy.prepare.machine import Machine
-
 Standing = Literal["before", "after", "other"]
 """How the host stands to a change: not done, done, or changed since by another."""
 
@@ -20,23 +18,16 @@ class Originals(Protocol):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
-    @property
-    def text(self) -> str:
-        """One line for people."""
-        raise NotImplementedError
+    """Each kind has besides, and mypy asks for them where a change of any kind is used (changes.py's AnyChange):
+
+    text                        one line for people
+    standing(machine)           how the host stands to it
+    apply(machine)              raises JetsonDeployError; what was begun is then for `revert`
+    revert(machine, originals)  raises PreflightError where another changed it since, so that it cannot be taken back
+                                alone
+    """
 
     @property
     def last(self) -> bool:
         """It makes a program read what others wrote: in both directions it comes behind them."""
         return False
-
-    def standing(self, machine: Machine) -> Standing:
-        raise NotImplementedError
-
-    def apply(self, machine: Machine) -> None:
-        """Raises JetsonDeployError; what was begun is then for `revert`."""
-        raise NotImplementedError
-
-    def revert(self, machine: Machine, originals: Originals) -> None:
-        """Raises PreflightError where another changed it since, so that it cannot be taken back alone."""
-        raise NotImplementedError
