@@ -17,9 +17,9 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.deployment.revisions import Actor
+from jetson_deploy.digest import sha256_hex
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.prepare.changes import AnyChange
-from jetson_deploy.prepare.placing import digest_of
 from jetson_deploy.prepare.write_file import WriteFile
 from jetson_deploy.state.state_file import MOST_BYTES, sealed, unsealed
 from jetson_deploy.store.layout import sync_directory
@@ -133,7 +133,7 @@ class Book:
                 hint="put the file back from a backup of yours",
                 code="original-lost",
             ) from error
-        if digest_of(content) != digest:
+        if sha256_hex(content) != digest:
             raise PreflightError(
                 f"the original {path} was altered",
                 hint="put the file back from a backup of yours",
@@ -169,7 +169,7 @@ def _rebased(entry: Entry, gone: Entry) -> Entry:
 
 
 def _follows(one: WriteFile, other: WriteFile) -> bool:
-    return one.before is not None and one.before.digest == digest_of(other.content.encode())
+    return one.before is not None and one.before.digest == sha256_hex(other.content.encode())
 
 
 def files(entry: Entry) -> list[WriteFile]:

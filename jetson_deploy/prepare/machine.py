@@ -22,6 +22,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     """Both streams."""
 
+    def last_line(self, otherwise: str) -> str:
+        """`otherwise`: where it said nothing."""
+        return (self.text.strip().splitlines() or [otherwise])[-1][:_SAID]
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
@@ -51,7 +55,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         if answer.code == 127:
             hint = f"is it installed? command -v {argv[0]}"
         if answer.code != 0:
-            said = (answer.text.strip().splitlines() or [f"it ended with {answer.code}"])[-1][:_SAID]
+            said = answer.last_line(f"it ended with {answer.code}")
             raise PreflightError(f"{' '.join(argv)}: {said}", hint=hint or "run with sudo", code="command-failed")
         return answer.text
 

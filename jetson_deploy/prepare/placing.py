@@ -6,13 +6,13 @@ import array
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.digest import sha256_hex
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.store.disk_errors import is_full
 from jetson_deploy.store.layout import sync_directory
@@ -35,10 +35,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     gid: int
 
 
-def digest_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def read_file(path: Path) -> bytes | None:
     """None: there is none. Raises PreflightError where it is not to be read, or no plain file."""
     try:
@@ -56,7 +52,7 @@ def read_file(path: Path) -> bytes | None:
 
 def kept(path: Path, content: bytes) -> Kept:
     found = path.stat()
-    return Kept(digest=digest_of(content), mode=stat.S_IMODE(found.st_mode), uid=found.st_uid, gid=found.st_gid)
+    return Kept(digest=sha256_hex(content), mode=stat.S_IMODE(found.st_mode), uid=found.st_uid, gid=found.st_gid)
 
 
 def check_replaceable(path: Path) -> None:

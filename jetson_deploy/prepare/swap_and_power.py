@@ -78,7 +78,7 @@ class SetPowerMode(Change, frozen=True, kw_only=True, tag="set-power-mode"):
                 hint="let it reboot: sudo jetson-deploy prepare --only power-mode --reboot",
                 code="reboot-needed",
             )
-        said = (answer.text.strip().splitlines() or ["no answer"])[-1][:200]
+        said = answer.last_line("no answer")
         raise PreflightError(f"nvpmodel -m {mode}: {said}", hint="run with sudo", code="command-failed")
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.digest import sha256_hex
 from jetson_deploy.errors import InternalError, PreflightError
 from jetson_deploy.prepare.change import Change, Originals, Standing
 from jetson_deploy.prepare.json_text import BadJson, meaning, member, with_member, without_member
 from jetson_deploy.prepare.machine import Machine
-from jetson_deploy.prepare.placing import Kept, digest_of, put, read_file, refusal, write_beside
+from jetson_deploy.prepare.placing import Kept, put, read_file, refusal, write_beside
 from jetson_deploy.store.layout import sync_directory
 
 THE_FILE = "@FILE@"
@@ -77,7 +78,7 @@ class WriteFile(Change, frozen=True, kw_only=True, tag="write-file"):
             return "before" if self.before is None else "other"
         if content == self.content.encode():
             return "after"
-        return "before" if self.before is not None and digest_of(content) == self.before.digest else "other"
+        return "before" if self.before is not None and sha256_hex(content) == self.before.digest else "other"
 
     def apply(self, machine: Machine) -> None:
         path, standing = machine.root / self.path, self.standing(machine)
@@ -158,10 +159,9 @@ class WriteFile(Change, frozen=True, kw_only=True, tag="write-file"):
             answer = machine.run([str(new) if word == THE_FILE else word for word in self.checked_by])
         finally:
             new.unlink(missing_ok=True)
-        said = answer.text.strip()
-        if answer.code in (0, 127) or "unknown flag" in said:
+        if answer.code in (0, 127) or "unknown flag" in answer.text:
             return
-        last = (said.splitlines() or [f"exit {answer.code}"])[-1][:200]
+        last = answer.last_line(f"exit {answer.code}")
         raise refusal(path, f"would not be taken by {self.checked_by[0]}: {last}", "mend what it names, and run again")
 
     def _foreign(self, path: Path, what: str) -> PreflightError:
