@@ -13,6 +13,9 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import EngineFacts
 
 COMMAND_SECONDS = 300
+SHIPPED_UNITS = ("lib/systemd/system", "usr/lib/systemd/system")
+UNIT_FOLDERS = ("etc/systemd/system", *SHIPPED_UNITS)
+"""Where systemd finds a unit, what counts more first."""
 _SAID = 200
 
 

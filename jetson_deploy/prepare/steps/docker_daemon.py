@@ -10,15 +10,11 @@ from jetson_deploy.prepare.changes import ReloadEngine
 from jetson_deploy.prepare.edited import Opened, daemon_json, json_change
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
 from jetson_deploy.prepare.json_text import meaning
+from jetson_deploy.prepare.machine import UNIT_FOLDERS
 
 RUNTIME = "nvidia"
 PROGRAM = "nvidia-container-runtime"
 _PLACES = ("usr/bin", "usr/local/bin", "usr/sbin", "usr/local/sbin", "bin", "sbin")
-_UNITS = (
-    "etc/systemd/system/docker.service",
-    "lib/systemd/system/docker.service",
-    "usr/lib/systemd/system/docker.service",
-)
 LOG_SIZE, LOG_FILES = "10m", "3"
 _BOUNDED = ("json-file", "local")
 """Log drivers that keep files, and take these limits."""
@@ -127,7 +123,8 @@ def _command_line(look: Look) -> str:
     pid = host.read_word("run/docker.pid") or ""
     running = host.read_text(f"proc/{pid}/cmdline", quiet=True) if pid.isdigit() else None
     texts = [(running or "").replace("\0", " "), host.read_text("etc/default/docker", quiet=True) or ""]
-    unit = next((text for path in _UNITS if (text := host.read_text(path, quiet=True))), "")
+    units = (host.read_text(f"{folder}/docker.service", quiet=True) for folder in UNIT_FOLDERS)
+    unit = next(filter(None, units), "")
     folder = "etc/systemd/system/docker.service.d"
     drops = [host.read_text(f"{folder}/{name}", quiet=True) or "" for name in host.names(folder)]
     lines = "\n".join([*texts, unit, *drops]).splitlines()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from jetson_deploy.prepare.changes import SwitchUnit, unit_state
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
+from jetson_deploy.prepare.machine import UNIT_FOLDERS
 
 UNIT = "ollama.service"
-_FOLDERS = ("etc/systemd/system", "lib/systemd/system", "usr/lib/systemd/system")
 
 
 def _native(look: Look) -> Checked:
     host = look.machine.host
     if not host.is_directory("etc/systemd/system"):
         return unknown("what is started at boot was not captured")
-    if not any(host.exists(f"{folder}/{UNIT}") for folder in _FOLDERS):
+    if not any(host.exists(f"{folder}/{UNIT}") for folder in UNIT_FOLDERS):
         return ready(f"there is no {UNIT}")
     enabled, active = unit_state(look.machine, UNIT)
     if not (enabled or active):

@@ -7,7 +7,7 @@ import re
 from jetson_deploy.prepare.changes import RunProgram, SetLink, SwitchUnit, unit_state
 from jetson_deploy.prepare.edited import own_file
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
-from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.machine import SHIPPED_UNITS, Machine
 from jetson_deploy.prepare.placing import refusal
 from jetson_deploy.units import size_text
 
@@ -70,7 +70,7 @@ def _clock(look: Look) -> Checked:
         return ready("the clock is synchronised")
     if name := _synchronising(machine):
         return ready(f"{name} sets the clock")
-    if not any(host.exists(f"{folder}/{_TIMESYNC}") for folder in ("lib/systemd/system", "usr/lib/systemd/system")):
+    if not any(host.exists(f"{folder}/{_TIMESYNC}") for folder in SHIPPED_UNITS):
         return unknown(f"there is no {_TIMESYNC}, and no other program that sets the clock")
     enabled, active = unit_state(machine, _TIMESYNC)
     change = SwitchUnit(unit=_TIMESYNC, on=True, was_enabled=enabled, was_active=active)
