@@ -9,6 +9,7 @@
     first_files.py   the files that a board has from its first boot on
     tree.py          qemu's own device tree with a board's strings
     disk.py          qcow2 overlays over the shared base
+    program.py       a program that makes a part, and has to succeed
     base.py          the base image: built once and cached
     recipe.py        what a base is made of
     private_binfmt.py  arm64 programs run there, and nowhere else on this machine

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from jetson_deploy.errors import PreflightError
+from jetson_deploy.rehearsal.virtual.program import run_program
 
 
 def overlay(base: Path, target: Path, gigabytes: int) -> None:
@@ -26,11 +25,9 @@ def room(target: Path) -> int:
 
 
 def _image(*arguments: str) -> None:
-    done = subprocess.run(["qemu-img", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise PreflightError(
-            f"qemu-img {arguments[0]} failed: {said[:300]}",
-            hint="look at the free space (df) of the board's directory",
-            code="no-disk-for-the-board",
-        )
+    run_program(
+        ["qemu-img", *arguments],
+        what=f"qemu-img {arguments[0]}",
+        hint="look at the free space (df) of the board's directory",
+        code="no-disk-for-the-board",
+    )

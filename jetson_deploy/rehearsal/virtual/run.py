@@ -174,10 +174,6 @@ class VirtualRun:
     def inventory(self) -> Path:
         return self.directory / "fleet.yaml"
 
-    def reach_again(self) -> None:
-        """After a start for which the port of a board had to change."""
-        self._write_reach()
-
     def _made(self, name: str) -> Machine:
         choice = Choice(
             name=name,

@@ -6,11 +6,10 @@ that it is: the kernel would look for a Tegra's devices in vain.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from jetson_deploy.errors import PreflightError
 from jetson_deploy.rehearsal.virtual.command_line import tree_command
+from jetson_deploy.rehearsal.virtual.program import run_program
 from jetson_deploy.rehearsal.virtual.wanted import Wanted
 
 
@@ -26,11 +25,5 @@ def strings(wanted: Wanted) -> dict[str, list[str]]:
 
 
 def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise PreflightError(
-            f"{argv[0]} failed: {said[:300]}",
-            hint="sudo apt-get install -y qemu-system-arm device-tree-compiler (scripts/virtual-board does it)",
-            code="no-device-tree",
-        )
+    hint = "sudo apt-get install -y qemu-system-arm device-tree-compiler (scripts/virtual-board does it)"
+    run_program(argv, what=argv[0], hint=hint, code="no-device-tree")
