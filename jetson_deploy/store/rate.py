@@ -57,17 +57,18 @@ class RateLimit:
             self._sleep(wait)
 
 
-def parse_rate(text: str) -> float:
-    """Bytes a second of `500K`, `2.5M`, `1G` or a number of bytes, as curl's --limit-rate (K is 1024); 0 is no limit.
+def parse_rate(text: str, *, limit: bool = True) -> float:
+    """Bytes a second of `500K`, `2.5M`, `1G` or a number of bytes, as curl's --limit-rate (K is 1024).
 
-    Raises UsageError `bad-rate`.
+    `limit`: it is one, and 0 is none; else 0 is refused. Raises UsageError `bad-rate`.
     """
     match = _RATE.fullmatch(text)
     rate = float(match[1]) * _UNITS[match[2].upper()] if match else -1.0
-    if rate != 0 and rate < 1:
+    if rate < 1 and not (limit and rate == 0):
+        zero = "; 0 is no limit" if limit else ""
         raise UsageError(
             f"{shown(text)} is not a rate",
-            hint="give bytes a second, with K, M or G if you like: 500K, 2.5M; 0 is no limit",
+            hint=f"give bytes a second, with K, M or G if you like: 500K, 2.5M{zero}",
             code="bad-rate",
         )
     return rate

@@ -135,3 +135,11 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_rate(text)
     assert refused.value.code == "bad-rate"
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "0M"])
+def test_a_rate_to_reckon_with_is_above_zero_and_no_limit_is_spoken_of(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_rate(text, limit=False)
+    assert refused.value.code == "bad-rate"
+    assert "no limit" not in refused.value.hint

@@ -41,7 +41,7 @@ def command(*, fleet: FleetOptions, model: str | None, rate: str | None, save: P
     """
     from jetson_deploy.store.rate import parse_rate
 
-    speed = parse_rate(rate) if rate is not None else None
+    speed = parse_rate(rate, limit=False) if rate is not None else None
     found = run(fleet, lambda transport: _planned(fleet, transport, model, speed))
     rows = [one.result for one in found]
     plans = {one.result.device: one.plan for one in found if one.plan is not None}
