@@ -14,6 +14,7 @@ import tarfile
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from jetson_deploy.catalog.load import load_catalog
@@ -257,3 +258,35 @@ def test_what_tells_a_system_and_the_place_of_its_images_is_captured(tmp_path: P
     assert (kept / "os-release").read_text() == 'ID=tegrademo\nPRETTY_NAME="A Distro 5.1"\n'
     assert (kept / "containerd/config.toml").read_text() == 'root = "/mnt/nvme/containerd"\n[grpc]\n'
     assert detected(tmp_path / "root").system.name == "A Distro 5.1"
+
+
+KERNEL_LOG = """
+Kernel command line: root=/dev/nvme0n1p1 ip=10.9.8.7 androidboot.serialno=1422921055555
+systemd[1]: Hostname set to <kitchen-pi7>.
+usb 2-1: SerialNumber: 1422921055555
+audit: type=1112 audit(1.2:3): acct="mallory" addr=10.9.8.7
+input: Mallory's Keyboard as /devices/platform/usb
+eth0: renamed, 48:b0:2d:aa:bb:cc, kitchen-pi7 asks 10.9.8.7, 10.9.8.8: and fe80::4ab0:2dff:feaa:bbcc
+EXT4-fs (sda1): mounted filesystem 3f1c9a52-5d0e-4a53-9c11-9e2b7f6f1234 on /home/mallory/disk
+nvme 0000:01:00.0: enabling at 12:34:56, L4T 36.4.3, 127.0.0.1
+soctherm: OC ALARM 0x00000001
+"""
+
+
+def test_the_kernels_log_is_kept_without_what_names_the_board(tmp_path: Path) -> None:
+    make_board(tmp_path / "board")
+    (tmp_path / "board/recorded").mkdir()
+    (tmp_path / "board/recorded/kernel.log").write_text("first\n" * 300_000 + KERNEL_LOG)
+    capture(tmp_path / "root", "--from", str(tmp_path / "board"))
+    log = (tmp_path / "root/recorded/kernel.log").read_text()
+    hidden = [*SECRETS.values(), "10.9.8", "fe80", "4ab0", "Mallory", "Command line"]
+    assert [word for word in hidden if word.lower() in log.lower()] == []
+    assert "nvme 0000:01:00.0: enabling at 12:34:56, L4T 36.4.3, 127.0.0.1\nsoctherm: OC ALARM 0x00000001\n" in log
+    assert len(log) <= 1 << 20
+
+
+def test_a_root_that_was_captured_before_is_captured_whole(tmp_path: Path) -> None:
+    board = SAMPLE / "orin-nano-8gb-jp6.2/root"
+    capture(tmp_path / "root", "--from", str(board))
+    first, again = msgspec.to_builtins(detected(board)), msgspec.to_builtins(detected(tmp_path / "root"))
+    assert {key for key in first if first[key] != again[key]} == {"root"}
