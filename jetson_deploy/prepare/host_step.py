@@ -42,6 +42,8 @@ class HostStep(msgspec.Struct, frozen=True, kw_only=True):
     look: Callable[[Look], Checked]
     asked_by_name: bool = False
     """Left out unless it is named."""
+    needs: tuple[str, ...] = ()
+    """Steps without which it is not begun, where one of them failed in the same run."""
 
     def check(self, look: Look) -> Checked:
         """Raises nothing that is expected: a file that must not be touched is `refused`."""

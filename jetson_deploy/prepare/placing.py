@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.detect.mounts import unescape
 from jetson_deploy.digest import sha256_hex
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.store.disk_errors import is_full
@@ -65,11 +66,21 @@ def check_replaceable(path: Path) -> None:
         raise refusal(
             path, f"has {found.st_nlink} names (hard links), of which only one would change", "give it one name"
         )
-    if os.path.ismount(path):
+    if is_mount_point(path):
         raise refusal(path, "is mounted from elsewhere", "change it where it comes from")
     flags = _flags(path)
     if flags & (_IMMUTABLE | _APPEND_ONLY):
         raise refusal(path, "is immutable (chattr)", f"sudo chattr -i -a {path}; then run it again")
+
+
+def is_mount_point(path: Path) -> bool:
+    """By the kernel's list: `ismount` goes by device numbers, which differ for each file of an overlay, and not for a
+    file that is bound from the same disk."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+        wanted = os.path.realpath(path)
+        return any(unescape(line.split(" ", 5)[4]) == wanted for line in lines)
+    return os.path.ismount(path)
 
 
 def _check_folder(path: Path) -> None:

@@ -56,31 +56,55 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 self.report(Note(level="info", text=f"{entry.step}: an interrupted run left it half done"))
                 if error := self._undone(entry, "recover-prepare"):
-                    self.report(Note(level="warning", text=f"{entry.step}: {error.message}; {error.hint}"))
+                    self._warn(entry.step, f"{error.message}; {error.hint}")
         return tuple(one.step for one in unfinished)
 
     def do(self, steps: Sequence[HostStep], look: Look) -> tuple[str, ...]:
         """Those that were done. Each is looked at once more: the one before may have changed the same file.
 
-        Raises the error of the first that fails, which is taken back; those before it stay.
+        One that fails is taken back, and those that need it are left out; the first error is raised behind the others.
+        An interruption, and a failure that could not be taken back, end it at once.
         """
-        done, number = [], 1
+        done: list[str] = []
+        failed: dict[str, JetsonDeployError] = {}
+        number = 1
         for step in steps:
-            checked = step.check(look)
-            if checked.refusal is not None:
-                raise checked.refusal
-            if checked.state != "to-do":
+            if lacking := next((one for one in step.needs if one in failed), None):
+                self._warn(step.id, f"left out, since {lacking} failed")
+                failed[step.id] = failed[lacking]
                 continue
-            entry = self._entry(step, checked)
-            actions = doing(entry)
             try:
-                intended = (entry, checked.originals)
-                self._carry_out(actions, "prepare", forward=True, first=number, intended=intended)
-            except (JetsonDeployError, KeyboardInterrupt) as error:
-                self._take_back(entry, error)
-            number += len(actions)
-            done.append(step.id)
+                taken = self._do_one(step, look, number)
+            except (InterruptedRunError, NeedsAttentionError):
+                raise
+            except JetsonDeployError as error:
+                failed[step.id] = error
+                self._warn(step.id, f"{error.message}; {error.hint}")
+                continue
+            number += taken
+            done.extend([step.id] if taken else [])
+        if failed:
+            raise next(iter(failed.values()))
         return tuple(done)
+
+    def _do_one(self, step: HostStep, look: Look, first: int) -> int:
+        """How many actions it took; 0: it was ready. Raises JetsonDeployError once it is taken back."""
+        checked = step.check(look)
+        if checked.refusal is not None:
+            raise checked.refusal
+        if checked.state != "to-do":
+            return 0
+        entry = self._entry(step, checked)
+        actions = doing(entry)
+        try:
+            intended = (entry, checked.originals)
+            self._carry_out(actions, "prepare", forward=True, first=first, intended=intended)
+        except (JetsonDeployError, KeyboardInterrupt) as error:
+            self._take_back(entry, error)
+        return len(actions)
+
+    def _warn(self, step: str, text: str) -> None:
+        self.report(Note(level="warning", text=f"{step}: {text}"))
 
     def undo(self, entries: Iterable[Entry]) -> tuple[str, ...]:
         """The last one first. Raises the first error, once the others are undone; its entry stays."""

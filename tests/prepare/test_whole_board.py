@@ -14,6 +14,7 @@ from bare_board import BareBoard, in_child, quiet
 
 from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.events import Note
 from jetson_deploy.prepare.book import Book
 from jetson_deploy.prepare.host_set import overview
 from jetson_deploy.prepare.run import Preparer, chosen_entries
@@ -138,6 +139,20 @@ def test_a_step_that_fails_is_taken_back_and_those_before_it_stay(board: BareBoa
     assert {name for name, state in states(board).items() if state != "ready"} == {"power-mode"}
     undo_all(board)
     assert board.tree() == before
+
+
+def test_a_step_that_fails_stops_only_what_needs_it(board: BareBoard) -> None:
+    os.link(board.root / "etc/hosts", board.root / "etc/hosts.2")
+    needing = msgspec.structs.replace(STEPS["time-sync"], needs=("host-name",))
+    warned: list[str] = []
+    one = msgspec.structs.replace(
+        preparer(board), report=lambda event: warned.append(event.text) if isinstance(event, Note) else None
+    )
+    with pytest.raises(PreflightError, match="has 2 names"):
+        one.do([needing if step.id == "time-sync" else step for step in ALL], board.look())
+    not_ready = {name for name, state in states(board).items() if state != "ready"}
+    assert not_ready == {"host-name", "time-sync"}
+    assert warned[-1] == "time-sync: left out, since host-name failed"
 
 
 def test_a_board_that_nvpmodel_reboots_is_finished_by_the_next_run(board: BareBoard) -> None:
