@@ -53,6 +53,22 @@ if "create" in arguments:
 os.execv("/usr/sbin/runc", ["runc", *arguments])
 """
 
+_ENDING_SHIM = """\
+#!/usr/bin/env python3
+# Where `end-in-update` lies beside it, once: the container's process is killed while the engine updates it.
+import json, os, pathlib, signal, subprocess, sys, time
+arguments = sys.argv[1:]
+if "update" in arguments and (mark := pathlib.Path(sys.argv[0]).with_name("end-in-update")).exists():
+    mark.unlink()
+    asking = [*arguments[:arguments.index("update")], "state", arguments[-1]]
+    state = subprocess.run(["runc", *asking], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+    process = pathlib.Path("/proc", str(json.loads(state)["pid"]), "stat")
+    os.kill(int(process.parent.name), signal.SIGKILL)
+    while process.exists() and process.read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+os.execv("/usr/sbin/runc", ["runc", *arguments])
+"""
+
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
@@ -91,7 +107,11 @@ class PrivateEngine:
         hook = self.folder / "hook-shim"
         hook.write_text(_HOOK_SHIM)
         hook.chmod(0o755)
-        runtimes = {"nvidia": {"path": str(shim)}, "broken": {"path": str(broken)}, "hook": {"path": str(hook)}}
+        ending = self.folder / "ending-shim"
+        ending.write_text(_ENDING_SHIM)
+        ending.chmod(0o755)
+        shims = {"nvidia": shim, "broken": broken, "hook": hook, "ending": ending}
+        runtimes = {name: {"path": str(path)} for name, path in shims.items()}
         (self.folder / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
         (self.folder / "registry.yml").write_text(_REGISTRY_YML.format(data=self.registry_data))
 

@@ -10,6 +10,7 @@ import msgspec
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.errors import away, no_engine, one_line, problem_of, refusal, unreachable
+from jetson_deploy.runtime.docker.passing import Again, Passing
 from jetson_deploy.runtime.docker.patience import Patience
 from jetson_deploy.runtime.docker.wire import Stream, Wire, said
 
@@ -51,13 +52,17 @@ class Calls:
         seconds: float,
         body: object = None,
         fine: Collection[int] = (),
+        passing: tuple[Passing, ...] = (),
     ) -> int:
-        """The status. `fine`: those of a refusal that is an answer."""
+        """The status. `fine`: those of a refusal that is an answer. `passing`: refusals for a moment only."""
         raw = None if body is None else msgspec.json.encode(body)
-        status, answer = self._ask(doing, method, path, raw, seconds)
-        if status >= http.client.BAD_REQUEST and status not in fine:
-            raise self._refused(status, answer, doing, f"{method} {path}")
-        return status
+        again = Again(passing, self.patience.pause)
+        while True:
+            status, answer = self._ask(doing, method, path, raw, seconds)
+            if status < http.client.BAD_REQUEST or status in fine:
+                return status
+            if not again.after(said(answer)):
+                raise self._refused(status, answer, doing, f"{method} {path}")
 
     def stream(self, doing: str, path: str) -> Stream:
         try:

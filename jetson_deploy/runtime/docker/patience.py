@@ -16,6 +16,8 @@ class Patience(NamedTuple):
     """Creating and starting: NVIDIA's hooks mount dozens of files."""
     remove: float = 600.0
     """Removing an image of 6 GB from eMMC or SD takes minutes, and the engine answers when it is done."""
+    pause: float = 0.2
+    """Before a change is asked for again that was refused for a moment only."""
 
 
 def quick(seconds: float) -> Patience:

@@ -1,16 +1,15 @@
 """An engine that came back after it was killed in the middle: what it refuses then, and what mends it.
 
 Seen on Docker 20.10, killed at random moments of starts, stops and removals (tests/integration/test_engine_returns.py).
-A rename is refused until the container was started anew: asked again, it is done. A start is refused for ever where
-containerd kept the container's task and the engine forgot it: stopping, killing and waiting change nothing, a restart
-of the engine not always. Only another id is not taken: the container is made again, with every setting that it has.
+A start is refused for ever where containerd kept the container's task and the engine forgot it: stopping, killing and
+waiting change nothing, a restart of the engine not always. Only another id is not taken: the container is made again,
+with every setting that it has. What is refused for a moment only stands in `passing.py`.
 """
 
 from __future__ import annotations
 
 import http.client
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +17,8 @@ from urllib.parse import quote
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.calls import Calls
 
-RESTORED_SECONDS = 20.0
-"""After an engine's start. The refusal was met once, on 20.10 (tests/faults/test_engine_dies.py); how long it can last
-is not known."""
 AGAIN = "again-"
 """Before the name of one that is being made again: what stands at a name's end says something else."""
-_PASSES = re.compile(r"sandbox \w+ not found")
 _ID_TAKEN = re.compile(
     r"task \w+: already exists"
     r"|container \"?\w+\"?: already exists"
@@ -32,19 +27,6 @@ _ID_TAKEN = re.compile(
     r"|failed to start shim: mkdir \S+: file exists",
     re.IGNORECASE,
 )
-
-
-def once_restored(act: Callable[[], object]) -> None:
-    """Refused for a moment only: asked again until it is done."""
-    deadline = time.monotonic() + RESTORED_SECONDS
-    while True:
-        try:
-            act()
-            return
-        except JetsonDeployError as error:
-            if not _PASSES.search(error.message) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)
 
 
 def started(calls: Calls, name: str, start: Callable[[str], object]) -> None:

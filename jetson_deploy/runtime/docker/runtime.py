@@ -18,6 +18,7 @@ from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import EngineAnswers, EngineFacts, PortFacts
+from jetson_deploy.runtime.docker import passing
 from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.runtime.docker.answers import ask
 from jetson_deploy.runtime.docker.calls import Calls
@@ -25,7 +26,7 @@ from jetson_deploy.runtime.docker.errors import no_engine
 from jetson_deploy.runtime.docker.followed_log import StampedLog, chunk, frames, unframed, unix_text
 from jetson_deploy.runtime.docker.images import as_image, lookup_name, split_digest
 from jetson_deploy.runtime.docker.patience import Patience, quick
-from jetson_deploy.runtime.docker.returned import once_restored, started
+from jetson_deploy.runtime.docker.returned import started
 from jetson_deploy.runtime.docker.state import as_listed, as_state
 from jetson_deploy.runtime.docker.usage import as_usage
 from jetson_deploy.runtime.docker.wire import DEFAULT_SOCKET, PlainWire, Wire, is_plain
@@ -119,17 +120,18 @@ class DockerRuntime:
 
     def _post(self, doing: str, name: str, what: str, *, more: float = 0, gone_is_fine: bool = False) -> None:
         path, seconds = f"/containers/{quote(name)}/{what}", self._patience.change + more
-        self._calls.act(doing, "POST", path, seconds=seconds, fine=_GONE if gone_is_fine else ())
+        fine = _GONE if gone_is_fine else ()
+        self._calls.act(doing, "POST", path, seconds=seconds, fine=fine, passing=passing.STOP)
 
     def remove(self, name: str, *, force: bool = False) -> None:
         path = f"/containers/{quote(name)}?v=1&force={int(force)}"
         doing = f"removing the container {name}"
-        self._calls.act(doing, "DELETE", path, seconds=self._patience.remove, fine=_GONE)
+        self._calls.act(doing, "DELETE", path, seconds=self._patience.remove, fine=_GONE, passing=passing.REMOVE)
 
     def rename(self, name: str, new_name: str) -> None:
         doing = f"renaming the container {name} to {new_name}"
         path = f"/containers/{quote(name)}/rename?name={quote(new_name)}"
-        once_restored(lambda: self._calls.act(doing, "POST", path, seconds=self._patience.look))
+        self._calls.act(doing, "POST", path, seconds=self._patience.look, passing=passing.RENAME)
 
     def set_restart(self, name: str, policy: str) -> None:
         self._calls.act(
@@ -138,6 +140,7 @@ class DockerRuntime:
             f"/containers/{quote(name)}/update",
             body={"RestartPolicy": {"Name": policy}},
             seconds=self._patience.look,
+            passing=passing.UPDATE,
         )
 
     def inspect(self, name: str) -> ContainerState | None:
