@@ -6,6 +6,7 @@ the next run begins where that makes sense (`jetson_deploy/install/board.sh`).
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 
@@ -22,6 +23,8 @@ _STEP = "bring-tool"
 _PROBE_SECONDS = 120.0
 _INSTALL_SECONDS = 900.0
 """An SD card writes 30 MB in small files; another installation may be waited for."""
+_MAKE = "mkdir -p {0}; df -Pk {0} | awk 'NR == 2 {{ print \"@free \" $4 }}'; mkdir -p {1}"
+_KIB = re.compile(r"[0-9]{1,15}")
 _SAID = 300
 """Characters of the device's own words that a message takes."""
 
@@ -91,9 +94,9 @@ async def _parcel(packages: Parcels, machine: Machine, prefix: str) -> Parcel:
 async def _install(connection: Connection, parcel: Parcel, prefix: str, link: str) -> None:
     package, archive = parcel.package, parcel.archive
     incoming = f"{prefix}/incoming"
-    made = await connection.run(f"mkdir -p {shlex.quote(incoming)}", seconds=60.0, root=True)
-    if made.exit_status != 0:
-        raise _failed(made)
+    need_kib = package.need_kib + (0 if archive is None else archive.need_kib)
+    sent = (package.path, *(() if archive is None else (archive.path,)))
+    await _make_folder(connection, prefix, incoming, need_kib + sum(path.stat().st_size >> 10 for path in sent))
     values = {
         "prefix": prefix,
         "link": link,
@@ -101,7 +104,7 @@ async def _install(connection: Connection, parcel: Parcel, prefix: str, link: st
         "version": package.version,
         "package": f"{incoming}/{package.install_name}-{package.sha256[:8]}.tar",
         "sha256": package.sha256,
-        "need_kib": str(package.need_kib + (0 if archive is None else archive.need_kib)),
+        "need_kib": str(need_kib),
         "python": parcel.python,
     }
     if archive is not None:
@@ -115,11 +118,31 @@ async def _install(connection: Connection, parcel: Parcel, prefix: str, link: st
         raise _failed(answer)
 
 
+async def _make_folder(connection: Connection, prefix: str, incoming: str, need_kib: int) -> None:
+    """`board.sh` asks for room again; here before megabytes are sent."""
+    made = await connection.run(_MAKE.format(*map(shlex.quote, (prefix, incoming))), seconds=60.0, root=True)
+    free = next((line.removeprefix("@free ") for line in _lines(made.stdout) if line.startswith("@free ")), "")
+    if _KIB.fullmatch(free) and int(free) < need_kib:
+        raise DeviceError(
+            f"{prefix} needs {need_kib >> 10} MiB for the tool and has {int(free) >> 10} MiB",
+            hint=f"make room there: df -h {prefix}",
+            code="no-space",
+        )
+    if made.exit_status != 0:
+        raise _failed(made)
+
+
 def _failed(answer: Answer) -> DeviceError:
     lines = _lines(answer.stdout)
     refused = next((line for line in lines if line.startswith("@refused ")), "").removeprefix("@refused ").split("\t")
     if len(refused) == 3:
         return DeviceError(refused[1][:_SAID], hint=refused[2][:_SAID], code=refused[0][:40])
+    if b"no space left on device" in answer.stderr.lower():
+        return DeviceError(
+            f"a disk there is full: {_last_line(answer)}",
+            hint="make room there: df -h; what was there goes on working",
+            code="no-space",
+        )
     step = next((line.removeprefix("@step ") for line in reversed(lines) if line.startswith("@step ")), "start")
     return DeviceError(
         f"installing the tool ended with {answer.exit_status} at step {step[:40]}: {_last_line(answer)}",

@@ -195,6 +195,33 @@ def test_an_installation_that_ends_otherwise_is_a_failure_with_step_and_last_lin
     assert says in error.message
 
 
+def test_without_room_for_the_package_and_what_is_made_of_it_nothing_is_sent(parcels: Parcels) -> None:
+    class Full(Board):
+        free = b"@free 1023\n"
+
+        async def run(
+            self, command: str, *, seconds: float, stdin: bytes = b"", root: bool = False, limit: int = OUTPUT_BYTES
+        ) -> Answer:
+            if command.startswith("mkdir -p /opt/jetson-deploy;"):
+                return Answer(exit_status=1, stdout=self.free, stderr=b"mkdir: No space left on device\n")
+            return await super().run(command, seconds=seconds, stdin=stdin, root=root, limit=limit)
+
+    board = Full(ORIN)
+    error = refused(board, parcels)
+    assert (error.code, board.sent) == ("no-space", {})
+    assert error.message.startswith("/opt/jetson-deploy needs ") and error.message.endswith(" and has 0 MiB")
+    board.free = b""  # a df that says nothing
+    error = refused(board, parcels)
+    assert (error.code, board.sent) == ("no-space", {})
+    assert error.message == "a disk there is full: mkdir: No space left on device"
+
+
+def test_a_disk_that_fills_up_during_the_installation_is_said(parcels: Parcels) -> None:
+    said = b"@step room\n@step install\n"
+    error = refused(Board(ORIN, (1, said, b"ERROR: [Errno 28] No space left on device\n")), parcels)
+    assert (error.code, "df -h" in error.hint) == ("no-space", True)
+
+
 def test_a_shell_that_answers_nothing_of_the_kind_is_said(parcels: Parcels) -> None:
     class Odd(Board):
         async def run(

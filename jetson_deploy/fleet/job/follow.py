@@ -15,6 +15,8 @@ from jetson_deploy.fleet.job.link import Link
 
 Show: TypeAlias = Callable[[Event], None]
 _AGAIN_SECONDS = 1.0
+NO_HEARTBEAT = "no-heartbeat"
+"""Code of a unit that runs and has said nothing for too long."""
 
 
 async def follow(link: Link, unit: Unit, show: Show) -> BoardAnswer:
@@ -24,6 +26,7 @@ async def follow(link: Link, unit: Unit, show: Show) -> BoardAnswer:
     """
     log = EventLog()
     answer: BoardAnswer | None = None
+    silences = 0
     while True:
         before = log.offset
         error = await _read(link, unit, log, show)
@@ -38,8 +41,9 @@ async def follow(link: Link, unit: Unit, show: Show) -> BoardAnswer:
         log.reopened(answer.events)
         if not answer.runs and (answer.events or 0) <= log.offset:
             return answer
-        if answer.runs and error is not None and error.code == "timed-out":
-            show(Note(level="warning", text=f"no heartbeat for {SILENCE_SECONDS:.0f} s, though its unit runs"))
+        silences = silences + 1 if log.offset == before and error is not None and not said else 0
+        if answer.runs and error is not None and not said:
+            _silent(link, unit, max(silences, 1) * SILENCE_SECONDS, show)
         if log.offset == before:
             await link.sleep(_AGAIN_SECONDS)
 
@@ -61,6 +65,14 @@ async def _read(link: Link, unit: Unit, log: EventLog, show: Show) -> DeviceErro
     except DeviceError as error:
         return error
     return None
+
+
+def _silent(link: Link, unit: Unit, seconds: float, show: Show) -> None:
+    text = f"no heartbeat for {seconds:.0f} s, though its unit runs"
+    if seconds > link.patience:
+        hint = f"look there what stopped it: systemctl status {unit.name}; then jetson-deploy fleet resume"
+        raise DeviceError(text, hint=hint, code=NO_HEARTBEAT)
+    show(Note(level="warning", text=text))
 
 
 def silent(error: DeviceError) -> None:

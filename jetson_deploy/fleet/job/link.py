@@ -39,7 +39,8 @@ class Link:
     ) -> None:
         self.device = device
         self.sleep = sleep
-        self._transport, self._patience, self._clock = transport, patience, clock
+        self.patience = patience
+        self._transport, self._clock = transport, clock
         self._open: AsyncExitStack | None = None
         self._connection: Connection | None = None
 
@@ -70,7 +71,7 @@ class Link:
             try:
                 return await self.once(act)
             except DeviceError as error:
-                if error.code not in WORTH_ASKING_AGAIN or self._clock() - since >= self._patience:
+                if error.code not in WORTH_ASKING_AGAIN or self._clock() - since >= self.patience:
                     raise
                 if not said:
                     lost(error)

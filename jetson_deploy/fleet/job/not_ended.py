@@ -5,6 +5,7 @@ from __future__ import annotations
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
+from jetson_deploy.fleet.job.follow import NO_HEARTBEAT
 from jetson_deploy.fleet.job.link import WORTH_ASKING_AGAIN
 from jetson_deploy.fleet.job.record import NOT_READY
 
@@ -30,11 +31,13 @@ def refused(device: Device, reason: str, code: str, hint: str = "") -> DeviceRes
 def unknown(device: Device, error: DeviceError) -> DeviceResult:
     if error.code == NOT_READY:
         return DeviceResult(device=device.name, state="failed", reason=error.message, hint=error.hint, code=error.code)
+    if error.code in (TOO_LONG, NO_HEARTBEAT):
+        return DeviceResult(device=device.name, state="unknown", reason=error.message, hint=error.hint, code=error.code)
     lost = "contact was lost while it worked" if isinstance(error, ConnectionLostError) else "it cannot be asked"
     return DeviceResult(
         device=device.name,
         state="unknown",
-        reason=error.message if error.code == TOO_LONG else f"{lost}: {error.message}",
+        reason=f"{lost}: {error.message}",
         hint="what was started there goes on by itself; jetson-deploy fleet resume takes it up again",
         code=error.code,
     )

@@ -109,7 +109,7 @@ class _Run:
         while self._child.poll() is None:
             came = signal.sigtimedwait(_WAITED_FOR, self._beat)
             if came is None:
-                self._events.heartbeat()
+                self._vouch()
             elif came.si_signo != signal.SIGCHLD:
                 self._stop(came.si_pid)
         reader.join(_LAST_LINES_SECONDS)
@@ -123,6 +123,11 @@ class _Run:
             stopped=self._stopped,
             fetched=self._events.fetching.measured,
         )
+
+    def _vouch(self) -> None:
+        """That the command works on: none for one that a signal has stopped."""
+        if not _stands_still(self._child.pid):
+            self._events.heartbeat()
 
     def _stop(self, sender: int) -> None:
         """Once: a second request could come between the first one and the undoing."""
@@ -141,6 +146,14 @@ class _Run:
                 if len(line) > LINE_BYTES:
                     self._finished.pop("document", None)
         self._events.event(line)
+
+
+def _stands_still(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in "Tt"
 
 
 def _let_signals_through() -> None:

@@ -86,7 +86,7 @@ class UnitRun:
         except asyncio.TimeoutError:
             raise DeviceError(
                 f"its unit did not end within {self._longest / 3600:g} h",
-                hint=f"look there what it does: systemctl status {unit.name}",
+                hint=f"look there what it does: systemctl status {unit.name}; then jetson-deploy fleet resume",
                 code=TOO_LONG,
             ) from None
 

@@ -104,6 +104,26 @@ def test_silence_of_a_unit_that_runs_is_said_and_it_is_followed_on() -> None:
     assert notes(seen) == ["no heartbeat for 20 s, though its unit runs"]
 
 
+def test_a_unit_that_stays_silent_is_given_up_though_it_runs() -> None:
+    board = UnitBoard(FILE.splitlines(keepends=True)[0], None, unit="active")
+    board.silent = [True] * 99
+    with pytest.raises(DeviceError) as given_up:
+        followed(board, patience=180)
+    assert (given_up.value.code, given_up.value.message) == (
+        "no-heartbeat",
+        "no heartbeat for 200 s, though its unit runs",
+    )
+    assert "systemctl status jd-fleet-1" in given_up.value.hint
+
+
+def test_silences_with_a_line_between_them_are_not_added_up() -> None:
+    lines = FILE.splitlines(keepends=True)
+    board = UnitBoard(lines[0], None, unit="active")
+    board.silent, board.later = [True] * 5, [*lines[1:4], lines[4] + lines[5]]
+    answer, seen = followed(board, patience=30)
+    assert (steps(seen), answer.result) == (ALL, RESULT)
+
+
 def test_a_unit_that_is_gone_without_a_result_is_told_as_such_with_its_last_words() -> None:
     board = UnitBoard(events_file(EVENTS, None), None)
     answer, seen = followed(board)

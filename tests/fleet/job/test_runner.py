@@ -117,6 +117,27 @@ def test_a_heartbeat_comes_while_the_command_says_nothing(tmp_path: Path) -> Non
     assert beats == sorted(beats) and len(beats) > 3
 
 
+def test_none_comes_while_a_signal_has_stopped_the_command(tmp_path: Path) -> None:
+    def beats() -> int:
+        return sum(isinstance(line.heartbeat, float) for line in lines(folder))
+
+    folder = prepared(tmp_path / "unit")
+    script = f"echo $$ >{tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; while :; do sleep 0.01; done"
+    runner = started(folder, script, heartbeat=0.02)
+    until((tmp_path / "pid").exists)
+    command = int((tmp_path / "pid").read_text())
+    until(lambda: beats() > 1)
+    os.kill(command, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{command}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    before = beats()
+    time.sleep(0.3)
+    assert beats() <= before + 1  # one may have been on its way
+    os.kill(command, signal.SIGCONT)
+    until(lambda: beats() > before + 1)
+    os.kill(command, signal.SIGKILL)
+    assert runner.wait(30) == 0
+
+
 def test_a_runner_that_is_killed_leaves_no_result(tmp_path: Path) -> None:
     folder = prepared(tmp_path / "unit")
     runner = started(folder, f"touch {tmp_path}/ready; exec sleep 0.3")
