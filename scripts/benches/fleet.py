@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benches.fleet_follow import follow
 from benches.fleet_growth import SIZES, growth
+from benches.fleet_memory import COMMAND, memory
 from benches.fleet_up import check_unchanged, collections, playbook
 from benches.measure import Command, Measured, measure
 from benches.table import Contender, Row, at_least, at_most, in_turn, print_table
@@ -46,7 +47,7 @@ _ANSIBLE = {
 
 def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
     """Tables for reading all boards, a command that does nothing, a rollout where nothing is to be done, following
-    lines, and growth. `full`: more rounds."""
+    lines, growth, and memory. `full`: more rounds."""
     need_root()
     many, times_ = boards or BOARDS, rounds or (_FULL_ROUNDS if full else _ROUNDS)
     with workplace(_ROOM) as work:
@@ -73,6 +74,7 @@ def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
             with contextlib.suppress(SystemExit):  # once before, for the byte code of the tool on the boards
                 grown.verb("up --yes", most)
             growth(grown.verb, VERBS, times_ if full else 1, sizes)
+            memory(work, rehearsed, grown.waiting())
 
 
 class Bench:
@@ -107,6 +109,9 @@ class Bench:
             self._ours("fleet run -- true", "run", "--", "true"),
             self._with_ansible("ansible command", module),
         ]
+
+    def waiting(self) -> Contender:
+        return self._with_ansible("ansible -m command -a 'sleep 60' (forks 50)", COMMAND, files=True)
 
     def _script(self, name: str, command: str, stdin: str) -> Contender:
         file = self._work / f"{name}.json"
@@ -153,13 +158,15 @@ class Bench:
     def _ours(self, label: str, verb: str, *words: str) -> Contender:
         return self._contender(label, [str(TOOL), "fleet", verb, *self._reach(), *words], self._environment)
 
-    def _with_ansible(self, label: str, module: Sequence[str]) -> Contender:
+    def _with_ansible(self, label: str, module: Sequence[str], *, files: bool = False) -> Contender:
         program = REPOSITORY / ".venv/bin/ansible"
         argv = [str(program), "all", "-u", "root", "-i", str(self._work / "inventory"), *module]
-        return self._contender(label, argv, self._ansible)
+        return self._contender(label, argv, self._ansible, files=files)
 
-    def _contender(self, label: str, argv: Sequence[str], environment: dict[str, str] | None = None) -> Contender:
-        inside = Command(label, [*self._fleet.enter(), *argv], environment)
+    def _contender(
+        self, label: str, argv: Sequence[str], environment: dict[str, str] | None = None, *, files: bool = False
+    ) -> Contender:
+        inside = Command(label, [*self._fleet.enter(), *argv], environment, files=files)
 
         def run() -> Measured:
             before = self._boards_cpu()

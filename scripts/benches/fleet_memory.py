@@ -1,0 +1,46 @@
+"""What a controller holds while every board tells it something, against Ansible waiting for a command on as many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benches.fleet_follow import SECONDS, ran
+from benches.measure import Measured
+from benches.table import Contender, at_most
+from benches.workplace import note
+from jetson_deploy.rehearsal.fleet.fleet import Fleet
+
+COMMAND = ["-m", "ansible.builtin.command", "-a", "sleep 60"]
+_FEW = 10
+_MOST_MIB = 90.0
+_A_BOARD_MIB = 0.25
+
+
+def memory(work: Path, rehearsed: Fleet, ansible: Contender) -> None:
+    """Each board has one connection, with one event a second."""
+    many = len(rehearsed.places)
+    print(f"{many} light boards, one event a second from each for {SECONDS} s, against a command of 60 s on each.\n")
+    print(f"| | boards | peak memory | aim | a board, beyond the first {_FEW} | aim | CPU time | open files |")
+    print(f"|{' --- |' * 8}")
+    for label, who in (("asyncssh script", "script"), ("our transport", "ours")):
+        few, all_ = (ran(work, rehearsed, who, number) for number in (min(_FEW, many), many))
+        a_board = (all_["peak_mib"] - few["peak_mib"]) / (many - _FEW) if many > _FEW else None
+        aimed = who == "ours"
+        cells = [
+            f"{all_['peak_mib']:.0f} MiB",
+            at_most(_MOST_MIB, all_["peak_mib"], " MiB") if aimed else "",
+            "" if a_board is None else f"{a_board:.2f} MiB",
+            at_most(_A_BOARD_MIB, a_board, " MiB") if aimed and a_board is not None else "",
+            f"{all_['cpu']:.2f} s",
+            str(all_["files"]),
+        ]
+        print(f"| {label} | {many} | {' | '.join(cells)} |", flush=True)
+    print(_row(ansible.label, many, ansible.run()), flush=True)
+    print()
+
+
+def _row(label: str, many: int, measured: Measured) -> str:
+    note(f"  {many:4} boards, {label}: {measured.seconds:.0f} s")
+    peak = measured.peak_bytes / (1 << 20)
+    cells = [f"{peak:.0f} MiB", "", "", "", f"{measured.cpu_seconds:.2f} s", str(measured.peak_files)]
+    return f"| `{label}` | {many} | {' | '.join(cells)} |"
