@@ -110,8 +110,12 @@ def test_once_it_moves_again_resume_takes_its_result_and_begins_nothing(story: S
     stop(Board(site, stopped), "CONT")
     stop_unit(Board(site, unit), "CONT")
     code, document = site.typed("resume")
-    assert (code, set(states(document).values())) == (0, {"proven"}), document["devices"]
-    for name in site.names:
-        assert site.recorded(name) == (CONTEXT, story.before[name][1] + 1)
-        path = site.fleet.files(site.place(name)) / f"{STATE.lstrip('/')}/fleet"
-        assert len(list(path.iterdir())) == 1, name
+    found = states(document)
+    # What a run waited for while it stood still may have been too late: then it has undone what it began.
+    assert set(found.values()) <= {"proven", "rolled-back"}, document["devices"]
+    assert code == (9 if "rolled-back" in found.values() else 0)
+    for name, state in found.items():
+        before = story.before[name]
+        assert site.serving(name) == ((CONTEXT, before[1] + 1) if state == "proven" else before), name
+        units = site.fleet.files(site.place(name)) / f"{STATE.lstrip('/')}/fleet"
+        assert len(list(units.iterdir())) == 1, name
