@@ -10,5 +10,12 @@ python_archive.py  a Python from a directory of archives, where the board's is t
 machine.py         what a machine has: read by probe.sh
 version.py         which of two versions is newer
 probe.sh           run there: reads, writes nothing
-board.sh           run there as root: installs a package, offline; whoever kills it can run it again
+board.sh           run there: installs a package, offline; whoever kills it can run it again
+remove.sh          run there: takes away what board.sh installed
+bring_python.sh    a Python for one board whose own is too old: from an archive, or by uv
+on_board.py        what the shell asks of a board's own Python, from 3.8 on
+declared.py        what pyproject.toml declares, where nothing is installed yet
+room.py            how much room an installation takes
+
+`scripts/install.sh` does for one board, on that board, what a fleet does from here: by the same probe.sh and board.sh.
 """

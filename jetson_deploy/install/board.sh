@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs one version of the tool from a package, offline, as root; several versions live side by side below PREFIX.
+# Installs one version of the tool from a package, offline; several versions live side by side below PREFIX.
 #   sh board.sh prefix=DIR link=FILE name=VERSION-HASH version=VERSION package=FILE sha256=HEX need_kib=N python=FILE
 #               [archive=FILE archive_sha256=HEX archive_name=NAME] [units=DIR:DIR]
+# Without `package`: links that version again, which is there (`self rollback`).
+# For a fleet it is run as root on each device, for one board by `scripts/install.sh`.
 #
+# A package has `requirements.txt` and `wheels/`; the wheels stay, so that a later version can be installed without a network.
 # The directory of a version counts once its `.installed` is there, which is written last and in one rename; the link
 # follows, in one rename too. Killed before: the version that was linked goes on working, and the next run begins again.
 # (A directory renamed at the end would not do: the scripts of a virtual environment name the place it was made in.)
@@ -15,7 +18,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 PIP_CONFIG_FILE=/dev/null
 export LC_ALL PATH PIP_CONFIG_FILE
 unset PYTHONPATH PYTHONHOME PYTHONSTARTUP
-archive='' units=/etc/systemd/system:/run/systemd/system:/run/systemd/transient
+archive='' package='' units=/etc/systemd/system:/run/systemd/system:/run/systemd/transient
 for pair in "$@"; do
   value=${pair#*=}
   case $pair in
@@ -52,6 +55,15 @@ works() {
   [ "$said" = "jetson-deploy, version $version" ]
 }
 
+# Before a version is linked it must read the machine it is on.
+answers() {
+  works && said=$(timeout 120 "$final/bin/jetson-deploy" detect 2>&1 >/dev/null </dev/null)
+}
+
+unusable() {
+  refuse 3 tool-unusable "the tool was installed there and does not run: $(printf %s "$said" | tail -n 1 | cut -c 1-200)" "run $final/bin/jetson-deploy detect there"
+}
+
 check_hash() {
   found=$(sha256sum <"$1") || found=''
   [ "${found%% *}" = "$2" ] || refuse 5 package-damaged "what arrived at $1 is not what was sent" "run the same command again"
@@ -81,12 +93,26 @@ bring_python() {
   step python
   check_hash "$archive" "$archive_sha256"
   rm -rf "$own" "$work/python"
-  tar -xzf "$archive" -C "$work" --no-same-owner
+  tar -xf "$archive" -C "$work" --no-same-owner
   "$work/python/bin/python3" -I -c 'import ssl, venv, zlib' </dev/null ||
     refuse 3 python-archive-unusable "the Python of the archive does not run there" "give one made for that machine and C library"
   mv "$work/python" "$own"
   settle "$prefix"
   : >"$own/.installed"
+}
+
+# A package that was made for one Python lists each wheel with its hash; of a directory of many pip chooses.
+pip_install() {
+  hashes=''
+  grep -q -- --hash= "$work/requirements.txt" && hashes=--require-hashes
+  "$final/bin/python" "$(echo "$work"/wheels/pip-*.whl)/pip" --isolated --quiet --disable-pip-version-check --no-cache-dir \
+    install --no-index --find-links "$work/wheels" $hashes --requirement "$work/requirements.txt" </dev/null 2>"$work/said" && return 0
+  cat "$work/said" >&2
+  lacking=$(sed -n 's/^ERROR: No matching distribution found for //p' "$work/said" | head -n 1 | cut -c 1-100)
+  [ -z "$lacking" ] || refuse 3 wheelhouse-incomplete \
+    "there is no wheel of $lacking for $("$final/bin/python" -V) on $(uname -m) in what was given" \
+    "add it where there is a network: pip download -d DIR '${lacking%% *}'"
+  return 1
 }
 
 # A unit keeps the whole path of the version that wrote it; `up` may run from one that is no longer linked.
@@ -109,7 +135,7 @@ remove() {
 }
 
 clean() {
-  rm -rf "$work" "$package" ${archive:+"$archive"}
+  rm -rf "$work" ${package:+"$package"} ${archive:+"$archive"}
   find "$prefix/incoming" -type f -mmin +1440 -delete 2>/dev/null || true
   previous=$(previous_of "$final")
   for old in "$prefix"/[0-9]*-????????; do
@@ -125,7 +151,7 @@ clean() {
 }
 
 mark() {
-  printf 'previous=%s\n' "$1" >"$final/.installed.new"
+  printf 'previous=%s\nlink=%s\n' "$1" "$link" >"$final/.installed.new"
   settle "$final"
   mv -f "$final/.installed.new" "$final/.installed"
   settle "$final"
@@ -136,7 +162,9 @@ exec 9>"$prefix/.lock"
 flock -w 300 9 || refuse 75 install-busy "another installation of the tool goes on there" "wait for it, then run the same command again"
 check_link
 done=unchanged before=''
-if ! installed "$final" || ! works; then
+if [ -z "$package" ]; then
+  { installed "$final" && answers; } || refuse 3 tool-unusable "$final is not there any more, or does not run" "install that version again"
+elif ! installed "$final" || ! works; then
   done=installed
   step room
   check_room
@@ -151,10 +179,10 @@ if ! installed "$final" || ! works; then
   step environment
   "$python" -m venv --without-pip "$final"
   step install
-  "$final/bin/python" "$(echo "$work"/wheels/pip-*.whl)/pip" --isolated --quiet --disable-pip-version-check --no-cache-dir \
-    install --no-index --find-links "$work/wheels" --require-hashes --requirement "$work/requirements.txt" </dev/null
+  pip_install || exit 1
   step check
-  works || refuse 3 tool-unusable "the tool was installed there and does not run: $(printf %s "$said" | tail -n 1 | cut -c 1-200)" "run $final/bin/jetson-deploy --version there"
+  answers || unusable
+  mv "$work/wheels" "$final/wheels"
 fi
 linked=$(readlink "$link" || true)
 if [ "$linked" != "$final/bin/jetson-deploy" ]; then

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,6 @@ import msgspec
 
 from jetson_deploy.install.target import Target
 from jetson_deploy.install.wheels import Wheel
-
-_SLACK_KIB = 20 << 10
-"""The virtual environment itself, directories, blocks that are not full."""
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,17 +41,6 @@ def requirements(wheels: Sequence[Wheel]) -> str:
     installed = (wheel for wheel in sorted(wheels, key=lambda one: one.name) if wheel.name != "pip")
     lines = (f"{one.name}=={one.version} --hash=sha256:{_digest(one.path)}\n" for one in installed)
     return "".join(lines)
-
-
-def need_kib(wheels: Sequence[Wheel]) -> int:
-    """Package, wheels out of it, and what is in them with its byte code."""
-    packed = sum(wheel.path.stat().st_size for wheel in wheels)
-    return (2 * packed + 2 * sum(_unpacked(wheel.path) for wheel in wheels if wheel.name != "pip")) // 1024 + _SLACK_KIB
-
-
-def _unpacked(path: Path) -> int:
-    with zipfile.ZipFile(path) as wheel:
-        return sum(entry.file_size for entry in wheel.infolist())
 
 
 def _digest(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 https://github.com/astral-sh/python-build-standalone: `cpython-3.12.8+20241219-aarch64-unknown-linux-gnu-` and
 `install_only.tar.gz`, one directory `python/` that runs wherever it is unpacked.
+
+Runs on a board's own Python too, from 3.8 on, with nothing installed (`on_board.py`).
 """
 
 from __future__ import annotations
@@ -9,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from jetson_deploy.errors import IntegrityError, PreflightError
 
@@ -24,7 +25,7 @@ _NAME = re.compile(
 _SUMS = "SHA256SUMS"
 
 
-class Archive(msgspec.Struct, frozen=True, kw_only=True):
+class Archive(NamedTuple):
     path: Path
     sha256: str
     python: tuple[int, int]
@@ -91,6 +92,6 @@ def _checked(path: Path) -> str:
 def _listed(sums: Path, name: str) -> str | None:
     for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, listed = line.strip().partition(" ")
-        if listed.strip().removeprefix("*") == name:
+        if listed.strip().lstrip("*") == name:
             return digest.lower()
     return None

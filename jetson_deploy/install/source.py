@@ -1,7 +1,8 @@
 """What this version consists of: its files, one identity over all of them, and a wheel made of them.
 
 No build tool and no network: from a checkout and from an installed wheel the same files come out under the same names
-(`tests/install/test_source.py` holds that against the real build).
+(`tests/install/test_source.py` holds that against the real build). Runs on a board's own Python too, from 3.8 on, with
+nothing installed (`on_board.py`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import importlib.metadata
 import io
 import re
 import zipfile
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import jetson_deploy
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.install.declared import declared_metadata
 
 NAME = "jetson-deploy"
 _PACKAGE = Path(jetson_deploy.__file__).parent
@@ -32,7 +34,7 @@ def version() -> str:
     return jetson_deploy.__version__
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 - Python 3.8
 def files() -> tuple[tuple[str, Path], ...]:
     """Name in the wheel and file here, sorted by name."""
     root = _PACKAGE.parent
@@ -42,12 +44,17 @@ def files() -> tuple[tuple[str, Path], ...]:
     return tuple(sorted(found))
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 - Python 3.8
 def identity() -> str:
     """SHA-256 over names and contents: two checkouts of one version differ by it."""
+    return identity_of((name, path.read_bytes()) for name, path in files())
+
+
+def identity_of(contents: Iterable[tuple[str, bytes]]) -> str:
+    """`contents`: sorted by name."""
     total = hashlib.sha256()
-    for name, path in files():
-        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for name, content in contents:
+        total.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
@@ -63,7 +70,7 @@ def write_wheel(directory: Path) -> Path:
     return path
 
 
-@cache
+@lru_cache(maxsize=None)  # noqa: UP033 - Python 3.8
 def wheel_bytes() -> bytes:
     """The same each time. Raises PreflightError `tool-not-installed`."""
     info = f"{_stem()}.dist-info"
@@ -112,6 +119,9 @@ def _metadata(info: str) -> Iterator[tuple[str, bytes]]:
         installed = None
     metadata = None if installed is None else installed.read_text("METADATA")
     entry_points = None if installed is None else installed.read_text("entry_points.txt")
+    declared = _PACKAGE.parent / "pyproject.toml"
+    if metadata is None and declared.is_file():
+        metadata, entry_points = declared_metadata(declared.read_text(encoding="utf-8"), version())
     if metadata is None or entry_points is None or f"\nVersion: {version()}\n" not in metadata:
         raise PreflightError(
             f"what is installed here is not {NAME} {version()}, so no wheel can be made of it",

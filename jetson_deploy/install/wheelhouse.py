@@ -19,7 +19,8 @@ from jetson_deploy.errors import NetworkError, PreflightError
 from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.install import source
 from jetson_deploy.install.download import download
-from jetson_deploy.install.package import Package, need_kib, pack
+from jetson_deploy.install.package import Package, pack
+from jetson_deploy.install.room import need_kib
 from jetson_deploy.install.target import Target
 from jetson_deploy.install.wheels import Closure, Wheel, applying, closure, read_wheels
 
@@ -143,7 +144,7 @@ def _write(wheels: Sequence[Wheel], target: Target, directory: Path) -> Package:
         version=source.version(),
         install_name=source.install_name(),
         target=target,
-        need_kib=need_kib(wheels),
+        need_kib=need_kib(wheel.path for wheel in wheels),
         wheels=tuple(sorted(wheel.path.name for wheel in wheels)),
     )
 

@@ -13,7 +13,8 @@ import msgspec
 from tiny_wheels import write_pip, write_tool
 
 from jetson_deploy.install.machine import BOARD
-from jetson_deploy.install.package import need_kib, pack
+from jetson_deploy.install.package import pack
+from jetson_deploy.install.room import need_kib
 from jetson_deploy.install.target import Target
 from jetson_deploy.install.wheels import read_wheels
 
@@ -120,4 +121,4 @@ def make_stand_in(directory: Path, version: str, *, works: bool = True) -> Made:
     wheels = read_wheels(directory, HERE)
     path = directory / "package.tar"
     sha256 = pack(wheels, path)
-    return Made(f"{version}-{sha256[:8]}", version, path, sha256, need_kib(wheels))
+    return Made(f"{version}-{sha256[:8]}", version, path, sha256, need_kib(wheel.path for wheel in wheels))
