@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socketserver
 import tempfile
@@ -19,6 +20,8 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.host = ""
         self.asked: list[tuple[str, str, Any]] = []
+        self.connections: list[int] = []
+        """Which one each question came over."""
         self.answers: dict[str, tuple[int, Any] | list[tuple[int, Any]]] = {}
 
     def refuse(self, what: str, status: int, message: str) -> None:
@@ -34,16 +37,21 @@ class ScriptedEngine:
 
 @contextlib.contextmanager
 def scripted_engine() -> Iterator[ScriptedEngine]:
-    engine = ScriptedEngine()
+    engine, numbers = ScriptedEngine(), itertools.count()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            self._number = next(numbers)
 
         def address_string(self) -> str:
             return "unix"
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            engine.connections.append(self._number)
             status, data = engine.answer(self.command, self.path, body)
             self.send_response(status)
             if status != 204:

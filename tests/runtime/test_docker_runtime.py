@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from scripted_engine import ScriptedEngine, frame, scripted_engine
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
+from jetson_deploy.events import silent
 from jetson_deploy.runtime.docker.patience import Patience
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.opened import runtime_at
@@ -199,6 +201,20 @@ def test_what_only_the_sdk_reaches_is_not_for_those_that_go_on(host: str) -> Non
     with pytest.raises(PreflightError) as caught:
         runtime_at(host).quick(2.0)
     assert (caught.value.code, caught.value.exit_code) == ("engine-not-plain", 3)
+
+
+def test_a_pull_shares_no_connection_with_the_one_before(engine: ScriptedEngine, runtime: DockerRuntime) -> None:
+    """Its socket may be closed by our own hand in the moment in which the SDK keeps it for the next request."""
+    there = {"Id": "sha256:1", "RepoTags": ["r/o:1"], "RepoDigests": ["r/o@sha256:ab"], "Architecture": "arm64"}
+    engine.answers = {
+        "GET /version": (200, {"Version": "27.5.1", "ApiVersion": "1.41"}),
+        "POST /v1.41/images/create": (200, {"status": "Status: Image is up to date for r/o:1"}),
+        "GET /images/r/o%3A1/json": (200, there),
+    }
+    for _ in range(2):
+        runtime.pull_image("r/o:1", report=silent, stop=threading.Event(), stall_seconds=30)
+    over = [c for (_, path, _), c in zip(engine.asked, engine.connections, strict=True) if "/images/create" in path]
+    assert len(set(over)) == 2
 
 
 def test_through_the_sdk_the_same_is_asked(engine: ScriptedEngine) -> None:

@@ -116,7 +116,9 @@ _RULES: tuple[tuple[str, type[JetsonDeployError], str, str, str], ...] = (
     ),
     (
         r"EOF|connection reset|broken pipe|context canceled|closed network connection|server closed idle connection"
-        r"|transport connection broken|client connection lost|closed the connection|connection timed out|stream error",
+        r"|transport connection broken|client connection lost|closed the connection|connection timed out|stream error"
+        r"|malformed (?:HTTP|MIME|chunked)|in chunk length|chunked (?:line|body|encoding)|http2: |bad record MAC"
+        r"|request canceled|closed (?:response )?body|deadline exceeded|unexpected end of JSON input",
         NetworkError,
         "pull-interrupted",
         "the connection to the registry was cut",

@@ -65,6 +65,9 @@ class DockerRuntime:
 
     @functools.cached_property
     def _client(self) -> docker.APIClient:
+        return self._connected()
+
+    def _connected(self) -> docker.APIClient:
         from jetson_deploy.runtime.docker.sdk import connect
 
         return connect(self._host, timeout=self._patience.look)
@@ -228,11 +231,13 @@ class DockerRuntime:
     def pull_image(
         self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
     ) -> PulledImage:
+        """A client for each: a pull that is dropped as it ends leaves a closed socket to the next one of its pool."""
         from jetson_deploy.runtime.docker.pull import pull_image
 
-        return pull_image(
-            self._client, reference, find=self.find_image, report=report, stop=stop, stall_seconds=stall_seconds
-        )
+        with contextlib.closing(self._connected()) as client:
+            return pull_image(
+                client, reference, find=self.find_image, report=report, stop=stop, stall_seconds=stall_seconds
+            )
 
 
 def _is_usual(docker_host: str | None) -> bool:
