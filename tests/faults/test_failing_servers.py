@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from bad_images import push_bad_image
 from counting_socket import counting_socket, mutating
+from crash_points import planned
 from fault_bed import A, B, Bed, Done
 from final_state import containers, problems, state_of
 
@@ -93,7 +94,11 @@ def both_fail(bed: Bed, image: str) -> tuple[Done, Path]:
     """The new one crashes, and the blob of the old one's weights is gone meanwhile; where it was put."""
     blob = bed.session.store / "blobs" / bed.filled.model.weights_digest.replace(":", "-")
     aside = bed.session.directory / "weights-aside"
-    process = bed.until_step(6, *bed.up_words("--image-policy", image))
+    # While the old one is stopped, whose server has the weights open: the new one may fail, and be undone, at once.
+    stop = [step["do"] for step in planned(bed, "plan", *bed.up_words("--image-policy", image)[1:])].index(
+        "stop-container"
+    )
+    process = bed.until_step(stop + 1, *bed.up_words("--image-policy", image))
     assert process is not None
     blob.rename(aside)
     return bed.ended(process), aside

@@ -64,19 +64,22 @@ def test_with_everything_here_nobody_is_asked_and_it_takes_no_longer(bed: Bed) -
         seconds = time.monotonic() - started
         assert "asked" not in asked.read_text(), "the registry was asked"
     assert done.code == 0, done
-    assert seconds < usual + 5, (seconds, usual)
+    assert seconds < 3 * usual + 5, (seconds, usual)  # a moment later the machine may be busier
     assert problems(bed, context=B, previous=True) == []
 
 
 @pytest.mark.fault("F13")
 def test_without_the_model_it_fails_soon_names_the_host_and_changes_nothing(bed: Bed) -> None:
+    started = time.monotonic()
+    bed.must("plan", *bed.up_words("--context", A)[1:])
+    usual = time.monotonic() - started
     with no_registry(bed):
         started = time.monotonic()
         done = bed.up("--context", A)
         seconds = time.monotonic() - started
     assert (done.code, done.document["exit_code"]) == (4, 4), done
     assert "127.0.0.1:5000" in done.narration, done
-    assert seconds < 30, seconds
+    assert seconds < 20 + 5 * usual, (seconds, usual)
     assert containers(bed) == []
     assert bed.up("--context", A).code == 0
     assert problems(bed, context=A, previous=False) == []

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from crash_points import planned
 from fault_bed import A, B, Bed
 from final_state import containers, problems
 from freezing import freeze
@@ -30,9 +31,10 @@ def stopping(bed: Bed) -> Iterator[int]:
     for context in (A, B):
         assert bed.up("--context", context).code == 0
     pid = server_pid(bed)
-    process = bed.until_step(2, *bed.up_words("--context", A))
+    freeze(pid)  # before the run: the engine's signal might come first
+    stop = [step["do"] for step in planned(bed, "plan", *bed.up_words("--context", A)[1:])].index("stop-container")
+    process = bed.until_step(stop + 1, *bed.up_words("--context", A))
     assert process is not None
-    freeze(pid)
     time.sleep(1.5)
     process.kill()
     bed.forget(process)

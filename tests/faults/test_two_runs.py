@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 
 import pytest
@@ -59,8 +58,6 @@ def test_a_holder_that_is_killed_frees_the_lock_at_once(
     first = holder(served, B)
     first.kill()
     assert served.forget(first) == -signal.SIGKILL
-    started = time.monotonic()
-    done = served.must("recover")
+    done = served.must("recover")  # without --wait: a lock that is held would be refused
     assert done.word in ("undone", "finished")
-    assert time.monotonic() - started < 30
     assert problems(served, previous=None) == []

@@ -41,7 +41,7 @@ def debian_registry(folder: Path, *, htpasswd: str | None = None) -> Iterator[st
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def free_port() -> int:
@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 def _wait_for(url: str, log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             with requests.get(f"{url}/v2/", timeout=2) as answer:

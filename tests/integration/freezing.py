@@ -11,7 +11,7 @@ from pathlib import Path
 def freeze(pid: int) -> None:
     """Stop the process `pid`; returns when each of its threads stands."""
     os.kill(pid, signal.SIGSTOP)
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 120
     while not all(_stands(one) for one in Path(f"/proc/{pid}/task").iterdir()):
         assert time.monotonic() < ends, f"process {pid} does not stop"
         time.sleep(0.005)

@@ -212,7 +212,7 @@ def power_cut_disk(point: Path, odd: Oddities | None = None) -> Iterator[PowerCu
             yield PowerCutDisk(point, server)
         finally:
             server.stdin.close()
-            if server.wait(20) != 0:
+            if server.wait(120) != 0:
                 subprocess.run(["umount", "-l", point], check=False)
     point.rmdir()
 

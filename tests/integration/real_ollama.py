@@ -112,7 +112,7 @@ def started(folder: Path, *, through: Callable[[Path], Sequence[str]] = lambda s
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not OllamaClient(base_url, timeout=2).alive():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -120,7 +120,7 @@ def started(folder: Path, *, through: Callable[[Path], Sequence[str]] = lambda s
         yield RealOllama(base_url, process, log, store, digest)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ def free_port() -> int:
 
 
 def wait_for_port(address: str, port: int) -> None:
-    end_at = time.monotonic() + 20
+    end_at = time.monotonic() + 120
     while time.monotonic() < end_at:
         try:
             socket.create_connection((address, port), timeout=1).close()

@@ -101,7 +101,7 @@ def _own_cgroups() -> list[Path]:
 
 
 def _init_of(outer: subprocess.Popen[bytes], folder: Path) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert outer.poll() is None, (folder / "log").read_text()
         for pid in _children(outer.pid):

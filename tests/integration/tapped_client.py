@@ -63,7 +63,7 @@ def served(model: str, root: str) -> dict[str, Any]:
         [sys.executable, "-m", "jetson_deploy", *verb], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     try:
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 120
         while got("/healthz") is None:
             assert process.poll() is None and time.monotonic() < ends, process.stderr and process.stderr.read()
             time.sleep(0.1)
@@ -72,7 +72,7 @@ def served(model: str, root: str) -> dict[str, Any]:
         return {"client": client, "page": json.loads(got("/api/sample") or "null")}
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def got(path: str) -> bytes | None:

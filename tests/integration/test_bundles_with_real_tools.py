@@ -151,7 +151,7 @@ def ollama(store: Path, home: Path) -> Iterator[tuple[OllamaClient, dict[str, st
     }
     with (home / "ollama.log").open("wb") as log:
         process = subprocess.Popen([binary(), "serve"], env=environment, stdout=log, stderr=log)
-    client, deadline = OllamaClient(f"http://{host}", timeout=5), time.monotonic() + 30
+    client, deadline = OllamaClient(f"http://{host}", timeout=5), time.monotonic() + 120
     try:
         while not client.alive():
             assert process.poll() is None, (home / "ollama.log").read_text()
@@ -160,7 +160,7 @@ def ollama(store: Path, home: Path) -> Iterator[tuple[OllamaClient, dict[str, st
         yield client, environment
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def test_the_real_ollama_lists_an_imported_gguf_and_generates_from_a_read_only_store(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from registry_server import blob_file, small_model
 
 from jetson_deploy.server.ollama.client import OllamaClient
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from private_engine import PrivateEngine, private_engine, wait_until
 
 from jetson_deploy.runtime.opened import runtime_at
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 BOARD = Path(__file__).parents[1] / "hosts" / "orin-nano-8gb-jp6.2" / "root"
 Said = Callable[..., tuple[int, dict[str, Any]]]
 

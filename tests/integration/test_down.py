@@ -21,7 +21,7 @@ from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.store.pinned import pin_manifest, pinned_digests
 
 __all__ = ["client", "engine", "ground", "no_images_left"]
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def down(ground: Ground, *, purge: bool = False) -> Removed:

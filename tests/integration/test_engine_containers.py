@@ -15,7 +15,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 
 __all__ = ["client", "engine", "runtime"]
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def test_a_container_lives_from_create_to_remove(runtime: DockerRuntime, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from jetson_deploy.runtime.docker.patience import Patience
 from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.runtime.docker.sdk import connect
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 PROXY = Path(__file__).with_name("stalling_proxy.py")
 LAYER_BYTES = 6_000_000
@@ -184,7 +184,7 @@ def test_a_registry_killed_inside_a_layer_fails_the_pull_and_the_next_one_succee
     reference, inside = f"{proxy('slow')}:big", threading.Event()
 
     def kill_once_inside() -> None:
-        inside.wait(60)
+        inside.wait(120)
         engine.kill_registry()
 
     def heard(event: Event) -> None:
@@ -222,7 +222,7 @@ def test_a_stop_ends_the_pull(engine: PrivateEngine, runtime: DockerRuntime, pro
     reference = f"{proxy('stall')}:big"
 
     def stop_once_begun() -> None:
-        begun.wait(20)
+        begun.wait(120)
         stop.set()
 
     timer = threading.Thread(target=stop_once_begun)
@@ -249,11 +249,18 @@ def test_no_thread_is_left_behind(runtime: DockerRuntime) -> None:
 def test_an_engine_killed_in_the_middle_of_a_pull_is_told_and_the_next_pull_succeeds(
     engine: PrivateEngine, runtime: DockerRuntime, proxy: Callable[..., str]
 ) -> None:
-    killer = threading.Timer(1.0, engine.kill_engine)
+    reference, begun = f"{proxy('stall')}:big", threading.Event()
+
+    def kill_once_begun() -> None:
+        begun.wait(120)
+        engine.kill_engine()
+
+    killer = threading.Thread(target=kill_once_begun)
     killer.start()
     try:
-        error = failure(runtime, f"{proxy('stall')}:big")
-        assert (type(error), error.code) == (PreflightError, "engine-vanished")
+        with pytest.raises(PreflightError) as caught:
+            runtime.pull_image(reference, report=lambda _: begun.set(), stop=threading.Event(), stall_seconds=NEVER)
+        assert caught.value.code == "engine-vanished"
     finally:
         killer.join()
         engine.start_engine()

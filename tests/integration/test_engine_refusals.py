@@ -15,7 +15,7 @@ from jetson_deploy.runtime.docker.runtime import DockerRuntime
 from jetson_deploy.spec import ContainerSpec
 
 __all__ = ["client", "engine", "runtime"]
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def failure(runtime: DockerRuntime, wanted: ContainerSpec, *, start: bool = False) -> JetsonDeployError:

@@ -14,7 +14,7 @@ from private_engine import PrivateEngine, import_busybox, private_engine, wait_u
 
 from jetson_deploy.runtime.opened import runtime_at
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 MOST_KILLS = 10
 LOOP = ["sh", "-c", 'trap "exit 0" TERM; while :; do sleep 0.05; done']
 

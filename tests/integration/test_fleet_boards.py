@@ -55,7 +55,7 @@ def test_a_board_reboots_and_keeps_what_is_on_its_disk(fleet: Fleet) -> None:
     first = fleet.init_of(place)
     boot = fleet.ssh(place, "cat /proc/sys/kernel/random/boot_id").stdout
     fleet.ssh(place, "echo kept >/var/lib/kept; echo gone >/run/gone; systemctl reboot")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while fleet.init_of(place) in (None, first) and time.monotonic() < deadline:
         time.sleep(0.05)
     fleet.wait([place])
@@ -74,7 +74,7 @@ def test_nothing_stays_behind_when_its_process_is_killed() -> None:
             assert process.stdout is not None
             id_, pid = process.stdout.readline().split()
             process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while Path(f"/proc/{int(pid)}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not Path(f"/proc/{int(pid)}").exists()

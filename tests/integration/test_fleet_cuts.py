@@ -33,7 +33,7 @@ def on_board(fleet: Fleet, command: str) -> str:
     return fleet.ssh(fleet.places[0], command).stdout.strip()
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

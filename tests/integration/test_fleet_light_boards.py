@@ -45,7 +45,7 @@ def test_what_is_deployed_serves_again_after_a_reboot(fleet: Fleet) -> None:
     place = fleet.places[1]
     before = fleet.init_of(place)
     fleet.ssh(place, "systemctl reboot")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while fleet.init_of(place) in (None, before) and time.monotonic() < deadline:
         time.sleep(0.05)
     fleet.wait([place])

@@ -40,7 +40,7 @@ def plain(here: Site) -> Sshd:
 
 async def says(transport: Transport, device: Device, command: str = "echo here", **given: Any) -> bytes:
     async with transport.connect(device) as connection:
-        return (await connection.run(command, seconds=10, **given)).stdout
+        return (await connection.run(command, seconds=60, **given)).stdout
 
 
 async def greeted(transport: Transport, device: Device) -> DeviceResult:
@@ -116,12 +116,12 @@ def test_a_sshd_with_few_sessions_gives_one_after_the_other_or_says_so(here: Sit
     async def act(transport: Transport) -> tuple[bytes, str]:
         async with transport.connect(narrow.device()) as connection:
             first, second = await asyncio.gather(
-                connection.run("sleep 0.5; echo a", seconds=9), connection.run("sleep 0.5; echo b", seconds=9)
+                connection.run("sleep 0.5; echo a", seconds=60), connection.run("sleep 0.5; echo b", seconds=60)
             )
             lines = connection.lines("echo begun; cat; sleep 60", silence=60)
             await lines.__anext__()
             with pytest.raises(DeviceError) as caught:
-                await connection.run("true", seconds=9)
+                await connection.run("true", seconds=60)
             return first.stdout + second.stdout, caught.value.hint
 
     assert here.asked(act) == (b"a\nb\n", "look at MaxSessions in sshd_config there")
@@ -131,7 +131,7 @@ def test_a_sshd_with_few_sessions_gives_one_after_the_other_or_says_so(here: Sit
 def test_a_session_that_is_killed_leaves_the_state_unknown(here: Site, plain: Sshd) -> None:
     async def act(transport: Transport) -> None:
         async with transport.connect(plain.device()) as connection:
-            await connection.run("echo half; kill -9 $PPID; sleep 3", seconds=9)
+            await connection.run("echo half; kill -9 $PPID; sleep 3", seconds=60)
 
     with pytest.raises(ConnectionLostError):
         here.asked(act)
@@ -145,7 +145,7 @@ def test_timeouts_leave_no_session_behind(here: Site, plain: Sshd) -> None:
             for _ in range(12):
                 with pytest.raises(DeviceError, match="no end within"):
                     await connection.run("while :; do echo x; sleep 0.02; done", seconds=0.05)
-            return (await connection.run("echo here", seconds=9)).stdout
+            return (await connection.run("echo here", seconds=60)).stdout
 
     assert here.asked(act) == b"here\n"
 
@@ -321,7 +321,7 @@ async def main():
     began = asyncio.get_running_loop().time()
     found = await each(devices, one, failed=lambda device, error: error.code)
     await transport.close()
-    print(set(found), asyncio.get_running_loop().time() - began < 8)
+    print(set(found), asyncio.get_running_loop().time() - began < 25)
 
 asyncio.run(main())
 """

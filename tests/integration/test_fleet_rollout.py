@@ -10,7 +10,7 @@ import pytest
 from board_site import Site, states
 from fleet_boards import booted_boards, controller
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_after_kill_9_and_ctrl_c_resume_ends_what_was_begun_and_starts_nothing_t
     with site.working("resume") as process:
         site.wait_for(before, "taken", lines=2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     rollout = site.record().parent.name
     assert json.loads(out)["hint"] == (

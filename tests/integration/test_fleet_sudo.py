@@ -34,7 +34,7 @@ class Board(msgspec.Struct, kw_only=True):
     def run(self, user: str, command: str = "id -u; cat", *, stdin: bytes = b"input\n", **given: Any) -> Answer:
         async def act(transport: Transport) -> Answer:
             async with transport.connect(self.sshd.device(user=user)) as connection:
-                return await connection.run(command, seconds=9, stdin=stdin, root=True)
+                return await connection.run(command, seconds=60, stdin=stdin, root=True)
 
         return self.here.asked(act, **given)
 
@@ -82,7 +82,7 @@ def test_sudo_without_a_password_is_not_given_one(board: Board) -> None:
 def test_sudo_with_its_password_runs_again_and_again_and_keeps_it_out_of_the_input(board: Board) -> None:
     async def act(transport: Transport) -> list[Answer]:
         async with transport.connect(board.sshd.device(user="asked")) as connection:
-            return [await connection.run("id -u; cat", seconds=9, stdin=b"input\n", root=True) for _ in range(3)]
+            return [await connection.run("id -u; cat", seconds=60, stdin=b"input\n", root=True) for _ in range(3)]
 
     for answer in board.here.asked(act, sudo_password=board.password):
         assert (answer.stdout, answer.stderr, answer.exit_status) == (b"0\ninput\n", b"", 0)

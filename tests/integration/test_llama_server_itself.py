@@ -23,7 +23,7 @@ def port_of(server: RunningServer) -> int:
 
 
 def soon(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -110,7 +110,7 @@ def prometheus(folder: Path, monitor: Monitor) -> Iterator[str]:
             yield f"http://{listen}"
         finally:
             started.terminate()
-            started.wait(timeout=20)
+            started.wait(timeout=120)
 
 
 def found(address: str, expression: str) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def test_a_real_prometheus_finds_the_monitor_and_every_panel_has_data(tmp_path: 
     monitor = Monitor(ListedSamples(samples), SteadyJudge((NEAR, FALLBACK)))
     monitor.look()
     with prometheus(tmp_path, monitor) as address:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not found(address, 'count_over_time(up{job="jetson-deploy"}[1m]) >= 3 and up == 1'):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             monitor.look()

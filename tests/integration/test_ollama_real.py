@@ -17,7 +17,7 @@ from jetson_deploy.server.ollama.client import OllamaClient
 from jetson_deploy.server.ollama.log import read_server_log
 
 __all__ = ["real_ollama"]
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 LONG = (Message(role="user", content="Count from one to five hundred in words."),)
 
@@ -44,7 +44,7 @@ def test_the_log_tells_a_clients_request_from_our_own(real_ollama: RealOllama, c
     assert real_ollama.log.read_text().count(f'POST     "{GENERATE}"') >= 2
     assert uses() == before
     assert list(client.chat(MODEL, (Message(role="user", content="Hi"),), max_tokens=1, timeout=120))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while uses() == before and time.monotonic() < deadline:  # the line comes after the answer
         time.sleep(0.05)
     assert uses() == before + 1
@@ -108,5 +108,5 @@ def test_a_stopped_server_cuts_the_answer(real_ollama: RealOllama, client: Ollam
     with pytest.raises(UnhealthyError) as caught:
         list(pieces)
     assert caught.value.code == "answer-cut"
-    real_ollama.process.wait(timeout=20)
+    real_ollama.process.wait(timeout=120)
     assert not client.alive()

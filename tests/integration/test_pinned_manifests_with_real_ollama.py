@@ -19,7 +19,7 @@ from jetson_deploy.store.maintenance.remove import remove_model
 from jetson_deploy.store.manifest import manifest_digest
 from jetson_deploy.store.pinned import pin_manifest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 NAME = parse_model_name(MODEL)
 SECOND = parse_model_name("registry.example:5000/team/smol:1")

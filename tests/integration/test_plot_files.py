@@ -15,7 +15,7 @@ from jetson_deploy.monitor.plot.figure import Figure, figure
 from jetson_deploy.monitor.plot.html import html_bytes
 from jetson_deploy.monitor.plot.png import png_bytes
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 EVIL = "</script><img src=x onerror=alert(1)>$\\frac{$ 模型"
 _COLOURS = """
 const canvas = document.querySelectorAll('canvas')[arguments[0]];

@@ -44,7 +44,7 @@ def test_a_killed_ollama_leaves_its_runner_alive_and_we_do_not() -> None:
         server.load()
         runner = server.runner_pid()
         os.kill(server.pid, signal.SIGKILL)
-        server.process.wait(10)
+        server.process.wait(120)
         time.sleep(0.5)
         assert psutil.pid_exists(runner)
         server.end_left_over()

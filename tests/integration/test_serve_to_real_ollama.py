@@ -59,7 +59,7 @@ def serving(store: Path, *options: str) -> Iterator[str]:
             yield process.stdout.readline().rpartition("http://")[2].strip()
         finally:
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=5)
+            _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         assert "bug" not in err, err
 
@@ -80,7 +80,7 @@ def ollama_over(folder: Path, **changed: str) -> Iterator[tuple[OllamaClient, di
     with subprocess.Popen(
         [binary(), "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        client, deadline = OllamaClient(f"http://{host}", timeout=2), time.monotonic() + 30
+        client, deadline = OllamaClient(f"http://{host}", timeout=2), time.monotonic() + 120
         try:
             while not client.alive():
                 assert process.poll() is None

@@ -161,7 +161,7 @@ def test_a_cpu_only_replacement_is_rolled_back_and_the_old_one_serves(
 def test_a_wedged_server_is_replaced_by_the_next_up(session: Session, engine: docker.APIClient) -> None:
     assert up(session, "--accept-cpu")[0] == 0
     engine.kill("jd-default-1")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while ours(engine)["jd-default-1"] == "running" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert ran(session, "status")[0] == 1
@@ -221,7 +221,7 @@ def test_a_run_killed_in_the_cutover_leaves_a_candidate_that_the_next_up_removes
 ) -> None:
     process = up_until(session, "prove", "--store", str(session.store), "--accept-cpu")
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert ours(engine) == {"jd-default-1-candidate": "running"}
     _, status, narration = ran(session, "status")
     assert status["code"] == "nothing-deployed"
@@ -378,7 +378,7 @@ def test_logs_followed_end_with_ctrl_c_or_with_their_reader_and_both_are_right(s
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "log"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, json.loads(out.splitlines()[-1])["event"]) == (0, "finished"), err
     shown = f"{shlex.join(argv)} | head -n 1"
     headed = subprocess.run(

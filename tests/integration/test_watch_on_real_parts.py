@@ -102,7 +102,7 @@ class Watching:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=120)
         seconds = time.monotonic() - started
-        self._reader.join(timeout=10)
+        self._reader.join(timeout=120)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return seconds
@@ -153,7 +153,7 @@ def server_pid(engine: docker.APIClient, container: str = CONTAINER) -> int:
 
 
 def runner_pid(engine: docker.APIClient) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         # One that was just started has no server yet.
         init = int(engine.inspect_container(CONTAINER)["State"]["Pid"])
@@ -324,7 +324,7 @@ def test_it_tells_systemd_over_an_abstract_socket_and_ends_when_told_to(session:
             while not heard >= {"READY=1", "WATCHDOG=1"} or not any(h.startswith("STATUS=") for h in heard):
                 heard.add(listener.recv(4096).decode())
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=120) == 0
             while "STOPPING=1" not in heard:
                 heard.add(listener.recv(4096).decode())
         finally:

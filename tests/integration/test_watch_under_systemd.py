@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 WATCH, RECOVER = "jetson-deploy-watch@default.service", "jetson-deploy-recover@default.service"
 
 
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -48,7 +48,7 @@ def stranger() -> Iterator[int]:
     pid = int(process.stdout.readline())
     yield pid
     subprocess.run(["kill", str(pid)], check=False, capture_output=True)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
 
 
 def found(directory: Path) -> bool:
@@ -105,4 +105,4 @@ def test_a_daemon_of_another_process_is_known_by_the_directory_that_it_names(dir
     assert found(directory)
     end(pid, directory)
     assert gone(directory)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)

@@ -48,7 +48,7 @@ def started(store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 def ended(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
     process.send_signal(number)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out, err
 
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_served_is_refused_in_two_lines(
     store: Path, model: Model, options: list[str], code: int, cause: str, fix: str
 ) -> None:
     argv = [*COMMAND, "--store", str(store), *options]
-    done = subprocess.run(argv, capture_output=True, text=True, env=ENVIRONMENT, timeout=20, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, env=ENVIRONMENT, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (code, "")
     error, hint = done.stderr.splitlines()
     assert error.startswith("error: ") and cause in error
@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_is_said(store: Path, model: Model) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with started(store, "--listen", f"127.0.0.1:{port}") as process:
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=120)
     assert process.returncode == 3
     assert err.startswith(
         f"error: cannot listen at 127.0.0.1:{port}: Address already in use\nhint: choose another port"

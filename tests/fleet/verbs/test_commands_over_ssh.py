@@ -180,7 +180,7 @@ def test_ctrl_c_ends_what_goes_on_in_order(tmp_path: Path, words: tuple[str, ...
             if code == 0 and running.stdout is not None:
                 assert running.stdout.readline()
             running.send_signal(signal.SIGINT)
-            _, err = running.communicate(timeout=20)
+            _, err = running.communicate(timeout=120)
         finally:
             running.kill()
         assert running.returncode == code, err
