@@ -18,6 +18,7 @@ from jetson_deploy.names import shown
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.pasted.diagnosis import Diagnosis, Named
+    from jetson_deploy.doctor.patient import Patient
     from jetson_deploy.runtime.port import Runtime
 
 STDIN = "-"
@@ -32,8 +33,13 @@ STDIN = "-"
 @click.option(
     "--log", "log", metavar="FILE", help="Judge a server's log, an engine's or a pull's error; `-`: standard input."
 )
+@click.option(
+    "--report",
+    metavar="FILE",
+    help="Write a support report without secrets and names to FILE (.tar.gz); `-`: standard output.",
+)
 @click.option("--fix", metavar="ID,…", help="Mend these findings by the steps of prepare, which are shown first.")
-def command(*, common: CommonOptions, store: Path | None, log: str | None, fix: str | None) -> int:
+def command(*, common: CommonOptions, store: Path | None, log: str | None, report: str | None, fix: str | None) -> int:
     """Name what is wrong with host, engine, store and deployment: cause, evidence and fix, the worst first.
 
     A deployment that serves is asked for a few tokens; only --fix changes anything. What cannot be looked at is
@@ -44,25 +50,36 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None, fix: 
     journalctl -u ollama | jetson-deploy doctor --log -
     jetson-deploy doctor --log server.log
 
-    Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause.
+    Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause; with --report 0
+    once the file is written.
     """
+    _check_one_of({"--fix": fix is not None, "--log": bool(log), "--report": report is not None})
     if fix is not None:
-        if log:
-            raise UsageError(
-                "--fix changes this host, and --log reads a file", hint="leave one of them out", code="usage"
-            )
         return _mend(common, fix)
+    if report is not None:
+        from jetson_deploy.cli.doctor_report import write_report
+
+        patient = _patient(common, store)
+        return write_report(common, patient, _runtime(common) if patient.live else None, report)
     return _log(log, common) if log else _host(common, store)
 
 
-def _host(common: CommonOptions, store: Path | None) -> int:
+def _check_one_of(given: dict[str, bool]) -> None:
+    named = [flag for flag, is_given in given.items() if is_given]
+    if len(named) > 1:
+        does = {"--fix": "changes this host", "--log": "reads a file", "--report": "writes a file about this host"}
+        first, second = named[:2]
+        raise UsageError(
+            f"{first} {does[first]}, and {second} {does[second]}", hint="leave one of them out", code="usage"
+        )
+
+
+def _patient(common: CommonOptions, store: Path | None) -> Patient:
     from jetson_deploy.catalog.load import load_issues
-    from jetson_deploy.cli.checkup_text import checkup_text, headline
-    from jetson_deploy.doctor.checkup import check_up
     from jetson_deploy.doctor.patient import Patient
     from jetson_deploy.server.opened import open_server
 
-    patient = Patient(
+    return Patient(
         root=common.root,
         settings=common.settings,
         catalog=common.catalog(),
@@ -71,6 +88,13 @@ def _host(common: CommonOptions, store: Path | None) -> int:
         server=open_server(),
         store=store,
     )
+
+
+def _host(common: CommonOptions, store: Path | None) -> int:
+    from jetson_deploy.cli.checkup_text import checkup_text, headline
+    from jetson_deploy.doctor.checkup import check_up
+
+    patient = _patient(common, store)
     found = check_up(patient, _runtime(common) if patient.live else None)
     return finish(
         common,

@@ -62,12 +62,13 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     from jetson_deploy.plan.larger import ways_to_fit
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
+    from jetson_deploy.state.captured import captured_state
 
     request, store = read_wishes(wanted, common)
     catalog = common.catalog()
     facts, assumed = _looked_at(common, catalog, store, board, request.model)
     live = board is None and acts_here(common.root, common.settings)
-    state = _state(common) if live else None
+    state = None if board is not None else _state(common) if live else captured_state(common.root, common.name)
     if live and _unfinished(common, facts, state):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     known = _blocking(common, facts) if board is None else ()
@@ -115,7 +116,7 @@ def _unfinished(common: CommonOptions, facts: HostFacts, state: State | None) ->
 
 
 def _state(common: CommonOptions) -> State | None:
-    """Imported for this machine alone: a captured root has no state of ours."""
+    """Of this machine."""
     from jetson_deploy.state.directory import StateDirectory
 
     return StateDirectory(common.settings.state_dir, common.name).load()

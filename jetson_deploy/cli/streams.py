@@ -57,6 +57,20 @@ def write_raw(stream: TextIO, text: str) -> None:
         ) from error
 
 
+def write_bytes(stream: TextIO, content: bytes) -> None:
+    """A file of ours, into a pipe or another file. Raises ReaderGone, OSError."""
+    try:
+        stream.flush()
+        stream.buffer.write(content)
+        stream.buffer.flush()
+    except BrokenPipeError as error:
+        give_up(stream)
+        raise ReaderGone from error
+    except OSError:
+        give_up(stream)
+        raise
+
+
 def give_up(stream: TextIO) -> None:
     """Nothing more goes there, and Python does not complain at its end about what its buffer holds."""
     with contextlib.suppress(OSError, ValueError):

@@ -12,7 +12,7 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.instance import find_serving, last_store
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
-from jetson_deploy.detect.recorded import recorded_engine
+from jetson_deploy.detect.recorded import recorded_engine, with_recorded_store
 from jetson_deploy.facts import EngineFacts, HostFacts, StoreFacts
 from jetson_deploy.settings import OLLAMA_PORT, Settings, acts_here
 
@@ -42,8 +42,10 @@ def survey(
     simulated = settings.rehearsal is not None
     facts = detect_host(host, catalog, engine=engine, store=chosen, port=port, live=live, simulated=simulated)
     place = _store_here(host, facts.store, store, live=live)
-    if place is None or facts.store is None:
+    if facts.store is None:
         return facts
+    if place is None:
+        return msgspec.structs.replace(facts, store=with_recorded_store(host, facts.store))
     names = [name for name in (model, serving.record.model if serving else None) if name]
     return msgspec.structs.replace(facts, store=_inspected(facts.store, place, catalog, names))
 

@@ -9,10 +9,12 @@ from msgspec import Meta
 
 from jetson_deploy.detect.engine import engine_facts
 from jetson_deploy.detect.host import Host
-from jetson_deploy.facts import EngineAnswers, EngineFacts
+from jetson_deploy.facts import EngineAnswers, EngineFacts, ModelFacts, StoreFacts
 
 _ENGINE_LIMIT = 8 * 1024 * 1024
 """An engine with hundreds of containers answers in megabytes."""
+
+STORE = "recorded/store.json"
 
 T = TypeVar("T")
 _Bytes = Annotated[int, Meta(ge=0, lt=1 << 62)]
@@ -31,6 +33,26 @@ class RecordedClock(msgspec.Struct, frozen=True, kw_only=True):
 class RecordedUname(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None = None
     machine: str | None = None
+
+
+class RecordedStore(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields as in `StoreFacts`."""
+
+    path: str
+    exists: bool = False
+    writable: bool | None = None
+    models: tuple[ModelFacts, ...] | None = None
+    pinned: tuple[ModelFacts, ...] | None = None
+
+
+def with_recorded_store(host: Host, store: StoreFacts) -> StoreFacts:
+    """recorded/store.json, which `doctor --report` writes, where it is of the same directory."""
+    kept = _read(host, STORE, RecordedStore)
+    if kept is None or kept.path != store.path:
+        return store
+    return msgspec.structs.replace(
+        store, exists=kept.exists, writable=kept.writable, models=kept.models, pinned=kept.pinned
+    )
 
 
 def recorded_engine(host: Host) -> EngineFacts | None:

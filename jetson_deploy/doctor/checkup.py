@@ -62,7 +62,7 @@ def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
         seen.gaps.append("the engine: no answer of it is recorded")
     request = as_deployed(patient.deployment, patient.settings)
     try:
-        state = _state(patient)
+        state = state_of(patient)
         draft = draft_plan(facts, request, patient.catalog, state, patient.server)
     except JetsonDeployError as error:
         yield refused(error)
@@ -73,9 +73,11 @@ def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
         yield from host_warnings(facts, patient.catalog)
 
 
-def _state(patient: Patient) -> State | None:
+def state_of(patient: Patient) -> State | None:
     if not patient.live:
-        return None
+        from jetson_deploy.state.captured import captured_state
+
+        return captured_state(patient.root, patient.deployment)
     from jetson_deploy.state.directory import StateDirectory
 
     return StateDirectory(patient.settings.state_dir, patient.deployment).load()

@@ -1,4 +1,4 @@
-"""The ends of this machine's logs, bounded: the kernel's and the engine's."""
+"""The ends of this machine's logs, bounded: the kernel's, the engine's, and those of our services."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _RECORD = 8192
 """Bytes: the kernel hands out one record a read, and none is longer."""
 _KERNEL_LIMIT = 4 << 20
 _ENGINE = ("journalctl", "--unit=docker", "--lines=200", "--output=cat", "--no-pager", "--quiet")
+_SERVICES = ("journalctl", "--unit=jetson-deploy*", "--lines=1000", "--output=short-iso", "--no-hostname", "--no-pager")
 _ENGINE_SECONDS = 10.0
 _ENGINE_LIMIT = 1 << 18
 
@@ -43,8 +44,17 @@ def _messages(descriptor: int) -> Iterator[str]:
 
 def engine_log() -> str:
     """The last lines of the engine's service. Raises OSError, also where there is no journal."""
+    return _journal(_ENGINE)
+
+
+def unit_logs() -> str:
+    """The last lines of our own services. Raises OSError, also where there is no journal."""
+    return _journal(_SERVICES)
+
+
+def _journal(command: tuple[str, ...]) -> str:
     try:
-        answer = subprocess.run(_ENGINE, capture_output=True, timeout=_ENGINE_SECONDS, check=False)
+        answer = subprocess.run(command, capture_output=True, timeout=_ENGINE_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(errno.ETIMEDOUT, "the journal does not answer") from error
     if answer.returncode != 0:
