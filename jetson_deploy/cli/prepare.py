@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 @common_options
 @click.option("--only", metavar="ID,…", help="These steps alone; also those that are left out unless named.")
 @click.option("--skip", metavar="ID,…", help="All steps but these.")
+@click.option(
+    "--disk", metavar="DIR", help="Data move to the disk mounted there; default: NVMe or SATA, off eMMC or SD."
+)
 @click.option("--undo", is_flag=True, help="Take back what prepare did: the steps named, or all.")
+@click.option("--remove-old", is_flag=True, help="Delete what was left where it was when data were moved.")
 @click.option("--reboot", is_flag=True, help="Let nvpmodel reboot the board, where a power mode needs that.")
 @waiting
 @click.argument("ids", nargs=-1, metavar="[ID]...")
@@ -38,7 +42,9 @@ def command(
     common: CommonOptions,
     only: str | None,
     skip: str | None,
+    disk: str | None,
     undo: bool,
+    remove_old: bool,
     reboot: bool,
     wait: bool,
     ids: tuple[str, ...],
@@ -58,13 +64,16 @@ def command(
     if ids and not undo:
         hint = f"jetson-deploy prepare --only {','.join(ids)}; names stand behind --undo"
         raise UsageError("which steps are done is said with --only", hint=hint, code="usage")
+    if (undo or remove_old) and (only or skip or disk or (undo and remove_old)):
+        verb = "--undo takes names: --undo ID ID" if undo else "--remove-old takes no other option"
+        raise UsageError(verb, hint="leave out --only, --skip and --disk", code="usage")
     if undo:
-        if only or skip:
-            raise UsageError("--undo takes names: --undo ID ID", hint="leave out --only and --skip", code="usage")
         return undo_steps(common, [one for text in ids for one in words(text)], wait=wait)
+    if remove_old:
+        return remove_kept(common, wait=wait)
     from jetson_deploy.prepare.overview import chosen_steps
 
-    return do_steps(common, chosen_steps(words(only), words(skip)), reboot=reboot, wait=wait)
+    return do_steps(common, chosen_steps(words(only), words(skip)), reboot=reboot, disk=mounted_at(disk), wait=wait)
 
 
 def words(text: str | None) -> list[str]:
@@ -77,7 +86,22 @@ def words(text: str | None) -> list[str]:
     return named
 
 
-def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, wait: bool) -> int:
+def mounted_at(disk: str | None) -> str | None:
+    """As /proc/mounts writes it. Raises UsageError."""
+    from jetson_deploy.errors import UsageError
+
+    if disk is None:
+        return None
+    if not disk.startswith("/"):
+        raise UsageError(
+            f"--disk {ascii(disk)[1:-1][:60]} is no absolute path", hint="as in: --disk /ssd", code="usage"
+        )
+    return disk.rstrip("/") or "/"
+
+
+def do_steps(
+    common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, wait: bool, disk: str | None = None
+) -> int:
     """Shown; then, where that is wanted, done. Also `doctor --fix`."""
     from jetson_deploy.detect.host import Host
     from jetson_deploy.prepare.book import Book, Prepared
@@ -85,7 +109,7 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, command_of, look_at
 
     def look() -> Look:
-        return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot)
+        return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot, disk=disk)
 
     seen, book = look(), Book(common.settings.state_dir)
     check_is_jetson(seen.facts)
@@ -97,7 +121,7 @@ def do_steps(common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, 
     if not _wanted(common, shown, "Do it?"):
         way = "shown only: a captured root is not changed"
         if not captured:
-            way = f"nothing was done: {command_of(steps, reboot=reboot)} does it"
+            way = f"nothing was done: {command_of(steps, reboot=reboot, disk=disk)} does it"
         return _end(common, shown, hint=way)
     check_may_change(common.root, common.settings)
     with chosen_reporter(common) as report:
@@ -139,6 +163,23 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
         host = HostSet(settings=common.settings, machine=machine, report=report, wait=wait)
         undone = host.undo(ids, shown)
     return _end(common, undone)
+
+
+def remove_kept(common: CommonOptions, *, wait: bool) -> int:
+    from jetson_deploy.prepare.book import Book
+    from jetson_deploy.prepare.host_set import HostSet, kept_overview
+    from jetson_deploy.prepare.overview import check_may_change, this_machine
+
+    check_may_change(common.root, common.settings)
+    machine = this_machine(common.root, common.settings)
+    shown = kept_overview(machine, Book(common.settings.state_dir))
+    if shown.steps and not _wanted(common, shown, "Delete it?"):
+        return _end(common, shown, hint="nothing was deleted: sudo jetson-deploy prepare --remove-old --yes does it")
+    if not shown.steps:
+        return _end(common, shown)
+    with chosen_reporter(common) as report:
+        removed = HostSet(settings=common.settings, machine=machine, report=report, wait=wait).remove_old(shown)
+    return _end(common, removed)
 
 
 def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:

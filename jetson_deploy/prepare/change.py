@@ -28,6 +28,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
     """
 
     @property
+    def first(self) -> bool:
+        """In both directions it comes before the others: what these name has to be there already."""
+        return False
+
+    @property
     def last(self) -> bool:
         """It makes a program read what others wrote: in both directions it comes behind them."""
         return False

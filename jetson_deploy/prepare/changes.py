@@ -11,6 +11,7 @@ from typing import TypeAlias
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.prepare.change import Change, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.moving.changes import CopyTree, StartOn
 from jetson_deploy.prepare.swap_and_power import MakeSwap, SetPowerMode
 from jetson_deploy.prepare.write_file import WriteFile
 from jetson_deploy.store.layout import sync_directory
@@ -194,7 +195,16 @@ class RunProgram(Change, frozen=True, kw_only=True, tag="run-program"):
 
 
 AnyChange: TypeAlias = (
-    WriteFile | SetLink | AddMember | SwitchUnit | MakeSwap | SetPowerMode | ReloadEngine | RunProgram
+    WriteFile
+    | SetLink
+    | AddMember
+    | SwitchUnit
+    | MakeSwap
+    | SetPowerMode
+    | ReloadEngine
+    | RunProgram
+    | CopyTree
+    | StartOn
 )
 
 

@@ -9,14 +9,18 @@ import msgspec
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.events import Reporter
-from jetson_deploy.prepare.book import FOLDER, Book, Prepared
+from jetson_deploy.prepare.book import FOLDER, Book, Entry, Prepared
 from jetson_deploy.prepare.host_step import HostStep, Look
 from jetson_deploy.prepare.machine import Machine
-from jetson_deploy.prepare.overview import Overview, row_of, row_of_entry
+from jetson_deploy.prepare.moving.changes import CopyTree
+from jetson_deploy.prepare.moving.move import Move
+from jetson_deploy.prepare.moving.trees import taken_by
+from jetson_deploy.prepare.overview import Overview, row_of, row_of_entry, row_of_kept
 from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.lock import deployment_lock
+from jetson_deploy.units import size_text
 
 
 class HostSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +64,18 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
         rows = tuple(msgspec.structs.replace(row, state="undone", prepared_at=None) for row in shown.steps)
         return msgspec.structs.replace(shown, steps=rows, result="undone")
 
+    def remove_old(self, shown: Overview) -> Overview:
+        """What moves kept where it was; they can be taken back all the same, by a copy."""
+        book = Book(self.settings.state_dir)
+        with deployment_lock(
+            self.settings.lock_dir, FOLDER, command="prepare", wait=self.wait, report=self.report, what="host"
+        ):
+            self._preparer(book, "prepare --remove-old").recover()
+            for _, move in kept_moves(book.load()):
+                move.empty_kept(self.machine)
+        rows = tuple(msgspec.structs.replace(row, state="done") for row in shown.steps)
+        return msgspec.structs.replace(shown, steps=rows, result="done")
+
     def _preparer(self, book: Book, command: str) -> Preparer:
         return Preparer(
             machine=self.machine,
@@ -89,3 +105,20 @@ def undo_overview(root: Path, book: Book, ids: Sequence[str]) -> Overview:
         )
     rows = tuple(row_of_entry(entry) for entry in chosen_entries(prepared, ids))
     return Overview(root=str(root), steps=rows, result="shown" if rows else "no-changes")
+
+
+def kept_moves(prepared: Prepared) -> list[tuple[Entry, Move]]:
+    """Those that are done."""
+    done = [one for one in prepared.entries if one.phase == "done"]
+    return [(entry, one.move) for entry in done for one in entry.changes if isinstance(one, CopyTree)]
+
+
+def kept_overview(machine: Machine, book: Book) -> Overview:
+    """What moves kept where it was, and what it holds."""
+    rows = []
+    for entry, move in kept_moves(book.load()):
+        place = machine.root / move.kept
+        if place.is_dir() and any(place.iterdir()):
+            now = f"{place} holds {size_text(taken_by(place).bytes)}, as it was before {entry.at}"
+            rows.append(row_of_kept(entry, now, f"{place} is emptied"))
+    return Overview(root=str(machine.root), steps=tuple(rows), result="shown" if rows else "no-changes")

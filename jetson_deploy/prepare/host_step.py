@@ -22,6 +22,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Who called sudo; None: root itself."""
     reboot: bool = False
     """The board may be rebooted."""
+    disk: str | None = None
+    """Where a filesystem is mounted that data are to move to; None: the fastest here."""
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):

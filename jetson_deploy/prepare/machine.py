@@ -50,6 +50,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         folder, _, name = path.rpartition("/")
         return self.place(folder) / name if folder else self.root / name
 
+    def at_length(self, *argv: str) -> None:
+        """As `must`, of a command that may take hours; it ends with this process, also where that is killed."""
+        self.must("setpriv", "--pdeathsig", "KILL", "--", *argv)
+
     def must(self, *argv: str, hint: str = "", unless_missing: bool = False) -> str:
         """Raises PreflightError `command-failed` with the command's last line."""
         answer = self.run(argv)
@@ -71,7 +75,7 @@ def run_here(argv: Sequence[str]) -> Answer:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=COMMAND_SECONDS,
+            timeout=None if argv[0] == "setpriv" else COMMAND_SECONDS,
             text=True,
             errors="replace",
             check=False,

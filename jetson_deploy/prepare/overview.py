@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -58,11 +59,12 @@ def chosen_steps(only: Sequence[str], skip: Sequence[str]) -> list[HostStep]:
     return chosen
 
 
-def command_of(steps: Sequence[HostStep], *, reboot: bool) -> str:
+def command_of(steps: Sequence[HostStep], *, reboot: bool, disk: str | None = None) -> str:
     """That does these, and no others."""
     usual = [one for one in STEPS.values() if not one.asked_by_name]
     only = [] if list(steps) == usual else ["--only", ",".join(one.id for one in steps)]
-    return " ".join(["sudo jetson-deploy prepare", *only, *(["--reboot"] if reboot else []), "--yes"])
+    more = [*(["--disk", shlex.quote(disk)] if disk else []), *(["--reboot"] if reboot else [])]
+    return " ".join(["sudo jetson-deploy prepare", *only, *more, "--yes"])
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -76,16 +78,18 @@ def check_ids(ids: Sequence[str]) -> None:
             )
 
 
-def look_at(root: Path, settings: Settings, catalog: Catalog, deployment: str, *, reboot: bool) -> Look:
+def look_at(
+    root: Path, settings: Settings, catalog: Catalog, deployment: str, *, reboot: bool, disk: str | None
+) -> Look:
     """A captured root is only looked at: nothing is run."""
     facts = survey(root, settings, catalog, store=None, deployment=deployment)
     if Host(root).captured:
         nothing = Answer(code=127, text="a captured root runs nothing")
         machine = Machine(root=root.resolve(), run=lambda _: nothing, engine=lambda: facts.engine)
-        return Look(machine=machine, facts=facts, user=None, reboot=reboot)
+        return Look(machine=machine, facts=facts, user=None, reboot=reboot, disk=disk)
     caller = os.environ.get("SUDO_USER") or "root"
     user = None if caller == "root" else caller
-    return Look(machine=this_machine(root, settings), facts=facts, user=user, reboot=reboot)
+    return Look(machine=this_machine(root, settings), facts=facts, user=user, reboot=reboot, disk=disk)
 
 
 def this_machine(root: Path, settings: Settings) -> Machine:
@@ -144,6 +148,12 @@ def row_of_entry(entry: Entry) -> Row:
         changes=tuple(f"undo: {one.text}" for one in reversed(entry.changes) if not one.last),
         prepared_at=entry.at,
     )
+
+
+def row_of_kept(entry: Entry, now: str, change: str) -> Row:
+    """Of what a move left where it was."""
+    step = STEPS.get(entry.step)
+    return Row(id=entry.step, title=step.title if step else entry.step, state="to-do", now=now, changes=(change,))
 
 
 def _engine(settings: Settings) -> EngineFacts | None:

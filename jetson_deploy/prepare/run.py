@@ -51,13 +51,22 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
                 remove_temporaries(self.machine, change)
             if entry.phase == "intended" and self._whole(entry):
                 self.report(Note(level="info", text=f"{entry.step}: an interrupted run had done it, it is finished"))
-                actions = [*(c for c in entry.changes if c.last), Remembered(step=entry.step, what="done")]
-                self._carry_out(actions, "recover-prepare", forward=True)
-            else:
-                self.report(Note(level="info", text=f"{entry.step}: an interrupted run left it half done"))
-                if error := self._undone(entry, "recover-prepare"):
-                    self._warn(entry.step, f"{error.message}; {error.hint}")
+                if self._finished(entry):
+                    continue
+            self.report(Note(level="info", text=f"{entry.step}: an interrupted run left it half done"))
+            if error := self._undone(entry, "recover-prepare"):
+                self._warn(entry.step, f"{error.message}; {error.hint}")
         return tuple(one.step for one in unfinished)
+
+    def _finished(self, entry: Entry) -> bool:
+        """False: what makes it count failed."""
+        actions = [*(c for c in entry.changes if c.last), Remembered(step=entry.step, what="done")]
+        try:
+            self._carry_out(actions, "recover-prepare", forward=True)
+        except JetsonDeployError as error:
+            self._warn(entry.step, f"{error.message}; {error.hint}")
+            return False
+        return True
 
     def do(self, steps: Sequence[HostStep], look: Look) -> tuple[str, ...]:
         """Those that were done. Each is looked at once more: the one before may have changed the same file.
@@ -78,8 +87,9 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
             except (InterruptedRunError, NeedsAttentionError):
                 raise
             except JetsonDeployError as error:
+                if failed:  # the first is raised
+                    self._warn(step.id, f"{error.message}; {error.hint}")
                 failed[step.id] = error
-                self._warn(step.id, f"{error.message}; {error.hint}")
                 continue
             number += taken
             done.extend([step.id] if taken else [])
@@ -198,13 +208,17 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def doing(entry: Entry) -> list[Action]:
-    ordered = [*(c for c in entry.changes if not c.last), *(c for c in entry.changes if c.last)]
+    ordered = _ordered(entry, [c for c in entry.changes if not (c.first or c.last)])
     return [Remembered(step=entry.step, what="intended"), *ordered, Remembered(step=entry.step, what="done")]
 
 
 def undoing(entry: Entry) -> list[Action]:
-    ordered = [*reversed([c for c in entry.changes if not c.last]), *(c for c in entry.changes if c.last)]
+    ordered = _ordered(entry, [c for c in reversed(entry.changes) if not (c.first or c.last)])
     return [Remembered(step=entry.step, what="undoing"), *ordered, Remembered(step=entry.step, what="forgotten")]
+
+
+def _ordered(entry: Entry, middle: list[AnyChange]) -> list[AnyChange]:
+    return [*(c for c in entry.changes if c.first), *middle, *(c for c in entry.changes if c.last)]
 
 
 def described(action: Action, *, forward: bool) -> tuple[str, str]:

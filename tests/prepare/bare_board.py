@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,7 +31,8 @@ FILES = {
     "etc/hostname": "kitchen\n",
     "etc/hosts": "127.0.0.1\tlocalhost\n",
     "etc/group": "root:x:0:\ndocker:x:999:\nvideo:x:44:ada\n",
-    "etc/fstab": "/dev/root / ext4 defaults 0 1",
+    "etc/fstab": "/dev/nvme0n1p1 /ssd ext4 defaults 0 2\n/dev/root / ext4 defaults 0 1",
+    "ssd/lost": "",
     "etc/systemd/journald.conf": "[Journal]\n#SystemMaxUse=\n",
     "lib/systemd/system/systemd-timesyncd.service": "[Service]\n",
     "lib/systemd/system/ollama.service": "[Service]\n",
@@ -40,7 +42,10 @@ FILES = {
     "run/docker.pid": "77",
     "proc/77/comm": "dockerd\n",
     "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n",
-    "active": "ollama.service\n",
+    "active": "docker.service\nollama.service\n",
+    "lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n",
+    "var/lib/docker/image/overlay2/repositories.json": "{}",
+    "var/lib/docker/volumes/one/_data/file": "a volume's",
 }
 WANTS = "etc/systemd/system/multi-user.target.wants"
 LINKS = {
@@ -90,12 +95,15 @@ class BareBoard:
         return Look(machine=self.machine, facts=self.facts(), user="ada", reboot=reboot)
 
     def facts(self) -> HostFacts:
-        disk = DiskFacts(mount="/", filesystem="ext4", medium="nvme", free_bytes=200 * 2**30)
+        disks = (
+            DiskFacts(mount="/", filesystem="ext4", medium="emmc", free_bytes=20 * 2**30),
+            DiskFacts(mount="/ssd", filesystem="ext4", medium="nvme", free_bytes=200 * 2**30),
+        )
         swap = len((self.root / "proc/swaps").read_text().splitlines()) > 1
         known = captured_facts()
         return msgspec.structs.replace(
             known,
-            disks=(disk,),
+            disks=disks,
             memory=msgspec.structs.replace(known.memory, swap_total_bytes=2**32 if swap else 0),
             clock=ClockFacts(),
             engine=self.engine(),
@@ -105,7 +113,10 @@ class BareBoard:
     def engine(self) -> EngineFacts:
         seen = self.folder / "runtimes"
         extra = tuple(seen.read_text().split()) if seen.exists() else ()
-        return EngineFacts(reachable=True, runtimes=("runc", *extra))
+        started = self.folder / "data-root"
+        root = started.read_text() if started.exists() else "/var/lib/docker"
+        running = "docker.service" in (self.root / "active").read_text().split()
+        return EngineFacts(reachable=running, runtimes=("runc", *extra), data_root=root)
 
     def run(self, argv: Sequence[str]) -> Answer:
         with (self.folder / "commands").open("a") as log:
@@ -190,7 +201,7 @@ class BareBoard:
 
     def _systemctl(self, words: list[str]) -> Answer:
         verb, *rest = words
-        unit = rest[-1]
+        unit = (rest or [""])[-1]
         link, running = self.root / WANTS / unit, self.root / "active"
         units = running.read_text().split()
         if verb == "is-enabled":
@@ -202,10 +213,26 @@ class BareBoard:
             if verb == "enable":
                 link.symlink_to(f"/lib/systemd/system/{unit}")
         if verb in ("start", "stop") or "--now" in rest:
-            on = verb in ("start", "enable")
-            kept = [one for one in units if one != unit]
-            running.write_text("".join(f"{one}\n" for one in [*kept, *([unit] if on else [])]))
+            named = {one for one in rest if not one.startswith("--")}
+            now = set(units) | named if verb in ("start", "enable") else set(units) - named
+            running.write_text("".join(f"{one}\n" for one in sorted(now)))
+            if verb == "start" and "docker.service" in named - set(units):
+                self._engine_starts()
         return Answer(code=0)
+
+    def _engine_starts(self) -> None:
+        """It makes its data root where there is none, and forgets nothing that lies there."""
+        daemon = self.machine.place("etc/docker/daemon.json")
+        found = json.loads(daemon.read_text().strip() or "{}") if daemon.exists() else {}
+        root = found.get("data-root", "/var/lib/docker")
+        (self.folder / "data-root").write_text(root)
+        (self.folder / "runtimes").write_text(" ".join(found.get("runtimes") or {}))
+        (self.root / root.lstrip("/")).mkdir(parents=True, exist_ok=True)
+
+    def _setpriv(self, words: list[str]) -> Answer:
+        """What takes long, and works on files alone, is the real program."""
+        done = subprocess.run(words[words.index("--") + 1 :], capture_output=True, text=True, check=False)
+        return Answer(code=done.returncode, text=done.stderr)
 
 
 def in_child(work) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001

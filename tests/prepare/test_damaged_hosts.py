@@ -24,7 +24,7 @@ from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.prepare.write_file import JsonEdit
 
 TARGET = "etc/systemd/system/default.target"
-SWAP = "jetson-deploy.swap"
+SWAP = "ssd/jetson-deploy.swap"
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def _runtime(look: Look) -> Checked:
     shown = look.facts.engine is not None and RUNTIME in look.facts.engine.runtimes
     if not look.machine.host.is_directory("usr/bin"):
         return ready(f"Docker shows a runtime {RUNTIME}") if shown else unknown("what is installed was not captured")
-    _check_docker(look)
+    check_docker(look)
     file = daemon_json(look.machine)
     path = _runtime_path(file)
     if path is not None and _there(look, path):
@@ -39,7 +39,7 @@ def _runtime(look: Look) -> Checked:
             hint="sudo apt-get install -y nvidia-container-toolkit (from JetPack's repository); then run it again",
             code="nvidia-toolkit-missing",
         )
-    _check_flags(look, ("--config-file",))
+    check_flags(look, ("--config-file",))
     members: dict[tuple[str, ...], str] = {("runtimes", RUNTIME, "path"): json.dumps(PROGRAM)}
     if path is None:
         members = {("runtimes", RUNTIME): json.dumps({"path": PROGRAM, "runtimeArgs": []})}
@@ -52,7 +52,7 @@ def _logs(look: Look) -> Checked:
     host = look.machine.host
     if not host.is_directory("usr/bin"):
         return unknown("what is installed was not captured")
-    _check_docker(look)
+    check_docker(look)
     file = daemon_json(look.machine)
     whole = meaning(file.text)
     settings = whole if isinstance(whole, dict) else {}
@@ -61,7 +61,7 @@ def _logs(look: Look) -> Checked:
         return ready(f"log driver {driver}, which keeps no files of its own")
     if isinstance(options, dict) and "max-size" in options:
         return ready(f"a container's log ends at {options['max-size']}")
-    _check_flags(look, ("--config-file", "--log-opt", "--log-driver"))
+    check_flags(look, ("--config-file", "--log-opt", "--log-driver"))
     members: dict[tuple[str, ...], str] = {("log-opts", "max-size"): json.dumps(LOG_SIZE)}
     if not (isinstance(options, dict) and "max-file" in options):
         members["log-opts", "max-file"] = json.dumps(LOG_FILES)
@@ -85,7 +85,7 @@ def _there(look: Look, program: str) -> bool:
     return any(host.exists(f"{place}/{program}") for place in _PLACES)
 
 
-def _check_docker(look: Look) -> None:
+def check_docker(look: Look) -> None:
     """Raises PreflightError where it is not the engine that reads /etc/docker/daemon.json."""
     engine, host = look.facts.engine, look.machine.host
     if (engine is not None and engine.snap) or (host.exists("snap/bin/docker") and not _there(look, "dockerd")):
@@ -106,11 +106,11 @@ def _check_docker(look: Look) -> None:
         )
 
 
-def _check_flags(look: Look, flags: tuple[str, ...]) -> None:
+def check_flags(look: Look, flags: tuple[str, ...]) -> None:
     """Docker refuses to start where a flag and the file set the same. Raises PreflightError."""
     words = _command_line(look)
     for flag in flags:
-        if re.search(rf"(?<!\S){flag}(?=[\s=]|$)", words):
+        if re.search(rf"(?<![^\s\"']){flag}(?=[\s=]|$)", words):
             raise PreflightError(
                 f"Docker is started with {flag}, which the file would contradict",
                 hint="set it there: systemctl cat docker",

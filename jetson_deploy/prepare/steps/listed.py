@@ -5,6 +5,7 @@ from __future__ import annotations
 from jetson_deploy.prepare.host_step import HostStep
 from jetson_deploy.prepare.steps.accounts import GROUP_STEP, NAME_STEP
 from jetson_deploy.prepare.steps.docker_daemon import LOGS_STEP, RUNTIME_STEP
+from jetson_deploy.prepare.steps.engine_data import DATA_STEP
 from jetson_deploy.prepare.steps.native_server import NATIVE_STEP
 from jetson_deploy.prepare.steps.power import POWER_STEP
 from jetson_deploy.prepare.steps.swap_file import SWAP_STEP
@@ -15,6 +16,7 @@ STEPS: dict[str, HostStep] = {
     for step in (
         RUNTIME_STEP,
         LOGS_STEP,
+        DATA_STEP,
         JOURNAL_STEP,
         GROUP_STEP,
         NAME_STEP,

@@ -1,0 +1,125 @@
+"""The two changes of a move: the copy comes before the configuration names it, the start behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from jetson_deploy.errors import JetsonDeployError, PreflightError
+from jetson_deploy.prepare.change import Change, Originals, Standing
+from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.moving.move import Move, partial_name, remove
+
+START_SECONDS = 120.0
+
+
+class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
+    move: Move
+
+    @property
+    def text(self) -> str:
+        return f"/{self.move.source} is copied to /{self.move.target}; {', '.join(self.move.units)} stopped meanwhile"
+
+    @property
+    def first(self) -> bool:
+        return True
+
+    def standing(self, machine: Machine) -> Standing:
+        return "after" if self.move.is_here(machine, self.move.target) else "before"
+
+    def apply(self, machine: Machine) -> None:
+        self.move.stop(machine)
+        self.move.copy(machine, self.move.source, self.move.target)
+
+    def revert(self, machine: Machine, originals: Originals) -> None:
+        """What the target holds by now is copied back, where it was in use."""
+        move = self.move
+        if not move.was_in_use(machine):
+            if move.is_here(machine, move.target) or move.is_here(machine, partial_name(move.target)):
+                move.stop(machine)
+                remove(machine, partial_name(move.target))
+            return
+        if not move.in_use(machine):
+            return
+        if not move.is_here(machine, move.source):
+            move.check_room(machine, move.target, move.source)  # before anything stops
+        try:
+            move.stop(machine)
+            remove(machine, partial_name(move.source))
+            if move.is_here(machine, move.source):
+                (machine.root / move.source).rename(machine.root / partial_name(move.source))
+            move.copy(machine, move.target, move.source)
+        except (JetsonDeployError, OSError):
+            with contextlib.suppress(JetsonDeployError):
+                remove(machine, partial_name(move.source))
+            with contextlib.suppress(JetsonDeployError):
+                move.start(machine)
+            raise
+
+
+class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
+    """The engine starts on what was copied, shows its images, and starts what ran."""
+
+    move: Move
+    data_root: str
+    """That the engine has to show once it is done."""
+    data_root_before: str
+    running: tuple[str, ...] = ()
+    """Containers."""
+    images: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        again = f", and with it {len(self.running)} containers" if self.running else ""
+        return f"Docker starts there{again}; the old stays as /{self.move.kept} until --remove-old"
+
+    @property
+    def last(self) -> bool:
+        return True
+
+    def standing(self, machine: Machine) -> Standing:
+        return "after"
+
+    def apply(self, machine: Machine) -> None:
+        self._start(machine, self.data_root)
+        missing = set(self.images) - set(_listed(machine, "image", "ls", "-aq", "--no-trunc"))
+        if missing:
+            raise PreflightError(
+                f"Docker shows {len(missing)} images less than before, {min(missing)[:19]} among them",
+                hint="why: journalctl -u docker -n 50",
+                code="images-lost",
+            )
+        if self.move.is_here(machine, self.move.source):
+            (machine.root / self.move.source).rename(machine.root / self.move.kept)
+
+    def revert(self, machine: Machine, originals: Originals) -> None:
+        self._start(machine, self.data_root_before)
+        for path in (self.move.target, self.move.kept):
+            remove(machine, path)
+        self.move.remove_made(machine)
+
+    def _start(self, machine: Machine, data_root: str) -> None:
+        self.move.start(machine)
+        deadline = time.monotonic() + START_SECONDS
+        while (found := machine.engine()) is None or not found.reachable:
+            if time.monotonic() > deadline:
+                raise PreflightError(
+                    f"Docker did not answer within {START_SECONDS:g} s of its start",
+                    hint="why: journalctl -u docker -n 50",
+                    code="engine-not-started",
+                )
+            time.sleep(0.2)
+        if found.data_root != data_root:
+            raise PreflightError(
+                f"Docker started with its data in {found.data_root}, and not in {data_root}",
+                hint="what sets it? systemctl cat docker; docker info -f '{{.DockerRootDir}}'",
+                code="data-root-differs",
+            )
+        there = set(_listed(machine, "ps", "-aq", "--no-trunc"))
+        waiting = [one for one in self.running if one in there - set(_listed(machine, "ps", "-q", "--no-trunc"))]
+        if waiting:
+            machine.must("docker", "start", *waiting, hint="why: docker logs NAME")
+
+
+def _listed(machine: Machine, *words: str) -> list[str]:
+    return machine.must("docker", *words, unless_missing=True).split()

@@ -1,0 +1,116 @@
+"""A move: from where to where, which file names the place in use, and who stands still meanwhile.
+
+    source                       as it is; then `source.before-jetson-deploy`, once the target is in use
+    target                       whole, or not there: it is copied under another name beside it
+
+The kept one is the mark that the target was in use. It is emptied when that is asked for (`--remove-old`), and goes
+with the undoing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.moving.mounted import free_of_mounts
+from jetson_deploy.prepare.moving.trees import check_room, differences, taken_by
+from jetson_deploy.store.layout import sync_directory
+
+BOOT_ID = "proc/sys/kernel/random/boot_id"
+_SHOWN = 3
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Paths below the root."""
+
+    source: str
+    target: str
+    config: str
+    units: tuple[str, ...]
+    """In the order in which they are stopped."""
+    made: tuple[str, ...] = ()
+    """Directories that are made for the target, the outer ones first."""
+    boot: str | None = None
+    """In which it was begun: a later one may have started the engine on the target before it counted."""
+
+    @property
+    def kept(self) -> str:
+        return kept_name(self.source)
+
+    def in_use(self, machine: Machine) -> bool:
+        """The configuration names the target."""
+        return json.dumps(f"/{self.target}") in (machine.host.read_text(self.config, limit=2**20) or "")
+
+    def was_in_use(self, machine: Machine) -> bool:
+        """The target may hold what the source does not."""
+        booted = self.in_use(machine) and machine.host.read_word(BOOT_ID) != self.boot
+        return self.is_here(machine, self.kept) or booted
+
+    def is_here(self, machine: Machine, path: str) -> bool:
+        return (machine.root / path).exists()
+
+    def stop(self, machine: Machine) -> None:
+        """Raises PreflightError where something of it still runs."""
+        machine.must("systemctl", "stop", *self.units)
+        for path in (self.source, self.target):
+            free_of_mounts(machine, path)
+
+    def start(self, machine: Machine) -> None:
+        machine.must("systemctl", "start", *reversed(self.units))
+
+    def empty_kept(self, machine: Machine) -> None:
+        """The directory stays, as the mark."""
+        place = machine.root / self.kept
+        if place.is_dir() and any(place.iterdir()):
+            remove(machine, self.kept)
+            place.mkdir(mode=0o700)
+
+    def check_room(self, machine: Machine, source: str, target: str) -> None:
+        """Raises PreflightError `no-space`."""
+        check_room(taken_by(machine.root / source), (machine.root / target).parent)
+
+    def copy(self, machine: Machine, source: str, target: str) -> None:
+        """Whole, compared and on the disk, or not there. Raises PreflightError."""
+        one, other = machine.root / source, machine.root / target
+        part = machine.root / partial_name(target)
+        for folder in self.made:
+            (machine.root / folder).mkdir(exist_ok=True, mode=0o755)
+        remove(machine, partial_name(target))
+        self.check_room(machine, source, target)
+        machine.at_length("cp", "-a", "-T", str(one), str(part))
+        if unlike := list(differences(one, part)):
+            raise PreflightError(
+                f"the copy of {one} differs in {len(unlike)} names: {'; '.join(unlike[:_SHOWN])}",
+                hint="what wrote there meanwhile has to stand still; run it again",
+                code="copy-differs",
+            )
+        machine.at_length("sync", "-f", str(part))
+        part.rename(other)
+        sync_directory(other.parent)
+
+    def remove_made(self, machine: Machine) -> None:
+        for folder in reversed(self.made):
+            try:
+                (machine.root / folder).rmdir()
+            except OSError:  # another put something into it
+                return
+
+
+def kept_name(path: str) -> str:
+    return f"{path}.before-jetson-deploy"
+
+
+def partial_name(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/.{name}.jetson-deploy".lstrip("/")
+
+
+def remove(machine: Machine, path: str) -> None:
+    """Nothing of another filesystem. Raises PreflightError."""
+    place: Path = machine.root / path
+    if place.exists() or place.is_symlink():
+        machine.at_length("rm", "-rf", "--one-file-system", "--", str(place))

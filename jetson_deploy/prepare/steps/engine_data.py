@@ -1,0 +1,117 @@
+"""Where Docker keeps its data: moved to a fast disk, whole, with the way back."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from jetson_deploy.detect.mounts import disk_of
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.facts import DiskFacts, EngineFacts
+from jetson_deploy.prepare.changes import AnyChange, RunProgram
+from jetson_deploy.prepare.edited import DAEMON, daemon_json, json_change, own_file
+from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
+from jetson_deploy.prepare.json_text import meaning
+from jetson_deploy.prepare.machine import UNIT_FOLDERS
+from jetson_deploy.prepare.moving.changes import CopyTree, StartOn
+from jetson_deploy.prepare.moving.move import BOOT_ID, Move, kept_name
+from jetson_deploy.prepare.moving.place import FOLDER, check_disk, wanted_disk
+from jetson_deploy.prepare.moving.trees import check_room, taken_by
+from jetson_deploy.prepare.placing import refusal
+from jetson_deploy.prepare.steps.docker_daemon import check_docker, check_flags
+from jetson_deploy.prepare.write_file import WriteFile, missing_directories
+
+SERVICE, SOCKET = "docker.service", "docker.socket"
+_DROP_IN = "etc/systemd/system/docker.service.d/50-jetson-deploy-{name}.conf"
+_MOUNTED = """\
+# jetson-deploy prepare wrote this; jetson-deploy prepare --undo {step} removes it.
+[Unit]
+RequiresMountsFor={path}
+"""
+
+
+def _data_root(look: Look) -> Checked:
+    check_docker(look)
+    engine = look.facts.engine
+    if engine is None or not engine.reachable or engine.data_root is None:
+        return unknown("Docker does not answer, so where its data lie is not known")
+    disk = wanted_disk(look, engine.data_root)
+    if isinstance(disk, str):
+        return ready(disk)
+    _check_movable(look, engine, disk)
+    target = f"{disk.mount.strip('/')}/{FOLDER}/docker".lstrip("/")
+    file = daemon_json(look.machine)
+    move = planned(look, engine.data_root, target, DAEMON, (SOCKET, SERVICE))
+    named: dict[tuple[str, ...], str] = {("data-root",): json.dumps(f"/{target}")}
+    write = json_change(look.machine, file, named, f"Docker's data lie in /{target}")
+    # What names the new place comes last of the files: from then on a boot starts there.
+    waits = mounted(look, "data-root", f"/{target}") if disk.mount != "/" else []
+    changes: list[AnyChange] = [CopyTree(move=move), *waits, write]
+    changes.append(started(look, move, f"/{target}", engine.data_root))
+    return to_do(f"{engine.data_root} lies on {_of(look, engine)}", *changes, originals=file.originals)
+
+
+def _check_movable(look: Look, engine: EngineFacts, disk: DiskFacts) -> None:
+    """Raises PreflightError."""
+    if engine.rootless:
+        raise PreflightError(
+            "Docker runs without root, and keeps its data in a home directory",
+            hint="move it by hand: data-root in ~/.config/docker/daemon.json",
+            code="docker-rootless",
+        )
+    if not any(look.machine.host.exists(f"{folder}/{SERVICE}") for folder in UNIT_FOLDERS):
+        raise PreflightError(
+            f"there is no {SERVICE} that could be stopped meanwhile",
+            hint="move it by hand, or leave it out: --skip data-root",
+            code="no-unit",
+        )
+    check_flags(look, ("--config-file", "--data-root", "-g", "--graph"))
+    if isinstance(whole := meaning(daemon_json(look.machine).text), dict) and "graph" in whole:
+        raise refusal(look.machine.root / DAEMON, "has graph, the old name of data-root", "rename it, and run it again")
+    check_disk(look.machine, disk)
+
+
+def planned(look: Look, source: str, target: str, config: str, units: tuple[str, ...]) -> Move:
+    """Raises PreflightError where a name is taken, or where there is too little room."""
+    machine = look.machine
+    here = source.strip("/")
+    place = machine.root / here
+    if place.exists() and place.stat().st_dev != place.parent.stat().st_dev:
+        raise refusal(place, "is a filesystem of its own", "mount another disk there: the copy is yours to make")
+    for name in (target, kept_name(here)):
+        if machine.host.exists(name):
+            raise refusal(machine.root / name, "is there already", "look what it is, and move it away")
+    made = missing_directories(machine, target)
+    if os.access(place, os.R_OK | os.X_OK):
+        folder = machine.root / target
+        check_room(taken_by(place), next(one for one in folder.parents if one.is_dir()))
+    there = tuple(one for one in units if any(machine.host.exists(f"{folder}/{one}") for folder in UNIT_FOLDERS))
+    return Move(source=here, target=target, config=config, units=there, made=made, boot=machine.host.read_word(BOOT_ID))
+
+
+def mounted(look: Look, step: str, path: str) -> list[WriteFile | RunProgram]:
+    """Docker is not started while the disk is away: it would begin with nothing on the one below."""
+    text = _MOUNTED.format(step=step, path=path)
+    change = own_file(look.machine, _DROP_IN.format(name=step), text, f"Docker waits for the disk of {path}")
+    return [change, RunProgram(argv=("systemctl", "daemon-reload"), why="systemd reads it")]
+
+
+def started(look: Look, move: Move, after: str, before: str) -> StartOn:
+    """What runs, and which images are there, is asked now."""
+    running = look.machine.run(["docker", "ps", "-q", "--no-trunc"])
+    images = look.machine.run(["docker", "image", "ls", "-aq", "--no-trunc"])
+    return StartOn(
+        move=move,
+        data_root=after,
+        data_root_before=before,
+        running=tuple(running.text.split()) if running.code == 0 else (),
+        images=tuple(sorted(set(images.text.split()))) if images.code == 0 else (),
+    )
+
+
+def _of(look: Look, engine: EngineFacts) -> str:
+    disk = disk_of(look.facts.disks, engine.data_root or "/")
+    return f"{disk.medium} ({disk.mount})" if disk is not None and disk.medium else "another disk"
+
+
+DATA_STEP = HostStep(id="data-root", title="Docker's data on a fast disk", look=_data_root)

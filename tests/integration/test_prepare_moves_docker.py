@@ -1,0 +1,152 @@
+"""A board's real Docker Engine moves to a disk of its own (ext4), with what it runs, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet_boards import booted_boards
+
+from jetson_deploy.rehearsal.fleet.fleet import Fleet
+
+pytestmark = pytest.mark.integration
+PREPARE = "env -u JETSON_DEPLOY_REHEARSAL jetson-deploy prepare"
+SECONDS = 300.0
+"""Two cores are shared with other tests' engines."""
+OLD, NEW = "/emmc/docker", "/ssd/jetson-deploy/docker"
+_SITE = """
+set -e
+mkdir -p /emmc /box/bin
+mount -t tmpfs -o size=1g emmc /emmc
+echo '/dev/{device} /ssd ext4 defaults 0 2' >>/etc/fstab
+echo '{{"data-root": "/emmc/docker", "storage-driver": "overlay2"}}' >/etc/docker/daemon.json
+systemctl cat docker.service | sed -e 's/--storage-driver overlay2//' -e /^#/d \
+  -e '/ExecStart/a TimeoutStopSec=120' >/etc/systemd/system/docker.service
+systemctl daemon-reload
+systemctl restart docker.service
+until docker info >/dev/null 2>&1; do sleep 0.1; done
+cp /bin/busybox /box/bin
+ln -s busybox /box/bin/sleep
+tar -C /box -c . | docker import - box >/dev/null
+docker run -d --name one --network none --restart always -v kept:/data box /bin/busybox sh -c \\
+  'echo written >/data/file; {waits}'
+docker run -d --name two --network none box /bin/busybox sh -c '{waits}'
+"""
+_WAITS = 'trap "exit 0" TERM; while :; do /bin/sleep 1; done'
+_CP = """#!/bin/sh
+for last; do :; done
+mkdir "$last" && touch "$last/half" /run/copying
+exec sleep 600
+"""
+
+
+class Board:
+    """One with a second disk, on which containers run."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.place = fleet, fleet.places[0]
+
+    def sh(self, script: str) -> str:
+        return self.fleet.ssh(self.place, script, seconds=SECONDS).stdout
+
+    def prepare(self, words: str, code: int = 0) -> dict[str, Any]:
+        done = self.fleet.ssh(self.place, f"{PREPARE} {words} --json; said=$?; echo; echo $said", seconds=SECONDS)
+        document, _, said = done.stdout.strip().rpartition("\n")
+        assert said == str(code), done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(document)
+        return found
+
+    def check_runs_in(self, root: str) -> None:
+        assert self.sh("docker info -f '{{.DockerRootDir}}'").strip() == root
+        assert set(self.sh("docker ps --format '{{.Names}}'").split()) == {"one", "two"}
+        assert self.sh(f"cat {root}/volumes/kept/_data/file; docker exec one /bin/busybox cat /data/file").split() == [
+            *("written", "written")
+        ]
+        assert self.sh("docker image ls -q box").strip()
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    with booted_boards(1, kind="full") as fleet, disk(fleet, tmp_path_factory.mktemp("disk") / "image") as device:
+        one = Board(fleet)
+        one.sh(_SITE.format(device=device, waits=_WAITS))
+        yield one
+
+
+@contextlib.contextmanager
+def disk(fleet: Fleet, image: Path) -> Iterator[str]:
+    """Of 1 GiB, mounted at /ssd of the board alone; the name of its device."""
+    with image.open("wb") as file:
+        file.truncate(1 << 30)
+    ran("mkfs.ext4", "-q", str(image))
+    device = Path(ran("losetup", "--find", "--show", str(image)))
+    try:
+        number = device.stat().st_rdev
+        init = str(fleet.init_of(fleet.places[0]))
+        inside = f"mknod {device} b {number >> 8} {number & 255}; mkdir -p /ssd; mount {device} /ssd"
+        ran("nsenter", f"--target={init}", "--mount", "--root", "sh", "-ec", inside)
+        yield device.name
+    finally:
+        ran("losetup", "--detach", str(device))
+
+
+def ran(*command: str) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "mend", "disk", "says"),
+    [
+        ("fallocate -l 600M /ssd/full", "rm /ssd/full", "/ssd", "the copy takes"),
+        ("mount -o remount,ro /ssd", "mount -o remount,rw /ssd", "/ssd", "is mounted read-only"),
+    ],
+)
+def test_a_disk_that_cannot_take_it_is_refused_and_no_container_stops(
+    spoil: str, mend: str, disk: str, says: str, board: Board
+) -> None:
+    started = board.sh("docker inspect -f '{{.State.StartedAt}}' one two")
+    board.sh(spoil)
+    try:
+        row = board.prepare(f"--only data-root --disk {disk} --yes", code=3)["steps"][0]
+    finally:
+        board.sh(mend)
+    assert (row["state"], says in row["now"], bool(row["fix"])) == ("refused", True, True), row
+    assert board.sh("docker inspect -f '{{.State.StartedAt}}' one two") == started
+
+
+def test_killed_in_the_middle_of_the_copy_the_next_run_moves_it_whole_and_it_comes_back(board: Board) -> None:
+    board.fleet.inside(board.place, "sh", "-c", "cat >/usr/local/bin/cp; chmod +x /usr/local/bin/cp", stdin=_CP)
+    board.sh(
+        f"{PREPARE} --only data-root --disk /ssd --yes >/dev/null 2>&1 & "
+        "until [ -e /run/copying ]; do sleep 0.1; done; kill -9 $!; wait $!; rm /usr/local/bin/cp"
+    )
+    assert board.sh("ls -A /ssd/jetson-deploy").split() == [".docker.jetson-deploy"]
+    until(lambda: "sleep 600" not in board.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
+
+    assert board.prepare("--only data-root --disk /ssd --yes")["result"] == "done"
+    board.check_runs_in(NEW)
+    assert board.sh(f"ls -A /ssd/jetson-deploy {OLD}.before-jetson-deploy | grep -c volumes").strip() == "1"
+    assert board.sh("ls -A /ssd/jetson-deploy").split() == ["docker"]
+    assert NEW in board.sh("systemctl show -p RequiresMountsFor docker.service")
+
+    assert board.prepare("--remove-old --yes")["result"] == "done"
+    board.sh("docker exec one /bin/busybox touch /data/since")
+    assert board.prepare("--undo data-root --yes")["result"] == "undone"
+    board.check_runs_in(OLD)
+    board.sh(f"test -e {OLD}/volumes/kept/_data/since")
+    assert board.sh("ls -A /ssd /emmc").split() == ["/emmc:", "docker", "/ssd:", "lost+found"]
+
+
+def until(holds: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
