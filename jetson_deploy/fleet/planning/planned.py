@@ -12,14 +12,28 @@ from jetson_deploy.fleet.connection import Transport
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.each import each
 from jetson_deploy.fleet.end_state import DeviceResult
-from jetson_deploy.fleet.planning.device_plan import DevicePlan
+from jetson_deploy.fleet.planning.device_plan import DevicePlan, Refusal
 from jetson_deploy.fleet.planning.make import as_result, plan_for
 from jetson_deploy.fleet.reading.asked import asked_of
-from jetson_deploy.fleet.reading.seen import look, not_seen
+from jetson_deploy.fleet.reading.seen import Seen, look, not_seen
 from jetson_deploy.fleet.rollout.lines import Measured
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
+
+
+def _machine(seen: Seen) -> tuple[str, ...]:
+    """One start of one machine; that of a device that does not say it stands for itself."""
+    said = (seen.board.boot_id, seen.board.host_name)
+    return tuple(map(str, said)) if all(said) else (seen.device.name,)
+
+
+def _twice(other: str) -> Refusal:
+    return Refusal(
+        code="same-machine",
+        cause=f"it is the same machine as {other}: two runs of one rollout there would meet",
+        fix="take one of the two out of the inventory, or leave it out with --limit",
+    )
 
 
 class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +56,14 @@ async def planned(
 ) -> list[PlannedDevice]:
     """In the order of `devices`. `source`, `said`: as `asked_of` takes them. `ended` hears each."""
 
+    machines: dict[tuple[str, ...], str] = {}
+
     async def one(device: Device) -> PlannedDevice:
         asked = asked_of(device, source=source, said=said, force=force)
         seen = await look(transport, device, asked, catalog)
         plan = plan_for(seen, catalog, measured=(measured or {}).get(device.name), rate=rate)
+        if (other := machines.setdefault(_machine(seen), device.name)) != device.name:
+            plan = DevicePlan(ground=plan.ground, tool=plan.tool, refusals=(_twice(other),))
         return PlannedDevice(result=as_result(device.name, plan), plan=plan)
 
     def failed(device: Device, error: JetsonDeployError) -> PlannedDevice:

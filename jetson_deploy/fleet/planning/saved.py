@@ -18,9 +18,10 @@ from jetson_deploy.units import size_text
 
 MOST_BYTES = 64 << 20
 FILE_MODE = 0o600
+_SCHEMA = "jetson-deploy.fleet-saved-plan/"
 
 
-class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.fleet-saved-plan/1"):
+class SavedPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=f"{_SCHEMA}1"):
     version: str
     """Of this tool."""
     at: str
@@ -50,6 +51,7 @@ def save(path: Path, *, inventory: str, at: str, devices: Mapping[str, DevicePla
 
 def read_saved(path: Path) -> SavedPlan:
     """Raises UsageError."""
+    content = b""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -57,12 +59,33 @@ def read_saved(path: Path) -> SavedPlan:
             raise ValueError(f"it is longer than {MOST_BYTES >> 20} MiB")
         return msgspec.json.decode(content, type=SavedPlan)
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if other := _of_another_version(content, path):
+            raise other from error
         why = error.strerror if isinstance(error, OSError) else ascii(str(error))[1:-1][:200]
         raise UsageError(
             f"{shown(str(path))} is no saved plan: {why}",
             hint="jetson-deploy fleet plan --save FILE writes one",
             code="not-a-saved-plan",
         ) from error
+
+
+class _Head(msgspec.Struct):
+    schema: str
+    version: str
+
+
+def _of_another_version(content: bytes, path: Path) -> UsageError | None:
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    if not head.schema.startswith(_SCHEMA) or head.version == __version__:
+        return None
+    return UsageError(
+        f"{shown(str(path))} was saved by version {shown(head.version[:40])} of the tool; this is {__version__}",
+        hint="jetson-deploy fleet plan --save FILE saves one of this version",
+        code="not-a-saved-plan",
+    )
 
 
 def check_saved(saved: DevicePlan, now: DevicePlan) -> list[str]:
@@ -80,7 +103,7 @@ def held_to(saved: SavedPlan, found: PlannedDevice) -> PlannedDevice:
         return found
     name = found.result.device
     before = saved.devices.get(name)
-    moved = ["the saved plan does not have it"] if before is None else check_saved(before, found.plan)
+    moved = ["it does not have this device"] if before is None else check_saved(before, found.plan)
     if not moved:
         return found
     result = DeviceResult(

@@ -197,7 +197,7 @@ def test_a_saved_plan_is_kept_to_or_the_device_is_refused() -> None:
     moved = held_to(saved, planned("a", "stage-model y"))
     assert (moved.result.state, moved.result.code) == ("refused", "plan-moved")
     assert "stage-model y" in moved.result.reason
-    assert held_to(saved, planned("b")).result.reason.endswith("the saved plan does not have it")
+    assert held_to(saved, planned("b")).result.reason.endswith("it does not have this device")
     lost = PlannedDevice(result=DeviceResult(device="a", state="unreachable"))
     assert held_to(saved, lost) is lost
 

@@ -159,6 +159,24 @@ def options(devices: tuple[Device, ...], **changes: Any) -> FleetOptions:
     )
 
 
+def test_a_machine_with_two_names_is_planned_for_once() -> None:
+    """Two of a rack may have the same host name, and a root without a machine says nothing of itself."""
+    boards = {
+        "a": live(boot_id="1", host_name="jetson"),
+        "b": live(boot_id="2", host_name="jetson"),
+        "again": live(boot_id="1", host_name="jetson"),
+        "c": live(),
+        "d": live(),
+    }
+    fleet = options(tuple(Device(name=name) for name in boards))
+    transport = CannedTransport({name: packed_answer(answer) for name, answer in boards.items()})
+    found = asyncio.run(plan_command._planned(fleet, transport, "1.5b", None))
+    assert [one.result.state for one in found] == ["done", "done", "refused", "done", "done"]
+    refused = found[2].result
+    assert (refused.code, "the same machine as a:" in refused.reason) == ("same-machine", True)
+    assert "--limit" in refused.hint
+
+
 def test_the_table_has_a_row_for_each_device_and_the_sum_below(capsys: pytest.CaptureFixture[str]) -> None:
     fleet = options((Device(name="nano-1"), Device(name="nano-2"), Device(name="old")))
     answers_ = {

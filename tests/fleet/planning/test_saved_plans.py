@@ -71,6 +71,15 @@ def test_what_is_no_saved_plan_is_refused(name: str, tmp_path: Path) -> None:
     assert caught.value.code == "not-a-saved-plan"
 
 
+@pytest.mark.parametrize(("schema", "version"), [(2, "9.1.0"), (1, "0.0.1")])
+def test_one_of_another_version_that_is_not_read_is_said_to_be_that(schema: int, version: str, tmp_path: Path) -> None:
+    text = f'{{"schema": "jetson-deploy.fleet-saved-plan/{schema}", "version": "{version}", "devices": []}}'
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(UsageError, match=f"was saved by version '{version}' of the tool; this is ") as caught:
+        read_saved(tmp_path / "plan.json")
+    assert (caught.value.code, "fleet plan --save" in caught.value.hint) == ("not-a-saved-plan", True)
+
+
 def test_a_plan_that_cannot_be_written_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "plan.json").mkdir()
     with pytest.raises(UsageError, match="cannot write"):
