@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from free_port import free_port
 from registry_server import MANIFEST_TYPE, Model
 
 _CONFIG = """\
@@ -42,11 +42,6 @@ def debian_registry(folder: Path, *, htpasswd: str | None = None) -> Iterator[st
     finally:
         process.terminate()
         process.wait(120)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str, log: Path) -> None:

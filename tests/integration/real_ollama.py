@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from free_port import free_port
 
 from jetson_deploy.events import silent
 from jetson_deploy.rehearsal.ollama_binary import ollama_binary
@@ -84,11 +84,6 @@ def add_model(store: Path, name: str, gguf: Path, *, family: str, template: str,
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextlib.contextmanager
 def started(folder: Path, *, through: Callable[[Path], Sequence[str]] = lambda store: ()) -> Iterator[RealOllama]:
     """A server on a free loopback port; ends with the block.
@@ -98,7 +93,7 @@ def started(folder: Path, *, through: Callable[[Path], Sequence[str]] = lambda s
     store, log = folder / "models", folder / "ollama.log"
     digest = write_store(store)
     command = [*through(store), binary(), "serve"]
-    base_url = f"http://127.0.0.1:{_free_port()}"
+    base_url = f"http://127.0.0.1:{free_port()}"
     environment = {
         "HOME": str(folder),
         "PATH": os.environ["PATH"],

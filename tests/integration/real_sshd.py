@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from free_port import free_port
 
 from jetson_deploy.fleet.connect_options import Bounds
 from jetson_deploy.fleet.connection import Transport
@@ -140,12 +141,6 @@ def children(process: int) -> list[int]:
 
 def keygen(*words: str) -> None:
     subprocess.run(["ssh-keygen", "-q", *words], check=True, stdin=subprocess.DEVNULL, capture_output=True)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HERE, 0))
-        return int(found.getsockname()[1])
 
 
 def wait_for_port(address: str, port: int) -> None:

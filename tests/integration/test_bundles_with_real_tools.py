@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 import requests
 from bundles import MANIFEST, NAME, exported, imported, write_store
 from debian_registry import debian_registry, push
+from free_port import free_port
 from real_ollama import binary
 from registry_server import Model, small_model
 
@@ -139,8 +139,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_no_half_of_it(store: Path, tmp_pat
 @contextlib.contextmanager
 def ollama(store: Path, home: Path) -> Iterator[tuple[OllamaClient, dict[str, str]]]:
     """A server over the store, and the environment for its command line."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     environment = {
         "HOME": str(home),
         "PATH": os.environ["PATH"],

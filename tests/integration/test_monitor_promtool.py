@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from debian_registry import free_port
+from free_port import free_port
 from served_monitor import FALLBACK, NEAR, Clock, ListedSamples, SteadyJudge, full_sample, monitor_of, serving
 
 from jetson_deploy.catalog.alert_rules import AlertRule

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from free_port import free_port
 from real_ollama import binary, write_store
 
 from jetson_deploy.events import silent
@@ -67,8 +67,7 @@ def serving(store: Path, *options: str) -> Iterator[str]:
 @contextlib.contextmanager
 def ollama_over(folder: Path, **changed: str) -> Iterator[tuple[OllamaClient, dict[str, str]]]:
     """A client for a server with an empty store below `folder`, and the environment for its command line."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     environment = {
         "HOME": str(folder),
         "PATH": os.environ["PATH"],

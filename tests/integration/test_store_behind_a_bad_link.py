@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from debian_registry import debian_registry, free_port, push
+from debian_registry import debian_registry, push
 from fault_proxy import fault_proxy
 from fetch_process import MANIFEST, NAME, PUSHED, assert_whole, missing_in, wrong_in
+from free_port import free_port
 from link_faults import Fault
 from registry_server import Model, small_model
 
