@@ -24,14 +24,15 @@ BOTTOM = {
     "interrupts",
     "endpoint",
     "units",
+    "own_copy",
 }
 FLOORS: list[set[str]] = [
     BOTTOM,
     {"catalog"},
     {"store", "detect"},
     {"runtime", "server"},
-    {"systemd", "deployment", "install"},
-    {"plan", "state"},
+    {"systemd", "deployment"},
+    {"plan", "state", "install"},
     {"deploy", "watch", "monitor"},
     {"doctor", "prepare", "rehearsal"},
     {"fleet"},

@@ -40,6 +40,7 @@ COMMANDS = {
     "fleet": "Plan, deploy and watch many devices over SSH",
     "rehearse": "Run the whole flow on a simulated board, with real parts",
     "doctor": "Name the cause of a failure in a pasted log",
+    "self": "This tool itself: update it offline, and go back",
     "completion": "Print the completion script of a shell",
 }
 

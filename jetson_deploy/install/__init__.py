@@ -8,6 +8,8 @@ wheelhouse.py      one package for one target: every wheel with its hash, kept i
 package.py         the package as one file, the same bytes each time
 python_archive.py  a Python from a directory of archives, where the board's is too old
 machine.py         what a machine has: read by probe.sh
+renewal.py         another version in this one's place, and back
+unit_files.py      units that name the version they run
 version.py         which of two versions is newer
 probe.sh           run there: reads, writes nothing
 board.sh           run there: installs a package, offline; whoever kills it can run it again

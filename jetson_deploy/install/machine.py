@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.install.python_archive import LOWEST
+from jetson_deploy.own_copy import INSTALLED
 
 PROBE = Path(__file__).parent / "probe.sh"
 BOARD = Path(__file__).parent / "board.sh"
@@ -16,7 +17,6 @@ PREFIX = "/opt/jetson-deploy"
 LINK = "/usr/local/bin/jetson-deploy"
 _BEGIN, _END = "@jetson-deploy-probe", "@jetson-deploy-probe-end"
 _PATH = re.compile(r"/[A-Za-z0-9._+/-]{1,200}")
-_INSTALLED = re.compile(r"([0-9][A-Za-z0-9.+]{0,40})-([0-9a-f]{8})")
 
 
 class Python(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ def read_machine(answer: str) -> Machine | None:
         glibc=_two("glibc ", one.get("glibc", "")),
         pythons=tuple(_pythons(row for row in rows if row[0] == "python")),
         tool=_first(r"jetson-deploy, version ([0-9][A-Za-z0-9.+]{0,40})", one.get("tool", "")),
-        installed=one["installed"] if _INSTALLED.fullmatch(one.get("installed", "")) else None,
+        installed=one["installed"] if INSTALLED.fullmatch(one.get("installed", "")) else None,
         whole=one.get("whole") == "yes",
         foreign=one.get("foreign") == "yes",
     )

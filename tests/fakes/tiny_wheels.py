@@ -42,13 +42,14 @@ def write_wheelhouse(directory: Path, *, without: str = "") -> Path:
     return directory
 
 
-def write_tool(directory: Path, version: str, *, works: bool = True) -> Path:
+def write_tool(directory: Path, version: str, *, works: bool = True, detects: bool = True) -> Path:
     """A stand-in for this tool: its command says its version, or fails; beside it 300 kB that no zip makes smaller."""
     stem = f"jetson_deploy-{version}"
     says = f"print('jetson-deploy, version {version}')" if works else "raise SystemExit('it does not run')"
     path = directory / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("stand_in_tool.py", f"def main():\n    {says}\n")
+        reads = "" if detects else "import sys\nif 'detect' in sys.argv: raise SystemExit('no board can be read')\n"
+        wheel.writestr("stand_in_tool.py", f"{reads}def main():\n    {says}\n")
         wheel.writestr("weight.bin", os.urandom(300_000))
         wheel.writestr(f"{stem}.dist-info/METADATA", f"Name: jetson-deploy\nVersion: {version}\n\n")
     return path

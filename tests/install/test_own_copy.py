@@ -1,0 +1,60 @@
+"""A hint fits the way that this copy was installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.install.renewal import place_of
+from jetson_deploy.own_copy import OwnCopy, Way, own_copy
+
+MARKS: dict[str, tuple[Way, str, str]] = {
+    "a directory of install.sh": ("installed", "1.0-0123abcd", ".installed"),
+    "a directory of that name that is not whole": ("pip", "1.0-0123abcd", "pyvenv.cfg"),
+    "pipx": ("pipx", "jetson-deploy", "pipx_metadata.json"),
+    "uv tool": ("uv", "jetson-deploy", "uv-receipt.toml"),
+    "a Debian package": ("deb", "jetson-deploy", ".deb"),
+    "any environment": ("pip", ".venv", "pyvenv.cfg"),
+}
+
+
+def made(directory: Path, name: str, mark: str) -> OwnCopy:
+    environment = directory / name
+    (environment / "lib" / "jetson_deploy").mkdir(parents=True)
+    (environment / mark).write_text("")
+    return own_copy(environment, environment / "lib" / "jetson_deploy")
+
+
+@pytest.mark.parametrize("kind", MARKS)
+def test_each_way_is_told_apart(kind: str, tmp_path: Path) -> None:
+    way, name, mark = MARKS[kind]
+    assert made(tmp_path, name, mark).way == way
+
+
+def test_this_very_copy_is_a_clone_and_its_scripts_are_there() -> None:
+    copy = own_copy()
+    assert (copy.way, copy.script("capture-host")) == ("clone", "scripts/capture-host")
+    assert (copy.package.parent / copy.script("capture-host")).is_file()
+
+
+def test_what_was_installed_names_a_script_by_its_place_and_a_pip_that_is_there(tmp_path: Path) -> None:
+    copy = made(tmp_path, "1.0-0123abcd", ".installed")
+    (copy.environment / "wheels").mkdir()
+    (copy.environment / "wheels" / "pip-25.0-py3-none-any.whl").write_text("")
+    assert copy.script("capture-host") == str(copy.package / "_data/scripts/capture-host")
+    said = copy.adding("matplotlib")
+    assert (
+        said
+        == f"{copy.environment}/bin/python {copy.environment}/wheels/pip-25.0-py3-none-any.whl/pip install matplotlib"
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind, (way, _, _) in MARKS.items() if way != "installed"])
+def test_a_copy_that_came_another_way_is_not_updated_and_that_way_is_named(kind: str, tmp_path: Path) -> None:
+    copy = made(tmp_path, *MARKS[kind][1:])
+    with pytest.raises(PreflightError) as refused:
+        place_of(copy)
+    assert (refused.value.code, refused.value.hint) == ("not-installed-here", copy.newer())
+    assert "self update" not in refused.value.hint
