@@ -13,6 +13,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts, StoreFacts
 from jetson_deploy.names import ModelName, parse_model_name, shown
+from jetson_deploy.plan.nearest_tag import nearest_tag
 from jetson_deploy.server.port import Server
 
 DEFAULT_FAMILY = "deepseek-r1"
@@ -121,9 +122,12 @@ def _unknown(catalog: Catalog, text: str, name: ModelName, store: StoreFacts | N
 
 
 def _nearest(catalog: Catalog, text: str, name: ModelName, family: ModelFamily | None, here: list[str]) -> str | None:
-    """What was meant, where it is a slip of the keyboard: `deepseek-v3` is none of `deepseek-r1`."""
+    """What was meant: of a tag that is not offered the nearest; else where it is a slip of the keyboard, for
+    `deepseek-v3` is none of `deepseek-r1`."""
     import difflib  # for mistakes alone
 
+    if family is not None and (tag := nearest_tag(name.tag, family.sizes)):
+        return tag
     if family is not None:
         tries = [(name.tag, list(family.sizes), 0.6)]
     else:
