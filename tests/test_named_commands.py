@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,11 @@ def texts(path: Path) -> list[str]:
     return list(strings(whole)) if "jetson-deploy" in whole else []
 
 
+def of(folder: Path) -> list[Path]:
+    return [path for path in files() if path.parent == folder]
+
+
+@functools.cache
 def files() -> list[Path]:
     kinds = ("jetson_deploy/**/*.py", "profiles/**/*.yaml", "containers/**/*.yaml", "*.yaml", "*.md", "docs/**/*.md")
     scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
@@ -72,9 +78,13 @@ def _wrong(text: str, match: re.Match[str]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_command_and_option_that_is_named_exists(path: Path) -> None:
-    assert [wrong for text in texts(path) for wrong in missing(text)] == []
+FOLDERS = sorted({path.parent for path in files()})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_and_option_that_is_named_exists(folder: Path) -> None:
+    found = {path: [wrong for text in texts(path) for wrong in missing(text)] for path in of(folder)}
+    assert {str(path.relative_to(ROOT)): wrong for path, wrong in found.items() if wrong} == {}
 
 
 @pytest.mark.parametrize(

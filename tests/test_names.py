@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,8 +22,8 @@ from jetson_deploy.names import (
 )
 
 CASES = Path(__file__).parent / "data" / "names"
-MODELS: dict[str, list[Any]] = yaml.safe_load((CASES / "models.yaml").read_text())
-IMAGES: dict[str, list[Any]] = yaml.safe_load((CASES / "images.yaml").read_text())
+MODELS: dict[str, list[Any]] = quick_yaml.loaded((CASES / "models.yaml").read_text())
+IMAGES: dict[str, list[Any]] = quick_yaml.loaded((CASES / "images.yaml").read_text())
 
 
 @pytest.mark.parametrize(("text", "short", "path"), MODELS["good"])

@@ -23,14 +23,6 @@ from jetson_deploy.events import LogLine, Note, Progress, StepStarted
 CLI = Path(finish.__file__).parent
 CHANGES_DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 MARKS = "\u200e\u200f\u061c"
-EVERY = [chr(code) for code in range(0x110000)]
-HARMFUL = [
-    one
-    for one in EVERY
-    if (unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t")
-    or unicodedata.bidirectional(one) in CHANGES_DIRECTION
-    or one in MARKS
-]
 CRAFTED = {
     "title": "\x1b]0;owned\x07",
     "clear": "\x1b[2J\x1b[H",
@@ -64,13 +56,22 @@ def on_a_terminal() -> Iterator[Terminal]:
         yield screen
 
 
+def is_harmful(one: str) -> bool:
+    return (
+        (unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t")
+        or unicodedata.bidirectional(one) in CHANGES_DIRECTION
+        or one in MARKS
+    )
+
+
 def harmful_in(text: str) -> set[str]:
-    return set(text.replace("\r\n", "\n")) & set(HARMFUL)
+    return set(filter(is_harmful, text.replace("\r\n", "\n")))
 
 
 def test_of_all_characters_those_that_control_a_terminal_or_the_direction_are_escaped_and_no_other() -> None:
-    changed = [one for one in EVERY if visible(one) != one]
-    assert changed == HARMFUL and len(HARMFUL) > 2100
+    every = [chr(code) for code in range(0x110000)]
+    changed = [one for one in every if visible(one) != one]
+    assert changed == [*filter(is_harmful, every)] and len(changed) > 2100
     assert visible("größer 模型 🚀\n\tx") == "größer 模型 🚀\n\tx"
 
 

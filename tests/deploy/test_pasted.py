@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
-import yaml
+import quick_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from jetson_deploy.errors import UsageError
 from jetson_deploy.server.opened import open_server
 
 DATA = Path(__file__).parents[1] / "data"
-CASES: list[dict[str, Any]] = yaml.safe_load((DATA / "causes" / "expected.yaml").read_text())
+CASES: list[dict[str, Any]] = quick_yaml.loaded((DATA / "causes" / "expected.yaml").read_text())
 FAULTY = DATA / "causes" / "log" / "cuda-internal-operation-thor.txt"
 HEALTHY = (DATA / "causes" / "healthy" / "llama-server-b11434.txt").read_text()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
+import quick_yaml
 
 from jetson_deploy.catalog import issue_check
 from jetson_deploy.catalog.catalog import Catalog
@@ -50,7 +50,7 @@ def catalog() -> Catalog:
 @functools.cache
 def samples(id_: str) -> dict[str, list[dict[str, Any]]]:
     path = SAMPLES / f"{id_}.yaml"
-    return yaml.safe_load(path.read_text()) if path.is_file() else {"positive": [], "negative": []}
+    return quick_yaml.loaded(path.read_text()) if path.is_file() else {"positive": [], "negative": []}
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
+import quick_yaml
 
 from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.monitor.alerts.firing import Change
@@ -74,7 +74,7 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def read_scenario(name: str) -> Scenario:
     text = (SCENARIOS / f"{name}.yaml").read_text(encoding="utf-8")
-    return msgspec.convert(yaml.safe_load(text), Scenario, strict=False)
+    return msgspec.convert(quick_yaml.loaded(text), Scenario, strict=False)
 
 
 def timeline(scenario: Scenario, rules: Mapping[str, AlertRule], boards: Path) -> Iterator[tuple[float, Change]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import quick_yaml
 import yaml
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from jetson_deploy.monitor.dashboards.folder import RECORD, TARGETS, write_folde
 from jetson_deploy.monitor.dashboards.targets import HERE, read_hosts, target
 from jetson_deploy.monitor.dashboards.yaml_text import yaml_text
 
-CASES = yaml.safe_load((Path(__file__).parent / "data" / "targets.yaml").read_text())
+CASES = quick_yaml.loaded((Path(__file__).parent / "data" / "targets.yaml").read_text())
 NOWHERE = Path("/nowhere")
 ALERTS = load_alerts(system_dir=NOWHERE, user_dir=NOWHERE)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from forked_cli import ran
 from sized_store import put_sized
 
-DATA = yaml.safe_load((Path(__file__).parent / "decisions.yaml").read_text(encoding="utf-8"))
+DATA = quick_yaml.loaded((Path(__file__).parent / "decisions.yaml").read_text(encoding="utf-8"))
 BASE = "sys/firmware/devicetree/base"
 ENGINE = {"Runtimes": {"runc": {}, "nvidia": {}}, "DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}
 Document = dict[str, Any]

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from forked_cli import ran
 
-TABLE = yaml.safe_load((Path(__file__).parent / "field_hosts.yaml").read_text())
+TABLE = quick_yaml.loaded((Path(__file__).parent / "field_hosts.yaml").read_text())
 ROWS: list[dict[str, Any]] = TABLE["hosts"]
 BASE = "sys/firmware/devicetree/base"
 FINE_ENGINE = {"Runtimes": {"runc": {}, "nvidia": {}}, "DockerRootDir": "/var/lib/docker", "Driver": "overlay2"}

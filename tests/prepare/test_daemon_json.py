@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from bare_board import BareBoard, quiet
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from jetson_deploy.prepare.json_text import BadJson, meaning, member, with_membe
 from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.prepare.steps.listed import STEPS
 
-SHAPES = yaml.safe_load((Path(__file__).parent / "data" / "daemon_shapes.yaml").read_text(encoding="utf-8"))
+SHAPES = quick_yaml.loaded((Path(__file__).parent / "data" / "daemon_shapes.yaml").read_text(encoding="utf-8"))
 RUNTIME, LOGS = STEPS["nvidia-runtime"], STEPS["docker-logs"]
 OURS = '{"path": "nvidia-container-runtime", "runtimeArgs": []}'
 

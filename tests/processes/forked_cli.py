@@ -1,11 +1,14 @@
 """The command line in a process of its own, forked from this one: all of a process, without importing everything anew.
 
+What a verb imports within is imported here too once it has run: three quarters of a short command are its imports.
 `subprocess` where the start itself is what a test is about.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib
 import io
 import os
 import signal
@@ -28,18 +31,26 @@ def ran(
     *arguments: str, environment: Mapping[str, str], cwd: Path | None = None, text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with captured output; `environment` is all there is."""
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
+    with contextlib.ExitStack() as files:
+        given, out, error, imported = (files.enter_context(tempfile.TemporaryFile()) for _ in range(4))
         given.write((text or "").encode())
         given.seek(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # 3.12: this process has threads
             pid = os.fork()
         if pid == 0:
-            _child(arguments, environment, cwd, (given.fileno(), out.fileno(), error.fileno()))
+            _child(arguments, environment, cwd, (given.fileno(), out.fileno(), error.fileno()), imported.fileno())
         code = _waited(pid)
+        imported.seek(0)
+        _import_too(_read(imported).split())
         out.seek(0)
         error.seek(0)
         return subprocess.CompletedProcess(arguments, code, _read(out), _read(error))
+
+
+def _import_too(names: list[str]) -> None:
+    for name in names:
+        importlib.import_module(name)
 
 
 def _read(file: io.BufferedIOBase) -> str:
@@ -47,9 +58,14 @@ def _read(file: io.BufferedIOBase) -> str:
 
 
 def _child(
-    arguments: tuple[str, ...], environment: Mapping[str, str], cwd: Path | None, streams: tuple[int, int, int]
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    cwd: Path | None,
+    streams: tuple[int, int, int],
+    imported: int,
 ) -> NoReturn:
-    code = 99
+    code, known = 99, set(sys.modules)
+    gc.freeze()  # what was there before is not gone through, which would copy it
     try:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
@@ -70,6 +86,8 @@ def _child(
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
             sys.stderr.flush()
+        ours = [name for name in sys.modules if name not in known and name.startswith("jetson_deploy.")]
+        os.write(imported, " ".join(ours).encode())
         os._exit(code)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ from jetson_deploy.runtime.docker.pull_errors import pull_error
 from jetson_deploy.server.opened import open_server
 
 CAUSES = Path(__file__).parents[1] / "data" / "causes"
-CASES: list[dict[str, Any]] = yaml.safe_load((CAUSES / "expected.yaml").read_text())
+CASES: list[dict[str, Any]] = quick_yaml.loaded((CAUSES / "expected.yaml").read_text())
 TEXTS = {case["file"]: (CAUSES / case["file"]).read_text() for case in CASES}
 
 
@@ -91,7 +91,7 @@ def test_a_healthy_log_has_no_cause_where_its_processor_was_accepted(path: Path,
 BUILT_IN = [
     pattern
     for path in sorted((Path(__file__).parents[2] / "profiles" / "issues").glob("*.yaml"))
-    for issue in [yaml.safe_load(path.read_text())]
+    for issue in [quick_yaml.loaded(path.read_text())]
     for pattern in (*issue["symptoms"], *issue.get("also", ()))
 ]
 

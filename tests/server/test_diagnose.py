@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
+import quick_yaml
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
@@ -40,7 +40,7 @@ confidence: reported
 
 @functools.cache
 def issues() -> dict[str, Issue]:
-    loaded = (yaml.safe_load(path.read_text()) for path in sorted(ISSUES.glob("*.yaml")))
+    loaded = (quick_yaml.loaded(path.read_text()) for path in sorted(ISSUES.glob("*.yaml")))
     return {entry["id"]: msgspec.convert(entry, Issue) for entry in loaded}
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
-import yaml
+import quick_yaml
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.planning.device_plan import Decided, DevicePlan, Ground, Refusal
 from jetson_deploy.fleet.planning.saved import check_saved, read_saved, save
 
-CASES = yaml.safe_load((Path(__file__).parent / "moved.yaml").read_text())
+CASES = quick_yaml.loaded((Path(__file__).parent / "moved.yaml").read_text())
 DECIDED = Decided(
     image="dustynv/ollama:r36.4.3",
     model="deepseek-r1:7b",

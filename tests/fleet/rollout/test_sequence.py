@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 
 from jetson_deploy.errors import UsageError
 from jetson_deploy.fleet.device import Device
@@ -16,7 +16,7 @@ from jetson_deploy.fleet.rollout.batches import check_fields
 from jetson_deploy.fleet.rollout.sequence import Budget, rules
 from jetson_deploy.fleet.rollout.window import window
 
-REFUSED = yaml.safe_load((Path(__file__).parent / "refused_sections.yaml").read_text(encoding="utf-8"))
+REFUSED = quick_yaml.loaded((Path(__file__).parent / "refused_sections.yaml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: str(case["section"]))

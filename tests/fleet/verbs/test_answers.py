@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import quick_yaml
 from told_devices import Said, ToldDevices, document, text
 
 from jetson_deploy.errors import JetsonDeployError
@@ -25,7 +25,7 @@ from jetson_deploy.fleet.verbs.healths import drift, health
 from jetson_deploy.fleet.verbs.log_follower import follow_each
 from jetson_deploy.fleet.verbs.log_tails import LINE, tail
 
-CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "answers.yaml").read_text())
+CASES: list[dict[str, Any]] = quick_yaml.loaded((Path(__file__).parent / "answers.yaml").read_text())
 VERBS: dict[str, Callable[[Connection], Awaitable[DeviceResult]]] = {
     "status": health,
     "drift": drift,
