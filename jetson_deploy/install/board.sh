@@ -39,10 +39,14 @@ done
 final=$prefix/$name
 work=$prefix/.work
 
-step() { printf '@step %s\n' "$1"; }
+# A lost connection stops no installation: who asked for it may be gone, and none reads these lines.
+trap '' PIPE
+say() { printf '%s\n' "$1" 2>/dev/null || true; }
+
+step() { say "@step $1"; }
 
 refuse() {
-  printf '@refused %s\t%s\t%s\n' "$2" "$3" "$4"
+  say "@refused $(printf '%s\t%s\t%s' "$2" "$3" "$4")"
   exit "$1"
 }
 
@@ -201,4 +205,4 @@ elif ! installed "$final"; then
 fi
 step clean
 clean
-printf '@done %s\n' "$done"
+say "@done $done"

@@ -91,6 +91,14 @@ class Prefix:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(SECONDS)
 
+    def left_alone(self, made: Made) -> int:
+        """Its exit status, where none reads what it says: the connection that began it was lost."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(self.argv(made), stdout=writer, stderr=writer, check=False, timeout=SECONDS)
+        os.close(writer)
+        return done.returncode
+
     def linked(self) -> str:
         """What the linked tool says of itself; empty: none is linked."""
         if not self.link.is_symlink():

@@ -45,6 +45,12 @@ def test_a_first_run_installs_and_links_and_a_second_changes_nothing(prefix: Pre
     assert prefix.everything() == before
 
 
+def test_an_installation_whose_connection_is_lost_goes_on_to_its_end(prefix: Prefix, made: dict[str, Made]) -> None:
+    assert prefix.left_alone(made["1.0"]) == 0
+    assert prefix.linked() == OLD
+    assert prefix.install(made["1.0"]).lines[-1] == "@done unchanged"
+
+
 def test_every_step_of_the_script_is_killed_by_the_next_test() -> None:
     named = set(re.findall(r"^ *step ([a-z]+)$", BOARD.read_text(), re.MULTILINE))
     assert named == {*STEPS, "python"}
