@@ -23,7 +23,8 @@ ENGINE_HINTS = {
     "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit",
     "stopped": "start it: sudo systemctl start docker (as a snap: sudo snap start docker)",
     "permission": "run with sudo, or add the user to the docker group and log in again",
-    "hung": "restart it: sudo systemctl restart docker",
+    "hung": "after a boot it may still be starting (systemctl is-active docker: activating), then wait; "
+    "else: sudo systemctl restart docker",
 }
 
 
