@@ -17,15 +17,12 @@ GATE = "10.0.2.100"
 """Where a board finds what this machine's loopback has; it reaches nothing else."""
 Cache = Literal["writeback", "none", "unsafe", "directsync"]
 _HERE = "127.0.0.1"
-_RESERVED = 48 * 1024
-"""MiB from which on memory is not reserved here: untouched memory costs nothing, but would be counted."""
 
 
 def hardware(wanted: Wanted) -> list[str]:
     """What the device tree is made for."""
-    memory = f"memory-backend-ram,id=ram,size={wanted.memory_mib}M"
-    if wanted.memory_mib >= _RESERVED:
-        memory += ",reserve=off"
+    # Untouched memory costs nothing, and would be counted: a board may have more than this machine.
+    memory = f"memory-backend-ram,id=ram,size={wanted.memory_mib}M,reserve=off"
     return [
         *("-cpu", PROCESSOR, "-smp", str(wanted.processors), "-m", str(wanted.memory_mib)),
         *("-object", memory, "-display", "none"),

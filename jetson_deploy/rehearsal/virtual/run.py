@@ -83,6 +83,9 @@ class VirtualRun:
             for machine in self.machines:
                 seconds = machine.wait()
                 self._report(Note(level="info", text=f"{machine.wanted.name}: ssh answers after {seconds:.0f} s"))
+            for machine in self.machines:
+                # A boot ends with Docker: who asks it before that is not answered.
+                machine.ssh("systemctl is-system-running --wait", seconds=COMMAND_SECONDS)
             self._write_reach()
         except BaseException:
             self.stop()
