@@ -11,7 +11,7 @@ from jetson_deploy.events import Reporter
 from jetson_deploy.monitor.history.default import default_path
 from jetson_deploy.monitor.serve.listen import DEFAULT_LISTEN
 from jetson_deploy.settings import Settings
-from jetson_deploy.systemd.units import SYSTEM_UNITS, check_systemd, reload, remove_units, systemctl
+from jetson_deploy.systemd.units import SYSTEM_UNITS, check_systemd, reload, remove_units, systemctl, unit_path
 from jetson_deploy.systemd.units import write_units as write_templates
 
 UNIT = "jetson-deploy-monitor.service"
@@ -47,8 +47,8 @@ def write_units(
     """`variables` stand over those of the environment. Raises PreflightError `units-not-writable`."""
     state = default_path(settings).parent
     marks = {
-        "@STATE@": _path(str(state)),
-        "@WRITABLE@": _path(f"-{state}"),
+        "@STATE@": unit_path(str(state)),
+        "@WRITABLE@": unit_path(f"-{state}"),
         "@WATCHDOG@": f"{max(_SHORTEST_WATCHDOG, _LATE * (wishes.period or _RECORDED_PERIOD)):.0f}",
     }
     return write_templates(directory, [_TEMPLATE], options(wishes), variables, marks)
@@ -93,9 +93,3 @@ def options(wishes: ServiceWishes) -> tuple[str, ...]:
     for flag, values in (("--threshold", wishes.thresholds), ("--alert", wishes.alerts)):
         found += [word for value in values for word in (flag, value)]
     return (*found, *(() if wishes.model else ("--no-model",)))
-
-
-def _path(path: str) -> str:
-    """For a unit file: `%` starts a specifier."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"' if set(escaped) & set(" \t\"'\\;") else escaped

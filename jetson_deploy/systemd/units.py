@@ -117,3 +117,9 @@ def _escaped(text: str) -> str:
 
 def _in_quotes(escaped: str) -> str:
     return f'"{escaped}"' if shlex.quote(escaped) != escaped else escaped
+
+
+def unit_path(path: str) -> str:
+    """For a unit file: `%` starts a specifier."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"' if set(escaped) & set(" \t\"'\\;") else escaped
