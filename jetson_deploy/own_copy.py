@@ -41,10 +41,19 @@ class OwnCopy(NamedTuple):
         if self.way == "pipx":
             return f"pipx inject jetson-deploy {package}"
         if self.way == "uv":
-            return f"uv tool install --with {package} WHEEL, with the wheel that this copy came from"
+            also = package.replace(" ", " --with ")
+            return f"uv tool install --with {also} WHEEL, with the wheel that this copy came from"
         if self.way == "deb":
             return f"a clone or pipx, to which {package} can be added: the Debian package is dpkg's alone"
         return f"{python} -m pip install {package}"
+
+    def adding_fleet(self) -> str:
+        """What `fleet` needs beside."""
+        return "scripts/setup fleet" if self.way == "clone" else self.adding("'asyncssh[bcrypt]' packaging")
+
+    def does_it(self) -> str:
+        """Behind a command of apt: a clone has a script for it."""
+        return " (scripts/up does it)" if self.way == "clone" else ""
 
     def newer(self) -> str:
         """What brings another version in this one's place."""

@@ -140,6 +140,7 @@ def read_common_options(options: dict[str, Any], wanted: DeployFlags | None = No
 
 def _check_root(root: Path) -> None:
     from jetson_deploy.errors import UsageError
+    from jetson_deploy.own_copy import own_copy
 
     try:
         problem = "" if root.is_dir() else "is not a directory"
@@ -148,7 +149,7 @@ def _check_root(root: Path) -> None:
     if problem:
         raise UsageError(
             f"--root {str(root)[:200]} {problem}",
-            hint="a captured root is a directory with etc/ proc/ sys/ (scripts/capture-host makes one)",
+            hint=f"a captured root is a directory with etc/ proc/ sys/ ({own_copy().script('capture-host')} makes one)",
             code="no-such-root",
         )
 

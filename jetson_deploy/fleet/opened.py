@@ -9,6 +9,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.fleet.connect_options import Bounds, ConnectOptions
 from jetson_deploy.fleet.host_keys import HostKeys
 from jetson_deploy.fleet.secret import secret
+from jetson_deploy.own_copy import own_copy
 
 
 def open_transport(
@@ -41,6 +42,6 @@ def check_asyncssh() -> None:
     except ImportError:
         raise PreflightError(
             "asyncssh is not installed, and `fleet` reaches devices with it",
-            hint="scripts/setup fleet, in the checkout that this tool is of",
+            hint=own_copy().adding_fleet(),
             code="no-asyncssh",
         ) from None

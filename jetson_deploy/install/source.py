@@ -125,7 +125,7 @@ def _metadata(info: str) -> Iterator[tuple[str, bytes]]:
     if metadata is None or entry_points is None or f"\nVersion: {version()}\n" not in metadata:
         raise PreflightError(
             f"what is installed here is not {NAME} {version()}, so no wheel can be made of it",
-            hint="run scripts/setup in the checkout, or install the tool with pip",
+            hint="run scripts/setup in the clone, or install the tool with scripts/install.sh",
             code="tool-not-installed",
         )
     yield f"{info}/METADATA", metadata.encode()

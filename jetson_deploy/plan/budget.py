@@ -13,6 +13,7 @@ from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.own_copy import own_copy
 from jetson_deploy.plan.memory import footprint, need_terms
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.port import Server
@@ -93,7 +94,7 @@ def budget_of(catalog: Catalog, facts: HostFacts, request: Wanted, serving: Inst
     if free is None:
         raise PreflightError(
             "the free memory of this host is unknown (MemAvailable in /proc/meminfo cannot be read)",
-            hint="mount /proc, or capture the board again with scripts/capture-host",
+            hint=f"mount /proc, or capture the board again with {own_copy().script('capture-host')}",
             code="memory-unknown",
         )
     free = free_without_ours(free, serving)

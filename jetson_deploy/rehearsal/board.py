@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 from jetson_deploy.errors import UsageError
+from jetson_deploy.own_copy import own_copy
 
 DEFAULT_BOARD = "orin-nano-8gb-jp6.2"
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -33,8 +34,9 @@ def find_board(name: str) -> Path:
             return path.resolve()
     near = difflib.get_close_matches(name, roots, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]}? " if near else ""
+    capture = own_copy().script("capture-host")
     raise UsageError(
         f"there is no captured board {name!r}",
-        hint=f"{hint}jetson-deploy rehearse --list shows them; a directory made by scripts/capture-host will do too",
+        hint=f"{hint}jetson-deploy rehearse --list shows them; a directory made by {capture} will do too",
         code="unknown-board",
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import shown
+from jetson_deploy.own_copy import own_copy
 from jetson_deploy.rehearsal.cache import cache_directory, pip
 
 VERSION = "0.9.5"
@@ -118,7 +119,7 @@ def _build(target: Path, flags: str, version: str, says: str | None) -> None:
     if shutil.which("g++") is None:
         raise PreflightError(
             "building Ollama needs a C++ compiler",
-            hint="sudo apt-get install -y g++ (scripts/up does it)",
+            hint=f"sudo apt-get install -y g++{own_copy().does_it()}",
             code="no-compiler",
         )
     environment = {**os.environ, "GOBIN": str(target.parent), "CGO_ENABLED": "1", "GOFLAGS": "-trimpath"}

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.own_copy import own_copy
 
 PACKAGES = {
     "dockerd": "docker.io",
@@ -39,7 +40,7 @@ def check_programs() -> None:
         packages = " ".join(sorted({PACKAGES[name] for name in missing}))
         raise PreflightError(
             f"a rehearsal needs {', '.join(missing)}",
-            hint=f"sudo apt-get install -y --no-install-recommends {packages} (scripts/up does it)",
+            hint=f"sudo apt-get install -y --no-install-recommends {packages}{own_copy().does_it()}",
             code="programs-missing",
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.install.renewal import place_of
 from jetson_deploy.own_copy import OwnCopy, Way, own_copy
 
+PACKAGE = Path(__file__).parents[2] / "jetson_deploy"
 MARKS: dict[str, tuple[Way, str, str]] = {
     "a directory of install.sh": ("installed", "1.0-0123abcd", ".installed"),
     "a directory of that name that is not whole": ("pip", "1.0-0123abcd", "pyvenv.cfg"),
@@ -58,3 +61,29 @@ def test_a_copy_that_came_another_way_is_not_updated_and_that_way_is_named(kind:
         place_of(copy)
     assert (refused.value.code, refused.value.hint) == ("not-installed-here", copy.newer())
     assert "self update" not in refused.value.hint
+
+
+NAMED = re.compile(r"(?<![\w/])scripts/[a-z][\w.-]*|pip install\b")
+OF_A_CLONE = {"own_copy.py", "source.py"}
+
+
+def test_no_hint_names_a_script_of_a_clone_or_pip_but_by_the_way_that_the_copy_came() -> None:
+    """Comments and documentation aside: what a program says."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        if path.name in OF_A_CLONE or "virtual" in path.parts:
+            continue
+        tree = ast.parse(path.read_text())
+        documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documents)
+        said = (one.value for one in texts if isinstance(one.value, str))
+        found += [f"{path.name}: {text}" for text in said if NAMED.search(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("kind", MARKS)
+def test_what_a_copy_is_told_to_add_is_of_its_own_way(kind: str, tmp_path: Path) -> None:
+    copy = made(tmp_path, *MARKS[kind][1:])
+    said = f"{copy.adding('matplotlib')} {copy.adding_fleet()} {copy.does_it()} {copy.newer()}"
+    assert "scripts/up" not in said and "scripts/setup" not in said
+    assert ("pip install" in said) == (copy.way in ("installed", "pip"))

@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.own_copy import own_copy
 
 MOST_PACKED = 2 << 20
 MOST_BYTES = 16 << 20
 """Unpacked. The script stops at 12 MiB; a usual board has 20 KiB."""
 _HEAD = re.compile(rb"(?:^|\n)jetson-deploy-reading/1 ([0-9]{1,9})\n")
-_HINT = "look at the device itself: ssh there and run jetson-deploy detect, or scripts/capture-host"
 
 _MOST_MOUNTS = 2000
 _MOST_ABOVE = 16 << 20
@@ -121,7 +121,7 @@ def _inflated(packed: bytes) -> bytes:
     data = unpacker.decompress(packed, MOST_BYTES)
     if unpacker.unconsumed_tail or not unpacker.eof:
         raise DeviceError(
-            f"its answer is longer than {MOST_BYTES >> 20} MiB, or cut", hint=_HINT, code="reading-too-long"
+            f"its answer is longer than {MOST_BYTES >> 20} MiB, or cut", hint=_hint(), code="reading-too-long"
         )
     return data
 
@@ -138,4 +138,8 @@ def _no_answer(output: bytes) -> DeviceError:
 
 
 def _unusable(message: str) -> DeviceError:
-    return DeviceError(message, hint=_HINT, code="reading-unusable")
+    return DeviceError(message, hint=_hint(), code="reading-unusable")
+
+
+def _hint() -> str:
+    return f"look at the device itself by ssh, or copy {own_copy().script('capture-host')} there and run it"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import sys
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -12,6 +11,7 @@ from typing import Any
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.monitor.plot.figure import Figure, Panel
+from jetson_deploy.own_copy import own_copy
 
 _LIGHT = {"ground": "#ffffff", "text": "#1b1f18", "grid": "#d9dcd4", "hot": "#b3171c", "asked": "#1d5a96"}
 _DARK = {"ground": "#1b1f17", "text": "#e9ece4", "grid": "#343a2e", "hot": "#ff7b7b", "asked": "#7db8f5"}
@@ -36,7 +36,7 @@ def png_bytes(figure: Figure, *, dark: bool = False) -> bytes:
     except ImportError as error:
         raise PreflightError(
             "a PNG is drawn by matplotlib, which is not installed",
-            hint=f"{sys.executable} -m pip install matplotlib, or --out FILE.html, which needs nothing",
+            hint=f"{own_copy().adding('matplotlib')}, or --out FILE.html, which needs nothing",
             code="no-matplotlib",
         ) from error
     colours = _DARK if dark else _LIGHT

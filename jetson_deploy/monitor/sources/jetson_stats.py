@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from jetson_deploy.monitor.sample import Board
 from jetson_deploy.monitor.sources.followed import INTERVAL, OLDEST, FollowedSource
 from jetson_deploy.monitor.sources.jtop_words import board_of
 from jetson_deploy.monitor.sources.source import Source, SourceError
+from jetson_deploy.own_copy import own_copy
 
 _INSTALL = "sudo jtop --install-service"
 
@@ -29,9 +29,7 @@ def _jtop(interval: float) -> Any:
 def open_jetson_stats() -> Source:
     """Raises SourceError when the package is not installed; all else may come later and is reported by `read`."""
     if importlib.util.find_spec("jtop") is None:
-        raise SourceError(
-            f"the Python package jetson-stats is not installed: {sys.executable} -m pip install jetson-stats"
-        )
+        raise SourceError(f"the Python package jetson-stats is not installed: {own_copy().adding('jetson-stats')}")
     source = FollowedSource("jetson-stats", JtopFeed(_jtop))
     source.start()
     return source
