@@ -187,6 +187,8 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     """File, package or kernel that `l4t` came from."""
     l4t_inferred: bool = False
     """True when only the kernel's name tells `l4t`."""
+    l4t_given: bool = False
+    """True when the user said it (`--l4t`), of a host that hides it."""
     jetpack: str | None = None
     jetpack_assumed: bool = False
     cuda_capability: str | None = None

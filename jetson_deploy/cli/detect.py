@@ -15,12 +15,16 @@ from jetson_deploy.units import size_text
 @click.command("detect")
 @reading
 @click.option("--store", metavar="DIR", help="Model store to inspect.")
-def command(*, common: CommonOptions, store: str | None) -> int:
+@click.option("--l4t", metavar="RELEASE", help="Assume this L4T, such as 36.4.3, on a system that hides it.")
+def command(*, common: CommonOptions, store: str | None, l4t: str | None) -> int:
     """Show the facts of this host, or of a captured root. Unreadable values are `unknown`; a PC is no error."""
     from jetson_deploy.deploy.survey import survey
+    from jetson_deploy.plan.given_l4t import with_given_l4t
 
     path = checked_store(store) if store is not None else None
-    facts = survey(common.root, common.settings, common.catalog(), store=path, deployment=common.name)
+    catalog = common.catalog()
+    facts = survey(common.root, common.settings, catalog, store=path, deployment=common.name)
+    facts = with_given_l4t(facts, l4t, catalog)
     simulated = common.settings.rehearsal
     head = f"simulated: {simulated}\n" if simulated else ""
     return finish(common, facts, lambda: head + render_facts(facts), simulated=simulated, also_as_line=True)
@@ -70,7 +74,7 @@ def _board(facts: HostFacts) -> str:
 def _l4t(facts: HostFacts) -> str:
     if facts.l4t is None:
         return "unknown"
-    if facts.l4t_inferred:
+    if facts.l4t_inferred or facts.l4t_given:
         return f"{facts.l4t} (assumed, from {facts.l4t_source})"
     assumed = f" (not listed, treated like {facts.l4t_assumed})" if facts.l4t_assumed else ""
     return f"{facts.l4t}{assumed}"

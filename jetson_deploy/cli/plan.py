@@ -59,6 +59,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
+    from jetson_deploy.plan.given_l4t import with_given_l4t
     from jetson_deploy.plan.larger import ways_to_fit
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
@@ -67,6 +68,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     request, store = read_wishes(wanted, common)
     catalog = common.catalog()
     facts, assumed = _looked_at(common, catalog, store, board, request.model)
+    facts = with_given_l4t(facts, request.l4t, catalog)
     live = board is None and acts_here(common.root, common.settings)
     state = None if board is not None else _state(common) if live else captured_state(common.root, common.name)
     if live and _unfinished(common, facts, state):

@@ -42,13 +42,17 @@ def plan_text(
     return "\n\n".join(part for part in parts if part)
 
 
+def _assumed(plan: Plan) -> str:
+    return " (assumed: --l4t says so)" if any(one.id == "l4t-given" for one in plan.findings) else ""
+
+
 def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
     model, image = plan.model, plan.image
     needed, usable = compared(model.need_bytes, model.available_bytes)
     each = f", for each of {model.parallel} requests at once" if model.parallel > 1 else ""
     version = f" (Ollama {image.ollama_version})" if image.ollama_version else ""
     return [
-        ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}"),
+        ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}{_assumed(plan)}"),
         ("model", f"{model.name}: {model.reason}"),
         ("context", f"{model.context_tokens} tokens{each}"),
         ("speed", _speed(model)),

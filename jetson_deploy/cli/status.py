@@ -85,6 +85,8 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
     yield "image", status.image
     yield "container", status.container
     yield "gpu", share + (" (CPU accepted with --accept-cpu)" if status.accept_cpu else "")
+    if isinstance(status.given_l4t, str):
+        yield "L4T", f"{status.given_l4t} (assumed: --l4t said so)"
     yield "proven", when(status.proven_at or "") + (f", {rate:.1f} tok/s" if rate else "")
     yield from (("leftover", f"{name}: the next up removes it") for name in status.leftovers)
 

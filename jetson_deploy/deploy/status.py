@@ -48,6 +48,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     model: str
     context_tokens: int
     accept_cpu: bool
+    given_l4t: str | msgspec.UnsetType = msgspec.UNSET
+    """What `--l4t` said of a host that hides its release; left out: nothing was said."""
     simulated: str | None
     gpu_share: float | None
     tokens_per_second_proven: float | None
@@ -119,6 +121,7 @@ def read_status(
         model=serving.record.model,
         context_tokens=serving.record.context_tokens,
         accept_cpu=serving.record.accept_cpu,
+        given_l4t=serving.record.kept("given-l4t") or msgspec.UNSET,
         simulated=serving.record.simulated,
         gpu_share=proof.gpu_share,
         tokens_per_second_proven=mine.tokens_per_second if mine else None,

@@ -86,6 +86,17 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
             label="image-policy",
         ),
     ] = _UNSAID
+    l4t: Annotated[
+        str | None,
+        Option(
+            flag="--l4t",
+            metavar="RELEASE",
+            help="Assume this L4T, such as 36.4.3, on a system that hides it.",
+            bounds=Meta(pattern=r"^[0-9]{1,2}\.[0-9]{1,2}(\.[0-9]{1,2})?\Z"),
+            label="given-l4t",
+            unsaid="",
+        ),
+    ] = None
     store: Annotated[
         str | None,
         Option(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _OLLAMA = ("usr/local/bin/ollama", "usr/bin/ollama", "etc/systemd/system/ollama.service")
 _LIVE = Path("/")
+UNKNOWN = "the release is unknown"
+"""How the hint of a kernel's name begins."""
 _KERNEL = re.compile(r"([0-9]+\.[0-9]+)\..*tegra")
 
 
@@ -140,7 +142,7 @@ def _kernel_hint(facts: HostFacts, catalog: Catalog) -> list[str]:
     if facts.l4t is not None or match is None or facts.system.drive:
         return []
     lines = [f"JetPack {line.jetpack}" for line in catalog.l4t.values() if line.kernel == match[1]]
-    return [f"the release is unknown; kernel {facts.kernel} is one of {' or '.join(lines)}"] if lines else []
+    return [f"{UNKNOWN}; kernel {facts.kernel} is one of {' or '.join(lines)}"] if lines else []
 
 
 def _wrong_line(facts: HostFacts, catalog: Catalog) -> list[str]:

@@ -47,7 +47,7 @@ def container_spec(
         need_bytes=model.need_bytes,
         free_bytes_before=free,
         version=__version__,
-        further={label: getattr(wanted, row.field) for label, row in FURTHER.items()},
+        further={label: value for label, row in FURTHER.items() if (value := getattr(wanted, row.field)) is not None},
     )
     bare = _bare(server, wanted, image, model, store, line, compute_capability)
     return stamped(bare, record, server.bounded_by_plan)

@@ -20,6 +20,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
+from jetson_deploy.plan.given_l4t import with_given_l4t
 from jetson_deploy.plan.model import choose_model, room_for_instead
 from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.remarks import assumptions, made_by_older, warnings
@@ -72,6 +73,7 @@ def draft_plan(
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
     wanted, server = settle(request, serving), server or open_server()
+    facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
     catalog = with_stored(catalog, facts, wanted, serving)
     check_wanted(catalog, wanted, server, facts.store)
     if other := tuple(preflight.jetson_findings(facts)):

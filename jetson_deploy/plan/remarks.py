@@ -195,5 +195,7 @@ def _identity(facts: HostFacts) -> Iterator[Finding]:
     if facts.l4t_inferred:
         text = f"L4T {facts.l4t} is read from the name of the {facts.l4t_source}: no file or package tells it"
         yield _note("l4t-from-kernel", text)
+    if facts.l4t_given:
+        yield _note("l4t-given", f"L4T {facts.l4t} is what --l4t says: this host hides its release")
     if facts.l4t_assumed:
         yield _note("l4t-assumed", f"L4T {facts.l4t} is not listed: treated like {facts.l4t_assumed}")

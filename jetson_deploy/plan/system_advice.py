@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.facts import HostFacts
 
+_FLAG = "for 36.4.3: --l4t 36.4.3"
 _LINE = "# R36 (release), REVISION: 4.3, GCID: 0"
 
 
@@ -12,10 +13,11 @@ def release_advice(facts: HostFacts) -> str:
     system = facts.system
     if system.packaging == "nix":
         line = f'environment.etc."nv_tegra_release".text = "{_LINE}\\n"'
-        return f"name the L4T of its jetpack-nixos in the configuration, for 36.4.3: {line}"
+        return f"give the L4T of its jetpack-nixos, {_FLAG}; for good in the configuration: {line}"
     if system.packaging == "image":
-        write = f"echo '{_LINE}' | sudo tee /etc/nv_tegra_release"
-        return f"add nv-tegra-release (meta-tegra) to the image, or write the line of its L4T, for 36.4.3: {write}"
+        if any(note.startswith("/etc/nv_tegra_release is damaged") for note in facts.notes):
+            return f"repair /etc/nv_tegra_release (nv-tegra-release of meta-tegra), or give its L4T, {_FLAG}"
+        return f"give the L4T that the image was built with, {_FLAG}; for good add nv-tegra-release (meta-tegra) to it"
     if system.kernel == "other":
         return (
             f"kernel {facts.kernel} is none of NVIDIA's by its name, and no sign of L4T was found: without NVIDIA's "

@@ -61,7 +61,7 @@ def cells_of(row: DeviceResult) -> Sequence[object]:
     deployed = said["deployed"]
     return (
         said["board"] or ("no Jetson" if said["is_jetson"] is False else None),
-        said["l4t"],
+        f"{said['l4t']} (assumed)" if said.get("l4t_given") else said["l4t"],
         said["jetpack"],
         size_text(said["memory_total_bytes"], unknown=""),
         size_text(said["disk_free_bytes"], unknown=""),

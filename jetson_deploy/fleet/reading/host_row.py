@@ -30,6 +30,8 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     board_name: str | None
     is_jetson: bool | None
     l4t: str | None
+    l4t_given: bool = False
+    """The inventory says it, of a host that hides it."""
     jetpack: str | None
     memory_total_bytes: int | None
     memory_available_bytes: int | None
@@ -61,7 +63,8 @@ def host_row(seen: Seen) -> DeviceResult:
         board=facts.board.id,
         board_name=facts.board.name,
         is_jetson=facts.is_jetson,
-        l4t=facts.l4t,
+        l4t=facts.l4t or seen.asked.request.l4t,
+        l4t_given=facts.l4t is None and seen.asked.request.l4t is not None,
         jetpack=facts.jetpack,
         memory_total_bytes=facts.memory.total_bytes,
         memory_available_bytes=facts.memory.available_bytes,

@@ -177,7 +177,8 @@ def test_the_example_is_an_inventory(text: str) -> None:
 
 def test_every_key_of_the_deployment_file_can_be_a_setting() -> None:
     example = read_yaml(Path("jetson-deploy.yaml"))
-    assert {row.path[0] for row in OPTIONS.values()} - set(example) == {"model", "context", "store", "limit_rate"}
+    left = {row.path[0] for row in OPTIONS.values()} - set(example)
+    assert left == {"model", "context", "l4t", "store", "limit_rate"}
     text = (Path(__file__).parents[3] / "jetson-deploy.yaml").read_text()
     assert read(f"hosts:\n  a:\n    settings:\n{re.sub('^', '      ', text, flags=re.MULTILINE)}\n")["a"].settings
 
