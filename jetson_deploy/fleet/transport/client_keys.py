@@ -9,7 +9,7 @@ import msgspec
 
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.secret import Secret
-from jetson_deploy.fleet.transport.host_settings import HostSettings
+from jetson_deploy.fleet.transport.host_settings import HostSettings, no_file
 
 MARK = b"PRIVATE KEY-----"
 
@@ -39,8 +39,8 @@ class ClientKeys:
 
     def of(self, settings: HostSettings) -> LoginKeys:
         """Files that are not there are left out, as ssh does. Raises DeviceError `key-file`, `key-passphrase`."""
-        loaded = [self._key(name) for name in settings.identity_files if Path(name).is_file()]
-        beside = [f"{name}-cert.pub" for name in settings.identity_files]
+        loaded = [self._key(name) for name in settings.identity_files]
+        beside = [file for name in settings.identity_files if not no_file(file := f"{name}-cert.pub")]
         certificates = [self._certificate(name) for name in (*settings.certificate_files, *beside)]
         only = settings.identities_only
         return LoginKeys(
@@ -56,6 +56,8 @@ class ClientKeys:
         return self._keys[name]
 
     def _read(self, name: str) -> LoadedKey:
+        if problem := no_file(name):
+            return LoadedKey(None, None, f"{name} {problem}" if problem.startswith("cannot") else "")
         try:
             data = Path(name).read_bytes()
         except OSError as error:

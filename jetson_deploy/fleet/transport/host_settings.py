@@ -9,6 +9,7 @@ import pwd
 import re
 import shutil
 import socket
+import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,13 +69,23 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True):
 def target_of(device: Device) -> Target:
     """Raises DeviceError `key-file`: ssh itself goes on without a key that is named but is not there."""
     host = device.address or device.name
-    if device.identity_file is not None and not Path(path(device.identity_file, {})).is_file():
+    if device.identity_file is not None and (problem := no_file(path(device.identity_file, {}))):
         raise DeviceError(
-            f"the key file {device.identity_file} is not there",
+            f"the key file {device.identity_file} {problem}",
             hint="name another one in the inventory",
             code="key-file",
         )
     return Target(host=host, user=device.user, port=device.port, identity_file=device.identity_file)
+
+
+def no_file(name: str) -> str:
+    """Why it is none that can be looked at; empty: it is one. pathlib itself raises where a folder above is closed."""
+    try:
+        return "" if stat.S_ISREG(Path(name).stat().st_mode) else "is no file"
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 class SettingsReader:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import asyncssh
 
 from jetson_deploy.fleet.failure import DeviceError
-from jetson_deploy.fleet.transport.host_settings import HostSettings
+from jetson_deploy.fleet.transport.host_settings import HostSettings, no_file
 
 Trusted: TypeAlias = Sequence[Sequence[Any]]
 """As asyncssh has it: host keys, keys of authorities, revoked keys, and four of X.509."""
@@ -84,7 +84,7 @@ def name_in_file(settings: HostSettings) -> str:
 def where(settings: HostSettings) -> str | None:
     """`FILE, line N` of the first entry for this host."""
     for file in (*settings.user_known_hosts, *settings.global_known_hosts):
-        if not Path(file).is_file():
+        if no_file(file):
             continue
         found = subprocess.run(
             ["ssh-keygen", "-F", name_in_file(settings), "-f", file],

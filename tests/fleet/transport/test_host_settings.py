@@ -75,6 +75,13 @@ def test_what_the_inventory_says_comes_before_the_configuration(tmp_path: Path) 
     assert (found.hostname, found.user, found.port, found.identity_files[0]) == ("10.9.9.9", "me", 2, str(key))
 
 
+@pytest.mark.parametrize(("name", "says"), [(".", "is no file"), ("k" * 300, "cannot be read: File name too long")])
+def test_a_key_file_of_the_inventory_that_is_none_is_that_devices_refusal(name: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match=says) as caught:
+        read(tmp_path, "", Device(name="board", identity_file=str(tmp_path / name)))
+    assert caught.value.code == "key-file"
+
+
 def test_a_name_that_looks_like_an_option_is_no_option(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     with pytest.raises(DeviceError):

@@ -93,6 +93,13 @@ def test_a_key_file_that_is_broken_is_named(tmp_path: Path, name: str, content: 
     assert (error.code, f"{tmp_path}/bad" in error.message) == (code, True)
 
 
+def test_a_key_file_that_cannot_be_looked_at_is_left_out_and_said_with_the_refusal(tmp_path: Path) -> None:
+    name = "k" * 300  # as in a folder that is closed to the user: pathlib raises
+    error = refused(tmp_path, f"Host *\n  IdentityFile {{folder}}/{name}\n  IdentityAgent none", wrong_key=True)
+    assert error.code == "login-refused"
+    assert f"{name} cannot be read: File name too long" in error.hint
+
+
 def test_a_line_of_known_hosts_that_is_broken_is_named(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("# mine\n\n@nothing host key\n")
     error = refused(tmp_path, "Host *\n  UserKnownHostsFile {folder}/other\n")
