@@ -16,8 +16,7 @@ import pytest
 TESTS = Path(__file__).parent
 CLOCKS = {"monotonic", "perf_counter", "process_time", "thread_time", "time", "monotonic_ns", "perf_counter_ns"}
 ALLOWED = {
-    "faults/test_two_runs.py": "the fault report keeps every assertion as it was",
-    "faults/test_no_network.py": "as above: without a network `up` takes no longer, told by the same run beside it",
+    "faults/test_no_network.py": "without a network `up` takes no longer, told by the same run beside it",
 }
 
 

@@ -14,7 +14,7 @@ case "${{1-}}" in
 "") set -- --help ;;
 esac
 case "$1" in
--* | completion | fleet | rehearse) exec {argv} "$@" ;;
+-* | completion | fleet | rehearse | self) exec {argv} "$@" ;;
 esac
 verb=$1
 shift

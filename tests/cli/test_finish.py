@@ -33,6 +33,8 @@ STREAMS = {("watch",), ("monitor", "record"), ("monitor", "serve")}
 ENDS_IN: dict[tuple[str, ...], str] = {
     ("monitor",): "jetson_deploy.cli.monitor.once",
     ("rehearse",): "jetson_deploy.cli.rehearse",
+    ("self", "update"): "jetson_deploy.cli.self.forms",
+    ("self", "rollback"): "jetson_deploy.cli.self.forms",
 }
 """Where another module than the command's own ends it."""
 ENDS_BY = {"finish", "answer_rows", "ask_controller", "carry_to_the_end"}
@@ -87,6 +89,8 @@ SAME_STATE = {
     "fleet show": ("fleet", "show"),
     "fleet pause": ("fleet", "pause"),
     "fleet abort": ("fleet", "abort"),
+    "self update of a clone": ("self", "update", "OUT"),
+    "self rollback of a clone": ("self", "rollback"),
 }
 MEASURED = {"seconds", "hashed_bytes", "known_bytes", "running"}
 """Differ from one run to the next; `running`: rehearsals of others on this machine."""
@@ -164,7 +168,9 @@ def test_the_last_event_carries_what_json_prints(place: Place, words: tuple[str,
 
 
 def test_the_walk_runs_every_command_that_has_a_document_and_ends() -> None:
-    run = {words[:2] if words[0] in ("model", "monitor", "fleet") else words[:1] for words in SAME_STATE.values()}
+    run = {
+        words[:2] if words[0] in ("model", "monitor", "fleet", "self") else words[:1] for words in SAME_STATE.values()
+    }
     goes_on = {("monitor",), ("monitor", "why-slow"), ("model", "serve")}
     assert set(ANSWERING) - STREAMS - ASKS_DEVICES - goes_on == run
 

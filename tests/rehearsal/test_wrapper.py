@@ -55,6 +55,7 @@ def test_every_command_is_understood_through_it(path: tuple[str, ...], tmp_path:
         (("chat", "--", "-v is what?"), ("chat", "--root", str(BOARD), "--", "-v is what?")),
         (("completion", "bash"), ("completion", "bash")),
         (("rehearse", "--list"), ("rehearse", "--list")),
+        (("self", "rollback"), ("self", "rollback")),
     ],
     ids=lambda value: " ".join(value) or "nothing",
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 from hostile import Shown, run
-from loopback_server import HERE, Server, served
+from loopback_server import HERE, Server, none_left, served
 
 SYSTEMD_RUN = '#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
 
@@ -45,6 +45,7 @@ def boards(folder: Path, scripts: Mapping[str, str], absent: tuple[str, ...] = (
             _files(folder, servers, absent)
             ready.set()
             await over.wait()
+        await none_left()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
