@@ -29,10 +29,8 @@ _KERNEL_LIMIT = 4 << 20
 _CAPTURED = "a captured root has none of it"
 
 
-def check_up(patient: Patient, runtime: Runtime | None) -> Checkup:
-    """Never raises for what it finds. `runtime`: of this machine; None for a captured root."""
-    seen = Seen()
-    facts = survey(
+def facts_of(patient: Patient, runtime: Runtime | None) -> HostFacts:
+    return survey(
         patient.root,
         patient.settings,
         patient.catalog,
@@ -40,6 +38,12 @@ def check_up(patient: Patient, runtime: Runtime | None) -> Checkup:
         deployment=patient.deployment,
         runtime=runtime,
     )
+
+
+def check_up(patient: Patient, runtime: Runtime | None, facts: HostFacts | None = None) -> Checkup:
+    """Never raises for what it finds. `runtime`: of this machine; None for a captured root. `facts`: where known."""
+    seen = Seen()
+    facts = facts or facts_of(patient, runtime)
     findings = [
         *_host(patient, facts, seen),
         *_probed(patient, facts, seen),

@@ -15,7 +15,7 @@ import msgspec
 from jetson_deploy import __version__
 from jetson_deploy.deployment.instance import ours
 from jetson_deploy.detect.host import Host
-from jetson_deploy.doctor.checkup import check_up, state_of
+from jetson_deploy.doctor.checkup import check_up, facts_of, state_of
 from jetson_deploy.doctor.finding import Checkup
 from jetson_deploy.doctor.patient import Patient
 from jetson_deploy.doctor.report.captured_root import recorded_store
@@ -84,16 +84,7 @@ def read_parts(patient: Patient, runtime: Runtime | None) -> Parts:
 
 
 def _facts(parts: Parts, patient: Patient, runtime: Runtime | None) -> None:
-    from jetson_deploy.deploy.survey import survey
-
-    parts.facts = survey(
-        patient.root,
-        patient.settings,
-        patient.catalog,
-        store=patient.store,
-        deployment=patient.deployment,
-        runtime=runtime,
-    )
+    parts.facts = facts_of(patient, runtime)
     parts.put("facts.json", _document(parts.facts))
     kept = recorded_store(parts.facts)
     if kept is not None:
@@ -117,7 +108,7 @@ def _plan(parts: Parts, patient: Patient) -> None:
 
 def _findings(parts: Parts, patient: Patient, runtime: Runtime | None) -> None:
     """Without the sources of the issues, which the catalog has."""
-    parts.checkup = check_up(patient, runtime)
+    parts.checkup = check_up(patient, runtime, parts.facts)
     bare = tuple(msgspec.structs.replace(one, source=()) for one in parts.checkup.findings)
     parts.put("doctor.json", _document(msgspec.structs.replace(parts.checkup, findings=bare)), said=True)
 
