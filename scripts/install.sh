@@ -169,7 +169,9 @@ newest=$(awk -F "$tab" '$1 == "python" { print $3 }' "$work/machine" | sort -t .
 
 # Its answer is `NAME<tab>VALUE` lines in a file; what it refuses is said.
 on_board() {
-  PYTHONPATH=$code PYTHONDONTWRITEBYTECODE=1 "$any" -sS -m jetson_deploy.install.on_board "$work/answer" "$@" 2>"$work/said" && return 0
+  # -m looks first where one stands, which may be another clone.
+  (cd "$code" && PYTHONDONTWRITEBYTECODE=1 exec "$any" -sS -m jetson_deploy.install.on_board "$work/answer" "$@") 2>"$work/said" &&
+    return 0
   code=$?
   refused=$(sed -n 's/^@refused //p' "$work/answer")
   [ -n "$refused" ] || fail 70 bug "$any could not run $parts/on_board.py: $(tail -n 1 "$work/said")" "report it, with what it said"
