@@ -109,9 +109,9 @@ class WatchActions:
         try:
             with self._held():
                 action()
-                self._report(Healed(action=result, text=text))
                 self._audit.line(result, text, revision_of(found))
                 self._audit.flush()
+                self._report(Healed(action=result, text=text))
         except LockedError as error:
             self._report(Note(level="info", text=f"not now: {error.message}"))
             return False

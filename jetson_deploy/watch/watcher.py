@@ -197,18 +197,19 @@ class Watcher:
         parts.report(Noticed(fault=fault.kind, text=text, hint=hint, cause=cause.id if cause else None))
 
     def _give_up(self, text: str, found: ContainerState) -> None:
+        # The record first: an end of the watcher behind the report must not lose it.
         self._parts.audit.line("needs-attention", text, revision_of(found))
-        self._parts.report(Healed(action="needs-attention", text=text))
         self._parts.audit.attention(None, text)
         self._attention = text
+        self._parts.report(Healed(action="needs-attention", text=text))
 
     def _recovered(self, found: ContainerState) -> None:
         text = f"{found.name} serves again"
         self._parts.audit.line("recovered", text, revision_of(found))
-        self._parts.report(Healed(action="recovered", text=text))
         if self._attention is not None:
             self._parts.audit.attention(self._attention, None)
             self._attention = None
+        self._parts.report(Healed(action="recovered", text=text))
 
     def _log(self, found: ContainerState, accept_cpu: bool) -> None:
         """Report losses of GPU or memory in the log, once a window; the checks decide whether they are faults."""
@@ -216,8 +217,8 @@ class Watcher:
         for cause in lost_in(self._parts.server, lines, self._parts.issues(), accept_cpu=accept_cpu):
             if self._first_in_window(cause.id):
                 text = f"the log shows: {cause.title} ({cause.evidence[:200]})"
-                self._parts.report(Noticed(fault="log", text=text, hint=cause.hint, cause=cause.id))
                 self._parts.audit.line("noticed", text, revision_of(found))
+                self._parts.report(Noticed(fault="log", text=text, hint=cause.hint, cause=cause.id))
 
     def _can_roll_back(self) -> bool:
         """Not from one that we rolled back to: also after the watcher itself was restarted."""

@@ -28,6 +28,7 @@ from jetson_deploy.watch.escalation import Limits
 from jetson_deploy.watch.guard import GuardLimits
 from jetson_deploy.watch.memory_guard import MemoryGuard
 from jetson_deploy.watch.probe import Place, Probe
+from jetson_deploy.watch.watch import WatchEnded
 from jetson_deploy.watch.watcher import Parts, Watcher
 
 MODEL = "deepseek-r1:8b"
@@ -58,13 +59,15 @@ class Scene:
         self.container = deployed(self.runtime, str(self.disk / "models"))
         self.now, self.events, self.children = 1000.0, list[Event](), list[list[str]]()
         self.ended = Finished(exit_code=0, result="done", message="done")
+        self.ends_behind: int | None = None
         self.lock_dir = folder / "lock"
         self.state = StateDirectory(folder / "state", "default")
         self.state.save(msgspec.structs.replace(full_state(), intent=None))
         self.root = folder / "root"
         (self.root / "proc").mkdir(parents=True)
         self.memory(4096)
-        self.watcher = Watcher(self._parts(generate_seconds))
+        self.parts = self._parts(generate_seconds)
+        self.watcher = Watcher(self.parts)
 
     def memory(self, mib: int) -> None:
         (self.root / "proc/meminfo").write_text(f"MemTotal:  8000000 kB\nMemAvailable:  {mib * 1024} kB\n")
@@ -105,14 +108,14 @@ class Scene:
             fstab=self.fstab,
         )
         probe = Probe(place, self.runtime, self.kind, clock)
-        audit = AuditLog(self.state, self.events.append)
+        audit = AuditLog(self.state, self._hear)
         actions = WatchActions(
             deployment="default",
             lock_dir=self.lock_dir,
             runtime=self.runtime,
             server=self.kind,
             audit=audit,
-            report=self.events.append,
+            report=self._hear,
             run=self._run,
             unloaded=probe.expect_load,
         )
@@ -124,14 +127,20 @@ class Scene:
             server=self.kind,
             probe=probe,
             actions=actions,
-            guard=MemoryGuard(self.root, guard, actions, audit, self.events.append, clock),
+            guard=MemoryGuard(self.root, guard, actions, audit, self._hear, clock),
             audit=audit,
             state=self.state,
             notifier=Notifier({}),
             issues=dict,
-            report=self.events.append,
+            report=self._hear,
             clock=clock,
         )
+
+    def _hear(self, event: Event) -> None:
+        """As a signal would, it may end the watcher right behind the report of an event."""
+        self.events.append(event)
+        if len(self.events) == self.ends_behind:
+            raise WatchEnded
 
     def _run(self, arguments: list[str]) -> Finished:
         self.children.append(arguments)
@@ -219,6 +228,21 @@ def test_a_lost_gpu_is_answered_by_loading_again_restarting_rolling_back_and_the
     assert scene.history == ["noticed", "unloaded", "restarted", "restarted", "needs-attention"]
     state = scene.state.load()
     assert state is not None and state.attention is not None and "0% on the GPU" in state.attention
+
+
+@pytest.mark.parametrize("count", range(1, 7))
+def test_what_was_reported_is_on_record_though_the_watcher_ends_right_behind_the_report(
+    scene: Scene, count: int
+) -> None:
+    scene.server.gpu_share, scene.ends_behind = 0.0, count
+    with pytest.raises(WatchEnded):
+        scene.ticks(42)
+    scene.parts.actions.flush()
+    results = {"off-gpu": "noticed"}
+    by_the_child = {"rolled-back"}
+    assert scene.history == [results.get(told, told) for told in scene.told if told not in by_the_child]
+    state = scene.state.load()
+    assert state is not None and (state.attention is not None) == ("needs-attention" in scene.told)
 
 
 def test_what_needed_somebody_and_serves_again_for_the_window_is_taken_back(scene: Scene) -> None:
