@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import docker.errors
 import pytest
 import requests
 import urllib3.exceptions
 
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.runtime.docker.errors import one_line
+from jetson_deploy.runtime.docker.errors import one_line, refusal
 from jetson_deploy.runtime.docker.pull_errors import pull_error
 from jetson_deploy.runtime.docker.sdk_errors import answer_error, as_our_errors, transport_error
 
+HOOK = "error running hook #0: stderr: x-container-cli: initialization error: driver error"
 POOL = urllib3.HTTPConnectionPool("localhost")
 
 
@@ -84,6 +88,34 @@ def test_an_answer_that_says_no_is_told_by_its_text(text: str, code: str, exit_c
     assert (error.code, error.exit_code) == (code, exit_code)
     assert error.message.startswith("starting jd: ")
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("told", "issue", "code"),
+    [
+        (lambda: pull_error("x", "write /w: no space left on device"), "disk-full", "no-space"),
+        (lambda: pull_error("x", "context deadline exceeded"), "pull-interrupted", "pull-interrupted"),
+        (lambda: refusal("Unknown runtime specified nvidia", "starting"), "nvidia-runtime-missing", None),
+        (lambda: refusal(HOOK, "starting"), None, None),
+        (lambda: refusal("bind: address already in use", "starting"), "port-in-use", "port-taken"),
+    ],
+)  # fmt: skip
+def test_the_cause_of_a_refusal_is_what_the_list_of_issues_says(
+    told: Callable[[], JetsonDeployError],
+    issue: str | None,
+    code: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = issue or "nvidia-driver-absent"
+    title, advice = "a cause in words of an overlay", "an advice of an overlay"
+    overlay = tmp_path / "profiles" / "issues" / f"{name}.yaml"
+    overlay.parent.mkdir(parents=True)
+    overlay.write_text(f"id: {name}\ntitle: {title}\nadvice: {advice}\n")
+    monkeypatch.setenv("JETSON_DEPLOY_CATALOG", str(tmp_path))
+    error = told()
+    assert title in error.message
+    assert (error.hint, error.code) == (advice, code or (issue or "nvidia-hook-failed"))
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import re
 import shutil
 from collections.abc import Iterator
 
-import msgspec
-
+from jetson_deploy.catalog.symptoms import advice
 from jetson_deploy.errors import JetsonDeployError, PreflightError, UnhealthyError
-from jetson_deploy.runtime.docker.known import known_issue, refined
+from jetson_deploy.runtime.docker.known import known_issue, refining
+from jetson_deploy.runtime.docker.refusals import HOOK_FAILED, HOOK_HINT, REFUSALS, STATES, said_by_hook
 from jetson_deploy.runtime.port import EngineAwayError
 
 _TEXT_LIMIT = 400
@@ -105,20 +105,27 @@ def no_engine(text: str, doing: str) -> PreflightError:
 def refusal(text: str, doing: str) -> JetsonDeployError:
     """The error for an answer of the engine that says no, by its text."""
     text = flat_text(text)
-    for known in _REFUSALS:
-        if match := re.search(known.pattern, text, re.IGNORECASE):
-            error = _of_rule(known, match, doing)
-            return refined(error, text, "engine") if known.is_general else error
-    if (fit := known_issue(text, "engine")) is not None:
-        line = one_line(text)
-        return PreflightError(f"{doing}: {fit.issue.title} ({line})", hint=fit.advice, code=fit.issue.id)
+    if (said := said_by_hook(text)) is not None:
+        return _of_hook(said, text, doing)
+    if (known := known_issue(text, REFUSALS, "engine")) is not None:
+        kind, code = (known.coded.kind, known.coded.code) if known.coded else (PreflightError, known.issue.id)
+        return kind(f"{doing}: {known.issue.title} ({one_line(text)})", hint=known.advice, code=code)
+    for state in STATES:
+        if match := re.search(state.pattern, text, re.IGNORECASE):
+            return state.kind(f"{doing}: {state.text.format(one_line(match[0]))}", hint=state.hint, code=state.code)
     return UnhealthyError(f"{doing}: the Docker Engine says: {one_line(text)}", hint=_JOURNAL, code="engine-error")
 
 
-def _of_rule(known: Refusal, match: re.Match[str], doing: str) -> JetsonDeployError:
-    groups = {name: one_line(group or "") for name, group in match.groupdict().items()}
-    text = known.text.format(one_line(match.group(0)), **groups)
-    return known.kind(f"{doing}: {text}", hint=known.hint.format(**groups), code=known.code)
+def _of_hook(said: str, text: str, doing: str) -> PreflightError:
+    issue = refining(HOOK_FAILED, text, "engine")
+    cause = "NVIDIA's container hook failed"
+    return PreflightError(
+        f"{doing}: {cause}: {one_line(said)}"
+        if issue is None
+        else f"{doing}: {cause}: {issue.title} ({one_line(said)})",
+        hint=HOOK_HINT if issue is None else advice(issue),
+        code=HOOK_FAILED,
+    )
 
 
 def away(why: str) -> EngineAwayError:
@@ -134,99 +141,3 @@ def problem_of(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {seconds:g} s"
     return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    pattern: str
-    kind: type[JetsonDeployError]
-    text: str
-    """`{0}`: all that matched; `{name}`: a group of the pattern."""
-    hint: str
-    code: str
-    is_general: bool = False
-    """The catalog may know it more exactly."""
-
-
-_NVIDIA_MISSING = (
-    PreflightError,
-    "Docker has no runtime called nvidia ({0})",
-    "sudo apt-get install -y nvidia-container-toolkit && sudo nvidia-ctk runtime configure "
-    "--runtime=docker && sudo systemctl reload docker",
-    "nvidia-runtime-missing",
-)
-_HOOK_FAILED = (
-    PreflightError,
-    "NVIDIA's container hook failed: {text}",
-    "reinstall nvidia-container-toolkit and the nvidia-l4t packages of this JetPack; "
-    "`jetson-deploy detect` shows which JetPack",
-    "nvidia-hook-failed",
-    True,
-)
-_WRONG_ARCHITECTURE = (
-    PreflightError,
-    "the image was built for another processor ({0})",
-    "name another image with --image-policy REF; `jetson-deploy plan -v` lists the candidates",
-    "image-wrong-architecture",
-)
-_REFUSALS = (
-    Refusal(r"unknown runtime specified \S+|unknown or invalid runtime name: \S+", *_NVIDIA_MISSING),
-    Refusal(r"could not select device driver .*", *_NVIDIA_MISSING),
-    Refusal(
-        r"error running (?:\w+ )?hook.*?stderr:[ :,]*(?:exec command: \[[^\]]*\](?:\\+n(?=nvidia)|\\+)? ?)?"
-        r"(?P<text>.*?)[ :,]*$",
-        *_HOOK_FAILED,
-    ),
-    Refusal(r"error running (?:\w+ )?hook[ :,]*(?P<text>.*?)[ :,]*$", *_HOOK_FAILED),
-    Refusal(
-        r"container name \"/?(?P<name>[^\"]+)\" is already in use",
-        PreflightError,
-        "the container name {name} is in use",
-        "if it is not needed: docker rm {name}; or choose another --name",
-        "container-name-taken",
-    ),
-    Refusal(
-        r"bind source path does not exist:? *(?P<path>\S*)",
-        PreflightError,
-        "the directory {path} does not exist",
-        "mount its disk, or give another --store",
-        "mount-source-missing",
-    ),
-    Refusal(r"exec format error", *_WRONG_ARCHITECTURE),
-    Refusal(r"image with reference .* was found but .*", *_WRONG_ARCHITECTURE),
-    Refusal(
-        r"fork/exec \S+: .*|unable to retrieve OCI runtime error.*",
-        PreflightError,
-        "the container runtime itself cannot be run ({0})",
-        "sudo apt-get install --reinstall -y nvidia-container-toolkit",
-        "nvidia-runtime-broken",
-    ),
-    Refusal(
-        r"address already in use",
-        PreflightError,
-        "its port is in use ({0})",
-        "stop the other program, or give another --port",
-        "port-taken",
-    ),
-    Refusal(
-        r"exec: \"[^\"]*\": (?:stat|executable|permission|is a).*",
-        UnhealthyError,
-        "the image does not hold the program to run ({0})",
-        "this image is not an Ollama image, or not of the expected generation: choose another",
-        "image-without-program",
-    ),
-    Refusal(
-        r"no such image.*",
-        PreflightError,
-        "the image is not on this host ({0})",
-        "run `jetson-deploy up` again: it fetches the image",
-        "image-missing",
-    ),
-    Refusal(
-        r"no such container.*",
-        PreflightError,
-        "there is no such container ({0})",
-        "`jetson-deploy status` shows the containers; `jetson-deploy up` creates it again",
-        "container-missing",
-    ),
-)
-"""First match wins: more telling texts come first. Docker 19.03 to 29. The catalog is asked for the rest."""
