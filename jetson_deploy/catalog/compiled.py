@@ -3,7 +3,8 @@ The known issues are kept likewise, apart: most commands have no use for them.
 
 It lies beside the byte code and follows its rules: written after the first reading, not at all with
 PYTHONDONTWRITEBYTECODE or where we may not write, and never missed. It holds for the very bytes of data and of this
-package that it was made from; anything else is read from the YAML again.
+package that it was made from; anything else is read from the YAML again. The bytes are hashed, which takes longer than
+decoding, only where the times, sizes and inode numbers of the files are not those of the last time.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,8 +29,14 @@ ISSUES = "built-in-issues.msgpack"
 _APART = ("issues", "alerts")
 _OF_CATALOG = frozenset(name for names in LAYOUT.values() for name in names if name not in _APART)
 _DIGEST_BYTES = 64
+_HEADER_BYTES = 2 * _DIGEST_BYTES
+_UNKNOWN = b"?" * _DIGEST_BYTES
+_SETTLED_NS = 2_000_000_000
+"""Longer than the times of any file system here are coarse: two seconds on FAT."""
 
 T = TypeVar("T")
+Clock = Callable[[], int]
+"""Nanoseconds since 1970."""
 
 
 def place(name: str = NAME) -> Path | None:
@@ -37,35 +45,54 @@ def place(name: str = NAME) -> Path | None:
     return Path(byte_code).with_name(name) if byte_code else None
 
 
-def compiled_catalog(directory: Path, kept: Path | None, read: Callable[[], Catalog]) -> Catalog:
+def compiled_catalog(
+    directory: Path, kept: Path | None, read: Callable[[], Catalog], clock: Clock = time.time_ns
+) -> Catalog:
     """The catalog of `directory` from the file `kept`; by `read` where that is missing, older or damaged."""
-    return _compiled(directory, _OF_CATALOG, kept, Catalog, read)
+    return _compiled(directory, _OF_CATALOG, kept, Catalog, read, clock)
 
 
 def compiled_issues(directory: Path, kept: Path | None, read: Callable[[], dict[str, Issue]]) -> dict[str, Issue]:
-    return _compiled(directory, ("issues",), kept, dict[str, Issue], read)
+    return _compiled(directory, ("issues",), kept, dict[str, Issue], read, time.time_ns)
 
 
-def _compiled(directory: Path, names: Collection[str], kept: Path | None, kind: type[T], read: Callable[[], T]) -> T:
-    made_of = _made_of(directory, names) if kept is not None else None
-    if kept is None or made_of is None:
+def _compiled(
+    directory: Path, names: Collection[str], kept: Path | None, kind: type[T], read: Callable[[], T], clock: Clock
+) -> T:
+    if kept is None:
         return read()
-    if (found := _found(kept, made_of, kind)) is not None:
-        return found
-    value = read()
+    content = _content(kept)
+    try:
+        files = list(_files(directory, names))
+        stamp = _stamp(files, clock())
+        lay_still = stamp is not None and content[:_DIGEST_BYTES] == stamp
+        if lay_still and (value := _decoded(content, kind)) is not None:
+            return value
+        made_of = _made_of(files)
+    except OSError:  # the reader then says what cannot be read
+        return read()
+    value = _decoded(content, kind) if content[_DIGEST_BYTES:_HEADER_BYTES] == made_of else None
+    if value is not None and stamp is None:
+        return value
+    if value is None:
+        value = read()
     if not sys.dont_write_bytecode:
         with contextlib.suppress(OSError):
-            _keep(kept, made_of + msgspec.msgpack.encode(value))
+            _keep(kept, (stamp or _UNKNOWN) + made_of + msgspec.msgpack.encode(value))
     return value
 
 
-def _found(kept: Path, made_of: bytes, kind: type[T]) -> T | None:
+def _content(kept: Path) -> bytes:
     try:
-        content = kept.read_bytes()
-        if content[:_DIGEST_BYTES] != made_of:
-            return None
-        return msgspec.msgpack.decode(content[_DIGEST_BYTES:], type=kind)
-    except (OSError, msgspec.MsgspecError):
+        return kept.read_bytes()
+    except OSError:
+        return b""
+
+
+def _decoded(content: bytes, kind: type[T]) -> T | None:
+    try:
+        return msgspec.msgpack.decode(content[_HEADER_BYTES:], type=kind)
+    except msgspec.MsgspecError:
         return None
 
 
@@ -80,16 +107,22 @@ def _keep(kept: Path, content: bytes) -> None:
         raise
 
 
-def _made_of(directory: Path, names: Collection[str]) -> bytes | None:
-    """None: something there cannot be read, which the reader then says."""
-    try:
-        return sha256_hex(b"".join(_named_contents(directory, names))).encode()
-    except OSError:
+def _stamp(files: Sequence[str], now: int) -> bytes | None:
+    """None: one of them was changed so lately that another change may not show in its times."""
+    about = [(name, os.stat(name)) for name in files]  # noqa: PTH116  (a Path takes three times as long)
+    newest = max((max(of.st_mtime_ns, of.st_ctime_ns) for _, of in about), default=0)
+    if not 0 <= newest < now - _SETTLED_NS:
         return None
+    lines = (f"{name}\0{of.st_size} {of.st_mtime_ns} {of.st_ctime_ns} {of.st_ino}" for name, of in about)
+    return sha256_hex("\0".join(lines).encode(errors="surrogateescape")).encode()
 
 
-def _named_contents(directory: Path, names: Collection[str]) -> Iterator[bytes]:
-    for name in _files(directory, names):
+def _made_of(files: Iterable[str]) -> bytes:
+    return sha256_hex(b"".join(_named_contents(files))).encode()
+
+
+def _named_contents(files: Iterable[str]) -> Iterator[bytes]:
+    for name in files:
         content = Path(name).read_bytes() if name.endswith((".yaml", ".py")) else b""
         yield f"{name}\0{len(content)}\0".encode(errors="surrogateescape")
         yield content

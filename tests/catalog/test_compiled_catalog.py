@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,6 +75,59 @@ def test_any_change_of_the_data_is_read(change: Callable[[Path], None], data: Pa
     assert read.times == 2
 
 
+def later() -> int:
+    """When the times of the files tell every change from the one before."""
+    return time.time_ns() + 10_000_000_000
+
+
+@pytest.mark.parametrize("change", [changed, one_more, one_fewer])
+def test_any_change_of_data_that_lay_still_is_read(change: Callable[[Path], None], data: Path, kept: Path) -> None:
+    read = Counted(data)
+    first = compiled_catalog(data, kept, read, later)
+    assert compiled_catalog(data, kept, read, later) == first
+    assert read.times == 1
+    change(data)
+    assert compiled_catalog(data, kept, read, later) == read_catalog([Layer(data, built_in=True)])
+    assert read.times == 2
+
+
+def test_a_change_of_the_same_size_whose_time_was_set_back_is_read(data: Path, kept: Path) -> None:
+    path = data / "profiles/limits.yaml"
+    before, text = path.stat(), path.read_text()
+    compiled_catalog(data, kept, Counted(data), later)
+    path.write_text(text.replace("0", "1", 1))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    read = Counted(data)
+    compiled_catalog(data, kept, read, later)
+    assert (path.stat().st_size, path.stat().st_mtime_ns, read.times) == (before.st_size, before.st_mtime_ns, 1)
+
+
+def test_data_that_was_copied_unchanged_over_itself_is_not_read_again(data: Path, kept: Path) -> None:
+    read = Counted(data)
+    compiled_catalog(data, kept, read, later)
+    for path in data.rglob("*.yaml"):
+        text = path.read_text()
+        path.unlink()
+        path.write_text(text)
+    compiled_catalog(data, kept, read, later)
+    assert read.times == 1
+
+
+def test_of_data_that_lies_still_no_content_is_read(data: Path, kept: Path) -> None:
+    code = f"""if True:
+        import sys, time
+        from pathlib import Path
+        from jetson_deploy.catalog.compiled import compiled_catalog
+        opened = []
+        sys.addaudithook(lambda name, of: opened.append(str(of[0])) if name == "open" else None)
+        compiled_catalog(Path({str(data)!r}), Path({str(kept)!r}), list, lambda: time.time_ns() + 10**10)
+        print([name for name in opened if name.endswith((".yaml", ".py", ".msgpack"))])
+    """
+    compiled_catalog(data, kept, Counted(data), later)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == f"[{str(kept)!r}]\n"
+
+
 def test_what_became_wrong_is_refused_with_its_file_and_key(data: Path, kept: Path) -> None:
     compiled_catalog(data, kept, Counted(data))
     board = next((data / "profiles/boards").glob("*.yaml"))
@@ -81,7 +136,10 @@ def test_what_became_wrong_is_refused_with_its_file_and_key(data: Path, kept: Pa
         compiled_catalog(data, kept, Counted(data))
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-100], lambda b: b"", lambda b: b[:32] + b"\xc1" + b[33:]])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[:-100], lambda b: b"", lambda b: b[:100] + b"?" + b[101:], lambda b: b[:128] + b"\xc1" + b[129:]],
+)
 def test_a_damaged_one_is_made_anew(damage: Callable[[bytes], bytes], data: Path, kept: Path) -> None:
     read = Counted(data)
     whole = compiled_catalog(data, kept, read)
