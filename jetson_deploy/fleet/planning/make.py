@@ -15,7 +15,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.fleet.device_hints import for_controller, names_the_tool
+from jetson_deploy.fleet.device_hints import for_controller, in_settings, names_the_tool
 from jetson_deploy.fleet.end_state import DeviceResult
 from jetson_deploy.fleet.planning.device_plan import Decided, DevicePlan, Ground, Refusal
 from jetson_deploy.fleet.reading.facts import state_of
@@ -95,7 +95,7 @@ def _against(draft: Draft) -> Iterator[Refusal]:
 
 
 def _refusal(error: JetsonDeployError) -> Refusal:
-    fix = for_controller(error.hint) if names_the_tool(error.hint) else error.hint
+    fix = for_controller(error.hint) if names_the_tool(error.hint) else in_settings(error.hint)
     return Refusal(code=error.code, cause=error.message, fix=fix)
 
 
