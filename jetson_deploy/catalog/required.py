@@ -31,7 +31,7 @@ def required_words(pattern: str) -> tuple[str, ...]:
 def _of_a_group(pattern: str) -> tuple[str, ...]:
     """Those of a plain group, which must be there once at least."""
     start, depth = 0, 0
-    for at, char in _plain(pattern):
+    for at, char in plain(pattern):
         if char == "(":
             start, depth = (at + 1 if depth == 0 else start), depth + 1
         elif char == ")":
@@ -46,7 +46,7 @@ def _of_a_group(pattern: str) -> tuple[str, ...]:
 def _alternatives(pattern: str) -> list[str]:
     """The pattern cut at each `|` that stands in no group."""
     parts, start, depth = [], 0, 0
-    for at, char in _plain(pattern):
+    for at, char in plain(pattern):
         depth += {"(": 1, ")": -1}.get(char, 0)
         if char == "|" and depth == 0:
             parts.append(pattern[start:at])
@@ -57,7 +57,7 @@ def _alternatives(pattern: str) -> list[str]:
 def _runs(pattern: str) -> Iterator[str]:
     """Stretches of plain characters outside of groups: what may be left out is not among them."""
     run, depth = "", 0
-    for _, char in _plain(pattern):
+    for _, char in plain(pattern):
         if char in ("(", ")"):
             depth += 1 if char == "(" else -1
         if depth == 0 and len(char) == 1 and char not in _SPECIAL:
@@ -70,7 +70,7 @@ def _runs(pattern: str) -> Iterator[str]:
     yield run
 
 
-def _plain(pattern: str) -> Iterator[tuple[int, str]]:
+def plain(pattern: str) -> Iterator[tuple[int, str]]:
     """Place and text of each piece: one character, an escape of two, a whole class `[…]` as `[`, `{…}` as `{`."""
     at = 0
     while at < len(pattern):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from jetson_deploy.catalog.bounded import search
 from jetson_deploy.catalog.entries import Issue, SeenIn
 from jetson_deploy.catalog.required import required_words
 
@@ -72,7 +73,7 @@ def first_match(text: str, lowered: str, pattern: str) -> re.Match[str] | None:
     words = required_words(pattern)
     if words and not any(word in lowered for word in words):
         return None
-    return compiled(pattern).search(text)
+    return search(compiled(pattern), text)
 
 
 @functools.lru_cache(maxsize=2048)

@@ -206,6 +206,7 @@ def _lines(found: Diagnosis, *, verbose: bool) -> Iterator[str]:
     for remark in found.remarks:
         if not found.causes:
             yield from _cause("but where a GPU should serve", remark, verbose=verbose)
+    yield from (f"not asked: {one}" for one in found.not_asked)
     if found.verdict == "unknown":
         yield "`jetson-deploy logs`, or the whole file, may hold the line that says more"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from jetson_deploy.catalog.bounded import given_up
 from jetson_deploy.catalog.symptoms import fitting, of_kernel
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.finding import Finding, refused
@@ -54,7 +55,7 @@ def check_up(patient: Patient, runtime: Runtime | None, facts: HostFacts | None 
         root=str(patient.root),
         findings=explained(findings, patient.issues),
         looked_at=tuple(seen.looked_at),
-        not_looked_at=tuple(seen.gaps),
+        not_looked_at=(*seen.gaps, *given_up()),
         not_judged=seen.not_judged,
     )
 

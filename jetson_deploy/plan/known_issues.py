@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from jetson_deploy.catalog.bounded import search
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.probe import Condition, Probe, placeholders
-from jetson_deploy.catalog.symptoms import advice
+from jetson_deploy.catalog.symptoms import advice, compiled
 from jetson_deploy.deployment.finding import Finding, Severity
 from jetson_deploy.detect.looked import LookedAt
 from jetson_deploy.errors import PreflightError
@@ -87,7 +88,7 @@ def _of_file(condition: Condition, path: str, looked: LookedAt) -> bool | None:
         return None
     if isinstance(condition.present, bool):
         return (text is not None) is condition.present
-    return text is not None and re.search(str(condition.matches), text, re.IGNORECASE | re.MULTILINE) is not None
+    return text is not None and search(compiled(str(condition.matches)), text) is not None
 
 
 def _subject(condition: Condition) -> str:
@@ -120,7 +121,7 @@ def _compares(condition: Condition, value: Any) -> bool:
     if not isinstance(condition.one_of, msgspec.UnsetType):
         return value in condition.one_of
     if isinstance(condition.matches, str):
-        return re.search(condition.matches, str(value), re.IGNORECASE) is not None
+        return search(compiled(condition.matches), str(value)) is not None
     if condition.at_least is not UNSET:
         return _order(value, condition.at_least) >= 0
     return _order(value, condition.below) < 0

@@ -7,6 +7,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
+from jetson_deploy.catalog.bounded import given_up
 from jetson_deploy.catalog.entries import Issue, SeenIn
 from jetson_deploy.catalog.symptoms import Fit, believed_order, fitting, is_general
 from jetson_deploy.deploy.pasted.decoded import decoded_lines
@@ -41,6 +42,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     """No fault by itself: a server on the CPU, where that was not asked for."""
     evidence: str | None
     """Healthy: the line of its start or its last answer; unknown: the line that shows a failure."""
+    not_asked: tuple[str, ...] = ()
+    """Patterns of an overlay that take too long on this text."""
 
 
 def diagnosed(stream: BinaryIO, name: str, server: Server, issues: Mapping[str, Issue]) -> Diagnosis:
@@ -61,6 +64,7 @@ def diagnosed(stream: BinaryIO, name: str, server: Server, issues: Mapping[str, 
         causes=causes,
         remarks=tuple(_named(fit) for fit in found if _is_remark(fit)),
         evidence=signs.answer or signs.start if healthy else signs.failure,
+        not_asked=given_up(),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from jetson_deploy.catalog.bounded import all_matches
 from jetson_deploy.catalog.symptoms import compiled, first_match, whole_line
 
 TAIL = 4 << 20
@@ -60,7 +61,7 @@ class Excerpt:
     def _keep(self, pattern: str, block: str) -> None:
         kept = self._known.setdefault(pattern, [])
         last: re.Match[str] | None = None
-        for match in compiled(pattern).finditer(block):
+        for match in all_matches(compiled(pattern), block):
             last = match
             if len(kept) < _EACH - 1:
                 kept.append((self._passed + match.start(), whole_line(block, match)))
