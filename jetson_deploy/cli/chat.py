@@ -49,7 +49,7 @@ def command(
     talk = opened_talk(
         serving,
         open_runtime(common.settings),
-        open_server(),
+        open_server(serving.record.server),
         max_tokens,
         hide_thinking=hide,
         quiet=common.quiet,

@@ -85,7 +85,7 @@ def _patient(common: CommonOptions, store: Path | None) -> Patient:
         catalog=common.catalog(),
         issues=load_issues(common.settings.catalog_dirs),
         deployment=common.name,
-        server=open_server(),
+        servers=open_server,
         store=store,
     )
 

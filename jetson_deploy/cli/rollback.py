@@ -38,7 +38,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
             request=request,
             settings=settings,
             runtime=open_runtime(settings),
-            server=open_server(),
+            servers=open_server,
             root=common.root,
             store=None,
             catalog=common.catalog(),

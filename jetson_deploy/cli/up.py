@@ -50,7 +50,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
                 request=request,
                 settings=common.settings,
                 runtime=open_runtime(common.settings),
-                server=open_server(),
+                servers=open_server,
                 root=common.root,
                 store=store,
                 catalog=common.catalog(),

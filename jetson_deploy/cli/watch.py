@@ -132,7 +132,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
         request=request,
         settings=settings,
         runtime=open_runtime(settings),
-        server=open_server(),
+        servers=open_server,
         root=common.root,
         store=None,
         catalog=common.catalog(),

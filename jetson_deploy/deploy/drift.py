@@ -25,7 +25,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings
 
 
@@ -53,7 +53,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 def find_drift(
     facts: HostFacts,
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     settings: Settings,
     catalog: Catalog,
     deployment: str,
@@ -68,7 +68,7 @@ def find_drift(
     """
     from jetson_deploy.deploy.store_drift import store_drifted  # what hashes: `up` compares the container alone
 
-    would = _would(facts, server, settings, catalog, deployment, state)
+    would = _would(facts, servers, settings, catalog, deployment, state)
     revision = state.revision(serving.record.revision) if state else None
     gaps: list[str] = []
     findings = (
@@ -81,12 +81,12 @@ def find_drift(
 
 
 def _would(
-    facts: HostFacts, server: Server, settings: Settings, catalog: Catalog, deployment: str, state: State | None
+    facts: HostFacts, servers: Servers, settings: Settings, catalog: Catalog, deployment: str, state: State | None
 ) -> UpWould:
     """The plan of an `up` that asks for nothing new."""
     request = as_deployed(deployment, settings)
     try:
-        return UpWould(plan=make_plan(facts, request, catalog, state, server))
+        return UpWould(plan=make_plan(facts, request, catalog, state, servers))
     except JetsonDeployError as error:
         return UpWould(plan=None, refusal=error.message)
 

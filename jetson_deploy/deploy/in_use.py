@@ -15,7 +15,7 @@ from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Server, Servers
 
 IN_USE = "in-use"
 LOG_LINES = 4000
@@ -36,7 +36,7 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_idle(
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     serving: Instance | None,
     seconds: float,
     report: Reporter,
@@ -49,7 +49,7 @@ def check_idle(
         found = runtime.inspect(serving.container)
         if found is None or found.state != "running":
             return
-        used = _last_use(runtime.stamped_logs(serving.container, LOG_LINES), server)
+        used = _last_use(runtime.stamped_logs(serving.container, LOG_LINES), servers(serving.record.server))
         cores = _cores(runtime, serving.container, clocks)
     except JetsonDeployError as error:
         report(_unseen(error.message))

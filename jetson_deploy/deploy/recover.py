@@ -31,7 +31,7 @@ from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, acts_here, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
@@ -66,7 +66,7 @@ def recover(
     wait: bool = False,
     only_plan: bool = False,
     runtime: Runtime | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
     fstab: Path = FSTAB,
 ) -> Recovered:
     """Look at every container of the deployment, and finish or undo. `only_plan`: say what would be done.
@@ -75,7 +75,7 @@ def recover(
     served before does not serve again.
     """
     check_acts_here(root, settings, "recover")
-    runtime, server = runtime or open_runtime(settings), server or open_server()
+    runtime, servers = runtime or open_runtime(settings), servers or open_server
     with deployment_lock(settings.lock_dir, deployment, command="recover", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts)
@@ -83,15 +83,15 @@ def recover(
         remembered = _remembered(facts, state, deployment, report, write=not only_plan)
         found = _decide(runtime, catalog, deployment, remembered)
         if not only_plan:
-            _act(found, settings, runtime, server, deployment, state, remembered, report, fstab)
-            _clear_attention_where_it_serves(facts, runtime, server, catalog, deployment, state)
+            _act(found, settings, runtime, servers, deployment, state, remembered, report, fstab)
+            _clear_attention_where_it_serves(facts, runtime, servers, catalog, deployment, state)
     return _answer(found, settings, deployment)
 
 
 def _clear_attention_where_it_serves(
     facts: HostFacts,
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     catalog: Catalog,
     deployment: str,
     directory: StateDirectory,
@@ -101,7 +101,7 @@ def _clear_attention_where_it_serves(
     if state is None or state.attention is None or serving is None:
         return
     share = catalog.limits["gpu_share_gate"].value
-    target = serving_target(runtime, server, serving, share)
+    target = serving_target(runtime, servers, serving, share)
     if Prover(target, QUICK_TOKENS, fresh=False).prove(silent).failed is None:
         directory.clear_attention()
 
@@ -113,7 +113,7 @@ def recovered_first(
     deployment: str,
     report: Reporter,
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     *,
     store: Path | None,
     model: str | None = None,
@@ -130,7 +130,7 @@ def recovered_first(
     if not unfinished(facts.engine, state, deployment):
         return facts, state
     found = _decide(runtime, catalog, deployment, state)
-    _act(found, settings, runtime, server, deployment, directory, state, report)
+    _act(found, settings, runtime, servers, deployment, directory, state, report)
     again = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime, model=model)
     return again, directory.load(report)
 
@@ -142,7 +142,7 @@ def recover_unfinished(
     deployment: str,
     report: Reporter,
     runtime: Runtime | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
 ) -> None:
     """Before a reading command: as `recover` where a run was interrupted. Never a reason to refuse."""
     if not acts_here(root, settings):
@@ -155,7 +155,7 @@ def recover_unfinished(
     except JetsonDeployError:
         return  # the command fails in the same way, and reports it
     try:
-        recover(root, settings, catalog, deployment, report, runtime=runtime, server=server)
+        recover(root, settings, catalog, deployment, report, runtime=runtime, servers=servers)
     except LockedError as error:
         report(Note(level="info", text=f"a change is under way: {error.message}"))
     except JetsonDeployError as error:
@@ -192,7 +192,7 @@ def _act(
     found: Recovery,
     settings: Settings,
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     deployment: str,
     directory: StateDirectory,
     state: State | None,
@@ -217,7 +217,7 @@ def _act(
     )
     actions = DeploymentActions(
         runtime=runtime,
-        server=server,
+        servers=servers,
         deployment=deployment,
         state=directory,
         journal=journal,

@@ -34,13 +34,13 @@ def roll_back(run: Run, number: int | None, *, command: str = "rollback") -> Out
     with deployment_lock(run.settings.lock_dir, name, command=command, wait=run.wait, report=run.report):
         was_intended = _intended(run, name)
         facts, state = recovered_first(
-            run.root, run.settings, run.catalog, name, run.report, run.runtime, run.server, store=None
+            run.root, run.settings, run.catalog, name, run.report, run.runtime, run.servers, store=None
         )
         if number is None and state is not None and was_intended == state.current is not None:
             number = state.current  # the rollback that died was finished just now: not one further back
         plan, facts = _plan(run, facts, state, number)
         if not plan.steps:
-            proof = asked(run.runtime, run.server, plan, run.report)
+            proof = asked(run.runtime, run.servers, plan, run.report)
             if proof.failed is None:
                 return outcome("no-changes", run.settings, plan, proof)
             run.report(Note(level="warning", text=f"deployed, but {proof.failed.observed}: replacing it"))
@@ -54,7 +54,7 @@ def roll_back(run: Run, number: int | None, *, command: str = "rollback") -> Out
             serving=find_serving(facts.engine, name),
             settings=run.settings,
             runtime=run.runtime,
-            server=run.server,
+            servers=run.servers,
             report=run.report,
             force=run.request.force,
         )

@@ -25,7 +25,7 @@ from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import holder
@@ -90,25 +90,25 @@ def read_status(
     drift: bool = False,
     deep: bool = False,
     runtime: Runtime | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
 ) -> Status:
     """`drift`: what differs from what was deployed too; `deep`: hash the model's files for it.
 
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
-    runtime, server = runtime or open_runtime(settings), server or open_server()
+    runtime, servers = runtime or open_runtime(settings), servers or open_server
     check_engine_reachable(facts)
     noted: list[Finding] = []
     state = _load(settings, deployment, noted)
     serving = require_serving(facts, deployment, state)
     noted += _another(serving, state)
     share = catalog.limits["gpu_share_gate"].value
-    proof = Prover(serving_target(runtime, server, serving, share), QUICK_TOKENS).prove(report)
+    proof = Prover(serving_target(runtime, servers, serving, share), QUICK_TOKENS).prove(report)
     mine = state.revision(serving.record.revision) if state else None
     container = next((c for c in ours(facts.engine, deployment) if c.id == serving.container_id), None)
     actual = runtime.details(serving.container)
     policy = actual.restart if actual else container.restart_policy if container else None
     looked = (
-        find_drift(facts, runtime, server, settings, catalog, deployment, serving, state, deep=deep) if drift else None
+        find_drift(facts, runtime, servers, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     )
     attention, begun = state.attention if state else None, _unfinished(facts, settings, deployment, state)
     return Status(
@@ -137,7 +137,7 @@ def read_status(
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
         findings=(
-            *health_findings(proof, runtime, server, settings, serving),
+            *health_findings(proof, runtime, servers, settings, serving),
             *threats(policy, attention, begun),
             *noted,
             *(one.finding for one in (looked.findings if looked else ())),

@@ -26,7 +26,7 @@ from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import make_plan
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import deployment_lock
@@ -38,7 +38,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     settings: Settings
     runtime: Runtime
-    server: Server
+    servers: Servers
     root: Path
     store: Path | None
     catalog: Catalog
@@ -63,12 +63,12 @@ def bring_up(run: Run) -> Outcome:
             name,
             run.report,
             run.runtime,
-            run.server,
+            run.servers,
             store=run.store,
             model=run.request.model,
         )
         known = blocking_issues(run.root, facts, run.issues)
-        plan = make_plan(facts, run.request, run.catalog, state, run.server, known)
+        plan = make_plan(facts, run.request, run.catalog, state, run.servers, known)
         if not any(isinstance(step, CreateContainer) for step in plan.steps):
             return _kept(run, facts, state, plan)
         return _carry_out(run, facts, plan, run.when_idle)
@@ -84,7 +84,7 @@ def _kept(run: Run, facts: HostFacts, state: State | None, plan: Plan) -> Outcom
         plan = _with_policy(run, plan)
     plan, proof = _changed(run, facts, plan) if plan.steps else (plan, None)
     if proof is None or not proof.verdicts:  # the server went on serving
-        proof = asked(run.runtime, run.server, plan, run.report)
+        proof = asked(run.runtime, run.servers, plan, run.report)
     if proof.failed is None:
         StateDirectory(run.settings.state_dir, plan.deployment).clear_attention()
         return outcome("done" if plan.steps else "no-changes", run.settings, plan, proof)
@@ -102,7 +102,7 @@ def _with_policy(run: Run, plan: Plan) -> Plan:
 def _replaced(run: Run, facts: HostFacts, state: State | None, why: str, when_idle: float | None = None) -> Outcome:
     """`when_idle`: of one that serves; what fails its checks is not waited for."""
     run.report(Note(level="warning", text=f"deployed, but {why}: replacing it"))
-    plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state, run.server)
+    plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state, run.servers)
     return _carry_out(run, facts, plan, when_idle)
 
 
@@ -124,7 +124,7 @@ def _idle_check(run: Run, facts: HostFacts, seconds: float) -> Callable[[], None
     from jetson_deploy.deploy.in_use import check_idle
 
     serving = find_serving(facts.engine, run.request.name)
-    return lambda: check_idle(run.runtime, run.server, serving, seconds, run.report)
+    return lambda: check_idle(run.runtime, run.servers, serving, seconds, run.report)
 
 
 def _change(run: Run, facts: HostFacts, plan: Plan, last_look: Callable[[], None] | None) -> Change:
@@ -135,14 +135,14 @@ def _change(run: Run, facts: HostFacts, plan: Plan, last_look: Callable[[], None
         serving=find_serving(facts.engine, plan.deployment),
         settings=run.settings,
         runtime=run.runtime,
-        server=run.server,
+        servers=run.servers,
         report=run.report,
         force=run.request.force,
         last_look=last_look,
     )
 
 
-def asked(runtime: Runtime, server: Server, plan: Plan, report: Reporter) -> Proof:
+def asked(runtime: Runtime, servers: Servers, plan: Plan, report: Reporter) -> Proof:
     """What serves answers the plan's questions, shortly."""
-    target = target_of(runtime, server, plan.container, plan.gates)
+    target = target_of(runtime, servers, plan.container, plan.gates)
     return Prover(target, QUICK_TOKENS, fresh=False).prove(report)

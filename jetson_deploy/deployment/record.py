@@ -12,6 +12,7 @@ import msgspec
 
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.digest import sha256_hex
+from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ LABEL = "io.jetson-deploy."
 SCHEMA = "1"
 _IDENTITY = (
     *("name", "image", "image-policy", "model", "model-digest", "context", "parallel", "kv-cache-type"),
-    *("accept-cpu", "store", "port", "simulated"),
+    *("accept-cpu", "store", "port", "simulated", "server"),
 )
-"""Labels that the spec's hash covers."""
+"""Labels that the spec's hash covers, where they are there."""
 _DESCRIBING = (LABEL + "spec", LABEL + "gates")
 """Labels that hold the spec itself."""
 NOT_ASKED_FOR = frozenset(
@@ -80,6 +81,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """MemAvailable before it was started."""
     version: str
     """Version of this tool that made it."""
+    server: str = USUAL
+    """Kind, as in `server/kinds.py`. The usual one has no label: containers that older versions made have none."""
     further: dict[str, Any] = {}
     """Label → value, of the options that have no field here."""
 
@@ -111,6 +114,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             need_bytes=_number(text("need-bytes")),
             free_bytes_before=_number(text("free-bytes")),
             version=text("version"),
+            server=text("server") or USUAL,
             further={key: value for key in FURTHER if (value := _option(key, text(key))) is not None},
         )
 
@@ -143,6 +147,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             "need-bytes": str(self.need_bytes),
             "free-bytes": str(self.free_bytes_before),
             "version": self.version,
+            **({"server": self.server} if self.server != USUAL else {}),
             **{key: _text(value) for key, value in self.further.items()},
         }
         return {LABEL + key: text for key, text in texts.items()}
@@ -174,7 +179,7 @@ def stamped(spec: ContainerSpec, record: Record, estimated: Collection[str] = ()
     `estimated`: variables whose values follow the free memory: that they are set counts, not to what.
     """
     labels = record.labels()
-    identity = {key: labels[LABEL + key] for key in _IDENTITY}
+    identity = {key: labels[LABEL + key] for key in _IDENTITY if LABEL + key in labels}
     environment = {key: "" if key in estimated else value for key, value in spec.environment.items()}
     hashed = msgspec.structs.replace(spec, labels={}, environment=environment)
     content: Any = [msgspec.to_builtins(hashed), identity]

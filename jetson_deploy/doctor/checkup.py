@@ -68,7 +68,7 @@ def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
     request = as_deployed(patient.deployment, patient.settings)
     try:
         state = state_of(patient)
-        draft = draft_plan(facts, request, patient.catalog, state, patient.server)
+        draft = draft_plan(facts, request, patient.catalog, state, patient.servers)
     except JetsonDeployError as error:
         yield refused(error)
         yield from host_warnings(facts, patient.catalog)

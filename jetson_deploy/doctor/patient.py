@@ -11,7 +11,7 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.symptoms import Fit
 from jetson_deploy.deployment.finding import Finding
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, acts_here
 
 
@@ -21,7 +21,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Catalog
     issues: Mapping[str, Issue]
     deployment: str
-    server: Server
+    servers: Servers
     store: Path | None = None
 
     @property

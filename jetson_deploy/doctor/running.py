@@ -37,7 +37,7 @@ def running(patient: Patient, facts: HostFacts, runtime: Runtime, seen: Seen) ->
             silent,
             drift=True,
             runtime=runtime,
-            server=patient.server,
+            servers=patient.servers,
         )
     except JetsonDeployError as error:
         yield refused(error)

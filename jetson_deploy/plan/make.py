@@ -29,8 +29,9 @@ from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 from jetson_deploy.plan.stored_model import stored_size, with_stored
 from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_wanted
+from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Server, Servers
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,15 +52,15 @@ def make_plan(
     request: Request,
     catalog: Catalog,
     state: State | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
     known: tuple[Finding, ...] = (),
 ) -> Plan:
     """Decide everything. Raises the first refusal, with numbers.
 
-    `state`: what is on record of the deployment; None: nothing. `server`: what is to serve; None: the usual one.
+    `state`: what is on record of the deployment; None: nothing. `servers`: those that can serve; None: all.
     `known`: what the known issues' own probes have found (`known_issues.py`).
     """
-    return draft_plan(facts, request, catalog, state, server, known).accepted()
+    return draft_plan(facts, request, catalog, state, servers, known).accepted()
 
 
 def draft_plan(
@@ -67,12 +68,12 @@ def draft_plan(
     request: Request,
     catalog: Catalog,
     state: State | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
     known: tuple[Finding, ...] = (),
 ) -> Draft:
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
-    wanted, server = settle(request, serving), server or open_server()
+    wanted, server = settle(request, serving), (servers or open_server)(USUAL)
     facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
     catalog = with_stored(catalog, facts, wanted, serving)
     check_wanted(catalog, wanted, server, facts.store)

@@ -15,10 +15,11 @@ from jetson_deploy.deployment.plan import (
     Plan,
     Prove,
 )
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import pinned
 from jetson_deploy.plan.container import repinned
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.spec import ContainerSpec
 
 
@@ -43,7 +44,7 @@ def _stored(facts: HostFacts, name: str) -> str | None:
     return next((m.manifest_digest for m in models if m.name == name and m.complete), None)
 
 
-def pinned_by_staging(server: Server, plan: Plan, image_digest: str | None, manifest_digest: str | None) -> Plan:
+def pinned_by_staging(servers: Servers, plan: Plan, image_digest: str | None, manifest_digest: str | None) -> Plan:
     """With the digests that staging found, where the plan has none: the labels hold them for the next run."""
     image, model = plan.image, plan.model
     if image.digest is None and image_digest is not None:
@@ -52,7 +53,9 @@ def pinned_by_staging(server: Server, plan: Plan, image_digest: str | None, mani
         model = msgspec.structs.replace(model, manifest_digest=manifest_digest)
     if (image, model) == (plan.image, plan.model):
         return plan
-    spec = repinned(server, plan.spec, image.reference, model.manifest_digest or "")
+    spec = repinned(
+        servers(Record.read(plan.spec.labels).server), plan.spec, image.reference, model.manifest_digest or ""
+    )
     gates = msgspec.structs.replace(plan.gates, expect_manifest_digest=model.manifest_digest)
     steps = tuple(_repinned(step, spec, gates) for step in plan.steps)
     return msgspec.structs.replace(plan, image=image, model=model, spec=spec, gates=gates, steps=steps)

@@ -2,7 +2,7 @@
 
 port.py            `Server` and `ServerClient`: what may be asked of one, and the answers
 log_signs.py       start, answer and failure in a log
-opened.py          which one serves the deployments of this host
+kinds.py, opened.py   the words that records keep, and the servers they stand for
 http.py, http_errors.py   JSON over HTTP to a server on this host
 ollama/            the Ollama server
 """

@@ -1,14 +1,14 @@
 """The port to an LLM server: requests, and the answers. Sizes in bytes, times in seconds.
 
 `Server` is a kind of server: what its container needs, how it counts memory, how its log reads. `ServerClient` is one
-that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, and a line
-in `opened.py`.
+that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, a word in
+`kinds.py`, and a line in `opened.py`. Commands are given `Servers`: the record of a deployment says which one it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -229,3 +229,7 @@ class Server(Protocol):
 
         `issues` by id. `oom_killed`: by the engine or the kernel's count.
         """
+
+
+Servers: TypeAlias = Callable[[str], Server]
+"""Kind, as in `kinds.py` → the server. Raises PreflightError `server-unknown` for one that is not known."""

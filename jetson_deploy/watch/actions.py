@@ -11,7 +11,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.errors import JetsonDeployError, LockedError
 from jetson_deploy.events import Finished, Healed, Note, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.watch.audit_log import COMMAND, AuditLog
 from jetson_deploy.watch.probe import client_of
@@ -35,7 +35,7 @@ class WatchActions:
         deployment: str,
         lock_dir: Path,
         runtime: Runtime,
-        server: Server,
+        servers: Servers,
         audit: AuditLog,
         report: Reporter,
         run: Callable[[list[str]], Finished],
@@ -43,7 +43,7 @@ class WatchActions:
     ) -> None:
         self._deployment, self._lock_dir = deployment, lock_dir
         self._runtime, self._audit, self._report, self._run = runtime, audit, report, run
-        self._server, self._unloaded = server, unloaded
+        self._servers, self._unloaded = servers, unloaded
         self.busy = False
 
     def restart(self, found: ContainerState, why: str) -> bool:
@@ -62,7 +62,7 @@ class WatchActions:
         model = Record.read(found.labels).model
         text = f"{model} unloaded: {why}"
         self._unloaded()
-        client = client_of(self._server, found)
+        client = client_of(self._servers, found)
         return self._do("unloaded", text, found, lambda: client.unload(model, timeout=UNLOAD_SECONDS))
 
     def stop(self, found: ContainerState, why: str) -> bool:

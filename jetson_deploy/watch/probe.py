@@ -13,7 +13,7 @@ from jetson_deploy.deployment.record import Record, described, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
-from jetson_deploy.server.port import Server, ServerClient
+from jetson_deploy.server.port import Server, ServerClient, Servers
 from jetson_deploy.state.lock import holder
 from jetson_deploy.store.layout import FSTAB, missing_mount
 from jetson_deploy.watch.asking import Asking
@@ -41,9 +41,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 class Probe:
     def __init__(
-        self, place: Place, runtime: Runtime, server: Server, clock: Callable[[], float] = time.monotonic
+        self, place: Place, runtime: Runtime, servers: Servers, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._place, self._runtime, self._kind, self._clock = place, runtime, server, clock
+        self._place, self._runtime, self._servers, self._clock = place, runtime, servers, clock
         self.asking = Asking(clock)
         self._run: tuple[str, str | None] = ("", None)
         self._run_since = 0.0
@@ -131,7 +131,7 @@ class Probe:
         return work_between(before, counted, at - since)
 
     def _server(self, found: ContainerState, work: Work, *, ask: bool) -> ServerObservation:
-        server, gate = client_of(self._kind, found), gate_of(found, self._place.default_share)
+        server, gate = client_of(self._servers, found), gate_of(found, self._place.default_share)
         try:
             server.check_reachable()
             running = {m.name: m for m in server.running()}
@@ -174,8 +174,13 @@ class Probe:
         return asked
 
 
-def client_of(server: Server, found: ContainerState) -> ServerClient:
-    return server.client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
+def client_of(servers: Servers, found: ContainerState) -> ServerClient:
+    return server_of(servers, found).client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
+
+
+def server_of(servers: Servers, found: ContainerState) -> Server:
+    """Raises PreflightError `server-unknown`: what a newer version deployed is not watched by this one."""
+    return servers(Record.read(found.labels).server)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:

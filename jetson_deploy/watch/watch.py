@@ -18,7 +18,7 @@ from jetson_deploy.interrupts import INTERRUPTIONS, shielded
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
@@ -49,7 +49,7 @@ def watch(
     *,
     notifier: Notifier | None = None,
     runtime: Runtime | None = None,
-    server: Server | None = None,
+    servers: Servers | None = None,
     run: Callable[[list[str]], Finished] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
@@ -68,7 +68,7 @@ def watch(
         report,
         systemd,
         (runtime or open_runtime(settings)).quick(ANSWER_SECONDS),
-        server or open_server(),
+        servers or open_server,
         run or _in_a_child(root, settings, deployment, report, systemd),
         clock,
     )
@@ -114,19 +114,19 @@ def _parts(
     report: Reporter,
     notifier: Notifier,
     runtime: Runtime,
-    server: Server,
+    servers: Servers,
     run: Callable[[list[str]], Finished],
     clock: Callable[[], float],
 ) -> Parts:
     reserve, low = (catalog.limits[name].value for name in ("host_reserve_bytes", "memory_guard_bytes"))
     state = StateDirectory(settings.state_dir, place.deployment)
     audit = AuditLog(state, report)
-    probe = Probe(place, runtime, server, clock)
+    probe = Probe(place, runtime, servers, clock)
     actions = WatchActions(
         deployment=place.deployment,
         lock_dir=settings.lock_dir,
         runtime=runtime,
-        server=server,
+        servers=servers,
         audit=audit,
         report=report,
         run=run,
@@ -146,7 +146,7 @@ def _parts(
         place=place,
         limits=limits,
         runtime=runtime,
-        server=server,
+        servers=servers,
         probe=probe,
         actions=actions,
         guard=MemoryGuard(place.root, guard, actions, audit, report, clock),

@@ -56,7 +56,7 @@ class SmallHost:
         """Those of the product on the fake runtime; `changes`: what one of them does instead."""
         actions = ScriptedActions(
             runtime=self.runtime,
-            server=open_server(),
+            servers=open_server,
             deployment="default",
             state=StateDirectory(Path("/nowhere"), "default"),
             journal=journal,

@@ -23,7 +23,7 @@ def found(folder: Path, *, passed: bool, listed: bool = True) -> tuple[Finding, 
     serving = Instance(container="jd-default-1", container_id="1", state="exited", record=record)
     verdict = Verdict(check="model-listed", passed=passed, observed="no models", expected="the model")
     proof = Proof(verdicts=(verdict,), tokens_per_second=None, gpu_share=None)
-    return health_findings(proof, FakeRuntime(), FakeServer(), Settings(), serving, fstab=fstab)
+    return health_findings(proof, FakeRuntime(), FakeServer().of, Settings(), serving, fstab=fstab)
 
 
 def test_a_failed_check_names_the_disk_and_how_to_mount_it(tmp_path: Path) -> None:

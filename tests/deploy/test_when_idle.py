@@ -39,7 +39,7 @@ class Board:
     def check(self, seconds: float = 60) -> None:
         serving = Instance(container_id=self.container.id, container=NAME, state="running", record=Record.read({}))
         clocks = Clocks(now=lambda: NOW, elapsed=lambda: self.elapsed, sleep=self.sleep)
-        check_idle(self.runtime, FakeServer(), serving, seconds, self.events.append, clocks)
+        check_idle(self.runtime, FakeServer().of, serving, seconds, self.events.append, clocks)
 
     @property
     def notes(self) -> list[str]:

@@ -20,7 +20,16 @@ from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.instance import read_instance
 from jetson_deploy.deployment.plan import CreateContainer, Gates, Plan
-from jetson_deploy.deployment.record import Record, deployment_of, described, label_of, renumbered, self_describing
+from jetson_deploy.deployment.record import (
+    Record,
+    deployment_of,
+    described,
+    label_of,
+    renumbered,
+    same_wishes,
+    self_describing,
+    stamped,
+)
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.facts import ContainerFacts, EngineFacts
 from jetson_deploy.plan.container import repinned
@@ -86,6 +95,7 @@ def typed(labels: dict[str, str]) -> dict[str, Any]:
     found = ContainerFacts(id="1", name="jd-default-1", state="running", image="sha256:0", labels=labels)
     fields: dict[str, Any] = msgspec.to_builtins(read_instance(found).record)
     assert fields.pop("further") == {}  # options that version 0.1.0 did not have
+    assert fields.pop("server") == "ollama"  # the only one that it knew
     return {key: value for key, value in fields.items() if key not in ("name", "schema", "version")}
 
 
@@ -104,6 +114,18 @@ def test_the_spec_and_the_gates_among_the_labels_are_the_same_bytes(case: str) -
 def test_what_the_labels_say_is_read_with_its_types(case: str) -> None:
     document = made(case)
     assert typed(document["labels"] | document["describing"]) == document["read"]
+
+
+def test_another_server_than_the_usual_one_is_a_label_and_another_deployment() -> None:
+    spec = plan_of(MADE[0]).spec
+    before = Record.read(spec.labels)
+    other = stamped(spec, msgspec.structs.replace(before, server="another"))
+    again = stamped(spec, before)
+    assert Record.read(other.labels).server == "another"
+    assert Record.read(other.labels).spec_hash != Record.read(again.labels).spec_hash
+    assert other.labels.keys() - again.labels.keys() == {"io.jetson-deploy.server"}
+    assert not same_wishes(other.labels, again.labels)
+    assert same_wishes(other.labels, dict(other.labels))
 
 
 @pytest.mark.parametrize("case", MADE)

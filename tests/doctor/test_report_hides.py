@@ -163,7 +163,7 @@ def reported(planted: Planted, tmp_path_factory: pytest.TempPathFactory) -> tupl
         catalog=board.catalog,
         issues=load_issues(),
         deployment=NAME,
-        server=board.server,
+        servers=board.server.of,
         store=board.store,
     )
     environ = {"HTTPS_PROXY": f"http://{planted.user}:{planted.password}@{planted.site}:1", "SUDO_USER": planted.user}

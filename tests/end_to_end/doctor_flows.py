@@ -23,7 +23,7 @@ def looked_at(board: FakeBoard, **more: Issue) -> Checkup:
         catalog=board.catalog,
         issues={**load_issues(), **more},
         deployment=NAME,
-        server=board.server,
+        servers=board.server.of,
         store=board.store,
     )
     return check_up(patient, board.runtime)

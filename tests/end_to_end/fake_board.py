@@ -89,12 +89,12 @@ class FakeBoard:
 
     def recover(self, fstab: Path = Path("/dev/null")) -> Recovered:
         parts = self.root, self.settings, self.catalog, NAME, self.report
-        return recover(*parts, runtime=self.runtime, server=self.server, fstab=fstab)
+        return recover(*parts, runtime=self.runtime, servers=self.server.of, fstab=fstab)
 
     def status(self, *, drift: bool = False) -> Status:
         facts = survey(self.root, self.settings, self.catalog, store=self.store, deployment=NAME, runtime=self.runtime)
         parts = facts, self.settings, self.catalog, NAME, self.report
-        return read_status(*parts, drift=drift, runtime=self.runtime, server=self.server)
+        return read_status(*parts, drift=drift, runtime=self.runtime, servers=self.server.of)
 
     def run(self, context: int | None, *, force: bool = False) -> Run:
         request = Request(
@@ -111,7 +111,7 @@ class FakeBoard:
             request=request,
             settings=self.settings,
             runtime=self.runtime,
-            server=self.server,
+            servers=self.server.of,
             root=self.root,
             store=self.store,
             catalog=self.catalog,

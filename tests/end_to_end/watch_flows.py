@@ -134,7 +134,7 @@ def _watched(board: FakeBoard, until: str, generate_seconds: float) -> list[str]
         ),
         report,
         runtime=board.runtime,
-        server=board.server,
+        servers=board.server.of,
         run=run,
         clock=lambda: time.monotonic() * PACE,
     )

@@ -87,6 +87,10 @@ class FakeServer:
         """Text of a log → id of the issue that it shows."""
         self._running: dict[str, Behaviour] = {}
 
+    def of(self, kind: str) -> FakeServer:
+        """As `Servers`: whatever kind a record names."""
+        return self
+
     def start(self, url: str, behaves: Behaviour) -> Behaviour:
         """Returns that of this very run: what is changed in it changes how the server behaves from then on."""
         started = self._running[url] = replace(behaves, loaded=set())

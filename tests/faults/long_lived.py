@@ -36,7 +36,7 @@ def main() -> None:
         request=base,
         settings=settings,
         runtime=open_runtime(settings),
-        server=open_server(),
+        servers=open_server,
         root=root,
         store=Path(os.environ["JD_STORE"]),
         catalog=load_catalog(settings.catalog_dirs),

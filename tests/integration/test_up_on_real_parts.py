@@ -261,7 +261,7 @@ def test_a_foreign_container_is_left_alone_by_whatever_removes_ours(
         settings = Settings(docker_host=session.engine.host)
         actions = DeploymentActions(
             runtime=runtime_at(session.engine.host),
-            server=open_server(),
+            servers=open_server,
             deployment="default",
             state=state,
             journal=journal,

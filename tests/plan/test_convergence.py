@@ -172,7 +172,7 @@ def test_digests_that_the_catalog_lacks_are_those_of_the_deployment(root: Path, 
 def test_digests_that_staging_found_make_the_plan_that_the_next_run_makes(root: Path, tmp_path: Path) -> None:
     fresh = plan(root, *IMAGE)
     unpinned = msgspec.convert(plan(root, *IMAGE, *without_digests(tmp_path)), Plan)
-    pinned = pinned_by_staging(open_server(), unpinned, fresh["image"]["digest"], fresh["model"]["manifest_digest"])
+    pinned = pinned_by_staging(open_server, unpinned, fresh["image"]["digest"], fresh["model"]["manifest_digest"])
     assert pinned.spec.labels == fresh["spec"]["labels"]
     assert msgspec.to_builtins(pinned.gates) == fresh["gates"]
     created = next(step for step in pinned.steps if isinstance(step, CreateContainer))

@@ -107,13 +107,13 @@ class Scene:
             generate_seconds=generate_seconds,
             fstab=self.fstab,
         )
-        probe = Probe(place, self.runtime, self.kind, clock)
+        probe = Probe(place, self.runtime, self.kind.of, clock)
         audit = AuditLog(self.state, self._hear)
         actions = WatchActions(
             deployment="default",
             lock_dir=self.lock_dir,
             runtime=self.runtime,
-            server=self.kind,
+            servers=self.kind.of,
             audit=audit,
             report=self._hear,
             run=self._run,
@@ -124,7 +124,7 @@ class Scene:
             place=place,
             limits=Limits(max_restarts=1, window_seconds=600, roll_back=True),
             runtime=self.runtime,
-            server=self.kind,
+            servers=self.kind.of,
             probe=probe,
             actions=actions,
             guard=MemoryGuard(self.root, guard, actions, audit, self._hear, clock),

@@ -17,7 +17,7 @@ from jetson_deploy.deployment.drift import RESTART, creation_difference
 from jetson_deploy.deployment.instance import CANDIDATE, revision_of
 from jetson_deploy.deployment.plan import Gates, PinModel, Remember, Speed
 from jetson_deploy.deployment.proof import Proof
-from jetson_deploy.deployment.record import deployment_of, label_of, self_describing
+from jetson_deploy.deployment.record import Record, deployment_of, label_of, self_describing
 from jetson_deploy.detect.oom_kills import container_oom_kills
 from jetson_deploy.errors import InternalError
 from jetson_deploy.events import Reporter, Verdict
@@ -25,7 +25,7 @@ from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.known_cause import known_cause
-from jetson_deploy.server.port import Cause, Server
+from jetson_deploy.server.port import Cause, Servers
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
@@ -40,7 +40,7 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
     """The actions of one run on one deployment (`execute.Actions`)."""
 
     runtime: Runtime
-    server: Server
+    servers: Servers
     deployment: str
     state: StateDirectory
     journal: Journal
@@ -79,13 +79,13 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
 
     def prove(self, container: str, gates: Gates) -> Proof:
         fresh = container.endswith(CANDIDATE)
-        target = target_of(self.runtime, self.server, container, gates, self.predicted if fresh else None)
+        target = target_of(self.runtime, self.servers, container, gates, self.predicted if fresh else None)
         return Prover(target, PROOF_TOKENS, fresh=fresh).prove(self.report)
 
     def settle(self, container: str, seconds: float) -> Verdict:
         if self.gates is None:
             raise InternalError("a server is watched without gates", hint="report it", code="bug")
-        verdict = settle(target_of(self.runtime, self.server, container, self.gates), seconds)
+        verdict = settle(target_of(self.runtime, self.servers, container, self.gates), seconds)
         self.report(verdict)
         return verdict
 
@@ -105,7 +105,7 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
         return look(self.runtime, self.deployment)
 
     def explain(self, container: str, issue: str) -> tuple[Cause | None, str]:
-        return explain(self.runtime, self.server, container, self.settings.catalog_dirs, issue)
+        return explain(self.runtime, self.servers, container, self.settings.catalog_dirs, issue)
 
     def keep_evidence(self, what: str, container: str) -> Path:
         found = inspect(self.runtime, container)
@@ -130,7 +130,7 @@ def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
 
 
 def explain(
-    runtime: Runtime, server: Server, container: str, overlays: Sequence[Path], issue: str = ""
+    runtime: Runtime, servers: Servers, container: str, overlays: Sequence[Path], issue: str = ""
 ) -> tuple[Cause | None, str]:
     """The likely cause of a server's failure, and its log. `issue`: the known one that a check showed."""
     found = inspect(runtime, container)
@@ -139,5 +139,6 @@ def explain(
     if cause := known_cause(issue, issues):
         return cause, log
     oom_killed = found.oom_killed or bool(container_oom_kills(_HOST, found.pid, found.id))
+    server = servers(Record.read(found.labels).server)
     known = server.causes(log, exit_code=found.exit_code, oom_killed=oom_killed, issues=issues)
     return next(known, None), log

@@ -23,7 +23,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import failed_before
 from jetson_deploy.plan.pins import pinned_by_staging
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
@@ -48,7 +48,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     serving: Instance | None
     settings: Settings
     runtime: Runtime
-    server: Server
+    servers: Servers
     report: Reporter
     force: bool = False
     """Also what failed before."""
@@ -68,7 +68,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
 
     staged = stage(plan.steps, runtime, hooks, settings, state)
     image = _staged_image(runtime, plan)
-    plan = pinned_by_staging(wanted.server, plan, image.digest, staged.model.manifest_digest if staged.model else None)
+    plan = pinned_by_staging(wanted.servers, plan, image.digest, staged.model.manifest_digest if staged.model else None)
     if not wanted.force:  # what was named by a tag alone is known to have failed only by its digests
         raise_first(failed_before(plan, state.load()))
     if wanted.last_look is not None:
@@ -84,7 +84,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
     )
     actions = DeploymentActions(
         runtime=runtime,
-        server=wanted.server,
+        servers=wanted.servers,
         deployment=plan.deployment,
         state=state,
         journal=journal,

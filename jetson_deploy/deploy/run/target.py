@@ -13,7 +13,7 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.facts import ContainerFacts, PortFacts
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.port import Server, ServerClient, ServerLog
+from jetson_deploy.server.port import Server, ServerClient, ServerLog, Servers
 
 ANSWER_SECONDS = 30.0
 LOG_LINES = 600
@@ -45,12 +45,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return self.server.read_log(self.runtime.logs(self.container, tail=LOG_LINES))
 
 
-def target_of(runtime: Runtime, server: Server, container: str, gates: Gates, predicted: Speed | None = None) -> Target:
+def target_of(
+    runtime: Runtime, servers: Servers, container: str, gates: Gates, predicted: Speed | None = None
+) -> Target:
     """The questions that `gates` demand of a container of ours; port and model are in its labels."""
     record = read_instance(as_facts(inspect(runtime, container))).record
     return Target(
         runtime=runtime,
-        server=server,
+        server=servers(record.server),
         container=container,
         model=record.model,
         port=record.port,
@@ -59,7 +61,7 @@ def target_of(runtime: Runtime, server: Server, container: str, gates: Gates, pr
     )
 
 
-def serving_target(runtime: Runtime, server: Server, serving: Instance, min_gpu_share: float) -> Target:
+def serving_target(runtime: Runtime, servers: Servers, serving: Instance, min_gpu_share: float) -> Target:
     """The questions that a deployment answers by its own labels."""
     record = serving.record
     gates = Gates(
@@ -71,7 +73,7 @@ def serving_target(runtime: Runtime, server: Server, serving: Instance, min_gpu_
     )
     return Target(
         runtime=runtime,
-        server=server,
+        server=servers(record.server),
         container=serving.container,
         model=record.model,
         port=record.port,

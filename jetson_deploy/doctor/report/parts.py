@@ -102,7 +102,7 @@ def _plan(parts: Parts, patient: Patient) -> None:
         return
     known = blocking_issues(patient.root, parts.facts, patient.issues)
     request = as_deployed(patient.deployment, patient.settings)
-    draft = draft_plan(parts.facts, request, patient.catalog, state_of(patient), patient.server, known)
+    draft = draft_plan(parts.facts, request, patient.catalog, state_of(patient), patient.servers, known)
     parts.put("plan.json", _document(draft.plan if draft.plan is not None else {"refused": draft.findings}))
 
 

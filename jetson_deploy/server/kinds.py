@@ -1,0 +1,7 @@
+"""The kinds of servers, by the word that a record keeps for each."""
+
+from __future__ import annotations
+
+OLLAMA = "ollama"
+USUAL = OLLAMA
+"""What serves where nothing else is said, and where a record has no such word."""
