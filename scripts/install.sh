@@ -4,7 +4,8 @@
 #   scripts/install.sh [FROM] [--wheelhouse DIR] [--python-archive DIR] [--prefix DIR] [--link FILE]
 #   scripts/install.sh --uninstall [--keep-deployments] [--prefix DIR] [--link FILE]
 #
-# FROM  a directory of wheels, one package of them (.tar), or a clone of the repository; default: what this script is in.
+# FROM  a directory of wheels, a file that `jetson-deploy self package` wrote (.tar), or a clone of the repository;
+# default: the clone that this script is in.
 # What a clone needs comes from --wheelhouse, else from the package index. SHA256SUMS beside wheels are checked.
 # As root it goes to /opt/jetson-deploy, with a link in /usr/local/bin; else below the home, and root is not asked for.
 # Where the Python here is older than 3.10 (JetPack 5): one out of --python-archive (python-build-standalone), else one
@@ -59,19 +60,19 @@ while [ $# -gt 0 ]; do
     *)
       [ -z "$from" ] || fail 2 usage "FROM is given twice: $from and $1" "scripts/install.sh --help"
       from=$(whole "$1")
-      [ -e "$from" ] || fail 2 usage "there is no $1" "give a directory of wheels, a package or a clone"
+      [ -e "$from" ] || fail 2 usage "there is no $1" "give a directory of wheels, a file of jetson-deploy self package, or a clone"
       ;;
   esac
   shift
 done
 
-# Of a clone, of an unpacked package, and of an installed tool.
+# Of a clone, of an unpacked wheel of the tool, and of an installed tool.
 here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 parts=$here/jetson_deploy/install code=$here
 if [ ! -f "$parts/board.sh" ]; then
   parts=$here/../install code=$here/../..
 fi
-[ -f "$parts/board.sh" ] || fail 3 not-whole "board.sh is not beside $0" "run it from a clone or an unpacked package"
+[ -f "$parts/board.sh" ] || fail 3 not-whole "board.sh is not beside $0" "run it from a clone, or from the unpacked wheel of the tool"
 
 if [ "$(id -u)" -eq 0 ]; then
   prefix=${prefix:-/opt/jetson-deploy} link=${link:-/usr/local/bin/jetson-deploy}
@@ -120,7 +121,7 @@ fi
 
 if [ -z "$from" ]; then
   from=$here
-  [ -f "$here/pyproject.toml" ] || [ -d "$here/wheels" ] || fail 2 usage "what to install is not given" "scripts/install.sh --help"
+  [ -f "$here/pyproject.toml" ] || fail 2 usage "what to install is not given" "scripts/install.sh --help"
 fi
 kind=''
 if [ -f "$from" ]; then
@@ -132,7 +133,7 @@ elif ls "$from"/*.whl >/dev/null 2>&1; then
 elif ls "$from"/wheels/*.whl >/dev/null 2>&1; then
   kind=unpacked
 fi
-[ -n "$kind" ] || fail 2 usage "$from has no wheels and is no clone" "give a directory of wheels, a package or a clone"
+[ -n "$kind" ] || fail 2 usage "$from has no wheels and is no clone" "give a directory of wheels, a file of jetson-deploy self package, or a clone"
 [ -z "$wheelhouse" ] || ls "$wheelhouse"/*.whl >/dev/null 2>&1 ||
   fail 2 usage "--wheelhouse $wheelhouse has no wheels" "give a directory of wheels"
 
@@ -186,6 +187,8 @@ archive='' archive_sha256='' archive_name='' archive_kib=0
 
 check_sums() {
   if [ ! -f "$1/SHA256SUMS" ]; then
+    # A package has the hash of each in its requirements.txt, and pip asks for them.
+    case $kind in package | unpacked) ! grep -q -e '--hash=sha256:' "$1/../requirements.txt" || return 0 ;; esac
     say "note: there is no SHA256SUMS beside the wheels, so their digests are not checked"
     return
   fi

@@ -39,8 +39,8 @@ COMMANDS = {
     "model": "The model store: fetch, verify, list, move, share, prune",
     "fleet": "Plan, deploy and watch many devices over SSH",
     "rehearse": "Run the whole flow on a simulated board, with real parts",
-    "doctor": "Name the cause of a failure in a pasted log",
-    "self": "This tool itself: update it offline, and go back",
+    "doctor": "Name what is wrong here or in a pasted log, and mend it",
+    "self": "This tool itself: update it offline, go back, pack it up",
     "completion": "Print the completion script of a shell",
 }
 

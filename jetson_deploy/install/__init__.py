@@ -6,6 +6,8 @@ wheels.py          wheels of a directory: which are needed, which are missing
 download.py        wheels from the package index
 wheelhouse.py      one package for one target: every wheel with its hash, kept in a cache
 package.py         the package as one file, the same bytes each time
+jetpack.py         what each JetPack's system has
+handed_out.py      the package as a file of the user's (`self package`)
 python_archive.py  a Python from a directory of archives, where the board's is too old
 machine.py         what a machine has: read by probe.sh
 renewal.py         another version in this one's place, and back

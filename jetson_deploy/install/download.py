@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from jetson_deploy.errors import NetworkError
+from jetson_deploy.errors import NetworkError, PreflightError
 from jetson_deploy.install.target import Target
 
 _SECONDS = 900
@@ -59,9 +60,24 @@ def _ran(argv: Sequence[str], stop: threading.Event) -> tuple[list[str], bool]:
 
 
 def command(target: Target) -> list[str]:
-    """pip's own words for it, without what is wanted and where it shall go."""
-    words = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
-    words += ["--timeout", "20", "--retries", "2", "--implementation", "cp"]
+    """pip's own words for it, without what is wanted and where it shall go. Raises PreflightError `no-pip`."""
+    pip = pip_words(Path(sys.prefix), is_there=find_spec("pip") is not None)
+    words = [sys.executable, *pip, "download", "--quiet", "--disable-pip-version-check"]
+    words += ["--only-binary=:all:", "--timeout", "20", "--retries", "2", "--implementation", "cp"]
     words += ["--python-version", f"{target.python[0]}.{target.python[1]}"]
     words += [word for abi in (target.tag, "abi3", "none") for word in ("--abi", abi)]
     return words + [word for platform in target.platforms() for word in ("--platform", platform)]
+
+
+def pip_words(environment: Path, *, is_there: bool) -> list[str]:
+    """Of what install.sh installed pip is a wheel that was kept; a copy of uv's, pipx's or dpkg's has none."""
+    if is_there:
+        return ["-m", "pip"]
+    kept = sorted((environment / "wheels").glob("pip-*.whl"))
+    if kept:
+        return [f"{kept[-1]}/pip"]
+    raise PreflightError(
+        f"{environment} has no pip, which fetches the wheels",
+        hint="run it from a clone of the repository, or give --wheelhouse DIR with the wheels in it",
+        code="no-pip",
+    )

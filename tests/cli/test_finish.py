@@ -90,6 +90,7 @@ SAME_STATE = {
     "fleet pause": ("fleet", "pause"),
     "fleet abort": ("fleet", "abort"),
     "self update of a clone": ("self", "update", "OUT"),
+    "self package without wheels": ("self", "package", "OUT/tool.tar", "--wheelhouse", "STORE"),
     "self rollback of a clone": ("self", "rollback"),
 }
 MEASURED = {"seconds", "hashed_bytes", "known_bytes", "running"}

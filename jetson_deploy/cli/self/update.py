@@ -1,4 +1,4 @@
-"""`self update`: from a directory, a package or a clone, without any network."""
+"""`self update`: from a file of `self package`, a directory or a clone, without any network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jetson_deploy.cli.self.forms import finished
 )
 @click.argument("given", type=click.Path(path_type=Path, exists=True), metavar="FROM")
 def command(*, common: CommonOptions, given: Path, wheelhouse: Path | None) -> int:
-    """Install the version that is in FROM: a directory of wheels, a package, or a clone of the repository.
+    """Install the version that is in FROM: a directory of wheels, a file of `self package`, or a clone.
 
     No package index is asked. The new version must say its version and read this board before it is used, and the one
     before stays for `jetson-deploy self rollback`. Services of watch and monitor go on with the new one.
