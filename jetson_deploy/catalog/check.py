@@ -69,11 +69,24 @@ def image_repository(parts: Sequence[Part], value: ImageRepository, generations:
     for name, tag in value.tags.items():
         if not _TAG.fullmatch(name):
             refuse(parts, ("tags", name), "is not an image tag", hint="letters, digits, dots, dashes, underscores")
+        _of_its_server(parts, name, tag, is_ollama=value.server == "ollama")
         _image_tag(parts, name, tag, generations)
 
 
+def _of_its_server(parts: Sequence[Part], name: str, tag: ImageTag, *, is_ollama: bool) -> None:
+    """An Ollama is judged by version and payloads, another server by the chips that its GPU code is for."""
+    needed, odd = (("ollama", "generation"), ("compute",)) if is_ollama else (("compute",), ("ollama", "generation"))
+    for key in needed:
+        if not getattr(tag, key):
+            hint = "an image of Ollama has ollama and generation, of another server compute"
+            refuse(parts, ("tags", name), f"the key {key} is missing", hint=hint, code="catalog-missing-key")
+    for key in odd:
+        if getattr(tag, key):
+            refuse(parts, ("tags", name, key), "does not belong to an image of this server", hint="remove the line")
+
+
 def _image_tag(parts: Sequence[Part], name: str, tag: ImageTag, generations: Collection[str]) -> None:
-    if tag.generation not in generations:
+    if tag.generation is not None and tag.generation not in generations:
         problem = f"the generation {shown(tag.generation)} is not in containers/generations.yaml"
         hint = suggestion(tag.generation, generations)
         refuse(parts, ("tags", name, "generation"), problem, hint=hint, code="catalog-dangling")
@@ -92,7 +105,7 @@ def _range(parts: Sequence[Part], path: tuple[str | int, ...], limits: L4tRange)
 
 
 def _bounds(parts: Sequence[Part], name: str, tag: ImageTag) -> None:
-    low, high = tag.ollama.at_least, tag.ollama.at_most
+    low, high = tag.version.at_least, tag.version.at_most
     if low and high and parse_version(low) > parse_version(high):
         problem = f"at_least {low} is above at_most {high}"
         refuse(parts, ("tags", name, "ollama"), problem, hint="swap the two, or correct one")

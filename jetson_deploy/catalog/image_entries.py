@@ -1,8 +1,13 @@
 """Entries of the catalog about images and what serves in them: containers/, one struct for each kind of file."""
 
+from typing import Literal
+
 import msgspec
 
 from jetson_deploy.catalog.entries import Confidence, Digest, Entry, Payload, Positive, Severity, Version
+
+ServerKind = Literal["ollama", "llama.cpp"]
+_OLLAMA: ServerKind = "ollama"
 
 
 class L4tRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -12,14 +17,14 @@ class L4tRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     below: Version
 
 
-class OllamaVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Ollama inside an image. `version` when known, else bounds; both may be None."""
+class ServerVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The server inside an image. `version` when known, else bounds; both may be None."""
 
     version: Version | None = None
     at_least: Version | None = None
     at_most: Version | None = None
     reported: str | None = None
-    """What /api/version says where it differs, e.g. `0.0.0`."""
+    """What it says where it differs, e.g. `0.0.0`."""
     confidence: Confidence = "inferred"
     why: str = ""
 
@@ -44,18 +49,26 @@ class ImageTag(Entry, frozen=True, kw_only=True):
     disk_bytes: Positive | None = None
     l4t: tuple[L4tRange, ...]
     payloads: tuple[Payload, ...]
-    """GPU payloads inside: jetpack5, jetpack6, cuda_v13."""
+    """GPU payloads of an Ollama: jetpack5, jetpack6, cuda_v13."""
     cuda: Version | None
     """None: several, or unknown."""
     ubuntu: str | None
-    generation: str
-    """Key of `containers/generations.yaml`."""
-    ollama: OllamaVersion
+    generation: str | None = None
+    """Key of `containers/generations.yaml`; None: not Ollama, and how it behaves is not on record."""
+    ollama: ServerVersion | None = None
+    """Of an image that holds Ollama."""
+    compute: tuple[Version, ...] = ()
+    """Compute capabilities that its GPU code is built for, where it holds another server than Ollama."""
     pushed: str | None = None
     moving: bool = False
     """The tag has been pushed again under the same name: trust the digest only."""
     known: tuple[str, ...] = ()
     bad: tuple[KnownBad, ...] = ()
+
+    @property
+    def version(self) -> ServerVersion:
+        """Of the server inside."""
+        return self.ollama or ServerVersion()
 
 
 class ImageRepository(Entry, frozen=True, kw_only=True):
@@ -63,6 +76,8 @@ class ImageRepository(Entry, frozen=True, kw_only=True):
     """As written after `docker pull`, e.g. `dustynv/ollama`, `ghcr.io/nvidia-ai-iot/ollama`."""
     rank: Positive
     """Order in which repositories are tried; lowest first (ARCHITECTURE decision 5)."""
+    server: ServerKind = _OLLAMA
+    """Inside."""
     architecture: str = "arm64"
     jetson_jetpack: bool = False
     """Needs the line's JETSON_JETPACK in its environment."""
@@ -89,10 +104,11 @@ class Generation(Entry, frozen=True, kw_only=True):
 class Advisory(Entry, frozen=True, kw_only=True):
     title: str
     fixed_in: Version | None
-    """First fixed Ollama; None: no fix is known."""
+    """First fixed version; None: no fix is known."""
+    server: ServerKind = _OLLAMA
     affects_from: Version | None = None
     affects_to: Version | None = None
-    """Last Ollama that it was reported on, where no fix is known; None: all later ones count."""
+    """Last version that it was reported on, where no fix is known; None: all later ones count."""
     severity: Severity = "medium"
 
 

@@ -8,7 +8,6 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelSize
-from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.deployment.request import Wanted
@@ -17,6 +16,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.budget import Budget, fitting_context, wanted_context
 from jetson_deploy.plan.context import speeds, usable
 from jetson_deploy.plan.image import choose_image
+from jetson_deploy.plan.image_fit import needed
 from jetson_deploy.plan.room import Part, lacking
 from jetson_deploy.plan.speed import Pace, pace_of
 from jetson_deploy.server.port import Server
@@ -41,7 +41,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """Raises PreflightError when none can serve."""
         if version not in self.images:
             try:
-                self.images[version] = choose_image(self.catalog, self.facts, self.request, version)
+                self.images[version] = choose_image(
+                    self.catalog, self.facts, self.request, needed(self.server, version)
+                )
             except PreflightError as error:
                 self.images[version] = error
         found = self.images[version]
@@ -51,7 +53,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def least_version(self, size: ModelSize) -> str:
         """What the model needs, and what heeds the settings that the container is given."""
-        return max(size.min_ollama, self.server.least_version, key=parse_version)
+        return self.server.least_version_for(size)
 
     @property
     def pace(self) -> Pace | None:

@@ -11,7 +11,7 @@ from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.names import ImageReference, check_image_reference, mirrored, shown
-from jetson_deploy.plan.image_fit import Candidate, refusal, wrong_chip
+from jetson_deploy.plan.image_fit import Candidate, Needed, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
 from jetson_deploy.plan.image_unlisted import assumed_bytes, unlisted
 from jetson_deploy.plan.system_advice import release_advice
@@ -20,67 +20,73 @@ _OLDEST_JETPACK = 5
 """The first whose CUDA Ollama was built for."""
 
 
-def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
-    """The best image that can serve a model that needs Ollama `min_ollama`.
+def choose_image(catalog: Catalog, facts: HostFacts, request: Wanted, needed: Needed) -> ImageChoice:
+    """The best image that holds what is needed.
 
     Raises PreflightError `no-image-fits` when no candidate passes, UsageError for an image that is
     known not to exist.
     """
     if request.image_policy not in ("dustynv", "secure"):
-        return _chosen_by_user(catalog, facts, request, min_ollama)
+        return _chosen_by_user(catalog, facts, request, needed)
     rejected: list[RejectedImage] = []
     passed: list[Candidate] = []
-    for candidate in _candidates(catalog):
-        reason = refusal(catalog, facts, candidate, min_ollama)
+    for candidate in _candidates(catalog, needed.kind):
+        reason = refusal(catalog, facts, candidate, needed)
         if reason:
             rejected.append(RejectedImage(reference=candidate.text, reason=reason))
         else:
             passed.append(candidate)
     if not passed:
-        raise _nothing_fits(catalog, facts, rejected, min_ollama)
+        raise _nothing_fits(catalog, facts, rejected, needed)
     passed.sort(key=lambda c: order(catalog, facts, request, c))
     best = passed[0]
     rejected += [
-        RejectedImage(reference=c.text, reason=f"fits, ranked behind: {behind(catalog, facts, request, best, c)}")
+        RejectedImage(
+            reference=c.text, reason=f"fits, ranked behind: {behind(catalog, facts, request, best, c, needed.title)}"
+        )
         for c in passed[1:]
     ]
-    return _choice(catalog, request, best, _why(facts, best, request), rejected)
+    return _choice(catalog, request, best, _why(facts, best, request, needed.title), rejected)
 
 
-def newest_version(catalog: Catalog, facts: HostFacts) -> str | None:
-    """Of Ollama, among the images that this host can run; None: there is none."""
-    able = (c.tag.ollama for c in _candidates(catalog) if refusal(catalog, facts, c, "0") is None)
-    versions = [version for ollama in able if (version := ollama.version or ollama.at_least) is not None]
+def newest_version(catalog: Catalog, facts: HostFacts, needed: Needed) -> str | None:
+    """Of that server, among the images that this host can run; None: there is none."""
+    able = (c.tag.version for c in _candidates(catalog, needed.kind) if refusal(catalog, facts, c, needed) is None)
+    versions = [version for one in able if (version := one.version or one.at_least) is not None]
     return max(versions, key=parse_version, default=None)
 
 
-def _candidates(catalog: Catalog) -> list[Candidate]:
+def _candidates(catalog: Catalog, kind: str) -> list[Candidate]:
+    return [c for c in _listed(catalog) if c.repository.server == kind]
+
+
+def _listed(catalog: Catalog) -> list[Candidate]:
     repositories = sorted(catalog.images.values(), key=lambda r: r.rank)
     return [Candidate(repository=r, name=n, tag=t) for r in repositories for n, t in r.tags.items()]
 
 
-def _why(facts: HostFacts, best: Candidate, request: Wanted) -> str:
-    ollama = best.tag.ollama
-    version = ollama.version or (f"{ollama.at_least} or newer" if ollama.at_least else "unknown")
+def _why(facts: HostFacts, best: Candidate, request: Wanted, title: str) -> str:
+    holds = best.tag.version
+    version = holds.version or (f"{holds.at_least} or newer" if holds.at_least else "unknown")
     order = "fewest known advisories first" if request.image_policy == "secure" else "first in order that can serve"
-    return f"{order}: made for L4T {facts.l4t}, holds Ollama {version}"
+    return f"{order}: made for L4T {facts.l4t}, holds {title} {version}"
 
 
 def _choice(
     catalog: Catalog, request: Wanted, best: Candidate, reason: str, rejected: list[RejectedImage]
 ) -> ImageChoice:
     reference = best.text + (f"@{best.tag.digest}" if best.tag.digest else "")
-    ollama = best.tag.ollama
+    holds = best.tag.version
     return ImageChoice(
         reference=_placed(check_image_reference(reference), request).text,
         digest=best.tag.digest,
         reason=reason,
-        ollama_version=ollama.version,
-        ollama_reported=ollama.reported or ollama.version,
+        ollama_version=holds.version,
+        ollama_reported=holds.reported or holds.version,
         generation=best.tag.generation,
         size_bytes=best.tag.size_bytes,
         disk_bytes=best.tag.disk_bytes,
-        advisories=advisories(catalog, ollama),
+        advisories=advisories(catalog, best),
         architecture=best.repository.architecture,
         jetson_jetpack=best.repository.jetson_jetpack,
         rejected=tuple(rejected),
@@ -92,7 +98,7 @@ def _placed(reference: ImageReference, request: Wanted) -> ImageReference:
     return mirrored(reference, request.image_registry) if request.image_registry else reference
 
 
-def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_ollama: str) -> ImageChoice:
+def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, needed: Needed) -> ImageChoice:
     if not set("/:@") & set(request.image_policy):
         raise UsageError(
             f"{shown(request.image_policy)} is neither an image policy nor an image",
@@ -107,10 +113,10 @@ def _chosen_by_user(catalog: Catalog, facts: HostFacts, request: Wanted, min_oll
             hint="jetson-deploy plan shows the images that do",
             code="image-not-real",
         )
-    for c in _candidates(catalog):
+    for c in _listed(catalog):
         if _is_meant(c, wanted):
-            return _listed_by_user(catalog, facts, request, c, wanted, min_ollama)
-    return unlisted(catalog, wanted, _placed(wanted, request).text, min_ollama)
+            return _listed_by_user(catalog, facts, request, c, wanted, needed)
+    return unlisted(catalog, wanted, _placed(wanted, request).text, needed)
 
 
 def _is_meant(c: Candidate, wanted: ImageReference) -> bool:
@@ -123,9 +129,9 @@ def _is_meant(c: Candidate, wanted: ImageReference) -> bool:
 
 
 def _listed_by_user(
-    catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate, wanted: ImageReference, min_ollama: str
+    catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate, wanted: ImageReference, needed: Needed
 ) -> ImageChoice:
-    reason = refusal(catalog, facts, c, min_ollama)
+    reason = refusal(catalog, facts, c, needed)
     if reason:
         raise PreflightError(
             f"image {c.text} cannot serve here: {reason}",
@@ -151,7 +157,7 @@ def _named(jetpack: str) -> str:
     return "5.1 (L4T 35)" if jetpack == "5" else jetpack
 
 
-def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedImage], min_ollama: str) -> PreflightError:
+def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedImage], needed: Needed) -> PreflightError:
     if facts.l4t is None:
         return PreflightError(
             "the L4T release of this host is unknown, so no image can be chosen",
@@ -168,7 +174,7 @@ def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedIma
     else:
         hint = "update jetson-deploy, add the image to a catalog overlay, or name one with --image-policy REF"
     return PreflightError(
-        f"no image can serve on L4T {facts.l4t} (Ollama {min_ollama} or newer needed, {len(rejected)} candidates)",
+        f"no image can serve on L4T {facts.l4t} ({needed.wanted}, {len(rejected)} candidates)",
         hint=hint,
         code="no-image-fits",
         details=tuple(f"{r.reference}: {r.reason}" for r in rejected),

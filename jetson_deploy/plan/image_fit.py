@@ -5,9 +5,28 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.image_entries import ImageRepository, ImageTag, KnownBad, OllamaVersion
+from jetson_deploy.catalog.image_entries import ImageRepository, ImageTag, KnownBad, ServerVersion
 from jetson_deploy.catalog.version import in_range, parse_version
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.server.port import Server
+
+
+class Needed(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that an image must hold."""
+
+    kind: str
+    title: str
+    version: str
+    """The lowest that will do; 0: any."""
+
+    @property
+    def wanted(self) -> str:
+        lowest = f" {self.version} or newer" if parse_version(self.version) > parse_version("0") else ""
+        return f"{self.title}{lowest} needed"
+
+
+def needed(server: Server, version: str) -> Needed:
+    return Needed(kind=server.kind, title=server.title, version=version)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +39,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.repository.repository}:{self.name}"
 
 
-def refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) -> str | None:
+def refusal(catalog: Catalog, facts: HostFacts, c: Candidate, least: Needed) -> str | None:
+    if c.repository.server != least.kind:
+        return f"holds {c.repository.server}, not {least.title}"
     l4t = facts.l4t
     if l4t is None:
         return "the host's L4T is unknown"
@@ -30,9 +51,9 @@ def refusal(catalog: Catalog, facts: HostFacts, c: Candidate, min_ollama: str) -
         built = " or ".join(f"{r.from_} to below {r.below}" for r in c.tag.l4t)
         return f"made for L4T {built}, the host has {l4t}"
     return (
-        _payload_refusal(catalog, facts, c)
+        (_chip_refusal(catalog, facts, c.tag) if c.tag.compute else _payload_refusal(catalog, facts, c))
         or _cuda_refusal(facts, c)
-        or _version_refusal(c.tag.ollama, min_ollama)
+        or _version_refusal(c.tag.version, least)
         or next((b.why for b in c.tag.bad if b.rejects and applies(catalog, facts, b)), None)
     )
 
@@ -58,6 +79,14 @@ def _payload_refusal(catalog: Catalog, facts: HostFacts, c: Candidate) -> str | 
     return None
 
 
+def _chip_refusal(catalog: Catalog, facts: HostFacts, tag: ImageTag) -> str | None:
+    board = catalog.boards.get(facts.board.id or "")
+    chip = facts.cuda_capability or (board.compute_capability if board else None)
+    if chip is None or chip in tag.compute:
+        return None
+    return f"its GPU code is for compute {' and '.join(tag.compute)}, this board has {chip}"
+
+
 def _cuda_refusal(facts: HostFacts, c: Candidate) -> str | None:
     if c.tag.cuda is None or facts.cuda_driver is None:
         return None
@@ -67,18 +96,20 @@ def _cuda_refusal(facts: HostFacts, c: Candidate) -> str | None:
     return None
 
 
-def _version_refusal(ollama: OllamaVersion, min_ollama: str) -> str | None:
-    wanted = parse_version(min_ollama)
-    if ollama.version is not None:
-        if parse_version(ollama.version) < wanted:
-            return f"holds Ollama {ollama.version}, the model needs {min_ollama}"
+def _version_refusal(holds: ServerVersion, least: Needed) -> str | None:
+    if parse_version(least.version) == parse_version("0"):
         return None
-    if ollama.at_least is not None and parse_version(ollama.at_least) >= wanted:
+    wanted = parse_version(least.version)
+    if holds.version is not None:
+        if parse_version(holds.version) < wanted:
+            return f"holds {least.title} {holds.version}, the model needs {least.version}"
         return None
-    if ollama.at_most is not None and parse_version(ollama.at_most) < wanted:
-        return f"holds Ollama {ollama.at_most} at most, the model needs {min_ollama}"
-    known = f"at most {ollama.at_most}" if ollama.at_most else "unknown"
-    return f"cannot be shown to hold Ollama {min_ollama} or newer ({known})"
+    if holds.at_least is not None and parse_version(holds.at_least) >= wanted:
+        return None
+    if holds.at_most is not None and parse_version(holds.at_most) < wanted:
+        return f"holds {least.title} {holds.at_most} at most, the model needs {least.version}"
+    known = f"at most {holds.at_most}" if holds.at_most else "unknown"
+    return f"cannot be shown to hold {least.title} {least.version} or newer ({known})"
 
 
 def applies(catalog: Catalog, facts: HostFacts, bad: KnownBad) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import SEVERITIES
-from jetson_deploy.catalog.image_entries import Advisory, OllamaVersion
+from jetson_deploy.catalog.image_entries import Advisory, ServerVersion
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import HostFacts
@@ -12,8 +12,8 @@ from jetson_deploy.plan.image_fit import Candidate, applies
 
 
 def order(catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate) -> tuple[object, ...]:
-    exposed = len(advisories(catalog, c.tag.ollama)) if request.image_policy == "secure" else 0
-    newest = tuple(-part for part in parse_version(_known_version(c.tag.ollama) or "0"))
+    exposed = len(advisories(catalog, c)) if request.image_policy == "secure" else 0
+    newest = tuple(-part for part in parse_version(_known_version(c.tag.version) or "0"))
     return (
         exposed,
         c.repository.rank,
@@ -25,9 +25,9 @@ def order(catalog: Catalog, facts: HostFacts, request: Wanted, c: Candidate) -> 
     )
 
 
-def behind(catalog: Catalog, facts: HostFacts, request: Wanted, best: Candidate, c: Candidate) -> str:
-    if request.image_policy == "secure" and advisories(catalog, c.tag.ollama) != advisories(catalog, best.tag.ollama):
-        return f"{len(advisories(catalog, c.tag.ollama))} known advisories"
+def behind(catalog: Catalog, facts: HostFacts, request: Wanted, best: Candidate, c: Candidate, title: str) -> str:
+    if request.image_policy == "secure" and advisories(catalog, c) != advisories(catalog, best):
+        return f"{len(advisories(catalog, c))} known advisories"
     if c.repository.rank != best.repository.rank:
         return f"{best.repository.repository} comes first"
     demotions = _demotions(catalog, facts, c)
@@ -39,7 +39,7 @@ def behind(catalog: Catalog, facts: HostFacts, request: Wanted, best: Candidate,
         return "no digest on record to pin it by; name it with --image-policy to take it"
     if c.tag.moving:
         return "a tag that has been pushed again under the same name"
-    return f"holds Ollama {_known_version(c.tag.ollama)}, the chosen one {_known_version(best.tag.ollama)}"
+    return f"holds {title} {_known_version(c.tag.version)}, the chosen one {_known_version(best.tag.version)}"
 
 
 def _demotions(catalog: Catalog, facts: HostFacts, c: Candidate) -> list[str]:
@@ -49,13 +49,18 @@ def _demotions(catalog: Catalog, facts: HostFacts, c: Candidate) -> list[str]:
     return reasons
 
 
-def _known_version(ollama: OllamaVersion) -> str | None:
-    return ollama.version or ollama.at_least or ollama.at_most
+def _known_version(holds: ServerVersion) -> str | None:
+    return holds.version or holds.at_least or holds.at_most
 
 
-def advisories(catalog: Catalog, ollama: OllamaVersion) -> tuple[str, ...]:
-    version = _known_version(ollama)
-    found = {k: a for k, a in catalog.advisories.items() if version is None or _affected(a, version)}
+def advisories(catalog: Catalog, c: Candidate) -> tuple[str, ...]:
+    return advisories_of(catalog, c.repository.server, c.tag.version)
+
+
+def advisories_of(catalog: Catalog, kind: str, holds: ServerVersion) -> tuple[str, ...]:
+    version = _known_version(holds)
+    of_server = {k: a for k, a in catalog.advisories.items() if a.server == kind}
+    found = {k: a for k, a in of_server.items() if version is None or _affected(a, version)}
     return tuple(sorted(found, key=lambda k: SEVERITIES.index(found[k].severity)))
 
 

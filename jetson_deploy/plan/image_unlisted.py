@@ -5,27 +5,36 @@ from __future__ import annotations
 import re
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.catalog.image_entries import ImageRepository, OllamaVersion
+from jetson_deploy.catalog.image_entries import ImageRepository, ServerVersion
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import ImageReference
-from jetson_deploy.plan.image_rank import advisories
+from jetson_deploy.plan.image_fit import Needed
+from jetson_deploy.plan.image_rank import advisories_of
 
 _VERSION = re.compile(r"(?P<version>[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4})(-[a-z0-9.]+)?")
 
 
-def unlisted(catalog: Catalog, wanted: ImageReference, placed: str, min_ollama: str) -> ImageChoice:
-    """Named by the user. Raises PreflightError where its tag shows an Ollama that cannot serve the model."""
+def unlisted(catalog: Catalog, wanted: ImageReference, placed: str, needed: Needed) -> ImageChoice:
+    """Named by the user. Raises PreflightError where its tag shows a server that cannot serve the model."""
     repository = _repository(catalog, wanted)
-    version = _version(repository, wanted)
-    if version is not None and parse_version(version) < parse_version(min_ollama):
+    if repository is not None and repository.server != needed.kind:
         raise PreflightError(
-            f"image {wanted.text} cannot serve here: its tag says Ollama {version}, {min_ollama} or newer is needed",
+            f"image {wanted.text} cannot serve here: {repository.repository} holds {repository.server}, "
+            f"not {needed.title}",
+            hint="leave --image-policy out to let the tool choose, or name another image",
+            code="image-does-not-fit",
+        )
+    version = _version(repository, wanted)
+    if version is not None and parse_version(version) < parse_version(needed.version):
+        raise PreflightError(
+            f"image {wanted.text} cannot serve here: its tag says {needed.title} {version}, "
+            f"{needed.version} or newer is needed",
             hint="leave --image-policy out to let the tool choose, or name a newer image",
             code="image-does-not-fit",
         )
-    holds = f"its tag says Ollama {version}" if version else "the catalog has no entry for it"
+    holds = f"its tag says {needed.title} {version}" if version else "the catalog has no entry for it"
     return ImageChoice(
         reference=placed,
         digest=wanted.digest,
@@ -35,7 +44,7 @@ def unlisted(catalog: Catalog, wanted: ImageReference, placed: str, min_ollama: 
         generation=None,
         size_bytes=None,
         disk_bytes=None,
-        advisories=advisories(catalog, OllamaVersion(version=version)) if version else (),
+        advisories=advisories_of(catalog, needed.kind, ServerVersion(version=version)) if version else (),
         architecture="arm64",
         jetson_jetpack=wanted.repository.endswith("ollama/ollama") and "dustynv" not in wanted.repository,
         rejected=(),

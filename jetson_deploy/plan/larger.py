@@ -53,7 +53,7 @@ def ways_to_fit(facts: HostFacts, request: Request, catalog: Catalog) -> list[Wa
     """As above, where nothing fits, or not what was asked for by name: then the refusal says what context would."""
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
-    found = _ways(facts, wanted, with_stored(catalog, facts, wanted, serving))
+    found = _ways(facts, wanted, with_stored(catalog, facts, wanted, serving, open_server()))
     return [way for way in found if request.model is None or way.change != "context"]
 
 

@@ -75,7 +75,7 @@ def draft_plan(
     serving = find_serving(facts.engine, request.name)
     wanted, server = settle(request, serving), (servers or open_server)(USUAL)
     facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
-    catalog = with_stored(catalog, facts, wanted, serving)
+    catalog = with_stored(catalog, facts, wanted, serving, server)
     check_wanted(catalog, wanted, server, facts.store)
     if other := tuple(preflight.jetson_findings(facts)):
         return Draft(findings=other)

@@ -18,15 +18,19 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts, ModelFacts, StoreFacts
 from jetson_deploy.plan.fits import Shape
 from jetson_deploy.plan.image import newest_version
+from jetson_deploy.plan.image_fit import needed
 from jetson_deploy.plan.memory import StoredSize
 from jetson_deploy.plan.shape import shape_of
 from jetson_deploy.plan.wanted_model import known_model, parsed
+from jetson_deploy.server.port import Server
 from jetson_deploy.store.gguf.header import GgufHeader
 
 _SOURCE = "header of the file in the store"
 
 
-def with_stored(catalog: Catalog, facts: HostFacts, wanted: Wanted, serving: Instance | None) -> Catalog:
+def with_stored(
+    catalog: Catalog, facts: HostFacts, wanted: Wanted, serving: Instance | None, server: Server
+) -> Catalog:
     """With the model that is asked for, or deployed, where the store has it and the catalog has not.
 
     Raises PreflightError for one that is here and cannot be planned, or is deployed and gone; UsageError for one that
@@ -37,7 +41,7 @@ def with_stored(catalog: Catalog, facts: HostFacts, wanted: Wanted, serving: Ins
         return catalog
     found = next(_in_store(facts.store, text, wanted, serving), None)
     if found is not None:
-        return _added(catalog, found, _size(catalog, facts, wanted, found))
+        return _added(catalog, found, _size(catalog, facts, wanted, found, server))
     if wanted.model is None:
         raise _gone(text, facts.store.path)
     return catalog
@@ -62,7 +66,7 @@ def _added(catalog: Catalog, found: ModelFacts, size: StoredSize) -> Catalog:
     return msgspec.structs.replace(catalog, models={**catalog.models, path: family})
 
 
-def _size(catalog: Catalog, facts: HostFacts, wanted: Wanted, found: ModelFacts) -> StoredSize:
+def _size(catalog: Catalog, facts: HostFacts, wanted: Wanted, found: ModelFacts, server: Server) -> StoredSize:
     if found.header is None:
         raise _unreadable(found, found.header_problem)
     header = msgspec.convert(found.header, GgufHeader)
@@ -77,7 +81,8 @@ def _size(catalog: Catalog, facts: HostFacts, wanted: Wanted, found: ModelFacts)
             code="model-writes-no-text",
         )
     by_choice = wanted.image_policy in ("dustynv", "secure")
-    least = architecture.min_ollama if architecture else (newest_version(catalog, facts) if by_choice else None)
+    newest = newest_version(catalog, facts, needed(server, "0")) if architecture is None and by_choice else None
+    least = architecture.min_ollama if architecture else newest
     return _made(found, header, shape, least or "0", architecture_known=architecture is not None)
 
 

@@ -160,8 +160,11 @@ class Server(Protocol):
         """Its name for people."""
 
     @property
-    def least_version(self) -> str:
-        """The first that heeds all settings of `set_up`."""
+    def kind(self) -> str:
+        """Its word, as in `kinds.py`."""
+
+    def least_version_for(self, size: ModelSize) -> str:
+        """The first that serves the model right, and heeds all settings of `set_up`; 0: any."""
 
     @property
     def kv_cache_types(self) -> tuple[str, ...]:

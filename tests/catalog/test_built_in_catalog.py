@@ -158,7 +158,8 @@ def test_no_tag_spans_36_3_and_36_4_unless_it_holds_several_payloads(built_in: C
 
 
 def test_repositories_are_tried_in_the_designs_order(built_in: Catalog) -> None:
-    order = sorted(built_in.images.values(), key=lambda r: r.rank)
+    ollama = [r for r in built_in.images.values() if r.server == "ollama"]
+    order = sorted(ollama, key=lambda r: r.rank)
     assert [r.repository for r in order] == ["dustynv/ollama", "ghcr.io/nvidia-ai-iot/ollama", "ollama/ollama"]
     assert [r.jetson_jetpack for r in order] == [False, False, True]
 
@@ -167,14 +168,21 @@ def test_tags_of_one_digest_hold_one_ollama(built_in: Catalog) -> None:
     seen: dict[str, str | None] = {}
     for tag in built_in.images["dustynv/ollama"].tags.values():
         if tag.digest:
-            assert seen.setdefault(tag.digest, tag.ollama.version) == tag.ollama.version
+            assert seen.setdefault(tag.digest, tag.version.version) == tag.version.version
     assert len(seen) == 12
 
 
 def test_every_tag_says_what_ollama_it_holds(built_in: Catalog) -> None:
     for repository in built_in.images.values():
         for name, tag in repository.tags.items():
-            assert tag.ollama.version or tag.ollama.at_least or tag.ollama.at_most, name
+            if repository.server == "ollama":
+                assert tag.version.version or tag.version.at_least or tag.version.at_most, name
+
+
+def test_images_of_llama_cpp_move_and_are_each_for_one_chip_and_one_line_of_l4t(built_in: Catalog) -> None:
+    tags = [tag for r in built_in.images.values() if r.server == "llama.cpp" for tag in r.tags.values()]
+    assert {(tag.compute, tag.l4t[0].from_.split(".")[0]) for tag in tags} == {(("8.7",), "36"), (("11.0",), "38")}
+    assert all(tag.moving and tag.digest is None for tag in tags)
 
 
 @pytest.mark.parametrize("reference", ["dustynv/ollama:0.18.4-r36.4-cu126-22.04", "dustynv/ollama:r32.7.1"])

@@ -75,7 +75,8 @@ class FakeServer:
     """See `server/port.py` for each method."""
 
     title = "FakeLLM"
-    least_version = "0.0.1"
+    kind = "ollama"
+    """Whose images it is served from."""
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "fake_estimate"
     bounded_by_plan = ("FAKE_PROMPTS",)
@@ -129,6 +130,9 @@ class FakeServer:
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return (MountSpec(source=store, target=f"/fake/{manifest_digest or 'any'}", read_only=True),)
+
+    def least_version_for(self, size: ModelSize) -> str:
+        return size.min_ollama
 
     def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
         return self.kv_cache_types

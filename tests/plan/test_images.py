@@ -103,6 +103,21 @@ def test_a_listed_image_named_by_its_digest_alone_is_known() -> None:
     assert plan["image"]["ollama_version"] == "0.6.8"
 
 
+@pytest.mark.parametrize("tag", ["latest-jetson-orin", "gemma4-jetson-orin"])
+def test_an_image_of_another_server_is_refused_by_what_it_holds_also_with_a_tag_of_no_list(tag: str) -> None:
+    image = f"ghcr.io/nvidia-ai-iot/llama_cpp:{tag}"
+    code, error = ask("orin-nano-8gb-jp6.2", "--image-policy", image)
+    assert (code, error["code"]) == (3, "image-does-not-fit")
+    assert "holds llama.cpp, not Ollama" in error["message"]
+
+
+def test_an_image_of_another_server_is_no_candidate() -> None:
+    _, plan = ask("agx-orin-64gb-jp6.2.1")
+    named = [plan["image"]["reference"], *(r["reference"] for r in plan["image"]["rejected"])]
+    assert len(named) > 5
+    assert not [one for one in named if "llama_cpp" in one]
+
+
 @pytest.mark.parametrize("policy", ["securre", "r36.4", "dusty"])
 def test_a_misspelt_policy_is_not_taken_for_an_image(policy: str) -> None:
     code, error = ask("orin-nano-8gb-jp6.2", "--image-policy", policy)

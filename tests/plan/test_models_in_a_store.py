@@ -103,7 +103,7 @@ def test_an_architecture_of_no_list_takes_the_newest_image_and_says_so(store: Pa
     done = planned(store, "new:1")
     assert done.code == 0, done.out
     assert "architecture-unknown" in [one["id"] for one in done.document["findings"]]
-    images = [tag.ollama for one in CATALOG.images.values() for tag in one.tags.values()]
+    images = [tag.version for one in CATALOG.images.values() for tag in one.tags.values()]
     newest = max((o.version for o in images if o.version and o.version in done.out), key=parse_version)
     assert done.document["image"]["ollama_version"] == newest
     assert not done.document["image"]["reference"].startswith("dustynv/")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from jetson_deploy.server.footprint import Footprint, Load, Taken
+from jetson_deploy.server.kinds import OLLAMA
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
@@ -27,7 +28,7 @@ class OllamaServer:
     """See `server/port.py` for each method."""
 
     title = "Ollama"
-    least_version = LEAST_VERSION
+    kind = OLLAMA
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "ollama_estimate"
     bounded_by_plan = BOUNDS
@@ -37,6 +38,11 @@ class OllamaServer:
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return mounts(store, manifest_digest)
+
+    def least_version_for(self, size: ModelSize) -> str:
+        from jetson_deploy.catalog.version import parse_version
+
+        return max(size.min_ollama, LEAST_VERSION, key=parse_version)
 
     def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
         # A quantized V cache is read by flash attention alone: without it the load is refused.
