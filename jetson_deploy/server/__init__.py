@@ -1,7 +1,9 @@
 """LLM servers: the port, and its implementations.
 
 port.py            `Server` and `ServerClient`: what may be asked of one, and the answers
-log_signs.py       start, answer and failure in a log
+log_signs.py, signs.py   start, answer and failure in a log, of whichever server
+diagnose.py        which known issue explains a failure
+buffers.py         where a model was loaded to, by the buffers that a log names
 kinds.py, opened.py   the words that records keep, and the servers they stand for
 http.py, http_errors.py   JSON over HTTP to a server on this host
 ollama/            the Ollama server

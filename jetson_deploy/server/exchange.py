@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     name: str
-    digest: str
-    """Of the manifest: 64 hex digits, no prefix."""
+    digest: str | None
+    """Of the manifest: 64 hex digits, no prefix; None: the server knows files, and no manifests."""
     size: int
     """Sum of what the manifest says, not of what is on disk: being listed proves nothing."""
 
@@ -22,9 +22,11 @@ class RunningModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model in memory. Up to Ollama 0.12 both sizes are the server's estimates."""
 
     name: str
-    digest: str
+    digest: str | None
+    """As of `ListedModel`."""
     size_bytes: int
-    gpu_bytes: int
+    gpu_bytes: int | None
+    """None: the server does not say."""
     context_length: int | None
     """None before Ollama 0.10; 0.11.4 reports it uncut above the trained length."""
     family: str | None = None
@@ -32,8 +34,10 @@ class RunningModel(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gpu_share(self) -> float | None:
-        """Part of the model that is in GPU memory, 0 to 1; None when the size is unknown."""
-        return min(1.0, self.gpu_bytes / self.size_bytes) if self.size_bytes > 0 else None
+        """Part of the model that is in GPU memory, 0 to 1; None: not known."""
+        if self.gpu_bytes is None or self.size_bytes <= 0:
+            return None
+        return min(1.0, self.gpu_bytes / self.size_bytes)
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ def unreachable(base_url: str, error: Exception, timeout: float, title: str) -> 
 
 def _said(body: bytes) -> str:
     try:
-        return str(msgspec.json.decode(body, type=dict[str, object]).get("error") or "")
+        said = msgspec.json.decode(body, type=dict[str, object]).get("error")
+        return str((said.get("message") if isinstance(said, dict) else said) or "")
     except msgspec.MsgspecError:
         return " ".join(body[:300].decode(errors="replace").split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from recorded_server import DIGEST, ON_GPU, RecordedRuntime, RecordedServer, container_state, generation, running_model
@@ -101,6 +103,16 @@ def test_an_unknown_share_is_never_all_of_it_and_the_names_of_the_buffers_tell()
     gpu = next(v for v in seen if v.check == "gpu")
     assert (proof.gpu_share, gpu.passed) == (None, True)
     assert gpu.observed == "GPU share unknown, the server says 0 of 0 bytes, 29/29 layers offloaded"
+
+
+def test_a_server_that_knows_no_manifests_and_no_share_is_proven_by_the_buffers_alone() -> None:
+    listed = ListedModel(name="deepseek-r1:7b", digest=None, size=4683075440)
+    loaded = msgspec.structs.replace(running_model(5_000_000_000, 0), digest=None, gpu_bytes=None)
+    told: dict[str, Any] = {"models": (listed,), "running": (loaded,)}
+    proof, seen = prove(RecordedServer(**told))
+    by_check = {v.check: v.passed for v in seen}
+    assert (proof.failed, proof.gpu_share, by_check["model"], by_check["gpu"]) == (None, None, None, True)
+    assert failed(prove(RecordedServer(log=ServerLog(computes_on="cpu"), **told))[0])[0] == "gpu"
 
 
 @pytest.mark.parametrize(

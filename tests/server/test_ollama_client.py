@@ -18,6 +18,7 @@ VERSIONS = ("0.6.8", "0.9.5", "0.11.4", "0.24.0")
 SMOL = "c83814a618a57f9e22fddd991eabdb3649c2fbd1ce98fcc08eebb6fe6abb38bc"
 SAY_HI = (Message(role="user", content="Say hi."),)
 Start = Callable[..., Any]
+NO_DIGEST = b'{"models": [{"name": "smol:latest", "digest": null, "size": 1}]}'
 
 
 def client(server: Any, timeout: float = 5.0) -> OllamaClient:
@@ -174,7 +175,17 @@ def test_a_refusal_keeps_the_servers_text(status: int, text: str, code: str, exi
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("body", [b"<html>router login</html>", b"[]", b"", b'{"models": 7}', b"\xff\xfe"])
+def test_a_refusal_in_a_part_of_its_own_is_told_by_its_text(saying: Start) -> None:
+    """As llama-server has it, and OpenAI."""
+    server = saying(
+        500, b'{"error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}}'
+    )
+    with pytest.raises(JetsonDeployError) as caught:
+        client(server).generate("smol", "Hi", max_tokens=1)
+    assert caught.value.message.endswith(" answers 500: Context size has been exceeded.")
+
+
+@pytest.mark.parametrize("body", [b"<html>router login</html>", b"[]", b"", b'{"models": 7}', NO_DIGEST, b"\xff\xfe"])
 def test_another_program_on_the_port_is_not_taken_for_ollama(body: bytes, saying: Start) -> None:
     ollama = client(saying(200, body))
     assert not ollama.alive()

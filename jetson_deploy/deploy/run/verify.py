@@ -143,12 +143,14 @@ class Prover:
             )
         return True, version
 
-    def _model_is_listed(self) -> tuple[bool, str]:
+    def _model_is_listed(self) -> tuple[bool | None, str]:
         listed = {m.name: m for m in self._target.client.models()}
         model = listed.get(self._target.model)
         if model is None:
             raise Failed(f"not among {sorted(listed) or 'no models'}", "is the store mounted? jetson-deploy logs")
         digest, self._model_bytes = model.digest, model.size
+        if digest is None:
+            return None, "listed; this server does not tell the digests of manifests"
         if self._target.gates.expect_manifest_digest not in (None, digest):
             raise Failed(f"listed with digest {digest[:12]}", "the store holds another revision of this tag")
         return True, f"listed, digest {digest[:12]}"

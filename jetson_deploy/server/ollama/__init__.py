@@ -7,7 +7,6 @@
     log.py                    what its log says of GPU, offloading and address
     access.py                 which requests of its log were clients' own
     cut_prompt.py             which prompts the context cut
-    diagnose.py, signs.py     which known issue explains a failure; start, answer and failure in a log
     think.py                  `<think>` apart from the answer
 
 No issue is named in code: symptoms and rank stand in `profiles/issues/`.

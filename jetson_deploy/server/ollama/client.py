@@ -57,7 +57,7 @@ class OllamaClient:
         return None if version == NO_VERSION else version
 
     def models(self) -> tuple[ListedModel, ...]:
-        return tuple(self._endpoint.get("/api/tags", TagsReply).models or ())
+        return self._endpoint.get("/api/tags", TagsReply).listed()
 
     def running(self) -> tuple[RunningModel, ...]:
         return self._endpoint.get("/api/ps", PsReply).running()

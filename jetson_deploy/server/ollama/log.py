@@ -3,24 +3,19 @@
 Read for all generations: up to 0.12.3 (`msg=offload library=cuda layers.offload=29`), 0.12.4 and later
 (`library=CUDA`, `GPULayers:29[…]`), and llama.cpp's own line in both (`offloaded 29/29 layers to GPU`).
 Recorded here on a CPU from 0.6.8, 0.9.5, 0.11.4, 0.24.0; the GPU lines are those of real boards.
-
-A build with a GPU backend writes `offloaded 31/31 layers to GPU` on a machine without a GPU too (measured on b10434).
-What shows where a model lies is the name of the buffers that hold its weights and its KV cache.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
+from jetson_deploy.server.buffers import Buffers, believed, offloaded
 from jetson_deploy.server.ollama.replies import NO_VERSION
 from jetson_deploy.server.port import ServerLog
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_GPU_BUFFER = re.compile(r"(?:CUDA|Vulkan|ROCm|SYCL)\d+")
-"""All else is the CPU's, whatever its name: CPU_Mapped, CPU_REPACK, CPU_KLEIDIAI, AMX, CUDA_Host."""
-_LLAMA_CPP_BUFFER = re.compile(r"(\S+) +(model|KV|RS) buffer size")
 _FIELD = re.compile(r'(\w[\w.]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 
 
@@ -31,21 +26,10 @@ def read_server_log(text: str) -> ServerLog:
         for mark, read in _READERS:
             if mark in line:
                 read(line, found)
-    found["computes_on"] = _computes_on(found.pop("_weights", ()), found.pop("_cache", ()))
-    if found["computes_on"] == "cpu" and "offloaded_layers" in found:
-        found["offloaded_layers"] = (0, found["offloaded_layers"][1])
+    found["computes_on"] = found.pop("_buffers", Buffers()).computes_on
+    found["offloaded_layers"] = believed(found.get("offloaded_layers"), found["computes_on"])
     found.pop("_layers", None)
     return ServerLog(**found)
-
-
-def _computes_on(weights: Collection[str], cache: Collection[str]) -> Literal["gpu", "cpu", "both"] | None:
-    """By the buffers of the last load. Some of the weights are always the CPU's: the token embedding."""
-    here = [name for name in weights if _GPU_BUFFER.fullmatch(name)]
-    if weights and not here:
-        return "cpu"
-    if not weights or not cache:
-        return None
-    return "gpu" if all(_GPU_BUFFER.fullmatch(name) for name in cache) else "both"
 
 
 def _listening(line: str, found: dict[str, Any]) -> None:
@@ -56,27 +40,23 @@ def _listening(line: str, found: dict[str, Any]) -> None:
 
 
 def _buffer(line: str, found: dict[str, Any]) -> None:
-    """`load_tensors: CUDA0 model buffer size`, `llama_kv_cache: CUDA0 KV buffer size`: llama.cpp's own."""
-    if match := _LLAMA_CPP_BUFFER.search(line):
-        _placed(found, "_weights" if match[2] == "model" else "_cache", match[1])
+    _buffers(found).read(line)
 
 
 def _device(line: str, found: dict[str, Any]) -> None:
     """`msg="model weights" device=CUDA0`, `msg="kv cache" device=CUDA0`: Ollama's engine."""
     fields = _fields(line)
     if name := fields.get("device") or fields.get("buffer"):
-        _placed(found, "_weights" if fields.get("msg") == "model weights" else "_cache", name)
-
-
-def _placed(found: dict[str, Any], what: str, name: str) -> None:
-    if what == "_weights" and found.get("_cache"):  # the cache comes last: another load begins
-        _forget_buffers(line="", found=found)
-    found.setdefault(what, []).append(name)
+        _buffers(found).place(name, weights=fields.get("msg") == "model weights")
 
 
 def _forget_buffers(line: str, found: dict[str, Any]) -> None:
-    found.pop("_weights", None)
-    found.pop("_cache", None)
+    _buffers(found).forget()
+
+
+def _buffers(found: dict[str, Any]) -> Buffers:
+    buffers: Buffers = found.setdefault("_buffers", Buffers())
+    return buffers
 
 
 def _compute(line: str, found: dict[str, Any]) -> None:
@@ -114,8 +94,8 @@ def _committed(line: str, found: dict[str, Any]) -> None:
 
 
 def _offloaded(line: str, found: dict[str, Any]) -> None:
-    if match := re.search(r"offloaded (\d+)/(\d+) layers to GPU", line):
-        _set_layers(found, *match.groups())
+    if layers := offloaded(line):
+        found["offloaded_layers"] = layers
 
 
 def _set_layers(found: dict[str, Any], on_gpu: str, total: str) -> None:

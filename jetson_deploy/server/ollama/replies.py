@@ -13,8 +13,17 @@ NO_VERSION = "0.0.0"
 """Of a server that was built without one, as some images' are: it says nothing of its age."""
 
 
+class TagsModel(msgspec.Struct):
+    name: str
+    digest: str
+    size: int
+
+
 class TagsReply(msgspec.Struct):
-    models: list[ListedModel] | None
+    models: list[TagsModel] | None
+
+    def listed(self) -> tuple[ListedModel, ...]:
+        return tuple(ListedModel(name=one.name, digest=one.digest, size=one.size) for one in self.models or ())
 
 
 class PsDetails(msgspec.Struct):

@@ -98,13 +98,13 @@ class OllamaServer:
         return cut_prompt(log, read_tokens)
 
     def signs(self, log: str) -> LogSigns:
-        from jetson_deploy.server.ollama.signs import signs
+        from jetson_deploy.server.signs import signs
 
         return signs(log)
 
     def causes(
         self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
     ) -> Iterator[Cause]:
-        from jetson_deploy.server.ollama.diagnose import causes
+        from jetson_deploy.server.diagnose import causes
 
         return causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues)
