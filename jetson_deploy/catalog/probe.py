@@ -7,7 +7,8 @@
       evidence: "Docker {engine.version}, and kernel {kernel} has no module iptable_raw"
 
 `fact`: a path into what `jetson-deploy detect --json` prints; of a list each element is asked, and one suffices.
-Beside it stands `image_disk`, the disk that the engine keeps images on. What is not known makes no condition true or
+Beside it stand `image_disk`, the disk that the engine keeps images on, and `images_in_containerd`: whether they lie
+where its data-root does not move them. What is not known makes no condition true or
 false: then the issue is reported as not judged.
 
 Annotations are objects, as in entries.py and for the same reason.
@@ -109,7 +110,7 @@ def _facts() -> Any:
     from jetson_deploy.facts import DiskFacts, HostFacts
 
     fields = {field.encode_name: field.type for field in msgspec.inspect.type_info(HostFacts).fields}  # type: ignore[attr-defined]
-    return {**fields, "image_disk": msgspec.inspect.type_info(DiskFacts)}
+    return {**fields, "image_disk": msgspec.inspect.type_info(DiskFacts), "images_in_containerd": None}
 
 
 def _fields(info: Any) -> dict[str, Any]:

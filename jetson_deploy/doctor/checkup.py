@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from jetson_deploy.catalog.bounded import given_up
 from jetson_deploy.catalog.symptoms import fitting, of_kernel
 from jetson_deploy.deploy.survey import survey
@@ -13,7 +15,7 @@ from jetson_deploy.deployment.request import as_deployed
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.looked import look_at
 from jetson_deploy.doctor.explained import explained
-from jetson_deploy.doctor.finding import Checkup
+from jetson_deploy.doctor.finding import Checkup, HostFinding
 from jetson_deploy.doctor.patient import Patient, Seen, of_log
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
@@ -53,7 +55,7 @@ def check_up(patient: Patient, runtime: Runtime | None, facts: HostFacts | None 
     ]
     return Checkup(
         root=str(patient.root),
-        findings=explained(findings, patient.issues),
+        findings=_mendable(explained(findings, patient.issues), facts),
         looked_at=tuple(seen.looked_at),
         not_looked_at=(*seen.gaps, *given_up()),
         not_judged=seen.not_judged,
@@ -76,6 +78,13 @@ def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
     yield from draft.findings
     if draft.plan is None:
         yield from host_warnings(facts, patient.catalog)
+
+
+def _mendable(findings: tuple[HostFinding, ...], facts: HostFacts) -> tuple[HostFinding, ...]:
+    """Steps of prepare are named where it does them: on a Jetson."""
+    if facts.is_jetson is not False and not facts.system.drive:
+        return findings
+    return tuple(msgspec.structs.replace(one, steps=()) for one in findings)
 
 
 def state_of(patient: Patient) -> State | None:

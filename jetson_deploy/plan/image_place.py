@@ -24,7 +24,7 @@ def image_disk(facts: HostFacts) -> DiskFacts | None:
 
 
 def image_hint(engine: EngineFacts | None) -> str:
-    if engine is None or not _apart(engine):
+    if engine is None or not images_in_containerd(engine):
         return f"{_PRUNE}, or move Docker's data-root to another disk"
     return (
         f"{_PRUNE}, or move containerd's root to another disk: Docker keeps images in {engine.image_root}, not in its "
@@ -32,8 +32,13 @@ def image_hint(engine: EngineFacts | None) -> str:
     )
 
 
-def _apart(engine: EngineFacts) -> bool:
-    """A containerd that dockerd starts itself keeps its data below the data-root."""
+def images_in_containerd(engine: EngineFacts | None) -> bool | None:
+    """They lie where the data-root does not move them; None: not known.
+
+    A containerd that dockerd starts itself keeps its data below the data-root.
+    """
+    if image_place(engine) is None or engine is None:
+        return None
     inside = engine.data_root and (engine.image_root or "").startswith(engine.data_root.rstrip("/") + "/")
     return engine.containerd is not None and not inside
 

@@ -20,7 +20,7 @@ from jetson_deploy.deployment.finding import Finding, Severity
 from jetson_deploy.detect.looked import LookedAt
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.image_place import image_disk
+from jetson_deploy.plan.image_place import image_disk, images_in_containerd
 
 SEVERITIES: dict[str, Severity] = {"block": "block", "degrade": "warning", "warn": "warning", "note": "note"}
 _NUMBERS = re.compile(r"\d{1,9}(?:\.\d{1,9})*", re.ASCII)
@@ -101,7 +101,13 @@ def _subject(condition: Condition) -> str:
 def values(facts: HostFacts, path: str) -> Iterator[Any]:
     """Those that the path leads to; None for each that is not known."""
     first, _, rest = path.partition(".")
-    start: Any = image_disk(facts) if first == "image_disk" else getattr(facts, first)
+    start: Any
+    if first == "image_disk":
+        start = image_disk(facts)
+    elif first == "images_in_containerd":
+        start = images_in_containerd(facts.engine)
+    else:
+        start = getattr(facts, first)
     yield from _below(start, rest.split(".") if rest else [])
 
 

@@ -6,10 +6,12 @@ import io
 import re
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jetson_deploy.catalog import bounded
 from jetson_deploy.catalog.bounded import given_up, repeats_a_repeat, search
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.pasted.diagnosis import diagnosed
@@ -17,6 +19,15 @@ from jetson_deploy.server.opened import open_server
 
 ENDLESS = "x" * 60
 """`(x+x+)+y` tries some 2**58 ways to fit it."""
+
+
+@pytest.fixture(autouse=True)
+def remembered() -> Iterator[None]:
+    """It holds for a process, and other tests of this one go on in it."""
+    before = dict(bounded._given_up)
+    yield
+    bounded._given_up.clear()
+    bounded._given_up.update(before)
 
 
 def test_a_search_without_end_is_given_up_and_not_begun_again() -> None:

@@ -36,12 +36,13 @@ FILES = {
     "etc/systemd/journald.conf": "[Journal]\n#SystemMaxUse=\n",
     "lib/systemd/system/systemd-timesyncd.service": "[Service]\n",
     "lib/systemd/system/ollama.service": "[Service]\n",
+    "lib/systemd/system/nvzramconfig.service": "[Service]\nType=oneshot\n",
     "usr/bin/dockerd": "",
     "usr/bin/nvidia-container-runtime": "",
     "var/lib/nvpmodel/status": "pmode:0001 fmode:quiet\n",
     "run/docker.pid": "77",
     "proc/77/comm": "dockerd\n",
-    "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n",
+    "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n/dev/zram0\tpartition\t2097152\t0\t5\n",
     "active": "docker.service\nollama.service\n",
     "lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n",
     "var/lib/docker/image/overlay2/repositories.json": "{}",
@@ -50,6 +51,7 @@ FILES = {
 WANTS = "etc/systemd/system/multi-user.target.wants"
 LINKS = {
     f"{WANTS}/ollama.service": "/lib/systemd/system/ollama.service",
+    f"{WANTS}/nvzramconfig.service": "/lib/systemd/system/nvzramconfig.service",
     "etc/systemd/system/default.target": "/lib/systemd/system/graphical.target",
     "etc/systemd/system/display-manager.service": "/lib/systemd/system/gdm.service",
 }
@@ -99,12 +101,12 @@ class BareBoard:
             DiskFacts(mount="/", filesystem="ext4", medium="emmc", free_bytes=20 * 2**30),
             DiskFacts(mount="/ssd", filesystem="ext4", medium="nvme", free_bytes=200 * 2**30),
         )
-        swap = len((self.root / "proc/swaps").read_text().splitlines()) > 1
+        swaps = "\tfile\t" in (self.root / "proc/swaps").read_text()
         known = captured_facts()
         return msgspec.structs.replace(
             known,
             disks=disks,
-            memory=msgspec.structs.replace(known.memory, swap_total_bytes=2**32 if swap else 0),
+            memory=msgspec.structs.replace(known.memory, zram_bytes=2**31, swap_total_bytes=2**31 + swaps * 2**32),
             clock=ClockFacts(),
             engine=self.engine(),
             power=power_facts(self.machine.host),
