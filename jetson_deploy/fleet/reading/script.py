@@ -13,6 +13,8 @@ _PYTHON = "command -v python3 >/dev/null 2>&1 || {{ {names}; exit {code}; }}; ex
 _NAMES = "{ head -c 200 /proc/device-tree/model | tr '\\0' '\\n'; head -n 1 /etc/nv_tegra_release; } 2>/dev/null"
 """What a shell alone can tell of the board."""
 NO_PYTHON = 127
+_REST = "# --- What follows, a fleet does not send. ---\n"
+"""A device compiles all that is sent."""
 
 
 @functools.cache
@@ -24,6 +26,7 @@ def header_script() -> bytes:
 def script() -> bytes:
     folder = built_in_dir() / "scripts"
     first, second = ((folder / name).read_text(encoding="utf-8") for name in ("capture-host", "read-board"))
+    first = first.partition(_REST)[0]
     # Each script runs itself where it is the main one: the first only lends its functions.
     return f'__name__ = "capture_host"\n{first}\n__name__ = "__main__"\n{second}'.encode()
 
