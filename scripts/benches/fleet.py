@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benches.fleet_follow import follow
 from benches.fleet_growth import SIZES, growth
-from benches.fleet_memory import COMMAND, memory
+from benches.fleet_memory import COMMAND, LIMIT_SECONDS, memory
 from benches.fleet_up import check_unchanged, collections, playbook
 from benches.measure import Command, Measured, measure
 from benches.table import Contender, Row, at_least, at_most, in_turn, print_table
@@ -77,6 +77,16 @@ def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
             memory(work, rehearsed, grown.waiting())
 
 
+def fleet_memory(boards: int | None) -> None:
+    """The last table alone."""
+    need_root()
+    with workplace(_ROOM) as work:
+        many = boards or max(SIZES)
+        note(f"booting {many} boards")
+        with Fleet(many, kind="light") as rehearsed:
+            memory(work, rehearsed, Bench(work, rehearsed, work).waiting())
+
+
 class Bench:
     def __init__(self, work: Path, rehearsed: Fleet, modules: Path) -> None:
         self._work, self._fleet = work, rehearsed
@@ -111,7 +121,8 @@ class Bench:
         ]
 
     def waiting(self) -> Contender:
-        return self._with_ansible("ansible -m command -a 'sleep 60' (forks 50)", COMMAND, files=True)
+        label = "ansible -m command -a 'sleep 60' (forks 50)"
+        return self._with_ansible(label, COMMAND, files=True, limit=LIMIT_SECONDS)
 
     def _script(self, name: str, command: str, stdin: str) -> Contender:
         file = self._work / f"{name}.json"
@@ -158,15 +169,23 @@ class Bench:
     def _ours(self, label: str, verb: str, *words: str) -> Contender:
         return self._contender(label, [str(TOOL), "fleet", verb, *self._reach(), *words], self._environment)
 
-    def _with_ansible(self, label: str, module: Sequence[str], *, files: bool = False) -> Contender:
+    def _with_ansible(
+        self, label: str, module: Sequence[str], *, files: bool = False, limit: float | None = None
+    ) -> Contender:
         program = REPOSITORY / ".venv/bin/ansible"
         argv = [str(program), "all", "-u", "root", "-i", str(self._work / "inventory"), *module]
-        return self._contender(label, argv, self._ansible, files=files)
+        return self._contender(label, argv, self._ansible, files=files, limit=limit)
 
     def _contender(
-        self, label: str, argv: Sequence[str], environment: dict[str, str] | None = None, *, files: bool = False
+        self,
+        label: str,
+        argv: Sequence[str],
+        environment: dict[str, str] | None = None,
+        *,
+        files: bool = False,
+        limit: float | None = None,
     ) -> Contender:
-        inside = Command(label, [*self._fleet.enter(), *argv], environment, files=files)
+        inside = Command(label, [*self._fleet.enter(), *argv], environment, files=files, limit_seconds=limit)
 
         def run() -> Measured:
             before = self._boards_cpu()

@@ -12,11 +12,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 _SAMPLE_SECONDS = 0.02
+_SHARE = 10
+"""Of its time, looking takes one part: a hundred processes are long to look at, on the cores that they work on."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -29,6 +31,8 @@ class Measured(NamedTuple):
     """Resident, all its processes and those servers together."""
     peak_files: int = 0
     """Open in one of its processes; 0: it was not looked at."""
+    ended: bool = True
+    """False: it was killed at its limit, and its processor time is not known."""
 
 
 class Command(NamedTuple):
@@ -41,6 +45,8 @@ class Command(NamedTuple):
     """Processes that run already and do the command's work: Ollama's server for `ollama pull`."""
     files: bool = False
     """Its open files are counted."""
+    limit_seconds: float | None = None
+    """It is killed then, with all that it started."""
 
 
 def measure(command: Command) -> Measured:
@@ -56,13 +62,19 @@ def measure(command: Command) -> Measured:
         start_new_session=True,
     )
     try:
-        with _memory_of(process.pid, command.servers, files=command.files) as peak, _reading(process) as said:
+        with (
+            _memory_of(process.pid, command.servers, files=command.files) as peak,
+            _reading(process) as said,
+            _ended_after(process, command.limit_seconds) as cut,
+        ):
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
     except BaseException:
         _end(process)
         raise
+    if cut.is_set() and process.returncode == -signal.SIGKILL:
+        return Measured(seconds, 0.0, *peak(), ended=False)
     if process.returncode != 0:
         raise SystemExit(f"{command.label}: ended with {process.returncode}:\n{said()}")
     worked = sum(map(_cpu_seconds, command.servers)) - before
@@ -70,9 +82,37 @@ def measure(command: Command) -> Measured:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _kill(process.pid)
     process.wait()
+
+
+def _kill(pid: int) -> None:
+    """With all that it started: workers of Ansible are sessions of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)  # it starts no more of them while they are looked up
+    for one in _tree(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _ended_after(process: subprocess.Popen[bytes], seconds: float | None) -> Iterator[threading.Event]:
+    """The event says that its time was up."""
+    cut = threading.Event()
+
+    def end() -> None:
+        cut.set()
+        _kill(process.pid)
+
+    timer = None if seconds is None else threading.Timer(seconds, end)
+    if timer is not None:
+        timer.start()
+    try:
+        yield cut
+    finally:
+        if timer is not None:
+            timer.cancel()
+            timer.join()  # it kills no number that another process has by now
 
 
 class _reading:  # noqa: N801 - used as a verb
@@ -108,11 +148,13 @@ class _memory_of:  # noqa: N801 - used as a preposition
 
     def _watch(self) -> None:
         while True:
+            began = time.perf_counter()
             tree = _tree(self._pid)
             self._peak = max(self._peak, sum(map(_high_water, (*tree, *self._servers))))
             if self._count:
                 self._files = max(self._files, *map(_open_files, tree))
-            if self._over.wait(_SAMPLE_SECONDS):
+            spent = time.perf_counter() - began
+            if self._over.wait(max(_SAMPLE_SECONDS, spent * (_SHARE - 1))):
                 return
 
     def __enter__(self) -> Callable[[], tuple[int, int]]:
