@@ -93,6 +93,7 @@ translated() {
       '@step unpack') say 'checking the digests' ;;
       '@step environment') say 'making its environment' ;;
       '@step install') say 'installing' ;;
+      '@step compile') say 'compiling it' ;;
       '@step check') say 'running it' ;;
       '@step units') say 'stopping its services' ;;
       '@step files') say "removing $prefix" ;;

@@ -110,13 +110,18 @@ pip_install() {
   hashes=''
   grep -q -- --hash= "$work/requirements.txt" && hashes=--require-hashes
   "$final/bin/python" "$(echo "$work"/wheels/pip-*.whl)/pip" --isolated --quiet --disable-pip-version-check --no-cache-dir \
-    install --no-index --find-links "$work/wheels" $hashes --requirement "$work/requirements.txt" </dev/null 2>"$work/said" && return 0
+    install --no-compile --no-index --find-links "$work/wheels" $hashes --requirement "$work/requirements.txt" </dev/null 2>"$work/said" && return 0
   cat "$work/said" >&2
   lacking=$(sed -n 's/^ERROR: No matching distribution found for //p' "$work/said" | head -n 1 | cut -c 1-100)
   [ -z "$lacking" ] || refuse 3 wheelhouse-incomplete \
     "there is no wheel of $lacking for $("$final/bin/python" -V) on $(uname -m) in what was given" \
     "add it where there is a network: pip download -d DIR '${lacking%% *}'"
   return 1
+}
+
+# pip would compile on one core what it installed; this takes them all. What has no byte code runs all the same.
+compile() {
+  "$final/bin/python" -m compileall -q -j 0 "$final/lib" </dev/null >/dev/null 2>&1 || true
 }
 
 # A unit keeps the whole path of the version that wrote it; `up` may run from one that is no longer linked.
@@ -184,6 +189,8 @@ elif ! installed "$final" || ! works; then
   "$python" -m venv --without-pip "$final"
   step install
   pip_install || exit 1
+  step compile
+  compile
   step check
   answers || unusable
   mv "$work/wheels" "$final/wheels"

@@ -18,7 +18,7 @@ from jetson_deploy.install.machine import BOARD
 
 pytestmark = pytest.mark.integration
 
-STEPS = ["room", "unpack", "environment", "install", "check", "mark", "link", "clean"]
+STEPS = ["room", "unpack", "environment", "install", "compile", "check", "mark", "link", "clean"]
 OLD, NEW = "jetson-deploy, version 1.0", "jetson-deploy, version 2.0"
 
 
@@ -43,6 +43,15 @@ def test_a_first_run_installs_and_links_and_a_second_changes_nothing(prefix: Pre
     second = prefix.install(made["1.0"])
     assert (second.code, second.lines) == (0, ["@step clean", "@done unchanged"])
     assert prefix.everything() == before
+
+
+def test_what_is_installed_is_compiled_so_that_a_user_who_cannot_write_there_starts_it_as_quickly(
+    prefix: Prefix, made: dict[str, Made]
+) -> None:
+    assert prefix.install(made["1.0"]).code == 0
+    modules = list((prefix.root / made["1.0"].name / "lib").rglob("*.py"))
+    assert modules
+    assert [one for one in modules if not list(one.parent.glob(f"__pycache__/{one.stem}.*.pyc"))] == []
 
 
 def test_an_installation_whose_connection_is_lost_goes_on_to_its_end(prefix: Prefix, made: dict[str, Made]) -> None:

@@ -19,7 +19,7 @@ from jetson_deploy.install.machine import BOARD
 
 pytestmark = pytest.mark.integration
 
-STEPS = ["room", "unpack", "environment", "install", "check", "mark", "link", "clean"]
+STEPS = ["room", "unpack", "environment", "install", "compile", "check", "mark", "link", "clean"]
 OLD, NEW = "jetson-deploy, version 1.0", "jetson-deploy, version 2.0"
 MACHINE = os.uname().machine
 
