@@ -60,7 +60,7 @@ class OwnCopy(NamedTuple):
         return {
             "clone": f"git pull in {self.package.parent}, then scripts/setup there",
             "installed": "sudo jetson-deploy self update FROM",
-            "deb": "sudo apt-get install ./jetson-deploy_VERSION_ARCHITECTURE.deb",
+            "deb": "sudo apt-get install ./jetson-deploy_VERSION_ARCHITECTURE.deb, which scripts/deb of a clone makes",
             "pipx": "pipx install --force WHEEL",
             "uv": "uv tool install --force WHEEL",
             "pip": f"{shlex.quote(str(self.environment / 'bin' / 'python'))} -m pip install WHEEL",
