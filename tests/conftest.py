@@ -28,7 +28,7 @@ def _interruptions_are_heard() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    choose_profile(full=bool(config.getoption("--full")))
+    choose_profile(full=bool(config.getoption("--full")), faults=bool(config.getoption("--fault-report")))
 
 
 def pytest_collection_finish() -> None:
