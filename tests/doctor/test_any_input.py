@@ -142,6 +142,8 @@ def damaged(whole: bytes, cuts: list[tuple[float, int, bytes]]) -> bytes:
 @pytest.mark.parametrize("name", READERS)
 def test_whatever_it_holds_it_is_read_or_refused_in_words_and_in_a_second(name: str) -> None:
     read, whole = READERS[name]
+    with contextlib.suppress(JetsonDeployError):
+        read(whole)  # what it imports is no input's
 
     @settings(max_examples=inputs() // len(READERS))
     @given(CUTS.map(lambda cuts: damaged(whole, cuts)) | ANYTHING)
