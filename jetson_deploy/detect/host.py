@@ -33,7 +33,7 @@ class Host:
     def read_bytes(self, path: str, *, limit: int = READ_LIMIT, quiet: bool = False) -> bytes | None:
         """At most `limit` bytes from the file's start."""
         try:
-            data = _read_regular(self._locate(path), limit)
+            data = _read_regular(self._named(path), limit, follow=not self.captured)
         except (OSError, ValueError) as error:
             self._note(path, error, quiet)
             return None
@@ -53,7 +53,7 @@ class Host:
     def names(self, path: str) -> list[str]:
         """Names in a directory, sorted; empty when there is none."""
         try:
-            return sorted(os.listdir(self._locate(path)))
+            return sorted(os.listdir(self._named(path)))
         except (OSError, ValueError):
             return []
 
@@ -68,7 +68,7 @@ class Host:
     def is_absent(self, path: str) -> bool:
         """Nothing is there, for certain: not merely hidden from us."""
         try:
-            os.stat(self._locate(path))
+            os.stat(self._named(path))
         except OSError as error:
             return error.errno in _ABSENT
         except ValueError:
@@ -111,9 +111,13 @@ class Host:
 
     def _mode(self, path: str) -> int | None:
         try:
-            return os.stat(self._locate(path)).st_mode
+            return os.stat(self._named(path)).st_mode
         except (OSError, ValueError):
             return None
+
+    def _named(self, path: str) -> str:
+        """For a call that follows links itself: on a live host the kernel does it, in one call."""
+        return _resolve_below(str(self.root), path) if self.captured else "/" + path
 
     def _locate(self, path: str) -> str:
         """The path on this machine. In a captured root an absolute link starts at that root again."""
@@ -154,9 +158,13 @@ def _resolve_below(root: str, path: str) -> str:
     return os.path.join(root, *done)
 
 
-def _read_regular(location: str, limit: int) -> bytes:
-    """Up to limit + 1 bytes. O_NONBLOCK: opening a FIFO must not wait for a writer."""
-    descriptor = os.open(location, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _read_regular(location: str, limit: int, *, follow: bool) -> bytes:
+    """Up to limit + 1 bytes. O_NONBLOCK: opening a FIFO must not wait for a writer.
+
+    Of a captured root the links were followed below it, and one that appears since is not.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(location, flags)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("not a regular file")
