@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from fleet_boards import booted_boards, controller, controller_argv, controller_environment
 
+from jetson_deploy.rehearsal.fleet.breaking import Breaking
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 from jetson_deploy.rehearsal.fleet.layout import Place
 
@@ -66,6 +67,48 @@ def test_alerts_are_those_that_each_board_would_send(fleet: Fleet) -> None:
     code, rows = asked(fleet, "alerts", "--limit", fleet.places[0].name)
     assert {row["state"] for row in rows.values()} <= {"done", "needs-attention"}
     assert (code == 0) == all(row["state"] == "done" for row in rows.values())
+
+
+def test_of_a_board_whose_engine_is_stopped_no_verb_says_that_there_is_no_alert(fleet: Fleet) -> None:
+    place, other = fleet.places[:2]
+    assert fleet.ssh(place, "systemctl stop docker").returncode == 0
+    try:
+        answers = [asked(fleet, *words) for words in (("alerts",), ("top", "--once", "--period", "0.2"))]
+        shown = controller(fleet, "fleet", "top", "--once", "--period", "0.2", *where(fleet), place.name).stdout
+    finally:
+        assert fleet.ssh(place, "systemctl start docker").returncode == 0
+    for code, rows in answers:
+        assert code == 9
+        assert rows[place.name]["state"] in ("unknown", "needs-attention")  # an alert of the board itself may hold
+        assert "the Docker Engine" in str(rows[place.name]["reason"])
+        assert "the Docker Engine" not in str(rows[other.name]["reason"])
+    assert "unknown" in shown
+    assert "none" not in shown
+    deadline = time.monotonic() + 120
+    while asked(fleet, "status", "--limit", place.name)[0] != 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def test_a_followed_log_whose_connection_is_cut_goes_on_behind_its_last_line(fleet: Fleet) -> None:
+    place = fleet.places[0]
+    write = "for log in /var/lib/rehearsed-engine/*.log; do echo {} >> $log; done"
+    argv = controller_argv(fleet, "fleet", "logs", "--follow", *where(fleet), place.name)
+    with subprocess.Popen(
+        argv, env=controller_environment(fleet), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        seen = [running.stdout.readline()]
+        for line in ("before the cut", "behind the cut"):
+            assert fleet.ssh(place, write.format(line)).returncode == 0
+            while not seen[-1].endswith(f"{line}\n"):
+                seen.append(running.stdout.readline())
+                assert seen[-1], "the log ended"
+            Breaking(fleet, place).cut_sessions()
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+        assert running.returncode == 0
+    assert sum("before the cut" in line for line in seen) == 1
+    assert "asked again, behind the last line that came" in said
 
 
 def test_one_that_was_changed_is_rolled_back_and_one_without_a_revision_before_says_so(fleet: Fleet) -> None:

@@ -55,7 +55,7 @@ def _once(fleet: FleetOptions, period: float) -> int:
         name = connection.device.name
         shown[name] = sample_cells(sample, before)
         document = msgspec.to_builtins(sample)
-        if not sample.alerts and (why := model_side_unseen(sample)):
+        if why := model_side_unseen(sample):
             return unseen(connection.device, why, document)
         return DeviceResult(device=name, state="done", document=document)
 

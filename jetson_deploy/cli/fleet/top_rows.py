@@ -105,7 +105,10 @@ def _alerts(sample: SampleLine) -> str:
         return ""
     names = [one.id + (f" ({one.subject[:20]})" if one.subject else "") for one in _loud(sample)]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more or ("unknown" if model_side_unseen(sample) else "none")
+    unseen = model_side_unseen(sample) is not None
+    if not names:
+        return "unknown" if unseen else "none"
+    return ", ".join([*(["server's unknown"] if unseen else []), *names[:_NAMED]]) + more
 
 
 def _loud(sample: SampleLine) -> Sequence[AlertLine]:

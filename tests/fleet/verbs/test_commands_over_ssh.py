@@ -134,14 +134,15 @@ def test_logs_stand_behind_their_device_in_the_order_of_the_selection(tmp_path: 
 def test_top_once_shows_each_device_by_its_second_sample(tmp_path: Path) -> None:
     board = {"gpus": [{"name": "g", "load": 0.5}], "zones": [{"name": "tj-thermal", "celsius": 61.25}]}
     alerts = [{"id": "thermal-near", "subject": "tj", "severity": "warning"}]
-    first, second = sample(1.0), sample(2.0, board=board, alerts=alerts)
     llm = {"server": {"up": True, "endpoint": "x"}}
+    first, second = sample(1.0), sample(2.0, board=board, alerts=alerts, llm=llm)
     away = {"alerts": [], "troubles": [{"source": "engine", "why": "no socket"}]}
     scripts = {
         "a": forever(first, second),
         "old": forever(first, sample(2.0, llm=llm)),
         "away": forever(first, sample(2.0, **away)),
         "bare": forever(first, sample(2.0, alerts=[])),
+        "hot": forever(first, sample(2.0, alerts=alerts)),
         "none": "exit 127",
     }
     with boards(tmp_path, scripts) as fleet:
@@ -154,6 +155,7 @@ def test_top_once_shows_each_device_by_its_second_sample(tmp_path: Path) -> None
     assert rows["none"].startswith("none refused")
     assert rows["away"].startswith("away unknown - - - - - - unknown alerts of its server are not known: the engine")
     assert rows["bare"].endswith("alerts of its server are not known: no deployment and no server is seen")
+    assert rows["hot"].startswith("hot unknown - - - - - - server's unknown, thermal-near (tj) alerts of its server")
     assert document["devices"][0]["document"]["monotonic"] == 2.0
 
 

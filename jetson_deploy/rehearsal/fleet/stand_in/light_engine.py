@@ -34,6 +34,7 @@ INFO = {
     "OSType": "linux",
 }
 _CONTAINER = re.compile(r"/containers/([^/]+)(?:/([a-z]+))?")
+_SECONDS = len("2026-01-01T00:00:00")
 _IMAGE = re.compile(r"/images/(.+?)(?:/(json))?")
 
 
@@ -122,16 +123,17 @@ class Engine:
         return Reply(204) if known else as_json({"message": f"not in a rehearsal: {act}"}, 501)
 
     def _logs(self, request: Request, found: dict[str, Any]) -> Reply:
+        """A line's stamp stays the same whenever it is asked for: by it a reader goes on behind the last one."""
         path = self._containers.log(found)
+        since = found["State"]["StartedAt"][:_SECONDS] if request.query.get("timestamps") == "1" else None
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         tail = request.query.get("tail", "all")
-        lines = lines[len(lines) - int(tail) :] if tail.isdigit() and int(tail) < len(lines) else lines
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z ", time.gmtime()).encode()
-        stamped = request.query.get("timestamps") == "1"
-        whole = b"".join(_framed(stamp + line if stamped else line) for line in lines)
+        first = max(0, len(lines) - int(tail)) if tail.isdigit() else 0
+        whole = b"".join(_framed(line, number, since) for number, line in enumerate(lines) if number >= first)
         kind = "application/vnd.docker.multiplexed-stream"
-        follows = request.query.get("follow") == "1"
-        return Reply(200, _followed(path, whole) if follows else whole, kind)
+        if request.query.get("follow") != "1":
+            return Reply(200, whole, kind)
+        return Reply(200, _followed(path, whole, sum(map(len, lines)), len(lines), since), kind)
 
     def _image(self, request: Request, name: str) -> Reply:
         with self._containers.lock:
@@ -147,19 +149,19 @@ class Engine:
             return as_json(found)
 
 
-def _framed(line: bytes) -> bytes:
-    return struct.pack(">BxxxL", 2, len(line)) + line
+def _framed(line: bytes, number: int, since: str | None) -> bytes:
+    stamped = line if since is None else f"{since}.{number:09d}Z ".encode() + line
+    return struct.pack(">BxxxL", 2, len(stamped)) + stamped
 
 
-def _followed(path: Path, first: bytes) -> Iterator[bytes]:
+def _followed(path: Path, first: bytes, place: int, number: int, since: str | None) -> Iterator[bytes]:
     yield first
-    place = path.stat().st_size if path.exists() else 0
     while path.exists():
         with path.open("rb") as file:
             file.seek(place)
             for line in file:
-                place += len(line)
-                yield _framed(line)
+                yield _framed(line, number, since)
+                place, number = place + len(line), number + 1
         time.sleep(0.2)
 
 
