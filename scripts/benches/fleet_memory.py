@@ -17,6 +17,9 @@ _A_BOARD_MIB = 0.25
 LIMIT_SECONDS = 600.0
 """For Ansible's command: four times 60 s for 200 boards, and what it computes on cores that the boards share."""
 
+UNREACHABLE = 4
+"""Ansible's exit code where some hosts did not answer: the others ran, and what they took is known."""
+
 
 def memory(work: Path, rehearsed: Fleet, ansible: Contender) -> None:
     """Each board has one connection, with one event a second."""
@@ -44,6 +47,7 @@ def memory(work: Path, rehearsed: Fleet, ansible: Contender) -> None:
 def _row(label: str, many: int, measured: Measured) -> str:
     note(f"  {many:4} boards, {label}: {measured.seconds:.0f} s")
     took = f"in {measured.seconds:.0f} s" if measured.ended else f"killed at its limit of {measured.seconds:.0f} s"
+    took += ", with unreachable hosts (exit 4)" if measured.exit_code == UNREACHABLE else ""
     cpu = f"{measured.cpu_seconds:.2f} s" if measured.ended else "-"
     cells = [f"{measured.peak_bytes / (1 << 20):.0f} MiB", "", "", "", cpu, str(measured.peak_files)]
     return f"| `{label}`, {took} | {many} | {' | '.join(cells)} |"

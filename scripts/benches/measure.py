@@ -33,6 +33,7 @@ class Measured(NamedTuple):
     """Open in one of its processes; 0: it was not looked at."""
     ended: bool = True
     """False: it was killed at its limit, and its processor time is not known."""
+    exit_code: int = 0
 
 
 class Command(NamedTuple):
@@ -47,6 +48,8 @@ class Command(NamedTuple):
     """Its open files are counted."""
     limit_seconds: float | None = None
     """It is killed then, with all that it started."""
+    may_end_with: Collection[int] = (0,)
+    """Exit codes after which its figures count; whoever shows them says the code."""
 
 
 def measure(command: Command) -> Measured:
@@ -75,10 +78,10 @@ def measure(command: Command) -> Measured:
         raise
     if cut.is_set() and process.returncode == -signal.SIGKILL:
         return Measured(seconds, 0.0, *peak(), ended=False)
-    if process.returncode != 0:
+    if process.returncode not in command.may_end_with:
         raise SystemExit(f"{command.label}: ended with {process.returncode}:\n{said()}")
     worked = sum(map(_cpu_seconds, command.servers)) - before
-    return Measured(seconds, usage.ru_utime + usage.ru_stime + worked, *peak())
+    return Measured(seconds, usage.ru_utime + usage.ru_stime + worked, *peak(), exit_code=process.returncode)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
