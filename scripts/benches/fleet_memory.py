@@ -25,8 +25,9 @@ def memory(work: Path, rehearsed: Fleet, ansible: Contender) -> None:
     """Each board has one connection, with one event a second."""
     many = len(rehearsed.places)
     print(f"{many} light boards, one event a second from each for {SECONDS} s, against a command of 60 s on each.\n")
-    print(f"| | boards | peak memory | aim | a board, beyond the first {_FEW} | aim | CPU time | open files |")
-    print(f"|{' --- |' * 8}")
+    columns = ["boards", "peak memory", "aim", f"a board, beyond the first {_FEW}", "aim", "median lag, p99"]
+    columns += ["CPU time", "open files"]
+    print(f"| {' | '.join(('', *columns))} |\n|{' --- |' * (len(columns) + 1)}")
     for label, who in (("asyncssh script", "script"), ("our transport", "ours")):
         few, all_ = (ran(work, rehearsed, who, number) for number in (min(_FEW, many), many))
         a_board = (all_["peak_mib"] - few["peak_mib"]) / (many - _FEW) if many > _FEW else None
@@ -36,6 +37,7 @@ def memory(work: Path, rehearsed: Fleet, ansible: Contender) -> None:
             at_most(_MOST_MIB, all_["peak_mib"], " MiB") if aimed else "",
             "" if a_board is None else f"{a_board:.2f} MiB",
             at_most(_A_BOARD_MIB, a_board, " MiB") if aimed and a_board is not None else "",
+            f"{all_['median_ms']:.1f} ms, {all_['p99_ms']:.1f} ms",
             f"{all_['cpu']:.2f} s",
             str(all_["files"]),
         ]
@@ -49,5 +51,5 @@ def _row(label: str, many: int, measured: Measured) -> str:
     took = f"in {measured.seconds:.0f} s" if measured.ended else f"killed at its limit of {measured.seconds:.0f} s"
     took += ", with unreachable hosts (exit 4)" if measured.exit_code == UNREACHABLE else ""
     cpu = f"{measured.cpu_seconds:.2f} s" if measured.ended else "-"
-    cells = [f"{measured.peak_bytes / (1 << 20):.0f} MiB", "", "", "", cpu, str(measured.peak_files)]
+    cells = [f"{measured.peak_bytes / (1 << 20):.0f} MiB", "", "", "", "", cpu, str(measured.peak_files)]
     return f"| `{label}`, {took} | {many} | {' | '.join(cells)} |"
