@@ -7,4 +7,5 @@ buffers.py         where a model was loaded to, by the buffers that a log names
 kinds.py, opened.py   the words that records keep, and the servers they stand for
 http.py, http_errors.py   JSON over HTTP to a server on this host
 ollama/            the Ollama server
+llama_cpp/         the llama-server of llama.cpp
 """

@@ -19,6 +19,7 @@ from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.server.http_errors import bad_answer, refusal, unreachable
 
 T = TypeVar("T")
+_END = b"[DONE]"
 
 _LINE_BYTES = 16 * 1024 * 1024
 """More than any line of a server of ours: a foreign one must not fill the memory."""
@@ -75,6 +76,17 @@ class HttpClient:
             while line := response.readline(_LINE_BYTES):
                 if line.strip():
                     yield self._decoded(line, kind)
+
+    def post_events(self, path: str, body: dict[str, Any], kind: type[T], *, timeout: float) -> Iterator[T]:
+        """As `post_lines`, of server-sent events, up to `[DONE]`. Comments only keep the connection open."""
+        with self._asked("POST", path, body, timeout) as response:
+            while line := response.readline(_LINE_BYTES):
+                name, _, data = line.partition(b":")
+                if name.strip() not in (b"data", b"error"):
+                    continue
+                if data.strip() == _END:
+                    return
+                yield self._decoded(data, kind)
 
     @contextmanager
     def _asked(

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 OLLAMA = "ollama"
+LLAMA_CPP = "llama.cpp"
 USUAL = OLLAMA
 """What serves where nothing else is said, and where a record has no such word."""

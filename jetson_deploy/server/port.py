@@ -31,6 +31,12 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     store: str
     """Directory of the models on the host."""
+    model: str = ""
+    """Its name, as clients ask for it."""
+    weights: str | None = None
+    """`sha256:…` of the file of its weights; None: not known before it is staged."""
+    prefill_tokens_per_second: float | None = None
+    """Predicted; None: not known."""
     manifest_digest: str | None
     """Of the one model; None: not known yet."""
     context_tokens: int
