@@ -151,6 +151,10 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     header_problem: str = ""
     loaded_bytes: int = 0
     """Of the files that a server loads, where the header was read: weights, projector, adapter."""
+    weights: str = ""
+    """`sha256:…` of its one file of weights; empty: it has several, or a projector or an adapter beside it."""
+    template: str = ""
+    """`sha256:…` of its chat template (Go's text/template); empty: it has none."""
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.plan.memory import PROMPT_CACHE
-from jetson_deploy.server.port import Server, Workload
+from jetson_deploy.server.port import Layers, Server, Workload
 from jetson_deploy.spec import ContainerSpec
 
 
@@ -21,6 +21,7 @@ def container_spec(
     wanted: Wanted,
     image: ImageChoice,
     model: ModelChoice,
+    layers: Layers,
     store: str,
     line: L4tLine | None,
     revision: int,
@@ -47,9 +48,10 @@ def container_spec(
         need_bytes=model.need_bytes,
         free_bytes_before=free,
         version=__version__,
+        server=wanted.server,
         further={label: value for label, row in FURTHER.items() if (value := getattr(wanted, row.field)) is not None},
     )
-    bare = _bare(server, wanted, image, model, store, line, compute_capability)
+    bare = _bare(server, wanted, image, model, layers, store, line, compute_capability)
     return stamped(bare, record, server.bounded_by_plan)
 
 
@@ -66,6 +68,7 @@ def _bare(
     wanted: Wanted,
     image: ImageChoice,
     model: ModelChoice,
+    layers: Layers,
     store: str,
     line: L4tLine | None,
     compute_capability: str | None,
@@ -74,6 +77,9 @@ def _bare(
         Workload(
             endpoint=local_endpoint(wanted.port),
             store=store,
+            model=model.name,
+            weights=layers.weights,
+            template=layers.template,
             manifest_digest=model.manifest_digest,
             context_tokens=model.context_tokens,
             parallel=model.parallel,

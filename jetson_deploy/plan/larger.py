@@ -53,14 +53,14 @@ def ways_to_fit(facts: HostFacts, request: Request, catalog: Catalog) -> list[Wa
     """As above, where nothing fits, or not what was asked for by name: then the refusal says what context would."""
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
-    found = _ways(facts, wanted, with_stored(catalog, facts, wanted, serving, open_server()))
+    found = _ways(facts, wanted, with_stored(catalog, facts, wanted, serving, open_server(wanted.server)))
     return [way for way in found if request.model is None or way.change != "context"]
 
 
 def _ways(
     facts: HostFacts, wanted: Wanted, catalog: Catalog, larger: Sequence[ModelSize] | None = None
 ) -> Iterator[Way]:
-    server = open_server()
+    server = open_server(wanted.server)
     for change, host, wish, freed in _changes(facts, wanted, catalog):
         budget = Budget(
             limits=catalog.limits,
@@ -87,7 +87,7 @@ def _hopeful(budget: Budget, larger: Sequence[ModelSize]) -> bool:
 def _changes(facts: HostFacts, wanted: Wanted, catalog: Catalog) -> Iterator[tuple[Change, HostFacts, Wanted, int]]:
     if wanted.context_tokens is not None:
         yield "context", facts, msgspec.structs.replace(wanted, context_tokens=None), 0
-    if wanted.kv_cache_type == "f16" and "q8_0" in open_server().kv_cache_types_on(facts.cuda_capability):
+    if wanted.kv_cache_type == "f16" and "q8_0" in open_server(wanted.server).kv_cache_types_on(facts.cuda_capability):
         yield "kv-cache", facts, msgspec.structs.replace(wanted, kv_cache_type="q8_0"), 0
     desktop, free, total = facts.memory.desktop_bytes or 0, facts.memory.available_bytes, facts.memory.total_bytes
     if free is None or total is None:

@@ -21,17 +21,17 @@ from jetson_deploy.plan import preflight
 from jetson_deploy.plan.container import container_spec
 from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.given_l4t import with_given_l4t
+from jetson_deploy.plan.layers_here import check_layers, layers_of
 from jetson_deploy.plan.model import choose_model, room_for_instead
 from jetson_deploy.plan.pins import pinned_before
-from jetson_deploy.plan.remarks import assumptions, made_by_older, warnings
+from jetson_deploy.plan.remarks import assumptions, made_by_older, missed, warnings
 from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 from jetson_deploy.plan.stored_model import stored_size, with_stored
 from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_wanted
-from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Server, Servers
+from jetson_deploy.server.port import Layers, Server, Servers
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,8 @@ def draft_plan(
 ) -> Draft:
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
-    wanted, server = settle(request, serving), (servers or open_server)(USUAL)
+    wanted = settle(request, serving)
+    server = (servers or open_server)(wanted.server)
     facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
     catalog = with_stored(catalog, facts, wanted, serving, server)
     check_wanted(catalog, wanted, server, facts.store)
@@ -84,6 +85,8 @@ def draft_plan(
     try:
         check_kv_cache_type(facts, wanted, server)
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
+        layers = layers_of(facts, model)
+        check_layers(server, model, layers)
         model = msgspec.structs.replace(model, assumed=stored_size(catalog, model.name) is not None)
     except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
         return Draft(findings=(refused(refusal), *host, *preflight.store_findings(facts)))
@@ -93,7 +96,7 @@ def draft_plan(
     found = (*host, *room, *preflight.store_findings(facts))
     if blocking(found) or facts.store is None:
         return Draft(findings=found)
-    plan = _plan(facts, wanted, catalog, server, serving, model, image, revision, facts.store.path)
+    plan = _plan(facts, wanted, catalog, server, serving, model, layers, image, revision, facts.store.path)
     failed = () if wanted.force else tuple(failed_before(plan, state))
     return Draft(findings=(*found, *failed, *plan.findings), plan=None if failed else plan)
 
@@ -122,13 +125,14 @@ def _plan(
     server: Server,
     serving: Instance | None,
     model: ModelChoice,
+    layers: Layers,
     image: ImageChoice,
     revision: int,
     store: str,
 ) -> Plan:
     free = model.available_bytes + model.terms["reserve"]
     line = catalog.line_of(facts.l4t) if facts.l4t else None
-    spec = container_spec(server, wanted, image, model, store, line, revision, free, facts.cuda_capability)
+    spec = container_spec(server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability)
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
     if same and pin_lost(facts, model):
@@ -136,7 +140,7 @@ def _plan(
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
     older = () if keeps or serving is None else made_by_older(facts, serving, spec, server)
-    warned = (*older, *warnings(facts, catalog, wanted, image, model))
+    warned = (*older, *missed(server), *warnings(facts, catalog, wanted, image, model))
     assumed = tuple(assumptions(facts, catalog, image, model))
     return Plan(
         deployment=wanted.name,

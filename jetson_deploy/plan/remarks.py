@@ -76,6 +76,12 @@ def made_by_older(facts: HostFacts, serving: Instance, spec: ContainerSpec, serv
         )
 
 
+def missed(server: Server) -> Iterator[Finding]:
+    """What clients of the usual server miss."""
+    if server.lacks:
+        yield _note("server-lacks", f"{server.title}: {server.lacks}")
+
+
 def _warning(code: str, evidence: str, fix: str = "") -> Finding:
     return Finding(id=code, severity="warning", evidence=evidence, fix=fix)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import shown
-from jetson_deploy.server.kinds import OLLAMA, USUAL
+from jetson_deploy.server.kinds import LLAMA_CPP, OLLAMA, USUAL
+from jetson_deploy.server.llama_cpp.server import LlamaCppServer
 from jetson_deploy.server.ollama.server import OllamaServer
 from jetson_deploy.server.port import Server
 
-_SERVERS: dict[str, Server] = {OLLAMA: OllamaServer()}
+_SERVERS: dict[str, Server] = {OLLAMA: OllamaServer(), LLAMA_CPP: LlamaCppServer()}
 
 
 def open_server(kind: str = USUAL) -> Server:

@@ -35,6 +35,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """Its name, as clients ask for it."""
     weights: str | None = None
     """`sha256:…` of the file of its weights; None: not known before it is staged."""
+    template: str | None = None
+    """`sha256:…` of its chat template; None: not known."""
     prefill_tokens_per_second: float | None = None
     """Predicted; None: not known."""
     manifest_digest: str | None
@@ -53,6 +55,14 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan keeps free for the host."""
     options: dict[str, Any] = {}
     """By key, those that the server alone reads: the rows of `deployment/options.py` that say `of_server`."""
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of a model by their digests, `sha256:…`; None: not known, the model is not here."""
+
+    weights: str | None = None
+    template: str | None = None
+    """Empty: it has none."""
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +178,13 @@ class Server(Protocol):
     @property
     def kind(self) -> str:
         """Its word, as in `kinds.py`."""
+
+    @property
+    def lacks(self) -> str:
+        """What clients of the usual server miss here, for people; empty: nothing."""
+
+    def cannot_serve(self, layers: Layers) -> str | None:
+        """Why it cannot serve a model made of these, or None."""
 
     def least_version_for(self, size: ModelSize) -> str:
         """The first that serves the model right, and heeds all settings of `set_up`; 0: any."""

@@ -17,6 +17,7 @@ from jetson_deploy.names import ModelName, parse_model_name
 from jetson_deploy.store.identity import VerifiedBlobs
 from jetson_deploy.store.layout import StorePaths, size_on_disk
 from jetson_deploy.store.manifest import MANIFEST_BYTES, Manifest, manifest_digest, parse_manifest
+from jetson_deploy.store.model_facts import model_facts
 
 _BLOB_NAME = re.compile(r"sha256-[0-9a-f]{64}")
 _SHOWN = 200
@@ -199,12 +200,12 @@ def _found(paths: StorePaths, parts: tuple[str, ...], problem: str | None) -> Fo
 def _facts(paths: StorePaths, found: FoundManifest, verified: VerifiedBlobs) -> ModelFacts | None:
     if found.name is None or found.manifest is None:
         return None
-    return ModelFacts(
-        name=found.name.short,
-        manifest_digest=manifest_digest(found.raw),
+    return model_facts(
+        found.name.short,
+        manifest_digest(found.raw),
+        found.manifest,
         complete=all(verified.holds(blob) for blob in found.manifest.blobs),
         missing_bytes=missing_bytes(paths, found.manifest),
-        size_bytes=found.manifest.total_bytes,
     )
 
 

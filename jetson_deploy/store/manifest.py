@@ -15,6 +15,7 @@ MANIFEST_BYTES = 4 << 20
 MODEL_BYTES = 4 << 40
 """Cap on the sum of the blobs; the largest DeepSeek-R1 has 404 GB."""
 LAYER_MEDIA = "application/vnd.ollama.image."
+_LOADED = tuple(LAYER_MEDIA + kind for kind in ("model", "projector", "adapter"))
 CONFIG_MEDIA = "application/vnd.docker.container.image.v1+json"
 MANIFEST_MEDIA = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -51,6 +52,17 @@ class Manifest(msgspec.Struct, frozen=True):
     def total_bytes(self) -> int:
         """As /api/tags counts it for a model without repeated layers."""
         return sum(blob.size for blob in self.blobs)
+
+    @property
+    def weights(self) -> str:
+        """Digest of the one file that is loaded; empty: there are several, or none."""
+        loaded = [blob for blob in self.layers if blob.mediaType in _LOADED]
+        return loaded[0].digest if len(loaded) == 1 and loaded[0].mediaType == _LOADED[0] else ""
+
+    @property
+    def template(self) -> str:
+        """Digest of the chat template; empty: there is none."""
+        return next((blob.digest for blob in self.layers if blob.mediaType == LAYER_MEDIA + "template"), "")
 
 
 class _WithoutLayers(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ from jetson_deploy.store.layout import (
     sync_parents,
 )
 from jetson_deploy.store.lock import store_lock
+from jetson_deploy.store.model_facts import model_facts
 
 LOCK_SECONDS = 24 * 3600.0
 """As for a fetch, which comes right before: another one may be bringing 43 GB."""
@@ -77,12 +78,12 @@ def pinned_models(store: Path) -> tuple[ModelFacts, ...]:
     verified = VerifiedBlobs(paths)
     with contextlib.suppress(OSError):
         return tuple(
-            ModelFacts(
-                name=found.name.short,
-                manifest_digest=found.digest,
+            model_facts(
+                found.name.short,
+                found.digest,
+                found.manifest,
                 complete=all(verified.holds(blob) for blob in found.manifest.blobs),
                 missing_bytes=missing_bytes(paths, found.manifest),
-                size_bytes=found.manifest.total_bytes,
             )
             for found in pinned_manifests(paths)
             if found.digest in whole and found.name is not None and found.manifest is not None

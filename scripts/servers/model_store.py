@@ -14,13 +14,13 @@ from servers.models import MODELS, gguf
 _MEDIA = "application/vnd.ollama.image."
 
 
-def write_store(store: Path, model: str) -> None:
-    """As `model:latest`."""
+def write_store(store: Path, model: str, template: str | None = None) -> None:
+    """As `model:latest`. `template`: another one than its own."""
     (store / "blobs").mkdir(parents=True)
     what = MODELS[model]
     layers = [
         _weights(store, gguf(model)),
-        _blob(store, _MEDIA + "template", what.template.encode()),
+        _blob(store, _MEDIA + "template", (what.template if template is None else template).encode()),
         _blob(store, _MEDIA + "params", json.dumps({"num_thread": 1, "seed": 1, "stop": what.stop}).encode()),
     ]
     config = {

@@ -32,8 +32,10 @@ def started(
     kv: str = "f16",
     environment: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
+    template: str | None = None,
 ) -> Iterator[RunningServer]:
-    """Ends with the block, with all that it started. `arguments` are added to the command of a llama-server by itself.
+    """Ends with the block, with all that it started. `arguments` are added to the command of a llama-server by itself;
+    `template` is an Ollama's, in place of the model's own.
 
     Raises CannotLoadError when it does not come up.
     """
@@ -43,7 +45,7 @@ def started(
             command = _llama_command(model, port, context, parallel, kv, arguments)
             settings: dict[str, str] = {}
         else:
-            write_store(Path(folder) / "models", model)
+            write_store(Path(folder) / "models", model, template)
             command = [str(program(server)), "serve"]
             settings = _ollama_settings(Path(folder), port, context, parallel, kv)
         settings |= {"HOME": folder, "PATH": os.environ["PATH"], **(environment or {})}

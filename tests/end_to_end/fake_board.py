@@ -24,6 +24,7 @@ from jetson_deploy.deploy.rollback import roll_back
 from jetson_deploy.deploy.status import Status, read_status
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deploy.up import Run, bring_up
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.detect.host import Host
@@ -42,6 +43,8 @@ NAME = "default"
 MODEL = "deepseek-r1:1.5b"
 IMAGE = "dustynv/ollama:0.6.8-r36.4-cu126-22.04"
 DIGEST = "sha256:" + "5" * 64
+OTHER_IMAGE = "ghcr.io/nvidia-ai-iot/llama_cpp:latest-jetson-orin"
+OTHER_DIGEST = "sha256:" + "6" * 64
 ANSWERED = 80.0
 """Tokens per second of a server on the GPU."""
 
@@ -55,7 +58,7 @@ class FakeBoard:
 
     def __init__(self, folder: Path) -> None:
         self.root, self.store = HOSTS / BOARD / "root", folder / "models"
-        self.runtime, self.server = FakeRuntime(), FakeServer()
+        self.runtime, self.server, self.other = FakeRuntime(), FakeServer(), FakeServer("llama.cpp")
         self.servers: dict[str, Behaviour] = {}
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = silent
@@ -65,6 +68,7 @@ class FakeBoard:
         model = put(self.store, small_model(), "registry.ollama.ai/library/" + MODEL.replace(":", "/"))
         adopt_store(self.store, report=silent, stop=threading.Event())
         self.server.models = (ListedModel(name=MODEL, digest=model.digest, size=model.size),)
+        self.other.models = (ListedModel(name=MODEL, digest=None, size=model.size),)
         self.port = _free_port()
         self.settings = Settings(
             state_dir=folder / "state",
@@ -75,10 +79,18 @@ class FakeBoard:
         )
         self.catalog = _catalog(model.digest)
         self.runtime.offer(IMAGE, DIGEST)
+        self.runtime.offer(OTHER_IMAGE, OTHER_DIGEST)
         self.runtime.on_start, self.runtime.on_stop = self._started, self._stopped
 
-    def up(self, context: int = 4096, *, force: bool = False, when_idle: float | None = None) -> Outcome:
-        return bring_up(msgspec.structs.replace(self.run(context, force=force), when_idle=when_idle))
+    def up(
+        self, context: int = 4096, *, force: bool = False, when_idle: float | None = None, server: str | None = None
+    ) -> Outcome:
+        run = self.run(context, force=force)
+        request = msgspec.structs.replace(run.request, server=server)
+        return bring_up(msgspec.structs.replace(run, when_idle=when_idle, request=request))
+
+    def servers_of(self, kind: str) -> FakeServer:
+        return self.other if kind == self.other.kind else self.server
 
     def roll_back(self, number: int | None = None, *, command: str = "rollback") -> Outcome:
         return roll_back(self.run(None), number, command=command)
@@ -89,12 +101,12 @@ class FakeBoard:
 
     def recover(self, fstab: Path = Path("/dev/null")) -> Recovered:
         parts = self.root, self.settings, self.catalog, NAME, self.report
-        return recover(*parts, runtime=self.runtime, servers=self.server.of, fstab=fstab)
+        return recover(*parts, runtime=self.runtime, servers=self.servers_of, fstab=fstab)
 
     def status(self, *, drift: bool = False) -> Status:
         facts = survey(self.root, self.settings, self.catalog, store=self.store, deployment=NAME, runtime=self.runtime)
         parts = facts, self.settings, self.catalog, NAME, self.report
-        return read_status(*parts, drift=drift, runtime=self.runtime, servers=self.server.of)
+        return read_status(*parts, drift=drift, runtime=self.runtime, servers=self.servers_of)
 
     def run(self, context: int | None, *, force: bool = False) -> Run:
         request = Request(
@@ -111,7 +123,7 @@ class FakeBoard:
             request=request,
             settings=self.settings,
             runtime=self.runtime,
-            servers=self.server.of,
+            servers=self.servers_of,
             root=self.root,
             store=self.store,
             catalog=self.catalog,
@@ -156,11 +168,12 @@ class FakeBoard:
         if behaves.exit_code is not None:
             self.runtime.end_run(container.name, behaves.exit_code)
             return
-        self.server.start(self.url, behaves)
+        self.servers_of(Record.read(container.labels).server).start(self.url, behaves)
         self.runtime.listeners[self.port] = container.id
 
     def _stopped(self, container: FakeContainer) -> None:
         self.server.stop(self.url)
+        self.other.stop(self.url)
         self.runtime.listeners.pop(self.port, None)
 
 

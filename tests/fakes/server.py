@@ -29,7 +29,7 @@ from jetson_deploy.server.exchange import (
 )
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import Cause, CutPrompt, ServerLog, Setup, Workload
+from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerLog, Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 MODEL_BYTES = 5_000_000_000
@@ -75,13 +75,14 @@ class FakeServer:
     """See `server/port.py` for each method."""
 
     title = "FakeLLM"
-    kind = "ollama"
-    """Whose images it is served from."""
+    lacks = ""
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "fake_estimate"
     bounded_by_plan = ("FAKE_PROMPTS",)
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "ollama") -> None:
+        """`kind`: whose images it is served from."""
+        self.kind = kind
         self.models: tuple[ListedModel, ...] = ()
         self.asked: list[str] = []
         self.phrases: dict[str, str] = {}
@@ -131,8 +132,11 @@ class FakeServer:
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return (MountSpec(source=store, target=f"/fake/{manifest_digest or 'any'}", read_only=True),)
 
+    def cannot_serve(self, layers: Layers) -> str | None:
+        return None
+
     def least_version_for(self, size: ModelSize) -> str:
-        return size.min_ollama
+        return size.min_ollama if self.kind == "ollama" else "0"
 
     def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
         return self.kv_cache_types

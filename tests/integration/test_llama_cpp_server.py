@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from servers.models import gguf
 from servers.programs import LLAMA_SERVER, program
 from servers.starting import free_port
 
+from jetson_deploy.digest import sha256_hex
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UsageError
 from jetson_deploy.server.exchange import Answer, Done, Message, Probed
@@ -22,6 +25,7 @@ from jetson_deploy.server.footprint import Footprint, Load
 from jetson_deploy.server.llama_cpp.client import LlamaClient
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
 from jetson_deploy.server.port import Setup, Workload
+from jetson_deploy.store.gguf.chat_template import CHATML
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache it builds first
 MODEL, CONTEXT, PARALLEL = "smollm2:135m", 1000, 2
@@ -39,6 +43,7 @@ class Started:
             store=str(folder),
             model=MODEL,
             weights=blob.name.replace("-", ":"),
+            template="sha256:" + sha256_hex(CHATML.encode()),
             manifest_digest=None,
             context_tokens=CONTEXT,
             parallel=PARALLEL,
@@ -97,6 +102,20 @@ def test_a_chat_streams(server: Started) -> None:
     *pieces, done = server.client.chat(MODEL, say_hi, max_tokens=8, timeout=ANSWER_SECONDS)
     assert pieces and all(isinstance(one, Answer) for one in pieces)
     assert isinstance(done, Done) and done.stats.tokens > 1 and done.stats.prompt_tokens
+
+
+def test_a_conversation_is_rendered_as_the_layer_of_the_manifest_has_it(server: Started) -> None:
+    talk = [("system", "Be brief."), ("user", "Say hi."), ("assistant", "Hi."), ("user", "Again, please.")]
+    body = {"messages": [{"role": role, "content": text} for role, text in talk]}
+    request = urllib.request.Request(
+        local_endpoint(server.port).url + "/apply-template",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        rendered = json.load(answer)["prompt"]
+    turns = "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in talk)
+    assert rendered == f"{turns}<|im_start|>assistant\n"
 
 
 def test_the_empty_probe_is_answered_and_a_prompt_beyond_a_slot_is_refused(server: Started) -> None:

@@ -10,8 +10,10 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import InternalError
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
-from jetson_deploy.server.port import Setup, Workload
+from jetson_deploy.server.llama_cpp.templates import KNOWN
+from jetson_deploy.server.port import Layers, Setup, Workload
 
+CHATML = next(iter(KNOWN))
 WEIGHTS = "sha256:" + "a" * 64
 
 
@@ -21,6 +23,7 @@ def setup(**changed: Any) -> Setup:
         "store": "/mnt/store",
         "model": "deepseek-r1:8b",
         "weights": WEIGHTS,
+        "template": CHATML,
         "manifest_digest": "b" * 64,
         "context_tokens": 4096,
         "parallel": 2,
@@ -82,6 +85,22 @@ def test_a_batch_is_what_the_board_computes_in_two_seconds(prefill: float | None
     assert (value(made, "--batch-size"), value(made, "--ubatch-size")) == (str(batch), str(batch))
 
 
-def test_without_a_file_nothing_is_set_up() -> None:
+@pytest.mark.parametrize("unknown", [{"weights": None}, {"template": None}, {"template": "sha256:" + "c" * 64}])
+def test_without_a_file_and_a_known_template_nothing_is_set_up(unknown: dict[str, Any]) -> None:
     with pytest.raises(InternalError):
-        setup(weights=None)
+        setup(**unknown)
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        (Layers(weights=WEIGHTS, template=CHATML), None),
+        (Layers(), "not known before it is in the store"),
+        (Layers(weights="", template=CHATML), "several files"),
+        (Layers(weights=WEIGHTS, template=""), "without a chat template"),
+        (Layers(weights=WEIGHTS, template="sha256:" + "c" * 64), "the chat template sha256:cccccccccccc is none"),
+    ],
+)
+def test_a_model_that_it_cannot_serve_is_told_with_the_reason(layers: Layers, reason: str | None) -> None:
+    found = LlamaCppServer().cannot_serve(layers)
+    assert found == reason if reason is None else reason in (found or "")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jetson_deploy.server.exchange import Answer, Text, Thinking
-from jetson_deploy.server.ollama.think import ThinkSplitter
+from jetson_deploy.server.think import ThinkSplitter
 
 # Mostly what the tags are made of, so that cuts fall into tags and near-tags.
 FRAGMENTS = st.lists(

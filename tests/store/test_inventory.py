@@ -36,7 +36,14 @@ def put(store: Path, path: str, model: Model) -> None:
 def test_a_fetched_model_is_complete_with_digest_and_size(fetch: Fetch, store: Path, model: Model) -> None:
     fetch()
     assert read_models(store) == (
-        ModelFacts(name="deepseek-r1:7b", manifest_digest=model.digest, complete=True, size_bytes=model.size),
+        ModelFacts(
+            name="deepseek-r1:7b",
+            manifest_digest=model.digest,
+            complete=True,
+            size_bytes=model.size,
+            weights=model.largest,
+            template="sha256:c5ad996bda6eed4df6e3b605a9869647624851ac248209d22fd5e2c0cc1121d3",
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from jetson_deploy.fleet.reading.answer import StoreAnswer
 from jetson_deploy.store.inventory import name_of
 from jetson_deploy.store.kept import HEX
 from jetson_deploy.store.manifest import Blob, Manifest, manifest_digest, parse_manifest
+from jetson_deploy.store.model_facts import model_facts
 
 
 def models(store: StoreAnswer) -> tuple[ModelFacts, ...]:
@@ -52,12 +53,12 @@ def _model(store: StoreAnswer, path: str, text: str | None) -> ModelFacts | None
         manifest = parse_manifest(raw, name.short)
     except (JetsonDeployError, UnicodeEncodeError):
         return None
-    return ModelFacts(
-        name=name.short,
-        manifest_digest=manifest_digest(raw),
+    return model_facts(
+        name.short,
+        manifest_digest(raw),
+        manifest,
         complete=all(store.blobs.get(blob.file_name, (0, False))[1] for blob in manifest.blobs),
         missing_bytes=sum(blob.size for blob in manifest.blobs if _size(store, blob) != blob.size),
-        size_bytes=manifest.total_bytes,
     )
 
 

@@ -2,6 +2,7 @@
 
     server.py                 the implementation of the port
     command.py, batch.py      what its container needs
+    templates.py              which chat templates of manifests it can render
     taken.py                  the memory that it takes beside the file
     client.py                 ask it
     replies.py, refusals.py   its answers as data, its refusals as our errors

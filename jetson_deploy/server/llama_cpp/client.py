@@ -7,7 +7,6 @@ from typing import Any
 
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.server.exchange import (
-    Answer,
     ChatPiece,
     Done,
     Generation,
@@ -21,7 +20,9 @@ from jetson_deploy.server.exchange import (
 from jetson_deploy.server.http import Dialect, HttpClient
 from jetson_deploy.server.llama_cpp.refusals import another_model, broken_answer, cut_answer, keeps_its_model, said_no
 from jetson_deploy.server.llama_cpp.replies import Chat, Completion, Health, Listed, Models, Part, Props, Slot, counters
+from jetson_deploy.server.llama_cpp.templates import THINK
 from jetson_deploy.server.port import LOAD_TIMEOUT
+from jetson_deploy.server.think import ThinkSplitter
 
 TITLE = "llama.cpp"
 _DIALECT = Dialect(title=TITLE, refusal_of=said_no)
@@ -109,17 +110,19 @@ class LlamaClient:
         if max_tokens is not None:
             body["max_tokens"] = max(1, max_tokens)
         if think is not None:
-            body["chat_template_kwargs"] = {"enable_thinking": think}
+            body["chat_template_kwargs"] = {THINK: think}
         reason, last = "", Chat()
+        splitter = ThinkSplitter()
         for event in self._events(body, timeout):
             if event.error is not None:
                 raise said_no(event.error.message) or broken_answer(event.error.message)
             for choice in event.choices:
                 reason = choice.finish_reason or reason
-                yield from _pieces(choice.delta or Part())
+                yield from _pieces(choice.delta or Part(), splitter)
             last = event if event.usage or event.timings else last
         if not reason:
             raise cut_answer()
+        yield from splitter.end()
         yield Done(Stats(**_counted(last, reason)))
 
     def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:
@@ -167,8 +170,9 @@ def _counted(reply: Chat, reason: str) -> dict[str, Any]:
     return counters(tokens, usage.prompt_tokens if usage else None, reply.timings, reason)
 
 
-def _pieces(part: Part) -> Iterator[ChatPiece]:
+def _pieces(part: Part, splitter: ThinkSplitter) -> Iterator[ChatPiece]:
+    """The templates that it is given do not open a thinking part: the model's own tags stay in the text."""
     if part.reasoning_content:
         yield Thinking(part.reasoning_content)
     if part.content:
-        yield Answer(part.content)
+        yield from splitter.feed(part.content)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from jetson_deploy.errors import InternalError
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
+from jetson_deploy.server.llama_cpp.templates import KNOWN
 from jetson_deploy.server.port import Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
@@ -51,7 +52,7 @@ def slot_tokens(context: int) -> int:
 
 
 def _command(work: Workload) -> tuple[str, ...]:
-    if work.weights is None:
+    if work.weights is None or work.template not in KNOWN:
         raise InternalError("a llama-server is set up without a file to serve", hint="report it", code="bug")
     batch = str(batch_tokens(work.prefill_tokens_per_second))
     return (
@@ -70,8 +71,8 @@ def _command(work: Workload) -> tuple[str, ...]:
         *("--fit", "off"),
         # A client who leaves holds up the next one until the batch ends.
         *("--batch-size", batch, "--ubatch-size", batch),
-        # The template of the file itself; a manifest's is Go's, which it cannot read.
-        "--jinja",
+        # A manifest's template is Go's, which it cannot read: the one that renders the same.
+        *("--jinja", "--chat-template", KNOWN[work.template]),
         *("--metrics", "--slots"),
         *("--sse-ping-interval", str(_PING_SECONDS)),
         *("--offline", "--no-webui"),

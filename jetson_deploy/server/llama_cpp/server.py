@@ -10,7 +10,7 @@ from jetson_deploy.server.kinds import LLAMA_CPP
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.command import BOUNDS, mounts, set_up
 from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import Cause, CutPrompt, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerClient, ServerLog, Setup, Workload
 from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class LlamaCppServer:
 
     kind = LLAMA_CPP
     title = "llama.cpp"
+    lacks = "it has no Ollama API: /api/* answers 404; clients use /v1 (OpenAI)"
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "llama_cpp_estimate"
     bounded_by_plan = BOUNDS
@@ -37,6 +38,11 @@ class LlamaCppServer:
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return mounts(store)
+
+    def cannot_serve(self, layers: Layers) -> str | None:
+        from jetson_deploy.server.llama_cpp.templates import why_not
+
+        return why_not(layers)
 
     def least_version_for(self, size: ModelSize) -> str:
         return "0"  # its images move, and none says what it holds: the proof decides

@@ -7,7 +7,6 @@
     log.py                    what its log says of GPU, offloading and address
     access.py                 which requests of its log were clients' own
     cut_prompt.py             which prompts the context cut
-    think.py                  `<think>` apart from the answer
 
 No issue is named in code: symptoms and rank stand in `profiles/issues/`.
 """

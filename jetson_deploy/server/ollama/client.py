@@ -26,8 +26,8 @@ from jetson_deploy.server.http import Dialect, HttpClient
 from jetson_deploy.server.ollama.access import GENERATE
 from jetson_deploy.server.ollama.refusals import NoThinkingError, blob_missing, broken_answer, cut_answer, said_no
 from jetson_deploy.server.ollama.replies import NO_VERSION, PsReply, StreamReply, TagsReply, VersionReply
-from jetson_deploy.server.ollama.think import ThinkSplitter
 from jetson_deploy.server.port import LOAD_TIMEOUT
+from jetson_deploy.server.think import ThinkSplitter
 
 TITLE = "Ollama"
 _BANNER = "Ollama is running"

@@ -12,7 +12,7 @@ from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
 from jetson_deploy.server.ollama.prompts import BOUNDS, keeps_prompts
-from jetson_deploy.server.port import Cause, CutPrompt, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerClient, ServerLog, Setup, Workload
 from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class OllamaServer:
 
     title = "Ollama"
     kind = OLLAMA
+    lacks = ""
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "ollama_estimate"
     bounded_by_plan = BOUNDS
@@ -38,6 +39,9 @@ class OllamaServer:
 
     def mounts(self, store: str, manifest_digest: str | None) -> tuple[MountSpec, ...]:
         return mounts(store, manifest_digest)
+
+    def cannot_serve(self, layers: Layers) -> str | None:
+        return None
 
     def least_version_for(self, size: ModelSize) -> str:
         from jetson_deploy.catalog.version import parse_version

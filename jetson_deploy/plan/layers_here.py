@@ -1,0 +1,30 @@
+"""The files that the chosen model is made of, where it is in the store, and whether the server can serve it."""
+
+from __future__ import annotations
+
+from jetson_deploy.deployment.plan import ModelChoice
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.facts import HostFacts
+from jetson_deploy.server.port import Layers, Server
+
+
+def layers_of(facts: HostFacts, model: ModelChoice) -> Layers:
+    """By the manifest that is going to serve, under its tag or pinned."""
+    here = (*(facts.store.pinned or ()), *(facts.store.models or ())) if facts.store else ()
+    for one in here:
+        if (one.name, one.manifest_digest) == (model.name, model.manifest_digest):
+            return Layers(weights=one.weights, template=one.template)
+    return Layers()
+
+
+def check_layers(server: Server, model: ModelChoice, layers: Layers) -> None:
+    """Raises PreflightError `server-cannot-serve`."""
+    reason = server.cannot_serve(layers)
+    if reason is None:
+        return
+    fetch = f"jetson-deploy model fetch {model.name}, then again; " if layers.template is None else ""
+    raise PreflightError(
+        f"{server.title} cannot serve {model.name}: {reason}",
+        hint=f"{fetch}Ollama serves it",
+        code="server-cannot-serve",
+    )
