@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.names import shown
 from jetson_deploy.server.kinds import LLAMA_CPP, OLLAMA, USUAL
-from jetson_deploy.server.llama_cpp.server import LlamaCppServer
-from jetson_deploy.server.ollama.server import OllamaServer
 from jetson_deploy.server.port import Server
 
-_SERVERS: dict[str, Server] = {OLLAMA: OllamaServer(), LLAMA_CPP: LlamaCppServer()}
+
+def _ollama() -> Server:
+    from jetson_deploy.server.ollama.server import OllamaServer
+
+    return OllamaServer()
 
 
+def _llama_cpp() -> Server:
+    from jetson_deploy.server.llama_cpp.server import LlamaCppServer
+
+    return LlamaCppServer()
+
+
+_SERVERS: dict[str, Callable[[], Server]] = {OLLAMA: _ollama, LLAMA_CPP: _llama_cpp}
+"""A command loads the one that it asks."""
+
+
+@functools.cache
 def open_server(kind: str = USUAL) -> Server:
     """Raises PreflightError `server-unknown`."""
     found = _SERVERS.get(kind)
@@ -21,4 +37,4 @@ def open_server(kind: str = USUAL) -> Server:
             hint="use the version that deployed it, or a newer one",
             code="server-unknown",
         )
-    return found
+    return found()

@@ -18,8 +18,7 @@ from servers.starting import started
 from jetson_deploy.plan.fits import Shape
 from jetson_deploy.plan.shape import shape_of
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.ollama import graph
-from jetson_deploy.server.ollama.kv_cache import llama_server_cache
+from jetson_deploy.server.kinds import LLAMA_CPP, OLLAMA
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.store.gguf.header import read_gguf
 
@@ -100,11 +99,7 @@ def _taken(point: Point, model: Footprint) -> Taken:
         version=version,
         only_cpu=True,
     )
-    if name == "ollama":
-        return open_server().taken(model, load)
-    batch = min(graph.USUAL_BATCH, load.tokens)  # by itself it does not change it
-    needed = graph.llama_server(model, load, batch, flash=True)
-    return Taken(kv_cache=llama_server_cache(model, load, batch), graph=needed)
+    return open_server(OLLAMA if name == "ollama" else LLAMA_CPP).taken(model, load)
 
 
 def real(log: str) -> int:

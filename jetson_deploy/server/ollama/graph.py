@@ -1,4 +1,6 @@
-"""The compute graph of Ollama's three engines: the buffers of one batch. All in f32 unless said.
+"""The compute graph of Ollama's two old engines: the buffers of one batch; and the batch. All in f32 unless said.
+
+`server/llama_server.py` has the third's.
 
 Without flash attention the scores of every head over the whole context stand in it. Widths of what else lives at once
 were found from real servers (docs/benchmarks.md); before Ollama 0.30 with flash attention they are inferred.
@@ -7,6 +9,7 @@ were found from real servers (docs/benchmarks.md); before Ollama 0.30 with flash
 from __future__ import annotations
 
 from jetson_deploy.server.footprint import Footprint, Load
+from jetson_deploy.server.llama_server import plain_width
 
 _F32 = 4
 USUAL_BATCH = 512
@@ -20,27 +23,12 @@ def logits(model: Footprint, batch: int) -> int:
 def attention(model: Footprint, batch: int, tokens: int, *, flash: bool) -> int:
     """Of the old runner, where a mask of f32, and with flash attention its f16 copy, spans the context of all."""
     scores = tokens // 2 if flash else tokens * model.heads
-    return _F32 * batch * (_plain_width(model) + tokens + scores)
+    return _F32 * batch * (plain_width(model) + tokens + scores)
 
 
 def own_engine(model: Footprint, batch: int, tokens: int, *, flash: bool) -> int:
     scores = tokens + tokens // 2 if flash else tokens * model.heads
     return _F32 * batch * (2 * model.embedding_length + model.feed_forward_length + scores)
-
-
-def llama_server(model: Footprint, load: Load, batch: int, *, flash: bool) -> int:
-    """Of one request's context: each has its own cache. One row of logits for each."""
-    seen = load.context_tokens
-    window = min(seen, model.window_tokens + batch) if model.window_kv_bytes_per_token_f16 else 0
-    if flash:
-        width = 3 * model.feed_forward_length + 5 * model.embedding_length + (seen + window) // 2
-    else:
-        width = _plain_width(model) + seen + window + model.heads * seen
-    return _F32 * (batch * width + load.parallel * model.vocabulary)
-
-
-def _plain_width(model: Footprint) -> int:
-    return 4 * max(model.embedding_length, model.attention_width) + model.feed_forward_length
 
 
 def batch_of(load: Load, predicted: int, *, flash: bool, grows: bool) -> int:

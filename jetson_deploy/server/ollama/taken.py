@@ -8,10 +8,11 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.catalog.version import parse_version
+from jetson_deploy.server import llama_server
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.ollama import graph
 from jetson_deploy.server.ollama.flash import has_flash_attention
-from jetson_deploy.server.ollama.kv_cache import llama_cache, llama_server_cache, own_engine_cache
+from jetson_deploy.server.ollama.kv_cache import llama_cache, own_engine_cache
 from jetson_deploy.server.ollama.prompts import runs_llama_server
 
 Engine = Literal["old", "llama-server, all logits", "llama-server"]
@@ -48,13 +49,13 @@ def _by(engine: Engine, model: Footprint, load: Load, *, cpu: bool) -> Taken:
     if engine == "old":
         return _old(model, load, cpu=cpu)
     flash = has_flash_attention(load.compute_capability)
-    predicted = model.file_bytes + llama_server_cache(model, load, graph.USUAL_BATCH)
+    predicted = model.file_bytes + llama_server.kv_cache(model, load, graph.USUAL_BATCH)
     grows = runs_llama_server(load.version) is None or parse_version(load.version or "0") >= _GROWING_BATCH
     batch = graph.batch_of(load, predicted, flash=flash, grows=grows)
-    needed = graph.llama_server(model, load, batch, flash=flash)
+    needed = llama_server.graph(model, load, batch, flash=flash)
     if engine != "llama-server":
         needed = max(needed, graph.logits(model, batch))
-    return Taken(kv_cache=llama_server_cache(model, load, batch), graph=needed)
+    return Taken(kv_cache=llama_server.kv_cache(model, load, batch), graph=needed)
 
 
 def _old(model: Footprint, load: Load, *, cpu: bool) -> Taken:
