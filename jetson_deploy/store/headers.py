@@ -13,9 +13,7 @@ from jetson_deploy.store.gguf.header import GgufHeader
 from jetson_deploy.store.kept import manifest_here
 from jetson_deploy.store.layout import StorePaths
 from jetson_deploy.store.maintenance.describe import describe
-from jetson_deploy.store.manifest import LAYER_MEDIA, Manifest, parse_manifest
-
-_LOADED = tuple(LAYER_MEDIA + kind for kind in ("model", "projector", "adapter"))
+from jetson_deploy.store.manifest import Manifest, parse_manifest
 
 
 def with_headers(paths: StorePaths, models: tuple[ModelFacts, ...], names: Collection[str]) -> tuple[ModelFacts, ...]:
@@ -44,4 +42,4 @@ def said(model: ModelFacts, header: GgufHeader, manifest: Manifest) -> ModelFact
 
 
 def loaded_bytes(manifest: Manifest) -> int:
-    return sum({layer.digest: layer.size for layer in manifest.layers if layer.mediaType in _LOADED}.values())
+    return sum({layer.digest: layer.size for layer in manifest.loaded}.values())

@@ -54,9 +54,14 @@ class Manifest(msgspec.Struct, frozen=True):
         return sum(blob.size for blob in self.blobs)
 
     @property
+    def loaded(self) -> tuple[Blob, ...]:
+        """The layers that a server loads: weights, projector, adapter."""
+        return tuple(blob for blob in self.layers if blob.mediaType in _LOADED)
+
+    @property
     def weights(self) -> str:
         """Digest of the one file that is loaded; empty: there are several, or none."""
-        loaded = [blob for blob in self.layers if blob.mediaType in _LOADED]
+        loaded = self.loaded
         return loaded[0].digest if len(loaded) == 1 and loaded[0].mediaType == _LOADED[0] else ""
 
     @property

@@ -14,7 +14,6 @@ from jetson_deploy.store.manifest import LAYER_MEDIA, Blob, Manifest
 
 _CONFIG_BYTES = 1 << 20
 _SHOWN = 40
-_LOADED = tuple(LAYER_MEDIA + kind for kind in ("model", "projector", "adapter"))
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +43,7 @@ def describe(paths: StorePaths, manifest: Manifest) -> Description:
         parameters=_text(config, "model_type") or (_billions(count) if count else None),
         header=header,
         file=file,
-        loaded_bytes=sum(layer.size for layer in manifest.layers if layer.mediaType in _LOADED),
+        loaded_bytes=sum(layer.size for layer in manifest.loaded),
         problem=problem,
     )
 
