@@ -63,7 +63,12 @@ def command(target: Target) -> list[str]:
     """pip's own words for it, without what is wanted and where it shall go. Raises PreflightError `no-pip`."""
     pip = pip_words(Path(sys.prefix), is_there=find_spec("pip") is not None)
     words = [sys.executable, *pip, "download", "--quiet", "--disable-pip-version-check"]
-    words += ["--only-binary=:all:", "--timeout", "20", "--retries", "2", "--implementation", "cp"]
+    return [*words, "--timeout", "20", "--retries", "2", *wheels_for(target)]
+
+
+def wheels_for(target: Target) -> list[str]:
+    """Of pip's `download` and `install`: wheels alone, and those of the target."""
+    words = ["--only-binary=:all:", "--implementation", "cp"]
     words += ["--python-version", f"{target.python[0]}.{target.python[1]}"]
     words += [word for abi in (target.tag, "abi3", "none") for word in ("--abi", abi)]
     return words + [word for platform in target.platforms() for word in ("--platform", platform)]

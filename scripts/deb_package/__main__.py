@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deb_package.texts import MAINTAINER_SCRIPTS, changelog, control, file_name
+from deb_package.texts import EPOCH, MAINTAINER_SCRIPTS, changelog, control, file_name
 from deb_package.tree import Tree
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.install import source
@@ -61,7 +61,7 @@ def build(directory: Path, target: Target, wheelhouse: Path | None) -> Path:
             ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(work / "root"), str(built)],
             check=True,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "1580601600"},
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)},
         )
     return built
 

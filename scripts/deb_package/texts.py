@@ -5,6 +5,8 @@ from __future__ import annotations
 from jetson_deploy.install.target import Target
 
 HOME = "/usr/lib/jetson-deploy"
+EPOCH = 1580601600
+"""Of every file, so that the same version is the same bytes: the day in the changelog."""
 _ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 _MAINTAINER = "jetson-deploy <jetson-deploy@users.noreply.github.com>"
 _RELOAD = "if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi\n"

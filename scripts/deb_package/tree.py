@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deb_package.texts import COPYRIGHT, HOME, OVERRIDES
+from deb_package.texts import COPYRIGHT, EPOCH, HOME, OVERRIDES
 from jetson_deploy import monitor, watch
+from jetson_deploy.install.download import wheels_for
 from jetson_deploy.install.target import Target
 from jetson_deploy.systemd.units import write_units
 
@@ -84,10 +85,7 @@ class Tree:
         major, minor = self._target.python
         site = self._home / "lib" / f"python{major}.{minor}" / "site-packages"
         words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-        words += ["--no-deps", "--no-compile", "--only-binary=:all:", "--implementation", "cp", "--target", str(site)]
-        words += ["--python-version", f"{major}.{minor}"]
-        words += [word for abi in (self._target.tag, "abi3", "none") for word in ("--abi", abi)]
-        words += [word for name in self._target.platforms() for word in ("--platform", name)]
+        words += ["--no-deps", "--no-compile", "--target", str(site), *wheels_for(self._target)]
         taken = [str(path) for path in sorted(wheels.glob("*.whl")) if not path.name.startswith("pip-")]
         subprocess.run([*words, *taken], check=True)
         shutil.rmtree(site / "bin", ignore_errors=True)
@@ -141,7 +139,7 @@ class Tree:
         overrides.write_text(OVERRIDES)
         for path in self.root.rglob("*"):
             if not path.is_symlink():
-                os.utime(path, (1580601600, 1580601600))
+                os.utime(path, (EPOCH, EPOCH))
 
 
 def _zipped(path: Path, text: str) -> None:
