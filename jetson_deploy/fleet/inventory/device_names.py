@@ -20,29 +20,23 @@ _RANGE = re.compile(r"\[([0-9]+|[a-zA-Z]):([0-9]+|[a-zA-Z])(?::([0-9]+))?\]")
 
 def check_device_name(text: str) -> str:
     """Raises UsageError for what cannot be a host's name or address."""
-    if not _DEVICE.fullmatch(text):
-        raise UsageError(
-            f"{shown(text)} cannot be the name of a device",
-            hint="letters, digits, and . - _ : inside; the first is no dash (a range: board[01:20])",
-            code="bad-device-name",
-        )
-    return text
+    hint = "letters, digits, and . - _ : inside; the first is no dash (a range: board[01:20])"
+    return _checked(text, _DEVICE, "the name of a device", hint, "bad-device-name")
 
 
 def check_group_name(text: str) -> str:
-    if not _GROUP.fullmatch(text):
-        raise UsageError(
-            f"{shown(text)} cannot be the name of a group",
-            hint="letters, digits, and . - _ inside, 100 at most; the first is no dash",
-            code="bad-group-name",
-        )
-    return text
+    hint = "letters, digits, and . - _ inside, 100 at most; the first is no dash"
+    return _checked(text, _GROUP, "the name of a group", hint, "bad-group-name")
 
 
 def check_user_name(text: str) -> str:
-    if not _USER.fullmatch(text):
-        hint = "letters, digits, and . - _ inside, 32 at most; the first is no dash"
-        raise UsageError(f"{shown(text)} cannot be a login", hint=hint, code="bad-login")
+    hint = "letters, digits, and . - _ inside, 32 at most; the first is no dash"
+    return _checked(text, _USER, "a login", hint, "bad-login")
+
+
+def _checked(text: str, pattern: re.Pattern[str], what: str, hint: str, code: str) -> str:
+    if not pattern.fullmatch(text):
+        raise UsageError(f"{shown(text)} cannot be {what}", hint=hint, code=code)
     return text
 
 
