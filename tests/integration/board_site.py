@@ -31,14 +31,20 @@ class Site:
         self.fleet, self.names = fleet, [place.name for place in fleet.places]
         self._inventory: dict[str, Any] = json.loads(fleet.inventory.read_text())
 
-    def ask(self, context: int, **rollout: object) -> None:
-        self._inventory["groups"]["all"]["settings"] = {"context": context}
+    def ask(self, context: int, *, model: str | None = None, **rollout: object) -> None:
+        """`model`: the one that the product picks, where None."""
+        settings = {"context": context} | ({"model": model} if model else {})
+        self._inventory["groups"]["all"]["settings"] = settings
         self._inventory["rollout"] = {"soak": 0.2, **rollout}
         self.fleet.inventory.write_text(json.dumps(self._inventory))
 
     def host(self, name: str, **entry: object) -> None:
         """Of the inventory, when it is written next."""
         self._inventory["hosts"][name].update(entry)
+
+    def environment(self, **variables: str) -> None:
+        """Of all, when it is written next."""
+        self._inventory["groups"]["all"]["environment"].update(variables)
 
     def spoil(self, name: str, context: int) -> None:
         """A server with this context answers rubbish there."""

@@ -19,7 +19,9 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
-_LOGIN = "auth: {{htpasswd: {{realm: jd-test, path: {path}}}}}\n"
+USER, PASSWORD = "kitchen", "Geheim-7-Wort"
+HTPASSWD = f"{USER}:$2y$05$abcdefghijklmnopqrstuueMB8Ks3obLyeZk6EI5MNhWzCQlnCEEC\n"
+LOGIN = "auth: {{htpasswd: {{realm: jd-test, path: {path}}}}}\n"
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def debian_registry(folder: Path, *, htpasswd: str | None = None) -> Iterator[st
     config = _CONFIG.format(root=folder / "data", port=port)
     if htpasswd is not None:
         (folder / "htpasswd").write_text(htpasswd)
-        config += _LOGIN.format(path=folder / "htpasswd")
+        config += LOGIN.format(path=folder / "htpasswd")
     (folder / "config.yml").write_text(config)
     program = shutil.which("docker-registry") or "/usr/bin/docker-registry"
     with (folder / "log").open("wb") as log:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted_secrets import Planted
 from real_sshd import Site, Sshd, keygen, site
 
 from jetson_deploy.errors import JetsonDeployError
@@ -272,6 +273,7 @@ def test_hashed_known_hosts_and_a_key_that_changed_for_one_board_alone(here: Sit
 
 def test_a_key_of_the_agent_and_a_key_with_a_passphrase(here: Site, plain: Sshd) -> None:
     locked, passphrase = here.folder / "locked", secrets.token_hex(8)
+    planted = Planted(passphrase)
     locked.write_text(here.key.read_text())
     locked.chmod(0o600)
     keygen("-p", "-P", "", "-N", passphrase, "-f", str(locked))
@@ -279,8 +281,11 @@ def test_a_key_of_the_agent_and_a_key_with_a_passphrase(here: Site, plain: Sshd)
     try:
         assert "wants a passphrase" in refused(here, plain.device()).hint
         wrong = refused(here, plain.device(), key_passphrase=f"{passphrase}x")
-        assert (wrong.code, passphrase in repr(wrong.args) + wrong.hint) == ("key-passphrase", False)
-        assert here.asked(lambda transport: says(transport, plain.device()), key_passphrase=passphrase) == b"here\n"
+        assert wrong.code == "key-passphrase"
+        with planted.watched() as seen:
+            said = here.asked(lambda transport: says(transport, plain.device()), key_passphrase=passphrase)
+        assert said == b"here\n"
+        assert planted.said(repr(wrong.args), wrong.hint) == planted.files(here.folder) == seen.shown == []
         with agent(here) as socket:
             here.configure(f"Host *\n  IdentityAgent {socket}\n  IdentitiesOnly no\n", key=locked)
             assert states(here, [plain.device()]) == ["done"]

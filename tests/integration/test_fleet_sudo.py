@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from planted_secrets import Planted
 from real_sshd import SMALL, Site, Sshd, site
 
 from jetson_deploy.fleet.connection import Answer, Transport
@@ -120,15 +121,17 @@ def test_a_user_who_may_not_is_told_so_and_the_password_stands_nowhere(
 ) -> None:
     error = board.refused("denied", sudo_password=board.password)
     assert (error.code, error.message) == ("sudo-refused", "denied may not use sudo")
-    said = "".join((*capfd.readouterr(), repr(error), error.hint, *error.details, board.sshd.log))
-    assert board.password not in said
+    said = (*capfd.readouterr(), repr(error), error.hint, *error.details, board.sshd.log)
+    assert Planted(board.password).said(*said) == []
 
 
-def test_the_password_stands_in_no_process_list(board: Board) -> None:
-    command = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'; tr '\\0' '\\n' < /proc/self/environ"
-    found = board.run("asked", command, sudo_password=board.password)
+def test_the_password_stands_in_no_process_list_and_no_file(board: Board) -> None:
+    planted, command = Planted(board.password), "cat /proc/[0-9]*/cmdline /proc/self/environ | tr '\\0' '\\n'"
+    with planted.watched() as seen:
+        found = board.run("asked", command, sudo_password=board.password)
     assert b"/bin/sh" in found.stdout
-    assert board.password.encode() not in found.stdout
+    assert planted.said(found.stdout) == seen.shown == []
+    assert planted.files(board.here.folder) == []
 
 
 def test_a_slow_sudo_is_waited_for_and_too_slow_a_one_is_named(board: Board) -> None:

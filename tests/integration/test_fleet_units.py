@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from namespace_transport import NamespaceTransport
+from planted_secrets import Planted
 from small_systemd import SmallSystemd, booted
 
 from jetson_deploy.events import Event
@@ -106,9 +107,10 @@ def test_a_lost_connection_ends_nothing_there_and_each_event_is_seen_once_afterw
     assert lost.state == "unknown", lost
     assert (board.shown("ActiveState"), board.shown("Type")) == ("active", "exec")
     first = board.shown("MainPID")
-    for place in ("ExecStart", "Environment", "Description"):
-        assert SECRET not in board.shown(place)
-    assert SECRET not in board.systemd.run("sh", "-c", "cat /proc/[0-9]*/cmdline")
+    planted = Planted(SECRET)
+    assert planted.said(*(board.shown(place) for place in ("ExecStart", "Environment", "Description"))) == []
+    assert planted.said(board.systemd.run("sh", "-c", "cat /proc/[0-9]*/cmdline")) == []
+    assert planted.files(board.folder, given=[board.folder / "wanted.json"]) == []
     assert [path.stat().st_mode & 0o777 for path in (board.folder, board.folder / "wanted.json")] == [0o700, 0o600]
     # A second start is answered with the unit that runs.
     assert board.cut_while_it_waits().state == "unknown"

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from debian_registry import debian_registry, push
+from debian_registry import HTPASSWD, PASSWORD, USER, debian_registry, push
 from fault_proxy import fault_proxy
 from fetch_process import PUSHED, Ended, assert_whole, end_of, fetch, start_fetch
 from link_faults import Fault
 from registry_server import small_model
 
 pytestmark = pytest.mark.integration
-USER, PASSWORD = "kitchen", "Geheim-7-Wort"
-HTPASSWD = f"{USER}:$2y$05$abcdefghijklmnopqrstuueMB8Ks3obLyeZk6EI5MNhWzCQlnCEEC\n"
 
 
 @dataclass

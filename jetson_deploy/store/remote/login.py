@@ -21,6 +21,7 @@ import msgspec
 from jetson_deploy.errors import NetworkError, UsageError
 
 _FILE_BYTES = 1 << 20
+_SHAPE = '{"auths": {"HOST:PORT": {"auth": "<base64 of user:password>"}}}'
 _CHALLENGE = re.compile(r'([a-zA-Z]+)="([^"]*)"')
 
 Ask = Callable[[str, dict[str, str]], bytes]
@@ -80,7 +81,7 @@ class Login:
         known = "refuses the credentials" if self._basic else "wants a login"
         return NetworkError(
             f"{self.address} {known} (HTTP 401)",
-            hint='--credentials FILE, with {"auths": {"HOST:PORT": {"auth": "<base64 of user:password>"}}}',
+            hint=f"JETSON_DEPLOY_CREDENTIALS or --credentials names a file with it: {_SHAPE}",
             code="registry-login",
         )
 
@@ -120,6 +121,6 @@ def _basic(path: Path, entry: _Entry) -> str:
 def _bad(path: Path, why: str) -> UsageError:
     return UsageError(
         f"the credentials file {path} {why}",
-        hint='{"auths": {"HOST:PORT": {"auth": "<base64 of user:password>"}}}, readable by you alone (chmod 600)',
+        hint=f"{_SHAPE}, readable by you alone (chmod 600)",
         code="bad-credentials",
     )
