@@ -38,7 +38,7 @@ def store_facts(host: Host, disks: tuple[DiskFacts, ...], given: str | None, *, 
     if not ordered:
         return None
     chosen = (roomy or ordered)[0]
-    return _at(host, _path_on(chosen, disks), chosen, _why(chosen, ordered, roomy), live)
+    return _at(host, store_on(chosen, disks), chosen, _why(chosen, ordered, roomy), live)
 
 
 def unused_nvme(host: Host, disks: tuple[DiskFacts, ...], store: StoreFacts | None) -> list[str]:
@@ -101,7 +101,8 @@ def _rank(disk: DiskFacts) -> int:
     return _STICK if disk.medium == "usb" and disk.removable else _RANK.get(disk.medium, 2)
 
 
-def _path_on(chosen: DiskFacts, disks: tuple[DiskFacts, ...]) -> str:
+def store_on(chosen: DiskFacts, disks: tuple[DiskFacts, ...]) -> str:
+    """The path of a store on that disk."""
     default = disk_of(disks, DEFAULT_STORE)
     if default is not None and _source(default) == _source(chosen):
         return DEFAULT_STORE

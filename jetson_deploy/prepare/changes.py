@@ -12,6 +12,7 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.prepare.change import Change, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.changes import CopyTree, StartOn
+from jetson_deploy.prepare.moving.linked import CopyStore, LinkStore, UseStore
 from jetson_deploy.prepare.swap_and_power import MakeSwap, SetPowerMode
 from jetson_deploy.prepare.write_file import WriteFile
 from jetson_deploy.store.layout import sync_directory
@@ -205,6 +206,9 @@ AnyChange: TypeAlias = (
     | RunProgram
     | CopyTree
     | StartOn
+    | CopyStore
+    | LinkStore
+    | UseStore
 )
 
 

@@ -11,6 +11,8 @@ from jetson_deploy.prepare.placing import Kept, check_replaceable, kept, read_fi
 from jetson_deploy.prepare.write_file import THE_FILE, JsonEdit, LineEdit, WriteFile, missing_directories
 
 DAEMON = "etc/docker/daemon.json"
+OURS = "jetson-deploy"
+"""Part of each name that we give a drop-in."""
 _VALIDATE = ("dockerd", "--validate", "--config-file", THE_FILE)
 
 
@@ -107,9 +109,14 @@ def own_file(machine: Machine, path: str, content: str, why: str) -> WriteFile:
             hint="move it away, or leave the step out with --skip",
             code="file-refused",
         )
-    return WriteFile(
-        path=file.path, why=why, content=content, before=None, made=missing_directories(machine, file.path)
-    )
+    made = missing_directories(machine, file.path) or _ours_alone(machine, file.path.rpartition("/")[0])
+    return WriteFile(path=file.path, why=why, content=content, before=None, made=made)
+
+
+def _ours_alone(machine: Machine, folder: str) -> tuple[str, ...]:
+    """A folder that another step made goes with the last file in it, whichever is taken back last."""
+    names = list(machine.host.names(folder))
+    return (folder,) if names and all(OURS in name for name in names) else ()
 
 
 def _commented(text: str) -> bool:

@@ -13,6 +13,7 @@ from jetson_deploy.prepare.book import FOLDER, Book, Entry, Prepared
 from jetson_deploy.prepare.host_step import HostStep, Look
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.changes import CopyTree
+from jetson_deploy.prepare.moving.linked import CopyStore
 from jetson_deploy.prepare.moving.move import Move
 from jetson_deploy.prepare.moving.trees import taken_by
 from jetson_deploy.prepare.overview import Overview, row_of, row_of_entry, row_of_kept
@@ -110,7 +111,7 @@ def undo_overview(root: Path, book: Book, ids: Sequence[str]) -> Overview:
 def kept_moves(prepared: Prepared) -> list[tuple[Entry, Move]]:
     """Those that are done."""
     done = [one for one in prepared.entries if one.phase == "done"]
-    return [(entry, one.move) for entry in done for one in entry.changes if isinstance(one, CopyTree)]
+    return [(entry, one.move) for entry in done for one in entry.changes if isinstance(one, CopyTree | CopyStore)]
 
 
 def kept_overview(machine: Machine, book: Book) -> Overview:

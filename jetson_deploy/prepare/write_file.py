@@ -44,13 +44,15 @@ def _digits(value: str) -> object:
 
 class LineEdit(msgspec.Struct, frozen=True, kw_only=True, tag_field="edit", tag="line"):
     line: str
+    was: str = ""
+    """What stood in its place, with its end of line."""
 
     def out_of(self, text: str) -> str | None:
         lines = text.splitlines(keepends=True)
-        ours = [one for one in lines if one.rstrip("\r\n") == self.line]
+        ours = [number for number, one in enumerate(lines) if one.rstrip("\r\n") == self.line]
         if not ours:
             return None
-        lines.remove(ours[-1])
+        lines[ours[-1]] = self.was
         return "".join(lines)
 
 

@@ -24,17 +24,44 @@ def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop
 
     Raises LockedError `store-locked`, InterruptedRunError, PreflightError when the file cannot be locked.
     """
+    descriptor = _held(paths, wait_seconds, report, stop)
+    try:
+        _remove_leftovers(paths)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _held(paths: StorePaths, wait_seconds: float, report: Reporter, stop: threading.Event) -> int:
+    """The lock of the store that is there now: it may have been moved while this run waited."""
+    while True:
+        descriptor = _opened(paths)
+        try:
+            _take(descriptor, paths, wait_seconds, report, stop)
+            if _is_its_lock(descriptor, paths):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _opened(paths: StorePaths) -> int:
     try:
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         set_mode_and_owner(descriptor, paths.root)
     except OSError as error:
         raise store_error(error, paths.root) from error
+    return descriptor
+
+
+def _is_its_lock(descriptor: int, paths: StorePaths) -> bool:
     try:
-        _take(descriptor, paths, wait_seconds, report, stop)
-        _remove_leftovers(paths)
-        yield
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), paths.lock.stat())
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise store_error(error, paths.root) from error
 
 
 def _take(descriptor: int, paths: StorePaths, wait_seconds: float, report: Reporter, stop: threading.Event) -> None:

@@ -20,9 +20,10 @@ import msgspec
 from jetson_deploy.catalog.load import load_catalog
 from jetson_deploy.detect.detect import detect_host
 from jetson_deploy.detect.host import Host
+from jetson_deploy.detect.image_root import with_image_root
 from jetson_deploy.detect.power import power_facts
 from jetson_deploy.events import Event
-from jetson_deploy.facts import ClockFacts, DiskFacts, EngineFacts, HostFacts
+from jetson_deploy.facts import ClockFacts, ContainerFacts, DiskFacts, EngineFacts, HostFacts
 from jetson_deploy.prepare.host_step import Look
 from jetson_deploy.prepare.machine import Answer, Machine
 
@@ -43,11 +44,18 @@ FILES = {
     "run/docker.pid": "77",
     "proc/77/comm": "dockerd\n",
     "proc/swaps": "Filename\tType\tSize\tUsed\tPriority\n/dev/zram0\tpartition\t2097152\t0\t5\n",
-    "active": "docker.service\nollama.service\n",
+    "active": "containerd.service\ndocker.service\nollama.service\n",
     "lib/systemd/system/docker.service": "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n",
     "var/lib/docker/image/overlay2/repositories.json": "{}",
     "var/lib/docker/volumes/one/_data/file": "a volume's",
+    "lib/systemd/system/containerd.service": "[Service]\nExecStart=/usr/bin/containerd\n",
+    "etc/containerd/config.toml": 'disabled_plugins = ["cri"]\n#root = "/var/lib/containerd"\n\n[debug]\n',
+    "var/lib/containerd/io.containerd.content.v1.content/blobs/sha256/aa": "a layer",
+    "var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db": "its record",
+    "var/lib/jetson-deploy/models/blobs/sha256-aa": "weights",
+    "var/lib/jetson-deploy/models/.jetson-deploy/lock": "",
 }
+STORE = "var/lib/jetson-deploy/models"
 WANTS = "etc/systemd/system/multi-user.target.wants"
 LINKS = {
     f"{WANTS}/ollama.service": "/lib/systemd/system/ollama.service",
@@ -74,6 +82,8 @@ class BareBoard:
         self.root, self.folder = folder / "root", folder
         self.reboot_for: str = ""
         """Power mode that is refused without a reboot."""
+        labels = {"io.jetson-deploy.store": f"/{STORE}"}
+        self.server = ContainerFacts(id="ab", name="jetson-deploy", state="running", image="x", labels=labels)
 
     def make(self, *, captured: bool = True) -> BareBoard:
         """`captured`: with all that was read of a real board, and not only what the steps go by."""
@@ -118,7 +128,14 @@ class BareBoard:
         started = self.folder / "data-root"
         root = started.read_text() if started.exists() else "/var/lib/docker"
         running = "docker.service" in (self.root / "active").read_text().split()
-        return EngineFacts(reachable=running, runtimes=("runc", *extra), data_root=root)
+        found = EngineFacts(
+            reachable=running,
+            runtimes=("runc", *extra),
+            data_root=root,
+            containerd="/run/containerd/containerd.sock",
+            containers=(self.server,),
+        )
+        return with_image_root(found, self.machine.host) or found
 
     def run(self, argv: Sequence[str]) -> Answer:
         with (self.folder / "commands").open("a") as log:
@@ -230,6 +247,12 @@ class BareBoard:
         (self.folder / "data-root").write_text(root)
         (self.folder / "runtimes").write_text(" ".join(found.get("runtimes") or {}))
         (self.root / root.lstrip("/")).mkdir(parents=True, exist_ok=True)
+
+    def _docker(self, words: list[str]) -> Answer:
+        """The store that the server holds from its start on, as the kernel does: by what the name leads to then."""
+        if words[0] == "restart":
+            (self.folder / "served").write_text(str((self.root / (self.machine.host.real(STORE) or "")).resolve()))
+        return Answer(code=0)
 
     def _setpriv(self, words: list[str]) -> Answer:
         """What takes long, and works on files alone, is the real program."""

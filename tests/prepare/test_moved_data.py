@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-from bare_board import BareBoard, in_child, quiet
+from bare_board import BareBoard, in_child
+from moves import failing, half_a_copy, killed_points, preparer, undo
 
-from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.facts import DiskFacts
 from jetson_deploy.prepare.book import Book
@@ -21,7 +21,6 @@ from jetson_deploy.prepare.host_step import Checked
 from jetson_deploy.prepare.machine import Answer
 from jetson_deploy.prepare.moving.move import BOOT_ID
 from jetson_deploy.prepare.moving.trees import Taken, check_room, differences, taken_by
-from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.prepare.steps.listed import STEPS
 
 STEP = STEPS["data-root"]
@@ -32,17 +31,6 @@ FILE = "volumes/one/_data/file"
 @pytest.fixture
 def board(tmp_path: Path) -> BareBoard:
     return BareBoard(tmp_path).make(captured=False)
-
-
-def preparer(board: BareBoard, crash_at: str | None = None) -> Preparer:
-    book = Book(board.folder / "state")
-    return Preparer(machine=board.machine, book=book, by=Actor(user="ada"), report=quiet, crash_at=crash_at)
-
-
-def undo(board: BareBoard, crash_at: str | None = None) -> None:
-    one = preparer(board, crash_at)
-    one.recover()
-    one.undo(chosen_entries(one.book.load(), ()))
 
 
 def boot(board: BareBoard) -> Path:
@@ -92,18 +80,6 @@ def test_the_data_and_what_ran_are_there_afterwards_and_the_old_is_kept_until_it
     assert not (board.root / KEPT).exists()
 
 
-def killed_points(board_at: Callable[[str], BareBoard], run: str, work: Callable[[BareBoard, str], None]) -> Iterator:  # type: ignore[type-arg]
-    number, killed = 0, True
-    while killed:
-        number += 1
-        board, point = board_at(str(number)), f"{run}:{number}:before"
-        status = in_child(lambda: work(board, point))  # noqa: B023
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if killed:
-            yield board, point
-    assert number > 5
-
-
 def test_whenever_the_power_goes_the_engine_boots_on_data_that_are_whole(tmp_path: Path) -> None:
     def made(name: str) -> BareBoard:
         return BareBoard(tmp_path / name).make(captured=False)
@@ -134,25 +110,6 @@ def test_whenever_the_power_goes_in_undoing_nothing_that_was_written_is_lost(tmp
         undo(board)
         assert (board.root / OLD / FILE).read_text() == "since the boot", point
         assert not (board.root / NEW).exists(), point
-
-
-def failing(board: BareBoard, program: str, answer: Callable[[list[str]], Answer | None]) -> BareBoard:
-    """The same board, on which one program may answer otherwise."""
-    usual = board.run
-
-    def run(argv: Sequence[str]) -> Answer:
-        said = answer(list(argv)) if program in argv else None
-        return usual(argv) if said is None else said
-
-    board.run = run  # type: ignore[method-assign]
-    return board
-
-
-def half_a_copy(argv: list[str]) -> Answer:
-    target = Path(argv[-1])
-    target.mkdir()
-    (target / "half").write_text("ha")
-    return Answer(code=1, text="cp: No space left on device")
 
 
 def test_killed_in_the_middle_of_the_copy_the_next_run_begins_it_anew(board: BareBoard) -> None:

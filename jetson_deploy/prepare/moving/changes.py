@@ -6,6 +6,7 @@ import contextlib
 import time
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError
+from jetson_deploy.file_lock import is_locked
 from jetson_deploy.prepare.change import Change, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.move import Move, partial_name, remove
@@ -62,11 +63,13 @@ class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
 
     move: Move
     data_root: str
-    """That the engine has to show once it is done."""
+    """That the engine has to show once it is done; empty: this move leaves it as it is."""
     data_root_before: str
     running: tuple[str, ...] = ()
     """Containers."""
     images: tuple[str, ...] = ()
+    locked: str = ""
+    """Below the tree: what the program holds locked that works on it. Empty: Docker itself says where its data lie."""
 
     @property
     def text(self) -> str:
@@ -82,6 +85,7 @@ class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
 
     def apply(self, machine: Machine) -> None:
         self._start(machine, self.data_root)
+        self._check_left(machine, self.move.source)
         missing = set(self.images) - set(_listed(machine, "image", "ls", "-aq", "--no-trunc"))
         if missing:
             raise PreflightError(
@@ -94,9 +98,19 @@ class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
 
     def revert(self, machine: Machine, originals: Originals) -> None:
         self._start(machine, self.data_root_before)
+        self._check_left(machine, self.move.target)
         for path in (self.move.target, self.move.kept):
             remove(machine, path)
         self.move.remove_made(machine)
+
+    def _check_left(self, machine: Machine, place: str) -> None:
+        """Raises PreflightError where a program works on what it should have left."""
+        if self.locked and is_locked(machine.root / place / self.locked):
+            raise PreflightError(
+                f"containerd started on /{place} and not where its configuration says",
+                hint="what sets it? systemctl cat containerd; imports in /etc/containerd/config.toml",
+                code="data-root-differs",
+            )
 
     def _start(self, machine: Machine, data_root: str) -> None:
         self.move.start(machine)
@@ -109,7 +123,7 @@ class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
                     code="engine-not-started",
                 )
             time.sleep(0.2)
-        if found.data_root != data_root:
+        if data_root and found.data_root != data_root:
             raise PreflightError(
                 f"Docker started with its data in {found.data_root}, and not in {data_root}",
                 hint="what sets it? systemctl cat docker; docker info -f '{{.DockerRootDir}}'",

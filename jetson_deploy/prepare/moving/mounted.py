@@ -20,12 +20,14 @@ class _Mount(msgspec.Struct, frozen=True):
     root: str
     """In its filesystem."""
     point: str
+    options: str
+    """Of its filesystem: the layers of an overlay."""
 
 
 def free_of_mounts(machine: Machine, path: str) -> None:
     """An engine that stopped may leave its directory bound to itself. Raises PreflightError where more is mounted."""
     held = str(machine.root / path)
-    if any(one.point.startswith(f"{held}/") for one in _mounts(machine)):
+    if any(one.point.startswith(f"{held}/") or f"dir={held}/" in one.options for one in _mounts(machine)):
         raise PreflightError(
             f"containers run on below {held} though the engine was stopped (live-restore)",
             hint="stop them first: docker ps, docker stop NAME",
@@ -49,4 +51,4 @@ def _of_itself(one: _Mount, mounts: list[_Mount]) -> bool:
 def _mounts(machine: Machine) -> list[_Mount]:
     text = machine.host.read_text("proc/self/mountinfo", limit=MOUNTS_LIMIT, quiet=True) or ""
     rows = (line.split(" ") for line in text.splitlines())
-    return [_Mount(r[0], r[1], unescape(r[3]), unescape(r[4])) for r in rows if len(r) > _FIELDS]
+    return [_Mount(r[0], r[1], unescape(r[3]), unescape(r[4]), r[-1]) for r in rows if len(r) > _FIELDS]

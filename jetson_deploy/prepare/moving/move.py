@@ -41,6 +41,10 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def kept(self) -> str:
         return kept_name(self.source)
 
+    @property
+    def partial(self) -> str:
+        return partial_name(self.target)
+
     def in_use(self, machine: Machine) -> bool:
         """The configuration names the target."""
         return json.dumps(f"/{self.target}") in (machine.host.read_text(self.config, limit=2**20) or "")
@@ -82,12 +86,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         remove(machine, partial_name(target))
         self.check_room(machine, source, target)
         machine.at_length("cp", "-a", "-T", str(one), str(part))
-        if unlike := list(differences(one, part)):
-            raise PreflightError(
-                f"the copy of {one} differs in {len(unlike)} names: {'; '.join(unlike[:_SHOWN])}",
-                hint="what wrote there meanwhile has to stand still; run it again",
-                code="copy-differs",
-            )
+        check_same(one, part)
         machine.at_length("sync", "-f", str(part))
         part.rename(other)
         sync_directory(other.parent)
@@ -98,6 +97,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
                 (machine.root / folder).rmdir()
             except OSError:  # another put something into it
                 return
+
+
+def check_same(one: Path, copy: Path) -> None:
+    """Raises PreflightError `copy-differs`."""
+    if unlike := list(differences(one, copy)):
+        raise PreflightError(
+            f"the copy of {one} differs in {len(unlike)} names: {'; '.join(unlike[:_SHOWN])}",
+            hint="what wrote there meanwhile has to stand still; run it again",
+            code="copy-differs",
+        )
 
 
 def kept_name(path: str) -> str:

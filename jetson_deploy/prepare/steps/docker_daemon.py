@@ -123,12 +123,17 @@ def _command_line(look: Look) -> str:
     pid = host.read_word("run/docker.pid") or ""
     running = host.read_text(f"proc/{pid}/cmdline", quiet=True) if pid.isdigit() else None
     texts = [(running or "").replace("\0", " "), host.read_text("etc/default/docker", quiet=True) or ""]
-    units = (host.read_text(f"{folder}/docker.service", quiet=True) for folder in UNIT_FOLDERS)
-    unit = next(filter(None, units), "")
-    folder = "etc/systemd/system/docker.service.d"
-    drops = [host.read_text(f"{folder}/{name}", quiet=True) or "" for name in host.names(folder)]
-    lines = "\n".join([*texts, unit, *drops]).splitlines()
+    lines = "\n".join([*texts, unit_text(look, "docker.service")]).splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def unit_text(look: Look, unit: str) -> str:
+    """Of the file that counts, and of its drop-ins."""
+    host = look.machine.host
+    files = (host.read_text(f"{folder}/{unit}", quiet=True) for folder in UNIT_FOLDERS)
+    folder = f"etc/systemd/system/{unit}.d"
+    drops = [host.read_text(f"{folder}/{name}", quiet=True) or "" for name in host.names(folder)]
+    return "\n".join([next(filter(None, files), ""), *drops])
 
 
 RUNTIME_STEP = HostStep(id="nvidia-runtime", title="Docker passes the GPU", look=_runtime)

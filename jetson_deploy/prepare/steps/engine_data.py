@@ -22,7 +22,7 @@ from jetson_deploy.prepare.steps.docker_daemon import check_docker, check_flags
 from jetson_deploy.prepare.write_file import WriteFile, missing_directories
 
 SERVICE, SOCKET = "docker.service", "docker.socket"
-_DROP_IN = "etc/systemd/system/docker.service.d/50-jetson-deploy-{name}.conf"
+_DROP_IN = "etc/systemd/system/{unit}.d/50-jetson-deploy-{step}.conf"
 _MOUNTED = """\
 # jetson-deploy prepare wrote this; jetson-deploy prepare --undo {step} removes it.
 [Unit]
@@ -48,7 +48,7 @@ def _data_root(look: Look) -> Checked:
     waits = mounted(look, "data-root", f"/{target}") if disk.mount != "/" else []
     changes: list[AnyChange] = [CopyTree(move=move), *waits, write]
     changes.append(started(look, move, f"/{target}", engine.data_root))
-    return to_do(f"{engine.data_root} lies on {_of(look, engine)}", *changes, originals=file.originals)
+    return to_do(f"{engine.data_root} lies on {disk_text(look, engine.data_root)}", *changes, originals=file.originals)
 
 
 def _check_movable(look: Look, engine: EngineFacts, disk: DiskFacts) -> None:
@@ -59,19 +59,24 @@ def _check_movable(look: Look, engine: EngineFacts, disk: DiskFacts) -> None:
             hint="move it by hand: data-root in ~/.config/docker/daemon.json",
             code="docker-rootless",
         )
-    if not any(look.machine.host.exists(f"{folder}/{SERVICE}") for folder in UNIT_FOLDERS):
-        raise PreflightError(
-            f"there is no {SERVICE} that could be stopped meanwhile",
-            hint="move it by hand, or leave it out: --skip data-root",
-            code="no-unit",
-        )
+    check_unit(look, SERVICE, "data-root")
     check_flags(look, ("--config-file", "--data-root", "-g", "--graph"))
     if isinstance(whole := meaning(daemon_json(look.machine).text), dict) and "graph" in whole:
         raise refusal(look.machine.root / DAEMON, "has graph, the old name of data-root", "rename it, and run it again")
     check_disk(look.machine, disk)
 
 
-def planned(look: Look, source: str, target: str, config: str, units: tuple[str, ...]) -> Move:
+def check_unit(look: Look, unit: str, step: str) -> None:
+    """Raises PreflightError `no-unit`."""
+    if not any(look.machine.host.exists(f"{folder}/{unit}") for folder in UNIT_FOLDERS):
+        raise PreflightError(
+            f"there is no {unit} that could be stopped meanwhile",
+            hint=f"move it by hand, or leave it out: --skip {step}",
+            code="no-unit",
+        )
+
+
+def planned(look: Look, source: str, target: str, config: str = "", units: tuple[str, ...] = ()) -> Move:
     """Raises PreflightError where a name is taken, or where there is too little room."""
     machine = look.machine
     here = source.strip("/")
@@ -81,22 +86,23 @@ def planned(look: Look, source: str, target: str, config: str, units: tuple[str,
     for name in (target, kept_name(here)):
         if machine.host.exists(name):
             raise refusal(machine.root / name, "is there already", "look what it is, and move it away")
-    made = missing_directories(machine, target)
+    folder = target.rpartition("/")[0]
+    # Another move may have made it, and be taken back before this one.
+    made = missing_directories(machine, target) or ((folder,) if folder.split("/")[-1] == FOLDER else ())
     if os.access(place, os.R_OK | os.X_OK):
-        folder = machine.root / target
-        check_room(taken_by(place), next(one for one in folder.parents if one.is_dir()))
+        check_room(taken_by(place), next(one for one in (machine.root / target).parents if one.is_dir()))
     there = tuple(one for one in units if any(machine.host.exists(f"{folder}/{one}") for folder in UNIT_FOLDERS))
     return Move(source=here, target=target, config=config, units=there, made=made, boot=machine.host.read_word(BOOT_ID))
 
 
-def mounted(look: Look, step: str, path: str) -> list[WriteFile | RunProgram]:
-    """Docker is not started while the disk is away: it would begin with nothing on the one below."""
+def mounted(look: Look, step: str, path: str, unit: str = SERVICE) -> list[WriteFile | RunProgram]:
+    """The unit is not started while the disk is away: it would begin with nothing on the one below."""
     text = _MOUNTED.format(step=step, path=path)
-    change = own_file(look.machine, _DROP_IN.format(name=step), text, f"Docker waits for the disk of {path}")
+    change = own_file(look.machine, _DROP_IN.format(unit=unit, step=step), text, f"{unit} waits for the disk of {path}")
     return [change, RunProgram(argv=("systemctl", "daemon-reload"), why="systemd reads it")]
 
 
-def started(look: Look, move: Move, after: str, before: str) -> StartOn:
+def started(look: Look, move: Move, after: str = "", before: str = "", locked: str = "") -> StartOn:
     """What runs, and which images are there, is asked now."""
     running = look.machine.run(["docker", "ps", "-q", "--no-trunc"])
     images = look.machine.run(["docker", "image", "ls", "-aq", "--no-trunc"])
@@ -106,11 +112,12 @@ def started(look: Look, move: Move, after: str, before: str) -> StartOn:
         data_root_before=before,
         running=tuple(running.text.split()) if running.code == 0 else (),
         images=tuple(sorted(set(images.text.split()))) if images.code == 0 else (),
+        locked=locked,
     )
 
 
-def _of(look: Look, engine: EngineFacts) -> str:
-    disk = disk_of(look.facts.disks, engine.data_root or "/")
+def disk_text(look: Look, path: str) -> str:
+    disk = disk_of(look.facts.disks, path)
     return f"{disk.medium} ({disk.mount})" if disk is not None and disk.medium else "another disk"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from jetson_deploy.prepare.host_step import HostStep
 from jetson_deploy.prepare.steps.accounts import GROUP_STEP, NAME_STEP
+from jetson_deploy.prepare.steps.containerd_root import CONTAINERD_STEP
 from jetson_deploy.prepare.steps.docker_daemon import LOGS_STEP, RUNTIME_STEP
 from jetson_deploy.prepare.steps.engine_data import DATA_STEP
+from jetson_deploy.prepare.steps.model_store import STORE_STEP
 from jetson_deploy.prepare.steps.native_server import NATIVE_STEP
 from jetson_deploy.prepare.steps.power import POWER_STEP
 from jetson_deploy.prepare.steps.swap_file import SWAP_STEP
@@ -17,6 +19,8 @@ STEPS: dict[str, HostStep] = {
         RUNTIME_STEP,
         LOGS_STEP,
         DATA_STEP,
+        CONTAINERD_STEP,
+        STORE_STEP,
         JOURNAL_STEP,
         GROUP_STEP,
         NAME_STEP,
