@@ -22,6 +22,10 @@ class EngineAwayError(PreflightError):
     """The runtime does not answer, or refuses: for those that go on and ask again (`Runtime.quick`)."""
 
 
+class UnreadableLogError(EngineAwayError):
+    """The runtime answers, and cannot read the end of a log: new lines can be followed."""
+
+
 class ContainerState(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
@@ -192,10 +196,13 @@ class Runtime(Protocol):
         """The last `tail` lines and then what comes; ends when the container stops. Close it to stop reading."""
 
     def stamped_logs(self, name: str, tail: int) -> list[str]:
-        """The last lines, each with its time stamp before it."""
+        """The last lines, each with its time stamp before it. Raises UnreadableLogError."""
 
     def follow_from(self, name: str, mark: str | None) -> FollowedLog:
-        """The lines since `mark`, a line's time stamp, and then the new ones; None: from now on. Close it."""
+        """The lines since `mark`, a line's time stamp, and then the new ones; None: from now on. Close it.
+
+        Where it cannot be read from `mark` on, its lines end with UnreadableLogError.
+        """
 
     def find_image(self, reference: str) -> PulledImage | None:
         """The image that `reference` (repository[:tag][@digest]) means on this host; None: it is not here."""

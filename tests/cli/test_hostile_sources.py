@@ -138,6 +138,8 @@ class Enemy(RecordedEngine):
     def reply(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         if self.error and self.error in path:
             return 500, json.dumps({"message": HOSTILE}).encode()
+        if path == "/version":  # one whose log is shown as it comes
+            return 200, b'{"Version": "27.5.1", "ApiVersion": "1.47"}'
         if "/logs" in path:
             return 200, frame(f"{HOSTILE}\r\nover\rwritten {HOSTILE}".encode() + b"\x9b2J\xe2\x80")
         found = self.answer(path)

@@ -34,6 +34,16 @@ def test_a_reader_that_is_cut_off_anywhere_and_comes_back_has_every_line_once(cu
     assert [line.split()[1] for line in rest.splitlines()] == ["two", "three", "four", "five"][cut_after:]
 
 
+def test_where_the_last_lines_cannot_be_read_that_is_said_and_new_ones_follow(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    runtime = served("old")
+    runtime.log_damaged = "an entry is damaged"
+    runtime.containers["jd-default-1"].state = "exited"
+    assert "".join(followed(runtime, "jd-default-1", tail=2, after=None)) == ""
+    assert capsys.readouterr().err == "warning: an entry is damaged; new lines follow\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -26,6 +26,7 @@ from jetson_deploy.runtime.port import (
     EngineAwayError,
     ListedContainer,
     PulledImage,
+    UnreadableLogError,
     Usage,
 )
 from jetson_deploy.spec import ContainerSpec
@@ -45,6 +46,7 @@ class FakeRuntime:
         self.on_start: Callable[[FakeContainer], None] = lambda container: None
         self.on_stop: Callable[[FakeContainer], None] = lambda container: None
         self.logs_refused = ""
+        self.log_damaged = ""
         """Why no log can be followed; empty: it can."""
         self.followed: list[str] = []
         """Containers whose log was followed, in order."""
@@ -220,8 +222,11 @@ class FakeRuntime:
 
     def stamped_logs(self, name: str, tail: int) -> list[str]:
         self._asked()
-        found = None if self.logs_refused else self._find(name)
-        return [f"{stamp} {line}" for stamp, line in found.log[-tail:]] if found else []
+        if self.log_damaged:
+            raise UnreadableLogError(self.log_damaged, hint="deploy again", code="log-unreadable")
+        if self.logs_refused:
+            raise EngineAwayError(self.logs_refused, hint="choose another driver", code="engine-away")
+        return [f"{stamp} {line}" for stamp, line in self._there(name).log[-tail:]]
 
     def follow_from(self, name: str, mark: str | None) -> FakeLog:
         self._asked()

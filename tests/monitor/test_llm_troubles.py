@@ -102,6 +102,19 @@ def test_a_log_that_cannot_be_read_is_one_trouble(runtime: FakeRuntime, ollama: 
         assert server_of(llm).tokens_from is None
 
 
+def test_a_log_whose_last_lines_cannot_be_read_is_followed_from_now_on(runtime: FakeRuntime) -> None:
+    runtime.log_damaged = "the power went while it was written"
+    ledger = Ledger()
+    runtime.write(NAME, *TIMING.read_text().splitlines())
+    with _followed(runtime, LogReader(ledger, lambda: "r1")) as follower:
+        assert (follower.problem, ledger.models()) == (None, {})
+        runtime.write(NAME, *TIMING.read_text().splitlines())
+        deadline = time.monotonic() + 60
+        while not ledger.models():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
 def test_a_fault_over_a_line_is_told_and_the_log_followed_on(runtime: FakeRuntime, ollama: SmallOllama) -> None:
     first, second = threading.Event(), threading.Event()
 

@@ -66,8 +66,11 @@ def live_log() -> Iterator[LiveLog]:
             return "unix"
 
         def do_GET(self) -> None:
+            if self.path == "/version":
+                self._answer(200, {"ApiVersion": "1.47"})
+                return
             if log.refuses:
-                self._refuse()
+                self._answer(501, {"message": log.refuses})
                 return
             query = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
             with contextlib.suppress(BrokenPipeError):
@@ -90,9 +93,9 @@ def live_log() -> Iterator[LiveLog]:
                 if part:
                     self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
 
-        def _refuse(self) -> None:
-            body = json.dumps({"message": log.refuses}).encode()
-            self.send_response(501)
+        def _answer(self, status: int, document: dict[str, str]) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

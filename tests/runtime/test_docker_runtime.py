@@ -117,26 +117,6 @@ def test_containers_are_listed_with_their_labels_whoever_made_them(
     ]
 
 
-def test_a_log_is_read_without_the_engines_frames(engine: ScriptedEngine, runtime: DockerRuntime) -> None:
-    engine.answers["GET /containers/a/logs"] = (200, frame(b"one\n") + frame(b"t\xff\n", 2))
-    assert runtime.logs("a", tail=3) == "one\nt�\n"
-    assert engine.asked[0][1] == "/containers/a/logs?stdout=1&stderr=1&tail=3"
-    assert b"".join(runtime.follow_logs("a", tail=2)) == b"one\nt\xff\n"
-    assert engine.asked[1][1] == "/containers/a/logs?stdout=1&stderr=1&follow=1&tail=2"
-
-
-def test_a_log_is_followed_from_a_lines_time_stamp(engine: ScriptedEngine, runtime: DockerRuntime) -> None:
-    stamp = "2026-11-25T16:42:27.123456789Z"
-    engine.answers["GET /containers/a/logs"] = (200, frame(f"{stamp} two\n".encode()))
-    log = runtime.follow_from("a", stamp)
-    assert list(log.lines()) == [(stamp, "two")]
-    log.close()
-    assert engine.asked[0][1].endswith("follow=1&timestamps=1&since=1795624947.123456789")
-    runtime.follow_from("a", None).close()
-    assert engine.asked[1][1].endswith("follow=1&timestamps=1&tail=0")
-    assert runtime.stamped_logs("a", 5) == [f"{stamp} two"]
-
-
 def test_an_image_that_another_uses_is_kept(engine: ScriptedEngine, runtime: DockerRuntime) -> None:
     there = {"Id": "sha256:1", "RepoTags": ["r/o:1"], "RepoDigests": ["r/o@sha256:ab"], "Architecture": "arm64"}
     path = "/images/r/o%3A1"
@@ -227,6 +207,7 @@ def test_through_the_sdk_the_same_is_asked(engine: ScriptedEngine) -> None:
     engine.answers["POST /v1.41/containers/a/update"] = (200, {})
     runtime.set_restart("a", "no")
     assert engine.asked[-1] == ("POST", "/v1.41/containers/a/update", {"RestartPolicy": {"Name": "no"}})
+    engine.answers["GET /v1.41/version"] = (200, {"ApiVersion": "1.47"})
     engine.answers["GET /v1.41/containers/a/logs"] = (200, frame(b"one\n"))
     assert (runtime.logs("a"), b"".join(runtime.follow_logs("a"))) == ("one\n", b"one\n")
 

@@ -6,7 +6,7 @@ import contextlib
 import threading
 
 from jetson_deploy.monitor.llm.log_reader import LogReader
-from jetson_deploy.runtime.port import EngineAwayError, FollowedLog, Runtime
+from jetson_deploy.runtime.port import EngineAwayError, FollowedLog, Runtime, UnreadableLogError
 
 _PAUSE_SECONDS = 1.0
 _BEFORE_ALL = "1970-01-01T00:00:00Z"
@@ -23,8 +23,8 @@ class LogFollower:
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._log: FollowedLog | None = None
-        self._last = ""
-        """Time stamp of the last line: after a break, what was written meanwhile is read too."""
+        self._last: str | None = None
+        """Time stamp of the last line: after a break, what was written meanwhile is read too. None: only what comes."""
         self._thread = threading.Thread(target=self._run, name="monitor log", daemon=True)
         self.problem: str | None = None
         """Why it cannot, in one line."""
@@ -69,7 +69,11 @@ class LogFollower:
 
     def _begin(self, container: str) -> None:
         self._reader.reset()
-        tail = self._runtime.stamped_logs(container, _CATCH_UP_LINES)
+        self._last = None
+        try:
+            tail = self._runtime.stamped_logs(container, _CATCH_UP_LINES)
+        except UnreadableLogError:
+            return
         self._reader.catch_up(line.partition(" ")[2] for line in tail)
         self._last = tail[-1].partition(" ")[0] if tail else _BEFORE_ALL
 
@@ -80,12 +84,14 @@ class LogFollower:
             if self._wanted != wanted or self._stop.is_set():  # changed before `_log` could be hung up
                 return
             self.problem, self.follows = None, True
-            seen = self._last
+            seen = self._last or ""
             for stamp, line in log.lines():
                 if stamp and stamp <= seen:  # `since` of the engine includes its own moment
                     continue
                 self._last = stamp or self._last
                 self._reader.feed(line)
+        except UnreadableLogError:
+            self._last = None
         finally:
             log.close()
 

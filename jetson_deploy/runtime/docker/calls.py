@@ -64,9 +64,10 @@ class Calls:
             if not again.after(said(answer)):
                 raise self._refused(status, answer, doing, f"{method} {path}")
 
-    def stream(self, doing: str, path: str) -> Stream:
+    def stream(self, doing: str, path: str, *, ends: bool = False) -> Stream:
+        """`ends`: by itself, so that each wait for more has the time limit too."""
         try:
-            stream = self.wire.stream(path, self.patience.look)
+            stream = self.wire.stream(path, self.patience.look, ends=ends)
             if stream.status == http.client.OK:
                 return stream
             try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from jetson_deploy.runtime.docker.wire import Stream
+from jetson_deploy.runtime.port import UnreadableLogError
 
+ENGINE = 3
+"""The number of frames that are the engine's own words: why it cannot read on."""
 _MOST_LINE_BYTES = 64 << 10
 """What is longer is cut: a log without line ends must not fill the memory."""
 _READ_BYTES = 64 << 10
@@ -21,24 +24,35 @@ class StampedLog:
         self._stream = stream
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """(time stamp, line) until the container stops, the engine goes away, or `close`. Never raises for these."""
-        pending = {1: bytearray(), 2: bytearray()}  # stdout, stderr
-        for stream, payload in frames(lambda: _more(self._stream)):
-            kept = pending.setdefault(stream, bytearray())
-            kept += payload
-            while (end := kept.find(b"\n")) >= 0:
-                yield _split(bytes(kept[:end]))
-                del kept[: end + 1]
-            if len(kept) > _MOST_LINE_BYTES:
-                yield _split(bytes(kept))
-                kept.clear()
+        """(time stamp, line) until the container stops, the engine goes away, or `close`. Never raises for these.
+
+        Raises UnreadableLogError: the engine ends it there, before the new lines.
+        """
+        for source, line in whole_lines(frames(lambda: _more(self._stream))):
+            if source == ENGINE:
+                raise unreadable(line)
+            yield _split(line)
 
     def close(self) -> None:
         self._stream.close()
 
 
+def whole_lines(parts: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """`frames` → (their number, line without its end); what no line end follows does not come."""
+    pending: dict[int, bytearray] = {}
+    for source, payload in parts:
+        kept = pending.setdefault(source, bytearray())
+        kept += payload
+        while (end := kept.find(b"\n")) >= 0:
+            yield source, bytes(kept[:end])
+            del kept[: end + 1]
+        if len(kept) > _MOST_LINE_BYTES:
+            yield source, bytes(kept)
+            kept.clear()
+
+
 def frames(more: Callable[[], bytes]) -> Iterator[tuple[int, bytes]]:
-    """(1 stdout, 2 stderr; payload), a large one in parts. `more`: what has come; b"" at the end."""
+    """(1 stdout, 2 stderr, or ENGINE; payload), a large one in parts. `more`: what has come; b"" at the end."""
     received, stream, left = bytearray(), 0, 0
     while data := more():
         received += data
@@ -55,6 +69,14 @@ def frames(more: Callable[[], bytes]) -> Iterator[tuple[int, bytes]]:
                 yield stream, part
 
 
+def unreadable(words: bytes) -> UnreadableLogError:
+    return UnreadableLogError(
+        f"the engine cannot read the end of the log: {words.decode(errors='replace').strip()}",
+        hint="a new container has a new log: jetson-deploy up --force",
+        code="log-unreadable",
+    )
+
+
 def chunk(stream: Stream) -> bytes:
     return stream.read1(_READ_BYTES)
 
@@ -67,14 +89,16 @@ def _more(stream: Stream) -> bytes:
         return b""
 
 
-def unframed(body: bytes) -> bytes:
-    """Without the 8-byte heads of the engine's frames (a container without TTY); the last may be cut."""
-    found, at = bytearray(), 0
+def unframed(body: bytes) -> tuple[bytes, bytes]:
+    """The log, and the engine's own words, without the 8-byte heads of its frames (a container without TTY); the last
+    may be cut."""
+    found, words, at = bytearray(), bytearray(), 0
     while at + _HEAD_BYTES <= len(body):
         size = int.from_bytes(body[at + 4 : at + _HEAD_BYTES], "big")
-        found += body[at + _HEAD_BYTES : at + _HEAD_BYTES + size]
+        part = words if body[at] == ENGINE else found
+        part += body[at + _HEAD_BYTES : at + _HEAD_BYTES + size]
         at += _HEAD_BYTES + size
-    return bytes(found)
+    return bytes(found), bytes(words)
 
 
 def unix_text(stamp: str) -> str | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
@@ -23,8 +23,9 @@ from jetson_deploy.runtime.docker.actual import as_actual
 from jetson_deploy.runtime.docker.answers import ask
 from jetson_deploy.runtime.docker.calls import Calls
 from jetson_deploy.runtime.docker.errors import no_engine
-from jetson_deploy.runtime.docker.followed_log import StampedLog, chunk, frames, unframed, unix_text
+from jetson_deploy.runtime.docker.followed_log import StampedLog
 from jetson_deploy.runtime.docker.images import as_image, lookup_name, split_digest
+from jetson_deploy.runtime.docker.logs import Logs
 from jetson_deploy.runtime.docker.patience import Patience, quick
 from jetson_deploy.runtime.docker.returned import started
 from jetson_deploy.runtime.docker.state import as_listed, as_state
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     import docker
 
 _USUAL = Patience()
-_LOG_BYTES = 256 * 1024
 _MOST_BYTES = 4 << 20
 """Of an answer, for what runs for months in little memory."""
 _HUNG_SECONDS = 5.0
@@ -55,6 +55,10 @@ class DockerRuntime:
     @functools.cached_property
     def _calls(self) -> Calls:
         return Calls(self._wire(), self._patience, goes_on=self._goes_on)
+
+    @functools.cached_property
+    def _logs(self) -> Logs:
+        return Logs(self._calls)
 
     def _wire(self) -> Wire:
         if is_plain(self._host):
@@ -187,30 +191,16 @@ class DockerRuntime:
         return port_facts(Host(Path("/")), port)
 
     def logs(self, name: str, tail: int = 400) -> str:
-        """The engine cuts lines at 16 KiB, so even a log of one endless line is bounded."""
-        body = self._calls.raw(f"reading the log of {name}", _log_path(name, tail=tail))
-        return unframed(body or b"")[-_LOG_BYTES:].decode(errors="replace")
+        return self._logs.text(name, tail)
 
     def follow_logs(self, name: str, tail: int = 100) -> Iterator[bytes]:
-        doing = f"following the log of {name}"
-        stream = self._calls.stream(doing, _log_path(name, follow=1, tail=tail))
-        try:
-            yield from (payload for _, payload in frames(lambda: chunk(stream)))
-        except (OSError, http.client.HTTPException) as error:
-            raise self._calls.lost(error, doing, self._patience.look) from error
-        finally:
-            stream.close()
+        yield from self._logs.followed(name, tail)
 
     def stamped_logs(self, name: str, tail: int) -> list[str]:
-        path = _log_path(name, timestamps=1, tail=tail)
-        body = self._calls.raw(f"reading the log of {name}", path, fine=range(300, 600))
-        return unframed(body or b"").decode(errors="replace").splitlines()
+        return self._logs.stamped(name, tail)
 
     def follow_from(self, name: str, mark: str | None) -> StampedLog:
-        since = unix_text(mark) if mark is not None else None
-        start = {"tail": 0} if since is None else {"since": since}
-        path = _log_path(name, follow=1, timestamps=1, **start)
-        return StampedLog(self._calls.stream(f"following the log of {name}", path))
+        return self._logs.since(name, mark)
 
     def find_image(self, reference: str) -> PulledImage | None:
         path = f"/images/{quote(lookup_name(reference))}/json"
@@ -242,7 +232,3 @@ class DockerRuntime:
 
 def _is_usual(docker_host: str | None) -> bool:
     return docker_host is None or docker_host.removeprefix("unix://") in (DEFAULT_SOCKET, "/run/docker.sock")
-
-
-def _log_path(name: str, **query: int | str) -> str:
-    return f"/containers/{quote(name)}/logs?stdout=1&stderr=1&{urlencode(query)}"

@@ -22,8 +22,8 @@ class SdkWire:
         with _as_plain(), contextlib.closing(response):
             return response.status_code, response.content
 
-    def stream(self, path: str, seconds: float) -> SdkStream:
-        return SdkStream(self._request("GET", path, None, (seconds, None)))
+    def stream(self, path: str, seconds: float, *, ends: bool = False) -> SdkStream:
+        return SdkStream(self._request("GET", path, None, (seconds, seconds if ends else None)))
 
     def _request(
         self, method: str, path: str, body: bytes | None, seconds: tuple[float, float | None]

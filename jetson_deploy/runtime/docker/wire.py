@@ -37,8 +37,8 @@ class Wire(Protocol):
     def ask(self, method: str, path: str, body: bytes | None, seconds: float) -> tuple[int, bytes]:
         """Status and body. `seconds`: for each wait."""
 
-    def stream(self, path: str, seconds: float) -> Stream:
-        """`seconds`: until it begins."""
+    def stream(self, path: str, seconds: float, *, ends: bool = False) -> Stream:
+        """`seconds`: until it begins; of one that `ends` by itself for each wait."""
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -82,12 +82,12 @@ class PlainWire:
             response = connection.getresponse()
             return response.status, response.read(self._most_bytes)
 
-    def stream(self, path: str, seconds: float) -> PlainStream:
+    def stream(self, path: str, seconds: float, *, ends: bool = False) -> PlainStream:
         connection = self._connection(seconds)
         try:
             connection.request("GET", path, headers=_HEADERS)
             link = connection.sock  # http.client lets go of it where the engine says `Connection: close`
-            return PlainStream(link, connection.getresponse())
+            return PlainStream(link, connection.getresponse(), ends=ends)
         except BaseException:
             connection.close()
             raise
@@ -100,10 +100,10 @@ class PlainWire:
 
 
 class PlainStream:
-    def __init__(self, link: socket.socket, response: http.client.HTTPResponse) -> None:
+    def __init__(self, link: socket.socket, response: http.client.HTTPResponse, *, ends: bool) -> None:
         self._link, self._response = link, response
         self.status = response.status
-        if self.status == http.client.OK:
+        if self.status == http.client.OK and not ends:
             link.settimeout(None)  # a server that is not asked writes nothing for hours
 
     def read1(self, most: int) -> bytes:
