@@ -16,7 +16,7 @@ CONNECTIONS = (10, 50, 200)
 SECONDS = 15
 _OF_A_BOARD = 8
 """Logins at once that its sshd takes: MaxStartups is 10."""
-_DRIVER = REPOSITORY / "scripts/benches/fleet_lines.py"
+DRIVER = REPOSITORY / "scripts/benches/fleet_lines.py"
 _AIMS = {"median_ms": 50.0, "p99_ms": 250.0}
 _RATIO = 1.5
 _MEMORY = 90.0
@@ -35,23 +35,26 @@ def follow(work: Path, rehearsed: Fleet) -> None:
 
 
 def ran(work: Path, rehearsed: Fleet, who: str, many: int) -> dict[str, Any]:
-    places = rehearsed.places
-    asked = {
-        "addresses": [places[number % len(places)].address for number in range(many)],
-        "key": str(rehearsed.layout.login_key),
-        "known_hosts": str(rehearsed.layout.known_hosts),
-        "ssh_config": str(rehearsed.ssh_config),
-        "seconds": SECONDS,
-    }
     file = work / "lines.json"
-    file.write_text(json.dumps(asked))
-    argv = [*rehearsed.enter(), sys.executable, str(_DRIVER), who, str(file)]
+    file.write_text(json.dumps(asked_of(rehearsed, many)))
+    argv = [*rehearsed.enter(), sys.executable, str(DRIVER), who, str(file)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode != 0:
         raise SystemExit(f"{who} with {many} connections ended with {done.returncode}:\n{done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout)
     note(f"  {many:4} connections, {who}: {found['lines']} lines")
     return found
+
+
+def asked_of(rehearsed: Fleet, many: int) -> dict[str, Any]:
+    places = rehearsed.places
+    return {
+        "addresses": [places[number % len(places)].address for number in range(many)],
+        "key": str(rehearsed.layout.login_key),
+        "known_hosts": str(rehearsed.layout.known_hosts),
+        "ssh_config": str(rehearsed.ssh_config),
+        "seconds": SECONDS,
+    }
 
 
 def row(label: str, found: dict[str, Any], script: dict[str, Any] | None) -> str:

@@ -25,6 +25,7 @@ def ask_consent(fleet: FleetOptions, what: str, *, yes: bool) -> None:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     where = f"{many(len(names))}: {', '.join(names[:_NAMED])}{more}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"{what} on {where}: not without a question", hint="--yes answers it", code="not-confirmed")
+        text = f"{what} on {where}: there is no terminal to ask on"
+        raise UsageError(text, hint="--yes does it without asking", code="not-confirmed")
     say(f"{what} on {where}")
     must_agree("Go on?")

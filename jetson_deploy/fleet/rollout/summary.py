@@ -137,5 +137,14 @@ def _end(one: DeviceStory, story: Story, working: bool) -> tuple[str, str, str, 
     again = "jetson-deploy fleet resume asks the device and goes on"
     if one.phase == "waiting":
         why = story.closed.reason if story.closed else "the controller was interrupted before it"
-        return "not-started", why, again, "not-started"
+        return "not-started", why, _ANEW if _stays_stopped(story) else again, "not-started"
     return "unknown", "the controller was interrupted; the device goes on by itself", again, "interrupted"
+
+
+_ANEW = "jetson-deploy fleet up --retry-failed begins anew with those that are not as wanted"
+
+
+def _stays_stopped(story: Story) -> bool:
+    """`resume` would come to the same judgement: it begins none again that has an end, and asks those without."""
+    stopped = story.closed is not None and story.closed.result == "stopped"
+    return stopped and not any(one.state == "unknown" or one.untouched for one in story.devices.values())
