@@ -51,7 +51,8 @@ def fleet_file_page() -> str:
         "What `environment:` may hold: " + ", ".join(f"`{name}`" for name in (*known_variables(), *PROXIES)) + ".",
         "## Inventories of Ansible",
         "What is used of a host's variables: " + ", ".join(f"`{name}`" for name in sorted(USED)) + ". "
-        "`jetson_deploy` is a map with the keys of jetson-deploy.yaml, `jetson_deploy_environment` one as above.",
+        "`jetson_deploy` is a map with the keys of jetson-deploy.yaml, `jetson_deploy_environment` one as above,"
+        " `jetson_deploy_rollout`, the same for all hosts, what `rollout:` is in a fleet.yaml.",
     )
 
 

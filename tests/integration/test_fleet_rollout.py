@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from board_site import Site, states
+from board_site import SECONDS, Site, states
 from fleet_boards import booted_boards, controller
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -76,3 +77,27 @@ def test_a_rollout_that_stops_brings_back_what_it_changed_where_that_is_asked_fo
     shown = controller(site.fleet, "fleet", "show", "-1")
     assert shown.returncode == 0
     assert [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("board-")] == names
+
+
+def test_an_inventory_of_ansible_is_planned_and_rolled_out_as_its_group_variables_say(
+    site: Site, tmp_path: Path
+) -> None:
+    canary, *others = site.names
+    hosts = [f"{place.name} ansible_host={place.address} ansible_user=root" for place in site.fleet.places]
+    (tmp_path / "hosts.ini").write_text("[orin]\n" + "\n".join(hosts))
+    said = {
+        "jetson_deploy": {"context": 2304},
+        "jetson_deploy_environment": site.fleet.environment,
+        "jetson_deploy_rollout": {"sequence": [{"selector": canary, "soak": "1s"}, {"selector": "orin"}], "soak": 0.2},
+    }
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars/all.yml").write_text(json.dumps(said))
+    site.behave(canary, {})
+    words = ("-i", str(tmp_path), "--ssh-config", str(site.fleet.ssh_config), "--json")
+    planned = json.loads(controller(site.fleet, "fleet", "plan", *words).stdout)
+    assert {one["document"]["decided"]["context_tokens"] for one in planned["devices"]} == {2304}, planned
+    done = controller(site.fleet, "fleet", "up", "--yes", *words, seconds=SECONDS)
+    document = json.loads(done.stdout)
+    assert (done.returncode, set(states(document).values())) == (0, {"proven"}), document["devices"]
+    assert [batch["devices"] for batch in document["rollout"]["batches"]] == [1, len(others)]
+    assert {site.serving(name)[0] for name in site.names} == {2304}

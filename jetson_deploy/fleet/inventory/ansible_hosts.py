@@ -17,12 +17,12 @@ from jetson_deploy.fleet.inventory.entries import Port
 from jetson_deploy.fleet.inventory.merging import ALL, UNGROUPED, with_groups
 from jetson_deploy.names import shown
 
-SETTINGS, ENVIRONMENT = "jetson_deploy", "jetson_deploy_environment"
+SETTINGS, ENVIRONMENT, ROLLOUT = "jetson_deploy", "jetson_deploy_environment", "jetson_deploy_rollout"
 _ADDRESS = ("ansible_host", "ansible_ssh_host")
 _USER = ("ansible_user", "ansible_ssh_user")
 _PORT = ("ansible_port", "ansible_ssh_port")
 _IDENTITY = ("ansible_ssh_private_key_file", "ansible_private_key_file")
-USED = (*_ADDRESS, *_USER, *_PORT, *_IDENTITY, SETTINGS, ENVIRONMENT, "ansible_connection")
+USED = (*_ADDRESS, *_USER, *_PORT, *_IDENTITY, SETTINGS, ENVIRONMENT, ROLLOUT, "ansible_connection")
 _SSH = ("ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "ansible.builtin.paramiko_ssh")
 _WITHOUT_MEANING = ("ansible_python_interpreter", "ansible_become", "ansible_become_user", "ansible_become_method")
 _LONGEST = 256
@@ -64,6 +64,7 @@ def inventory_of(answer: Any, source: str, said: str) -> Inventory:
                 for group, found in members.items()
                 if group not in (ALL, UNGROUPED)
             },
+            rollout=_rollout(source, {one.name: hostvars.get(one.name, {}) for one in devices}),
             notes=(
                 *(f"{shown(name)} is left out: its connection is {shown(how)}" for name, how in local.items()),
                 *_notes(hostvars),
@@ -96,6 +97,19 @@ def _device(source: str, name: str, given: Vars) -> Device:
         settings=reading.settings(),
         environment=reading.environment(),
     )
+
+
+def _rollout(source: str, hostvars: Mapping[str, Vars]) -> dict[str, Any]:
+    """It is one for all of them, and Ansible has variables of hosts alone."""
+    said = {name: _HostVars(source, name, given).value((ROLLOUT,)) for name, given in hostvars.items()}
+    first, found = next(iter(said.items()))
+    other = next((name for name, value in said.items() if value != found), None)
+    if other is not None:
+        problem = f"{ROLLOUT} of {first} is not that of {other}: it belongs in group_vars/all"
+        raise _error(source, problem, "inventory-bad-value")
+    if not isinstance(found, dict | None):
+        raise _error(source, f"{ROLLOUT} must be a map", "inventory-bad-value")
+    return found or {}
 
 
 class _HostVars:

@@ -193,6 +193,30 @@ def test_settings_and_environment_come_from_variables_of_our_own() -> None:
     assert found.environment == {"DOCKER_HOST": "unix:///run/x.sock"}
 
 
+def test_the_rollout_is_a_variable_of_all_hosts() -> None:
+    rollout = {"sequence": [{"selector": "a", "soak": "10m"}, {"limit": "25%"}], "success_threshold": "90%"}
+    given = {"jetson_deploy_rollout": rollout}
+    assert inventory_of(answer(a=given, b=given), "hosts", "").rollout == rollout
+    assert inventory_of(answer(a={}, b={}), "hosts", "").rollout == {}
+
+
+@pytest.mark.parametrize(
+    "first, second, problem",
+    [
+        ({"soak": "1m"}, None, "of a is not that of b: it belongs in group_vars/all"),
+        (None, {"soak": "1m"}, "of a is not that of b: it belongs in group_vars/all"),
+        ({"soak": "1m"}, {"soak": "2m"}, "of a is not that of b: it belongs in group_vars/all"),
+        ([1], [1], "must be a map"),
+        ({"soak": "{{ x }}"}, {"soak": "{{ x }}"}, "is a template"),
+    ],
+)
+def test_a_rollout_that_is_not_one_for_all_is_refused(first: Any, second: Any, problem: str) -> None:
+    given = [{} if one is None else {"jetson_deploy_rollout": one} for one in (first, second)]
+    with pytest.raises(UsageError) as raised:
+        inventory_of(answer(a=given[0], b=given[1]), "hosts.ini", "")
+    assert problem in raised.value.message
+
+
 def test_what_is_not_reached_over_ssh_is_left_out_and_said() -> None:
     inventory = inventory_of(answer(localhost={"ansible_connection": "local"}, a={}), "hosts", "")
     assert [one.name for one in inventory.devices] == ["a"]
