@@ -29,10 +29,12 @@ class Requests(Part, frozen=True, kw_only=True):
 
 
 class Server(Part, frozen=True, kw_only=True):
-    """The Ollama server."""
+    """The server of the model."""
 
     up: bool
     """It answers."""
+    kind: str = "ollama"
+    """As in `server/kinds.py`."""
     endpoint: str
     version: str | None = None
     in_flight: int | None = None

@@ -162,7 +162,7 @@ def test_a_captured_board_is_looked_at_alone(
 
 
 REFUSED = {
-    "no-server": (["--root", str(NANO)], 1, "no Ollama server answers"),
+    "no-server": (["--root", str(NANO)], 1, "no server answers"),
     "server-away": (["--endpoint", "http://127.0.0.1:9", "--root", str(NANO)], 1, "answers at http://127.0.0.1:9"),
     "events": (["--events"], 2, "--json"),
     "ask-nobody": (["--ask", "--no-model"], 2, "do not go together"),

@@ -15,8 +15,9 @@ _PROMPT = "Count from one to one hundred in words."
 class Asking:
     """Loads the model, then asks again and again, ~32 tokens each time, until `close`."""
 
-    def __init__(self, endpoint: str, model: str) -> None:
-        self._client, self._model = open_server().client(endpoint), model
+    def __init__(self, kind: str, endpoint: str, model: str) -> None:
+        """`kind`: of the server, as in `server/kinds.py`."""
+        self._client, self._model = open_server(kind).client(endpoint), model
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="asking", daemon=True)
         self._tokens, self._seconds = 0, 0.0

@@ -46,7 +46,7 @@ _MONITORED = [
     click.option(
         "--endpoint",
         metavar="URL",
-        help="Address of the Ollama server; default: the deployment's, else http://127.0.0.1:11434.",
+        help="Address of the server; default: the deployment's, else http://127.0.0.1:11434.",
     ),
     click.option("--no-model", is_flag=True, help="Sample the board only: query neither the engine nor the server."),
     thresholded,

@@ -78,7 +78,7 @@ def _need_server(sample: Sample) -> None:
         return
     where = f" at {server.endpoint}" if server is not None else ""
     raise UnhealthyError(
-        f"no Ollama server answers{where}, and without one nothing is slow",
+        f"no server answers{where}, and without one nothing is slow",
         hint="jetson-deploy up deploys one; --endpoint names another; --no-model examines the board alone",
         code="no-server",
     )
@@ -96,7 +96,7 @@ def _asked(sample: Sample, common: CommonOptions) -> Asking:
             hint="ask it something, for example with ollama run MODEL, and run why-slow meanwhile",
             code="no-model",
         )
-    asking = Asking(llm.server.endpoint, model)
+    asking = Asking(llm.server.kind, llm.server.endpoint, model)
     if not common.quiet and not common.as_json:
         say(
             f"asking {clean(model)} for about 32 tokens at a time" + ("" if loaded == model else "; it is loaded first")

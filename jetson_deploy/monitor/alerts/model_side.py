@@ -173,7 +173,7 @@ MODEL_SIDE: Mapping[str, Signal] = {
             " - max by (instance) (jetson_llm_up)"
         ),
         unit="flag",
-        help="1: the Ollama server does not answer, and there is a container for it or it answered within the hour",
+        help="1: the server does not answer, and there is a container for it or it answered within the hour",
         words={"state": _state_word},
     ),
     "container_restarts": Signal(

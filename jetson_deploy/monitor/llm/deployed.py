@@ -15,6 +15,8 @@ from jetson_deploy.settings import OLLAMA_PORT
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     container_id: str
     running: bool
+    server: str
+    """Kind, as in `server/kinds.py`."""
     endpoint: str
     deployment: Deployment
     container: Container
@@ -33,6 +35,7 @@ def find_deployed(runtime: Runtime, name: str, before: Deployed | None = None) -
     return Deployed(
         container_id=found.id,
         running=found.state == "running",
+        server=record.server,
         endpoint=local_endpoint(record.port or OLLAMA_PORT).url,
         deployment=_promised(record, name),
         container=_container(

@@ -7,6 +7,7 @@ import msgspec
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
 from jetson_deploy.server.exchange import RunningModel
+from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.server.opened import open_server
 
 _ANSWER_SECONDS = 5.0
@@ -17,6 +18,7 @@ _DOWN = ("server-unreachable", "server-timeout", "server-stopped", "server-bad-a
 class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     up: bool
+    kind: str = USUAL
     version: str | None = None
     models: tuple[RunningModel, ...] = ()
     problem: str | None = None
@@ -24,21 +26,21 @@ class ServerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def logs_tokens(self) -> bool:
-        return open_server().logs_tokens(self.version)
+        return open_server(self.kind).logs_tokens(self.version)
 
 
 class ServerLook:
     """Remembers the version while the same server runs."""
 
     def __init__(self) -> None:
-        self._known: tuple[str, str | None] | None = None
+        self._known: tuple[str, str, str | None] | None = None
         self._version: str | None = None
 
-    def look(self, endpoint: str, run: str | None) -> ServerSeen:
+    def look(self, endpoint: str, run: str | None, kind: str = USUAL) -> ServerSeen:
         """`run` changes when the server was started anew."""
-        server = open_server().client(endpoint, timeout=_ANSWER_SECONDS)
-        if self._known != (endpoint, run):
-            self._known, self._version = (endpoint, run), None
+        server = open_server(kind).client(endpoint, timeout=_ANSWER_SECONDS)
+        if self._known != (kind, endpoint, run):
+            self._known, self._version = (kind, endpoint, run), None
         try:
             if self._version is None:
                 self._version = server.version()
@@ -47,10 +49,9 @@ class ServerLook:
             up = error.code not in _DOWN
             self._version = self._version if up else None
             strange = up or error.code == "server-bad-answer"
-            return ServerSeen(
-                endpoint=endpoint, up=up, version=self._version, problem=error.message if strange else None
-            )
-        return ServerSeen(endpoint=endpoint, up=True, version=self._version, models=models)
+            problem = error.message if strange else None
+            return ServerSeen(endpoint=endpoint, up=up, kind=kind, version=self._version, problem=problem)
+        return ServerSeen(endpoint=endpoint, up=True, kind=kind, version=self._version, models=models)
 
 
 def check_endpoint(text: str) -> None:

@@ -57,9 +57,16 @@ def as_llm(known: Known, tokens: Tokens, *, grown: bool) -> Llm:
 def _server(seen: ServerSeen, known: Known, tokens: Tokens, *, grown: bool) -> Server:
     first = tokens.first or FirstTokens()
     if not seen.up:
-        return Server(up=False, endpoint=seen.endpoint, requests=tokens.answered.requests, tokens_from=tokens.source)
+        return Server(
+            up=False,
+            kind=seen.kind,
+            endpoint=seen.endpoint,
+            requests=tokens.answered.requests,
+            tokens_from=tokens.source,
+        )
     return Server(
         up=True,
+        kind=seen.kind,
         endpoint=seen.endpoint,
         version=seen.version,
         in_flight=_in_flight(known, tokens),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.sample import SourceFailure
 from jetson_deploy.runtime.port import EngineAwayError, Runtime
+from jetson_deploy.server.kinds import LLAMA_CPP, USUAL
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = local_endpoint(OLLAMA_PORT).url
@@ -141,15 +143,16 @@ class LlmWatch:
         endpoint = self._endpoint or (deployed.endpoint if deployed else _DEFAULT_ENDPOINT)
         if self._tap and not self._endpoint:
             self._tap.point_at(endpoint)
+        kind = deployed.server if deployed and endpoint == deployed.endpoint else USUAL
         if deployed and not self._endpoint and not deployed.running:
-            return ServerSeen(endpoint=endpoint, up=False)
-        seen = self._server.look(endpoint, deployed.container.started_at if deployed else None)
+            return ServerSeen(endpoint=endpoint, up=False, kind=kind)
+        seen = self._server.look(endpoint, deployed.container.started_at if deployed else None, kind)
         nobodys = not deployed and not self._endpoint and before.server is None
         return None if nobodys and not seen.up else seen
 
     def _look_at_llama(self) -> tuple[LlamaSeen | None, bool]:
         """What it tells, and whether its counters can be read (they could, while it is gone for a moment)."""
-        port = self._reader.runner_port
+        port = self._llama_port()
         if port is None:
             self._llama = None
             return None, self._known.llama_counts
@@ -159,6 +162,13 @@ class LlmWatch:
         if seen is None or seen.asleep:
             return seen, self._known.llama_counts
         return seen, self._counting.count(port, seen, self._model_name(), time.monotonic())
+
+    def _llama_port(self) -> int | None:
+        """Of the server itself, or of the one that an Ollama has started."""
+        server = self._known.server
+        if server is not None and server.up and server.kind == LLAMA_CPP:
+            return urlsplit(server.endpoint).port
+        return self._reader.runner_port
 
     def _model_name(self) -> str:
         """Of what llama-server works on: its lines do not say."""
@@ -193,7 +203,9 @@ class LlmWatch:
         )
 
     def _failures(self, known: Known) -> tuple[SourceFailure, ...]:
-        found = {"engine": known.engine_problem, "ollama": known.server.problem if known.server else None}
+        found = {"engine": known.engine_problem}
+        if known.server:
+            found[known.server.kind] = known.server.problem
         if known.engine_problem is None and self._follower and known.deployed and known.deployed.running:
             found["log"] = self._follower.problem
         return tuple(SourceFailure(source=source, why=why) for source, why in found.items() if why)

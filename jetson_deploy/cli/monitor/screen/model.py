@@ -11,6 +11,7 @@ from jetson_deploy.cli.monitor.screen.glyphs import sparkline
 from jetson_deploy.cli.monitor.screen.lines import LABEL, Block, Section, Span, Style, cells, clean, flowed, row
 from jetson_deploy.monitor.metric_readers import cpu_accepted, loaded
 from jetson_deploy.monitor.model_parts import Container, Model, Requests, Server
+from jetson_deploy.server.opened import open_server
 
 _WHOLE = 0.999
 """From here on a model counts as wholly on the GPU."""
@@ -109,7 +110,8 @@ def _server(frame: Frame, server: Server | None) -> Iterator[Block]:
         yield Block(2, (row("server", ("-", "")),))
         return
     said: Span = ("answers", "good") if server.up else ("DOES NOT ANSWER", "bad")
-    version = f"Ollama {clean(server.version)}" if server.version else "Ollama"
+    title = open_server(server.kind).title
+    version = f"{title} {clean(server.version)}" if server.version else title
     waiting: Style = "warn" if server.queued else ""
     items: list[list[Span]] = [
         [(f"{version} ", ""), said],

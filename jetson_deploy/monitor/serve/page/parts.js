@@ -37,7 +37,7 @@ function serverLine(llm) {
   const { server, container, deployment } = llm;
   if (!server && !container) return "No server of ours is seen here.";
   const parts = [];
-  if (server) parts.push(`${server.up ? "Ollama answers" : "Ollama does not answer"} at ${server.endpoint}${server.version ? ` (${server.version})` : ""}`);
+  if (server) parts.push(`${server.kind === "ollama" ? "Ollama" : server.kind} ${server.up ? "answers" : "does not answer"} at ${server.endpoint}${server.version ? ` (${server.version})` : ""}`);
   if (container) parts.push(`container ${container.name} is ${container.state}, restarts ${number(container.restarts)}`);
   if (deployment?.model) parts.push(`deployed: ${deployment.model}`);
   if (deployment?.accept_cpu) parts.push("a CPU-only server was accepted");
