@@ -155,6 +155,8 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`sha256:…` of its one file of weights; empty: it has several, or a projector or an adapter beside it."""
     template: str = ""
     """`sha256:…` of its chat template (Go's text/template); empty: it has none."""
+    parameters: str = ""
+    """`sha256:…` of its stop words and sampling; empty: it has none."""
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):

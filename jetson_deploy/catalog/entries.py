@@ -126,6 +126,15 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     digest: Digest | None
 
 
+class ChatLayers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of one manifest: what a server needs that cannot read them itself, before they are in the store."""
+
+    manifest: ManifestDigest
+    """Where `manifest_digest` is another one, they are not known."""
+    template: Digest
+    parameters: Digest | None = None
+
+
 class ModelSize(Entry, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     automatic: bool = False
@@ -139,6 +148,7 @@ class ModelSize(Entry, frozen=True, kw_only=True):
     manifest_digest: ManifestDigest | None = None
     """64 hex digits; None: not on record, then it is pinned at the first fetch."""
     older_manifest_digests: tuple[ManifestDigest, ...] = ()
+    chat: ChatLayers | None = None
     architecture: str
     """As `general.architecture` of its file; one of `profiles/architectures.yaml`."""
     layers: Positive

@@ -20,6 +20,7 @@ from jetson_deploy.deployment.plan import (
     StageModel,
 )
 from jetson_deploy.deployment.record import Record
+from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.units import compared, size_text
 
 NOT_ADDED = {
@@ -50,7 +51,8 @@ def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
     model, image = plan.model, plan.image
     needed, usable = compared(model.need_bytes, model.available_bytes)
     each = f", for each of {model.parallel} requests at once" if model.parallel > 1 else ""
-    version = f" (Ollama {image.ollama_version})" if image.ollama_version else ""
+    server = Record.read(plan.spec.labels).server
+    version = f" (Ollama {image.ollama_version})" if image.ollama_version else "" if server == USUAL else f" ({server})"
     return [
         ("board", f"{plan.board or 'unknown'}, L4T {plan.l4t or 'unknown'}{_assumed(plan)}"),
         ("model", f"{model.name}: {model.reason}"),

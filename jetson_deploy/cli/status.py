@@ -78,10 +78,12 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def _facts(status: Status) -> Iterator[tuple[str, str]]:
-    share = f"{status.gpu_share:.0%} on the GPU" if status.gpu_share is not None else "GPU share unknown"
+    share = f"{status.gpu_share:.0%} on the GPU" if status.gpu_share is not None else _by_proof(status)
     rate = status.tokens_per_second_proven
     yield "model", f"{status.model}, context {status.context_tokens}"
     yield "endpoint", status.endpoint
+    if status.server_lacks:
+        yield "server", f"{status.server}: {status.server_lacks}"
     yield "image", status.image
     yield "container", status.container
     yield "gpu", share + (" (CPU accepted with --accept-cpu)" if status.accept_cpu else "")
@@ -89,6 +91,12 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
         yield "L4T", f"{status.given_l4t} (assumed: --l4t said so)"
     yield "proven", when(status.proven_at or "") + (f", {rate:.1f} tok/s" if rate else "")
     yield from (("leftover", f"{name}: the next up removes it") for name in status.leftovers)
+
+
+def _by_proof(status: Status) -> str:
+    """Of a server that tells no share: what the check saw."""
+    seen = next((one.observed for one in status.verdicts if one.check == "gpu"), "")
+    return seen.partition(";")[0] or "GPU share unknown"
 
 
 def _record(status: Status) -> Iterator[tuple[str, str]]:

@@ -45,6 +45,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     revision: int
     endpoint: str
     image: str
+    server: str
+    """Kind, as in `server/kinds.py`."""
+    server_lacks: str = ""
+    """What clients of the usual server miss here; empty: nothing."""
     model: str
     context_tokens: int
     accept_cpu: bool
@@ -118,6 +122,8 @@ def read_status(
         revision=serving.record.revision,
         endpoint=local_endpoint(serving.record.port).url,
         image=serving.record.image,
+        server=serving.record.server,
+        server_lacks=servers(serving.record.server).lacks,
         model=serving.record.model,
         context_tokens=serving.record.context_tokens,
         accept_cpu=serving.record.accept_cpu,

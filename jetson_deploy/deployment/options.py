@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from jetson_deploy.deployment import option_checks as checks
 from jetson_deploy.deployment.option import RATE, Option, rows_of
+from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.settings import LOWEST_PORT, OLLAMA_PORT, STABILITY_SECONDS
 
 Unsaid = TypeVar("Unsaid")
@@ -75,6 +76,19 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
             label="kv-cache-type",
         ),
     ] = _UNSAID
+    server: Annotated[
+        str | Unsaid,
+        Option(
+            flag="--server",
+            metavar="SERVER",
+            help="ollama or llama.cpp.",
+            in_file=Literal["ollama", "llama.cpp"],
+            variable=True,
+            default=USUAL,
+            label="server",
+        ),
+    ] = _UNSAID
+    """Kind, as in `server/kinds.py`."""
     image_policy: Annotated[
         str | Unsaid,
         Option(

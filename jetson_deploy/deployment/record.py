@@ -45,6 +45,7 @@ _OWN = {
     "accept-cpu": "accept_cpu",
     "asked-gpu-share": "asked_gpu_share",
     "asked-floor": "asked_floor",
+    "server": "server",
 }
 """Label of an option → field that holds it."""
 FURTHER = {row.option.label: row for row in OPTIONS.values() if row.option.label and row.option.label not in _OWN}

@@ -15,8 +15,6 @@ class Request(DeployOptions[None], frozen=True, kw_only=True):
     """Flags, variables and the file. None means: keep what is deployed, else choose for me."""
 
     image_registry: str | None = None
-    server: str | None = None
-    """Kind, as in `server/kinds.py`. No flag and no file says it yet."""
     simulated: str | None = None
     """A rehearsal's words for what is not real."""
     force: bool = False
@@ -31,7 +29,6 @@ class Wanted(DeployOptions[NoReturn], frozen=True, kw_only=True):
     """The request with every gap filled that does not need a decision. `settle` makes it."""
 
     image_registry: str | None
-    server: str
     simulated: str | None
     force: bool
     sources: dict[str, str]

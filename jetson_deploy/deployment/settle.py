@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Request, Wanted
-from jetson_deploy.server.kinds import USUAL
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
@@ -19,7 +18,6 @@ def settle(request: Request, serving: Instance | None) -> Wanted:
         if row.option.label and values[row.field] in (None, ""):
             kept = serving.record.kept(row.option.label) if serving else None
             values[row.field] = row.option.default if kept is None else kept
-    values["server"] = request.server or (serving.record.server if serving else USUAL)
     if serving is not None and values["server"] != serving.record.server and request.image_policy is None:
         values["image_policy"] = OPTIONS["image_policy"].option.default  # an image of the other server
     return Wanted(**values)

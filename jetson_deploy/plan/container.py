@@ -80,6 +80,7 @@ def _bare(
             model=model.name,
             weights=layers.weights,
             template=layers.template,
+            parameters=layers.parameters,
             manifest_digest=model.manifest_digest,
             context_tokens=model.context_tokens,
             parallel=model.parallel,

@@ -15,6 +15,7 @@ from jetson_deploy.plan.image_fit import Candidate, Needed, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
 from jetson_deploy.plan.image_unlisted import assumed_bytes, unlisted
 from jetson_deploy.plan.system_advice import release_advice
+from jetson_deploy.server.kinds import USUAL
 
 _OLDEST_JETPACK = 5
 """The first whose CUDA Ollama was built for."""
@@ -169,6 +170,8 @@ def _nothing_fits(catalog: Catalog, facts: HostFacts, rejected: list[RejectedIma
         hint = f"{wrong}: release file and device tree disagree; finish the upgrade, or flash the board again"
     elif parse_version(facts.l4t)[0] < 35:
         hint = _newer_jetpack(catalog, facts)
+    elif needed.kind != USUAL:
+        hint = "leave --server out: Ollama has images for more releases; --image-policy REF names one of your own"
     elif close:
         hint = f"nearest was {close.reference}: {close.reason}; --image-policy REF names an image of your own"
     else:

@@ -1,20 +1,27 @@
-"""The files that the chosen model is made of, where it is in the store, and whether the server can serve it."""
+"""The files that the chosen model is made of, and whether the server can serve it."""
 
 from __future__ import annotations
 
+from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.plan import ModelChoice
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.server.port import Layers, Server
 
 
-def layers_of(facts: HostFacts, model: ModelChoice) -> Layers:
-    """By the manifest that is going to serve, under its tag or pinned."""
+def layers_of(catalog: Catalog, facts: HostFacts, model: ModelChoice) -> Layers:
+    """By the manifest that is going to serve: in the store, under its tag or pinned, else as the catalog knows it."""
     here = (*(facts.store.pinned or ()), *(facts.store.models or ())) if facts.store else ()
     for one in here:
         if (one.name, one.manifest_digest) == (model.name, model.manifest_digest):
-            return Layers(weights=one.weights, template=one.template)
-    return Layers()
+            return Layers(weights=one.weights, template=one.template, parameters=one.parameters)
+    family, _, tag = model.name.rpartition(":")
+    known = catalog.models.get(family)
+    size = known.sizes.get(tag) if known else None
+    chat = size.chat if size else None
+    if size is None or chat is None or chat.manifest != model.manifest_digest:
+        return Layers()
+    return Layers(weights=size.model_layer.digest, template=chat.template, parameters=chat.parameters or "")
 
 
 def check_layers(server: Server, model: ModelChoice, layers: Layers) -> None:

@@ -29,7 +29,7 @@ from jetson_deploy.plan.sources import sources
 from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 from jetson_deploy.plan.stored_model import stored_size, with_stored
-from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_wanted
+from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_server, check_wanted
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Layers, Server, Servers
 
@@ -74,6 +74,7 @@ def draft_plan(
     """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
+    check_server(wanted)
     server = (servers or open_server)(wanted.server)
     facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
     catalog = with_stored(catalog, facts, wanted, serving, server)
@@ -85,7 +86,7 @@ def draft_plan(
     try:
         check_kv_cache_type(facts, wanted, server)
         model, image = pinned_before(facts, serving, *choose_model(catalog, facts, wanted, serving, server))
-        layers = layers_of(facts, model)
+        layers = layers_of(catalog, facts, model)
         check_layers(server, model, layers)
         model = msgspec.structs.replace(model, assumed=stored_size(catalog, model.name) is not None)
     except JetsonDeployError as refusal:  # the host is judged all the same: all its findings are reported together
@@ -140,7 +141,7 @@ def _plan(
     steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
     keeps = same and not wanted.force and serving is not None
     older = () if keeps or serving is None else made_by_older(facts, serving, spec, server)
-    warned = (*older, *missed(server), *warnings(facts, catalog, wanted, image, model))
+    warned = (*older, *missed(server, layers), *warnings(facts, catalog, wanted, image, model))
     assumed = tuple(assumptions(facts, catalog, image, model))
     return Plan(
         deployment=wanted.name,

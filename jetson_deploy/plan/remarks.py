@@ -16,7 +16,7 @@ from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.image_place import image_remarks
 from jetson_deploy.plan.speed import mode_counts
 from jetson_deploy.plan.stored_model import assumed_of
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.port import Layers, Server
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.units import size_text
 
@@ -76,10 +76,11 @@ def made_by_older(facts: HostFacts, serving: Instance, spec: ContainerSpec, serv
         )
 
 
-def missed(server: Server) -> Iterator[Finding]:
+def missed(server: Server, layers: Layers) -> Iterator[Finding]:
     """What clients of the usual server miss."""
-    if server.lacks:
-        yield _note("server-lacks", f"{server.title}: {server.lacks}")
+    for text in (server.lacks, server.leaves_out(layers)):
+        if text:
+            yield _note("server-lacks", f"{server.title}: {text}")
 
 
 def _warning(code: str, evidence: str, fix: str = "") -> Finding:

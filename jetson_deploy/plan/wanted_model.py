@@ -14,10 +14,19 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts, StoreFacts
 from jetson_deploy.names import ModelName, parse_model_name, shown
 from jetson_deploy.plan.nearest_tag import nearest_tag
+from jetson_deploy.server.kinds import KINDS
 from jetson_deploy.server.port import Server
 
 DEFAULT_FAMILY = "deepseek-r1"
 _NOT_LOOKED = "not in the catalog, and no store of this host was looked at"
+
+
+def check_server(request: Wanted) -> None:
+    """Refuse a word that was said now. One that a newer version has recorded is another matter (`server/opened.py`)."""
+    if "server" in request.sources and request.server not in KINDS:
+        raise UsageError(
+            f"server {shown(request.server)} is unknown", hint=f"one of {', '.join(KINDS)}", code="bad-server"
+        )
 
 
 def check_wanted(catalog: Catalog, request: Wanted, server: Server, store: StoreFacts | None) -> None:

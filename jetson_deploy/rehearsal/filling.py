@@ -84,7 +84,7 @@ def fill_for(
         image_bytes=size,
         ollama=VERSION,
         model=plan.model.name,
-        model_digest=made.manifest_digest,
+        entry=made.entry,
     )
     return Filled(plan=plan, model=made)
 
@@ -95,7 +95,7 @@ def fill_model(directory: Path, registry: Registry, root: Path, model: str | Non
     made = _made(directory, plan, gguf)
     registry.push(directory / "model")
     shutil.rmtree(directory / "model")
-    write_model_overlay(directory / "catalog", plan.model.name, made.manifest_digest)
+    write_model_overlay(directory / "catalog", plan.model.name, made.entry)
     return Filled(plan=plan, model=made)
 
 

@@ -53,11 +53,17 @@ def make_image(
     format error`), or one that exits at once and says nothing.
     """
     binary = FALSE if program == "exits" else binary
-    if program == "foreign":
-        libraries = {}
-    elif libraries is None:
-        libraries = {str(path): path for path in _libraries(binary)}
-    plain = _layer(binary, libraries, foreign=program == "foreign")
+    if program == "foreign":  # without a shell the init would say `No such file`: it tries one for what is no program
+        return pack_image(bundle, {"/usr/local/bin/ollama": AARCH64_STUB, "/bin/sh": AARCH64_STUB}, label)
+    if libraries is None:
+        libraries = {str(path): path for path in linked_with(binary)}
+    files = {"/usr/local/bin/ollama": binary, **libraries}
+    return pack_image(bundle, {inside: path.read_bytes() for inside, path in files.items()}, label)
+
+
+def pack_image(bundle: Path, programs: Mapping[str, bytes], label: Label) -> tuple[str, int]:
+    """As `make_image`, of programs and libraries by their paths in the image."""
+    plain = _layer(programs)
     packed = gzip.compress(plain, compresslevel=1, mtime=0)
     parts = Bundle(bundle)
     layer, layer_size = parts.add(packed)
@@ -84,7 +90,7 @@ def _config(layer: bytes) -> bytes:
     return msgspec.json.encode(config)
 
 
-def _layer(binary: Path, libraries: Mapping[str, Path], *, foreign: bool) -> bytes:
+def _layer(programs: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for name in ("tmp", "proc", "sys", "dev", "etc", "root", "usr", "usr/local", "usr/local/bin"):
@@ -92,11 +98,8 @@ def _layer(binary: Path, libraries: Mapping[str, Path], *, foreign: bool) -> byt
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(entry)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n", 0o644)
-        _add(tar, "usr/local/bin/ollama", AARCH64_STUB if foreign else binary.read_bytes(), 0o755)
-        if foreign:  # without a shell the init would say `No such file`: it tries one for what is no program
-            _add(tar, "bin/sh", AARCH64_STUB, 0o755)
-        for inside, library in libraries.items():
-            _add(tar, inside.lstrip("/"), library.read_bytes(), 0o755)
+        for inside, content in programs.items():
+            _add(tar, inside.lstrip("/"), content, 0o755)
     return out.getvalue()
 
 
@@ -106,7 +109,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     tar.addfile(entry, io.BytesIO(content))
 
 
-def _libraries(binary: Path) -> list[Path]:
+def linked_with(binary: Path) -> list[Path]:
     """The loader and the libraries that ldd names, under the very paths where they are looked for."""
     listing = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True).stdout
     return [Path(word) for line in listing.splitlines() for word in line.split() if word.startswith("/")]

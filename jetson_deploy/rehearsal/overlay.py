@@ -5,6 +5,7 @@ The memory need, the speed and the choice stay those of the real image and the r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,16 @@ from jetson_deploy.names import check_image_reference
 
 
 def write_overlay(
-    directory: Path, *, image: str, image_digest: str, image_bytes: int, ollama: str, model: str, model_digest: str
+    directory: Path,
+    *,
+    image: str,
+    image_digest: str,
+    image_bytes: int,
+    ollama: str,
+    model: str,
+    entry: Mapping[str, object],
 ) -> None:
-    """`image` is the repository:tag that the plan picked, `model` its family:tag."""
+    """`image` is the repository:tag that the plan picked, `model` its family:tag, `entry` what differs of that."""
     reference = check_image_reference(image)
     _write(
         directory / "containers" / "images" / f"{image_file(reference.name)}.yaml",
@@ -32,15 +40,15 @@ def write_overlay(
             },
         },
     )
-    write_model_overlay(directory, model, model_digest)
+    write_model_overlay(directory, model, entry)
 
 
-def write_model_overlay(directory: Path, model: str, digest: str) -> None:
+def write_model_overlay(directory: Path, model: str, entry: Mapping[str, object]) -> None:
     """Of a further model of a family, beside those that are there."""
     family, size = model.split(":")
     path = directory / "profiles" / "models" / f"{family}.yaml"
     sizes = msgspec.json.decode(path.read_bytes())["sizes"] if path.exists() else {}
-    _write(path, {"family": family, "sizes": {**sizes, size: {"manifest_digest": digest}}})
+    _write(path, {"family": family, "sizes": {**sizes, size: entry}})
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

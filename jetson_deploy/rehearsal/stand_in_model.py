@@ -22,6 +22,18 @@ class StandIn(msgspec.Struct, frozen=True, kw_only=True):
     """64 hex digits."""
     weights_digest: str
     """`sha256:…` of the model layer."""
+    template_digest: str
+    parameters_digest: str
+
+    @property
+    def entry(self) -> dict[str, object]:
+        """What a catalog says of it that it does not say of the real one. The size stays that of the real one."""
+        chat = {"template": self.template_digest, "parameters": self.parameters_digest}
+        return {
+            "manifest_digest": self.manifest_digest,
+            "model_layer": {"digest": self.weights_digest},
+            "chat": {"manifest": self.manifest_digest, **chat},
+        }
 
 
 def make_model(bundle: Path, weights: Path, blobs: Path, name: str, size: ModelSize) -> StandIn:
@@ -49,7 +61,13 @@ def make_model(bundle: Path, weights: Path, blobs: Path, name: str, size: ModelS
     }
     label = Label(repository=f"library/{model}", tag=tag, media_type=MANIFEST_MEDIA[0])
     digest = parts.finish(label, msgspec.json.encode(manifest))
-    return StandIn(manifest_digest=digest, weights_digest=str(weights_layer["digest"]))
+    template, _, parameters_layer = layers[1:]
+    return StandIn(
+        manifest_digest=digest,
+        weights_digest=str(weights_layer["digest"]),
+        template_digest=str(template["digest"]),
+        parameters_digest=str(parameters_layer["digest"]),
+    )
 
 
 def _described(kind: str, blob: tuple[str, int]) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """`sha256:…` of the file of its weights; None: not known before it is staged."""
     template: str | None = None
     """`sha256:…` of its chat template; None: not known."""
+    parameters: str = ""
+    """`sha256:…` of its stop words and sampling; empty: it has none."""
     prefill_tokens_per_second: float | None = None
     """Predicted; None: not known."""
     manifest_digest: str | None
@@ -63,6 +65,8 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
     weights: str | None = None
     template: str | None = None
     """Empty: it has none."""
+    parameters: str = ""
+    """Stop words and sampling; empty: it has none."""
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +189,9 @@ class Server(Protocol):
 
     def cannot_serve(self, layers: Layers) -> str | None:
         """Why it cannot serve a model made of these, or None."""
+
+    def leaves_out(self, layers: Layers) -> str:
+        """What it does not take of these, for people; empty: it takes all."""
 
     def least_version_for(self, size: ModelSize) -> str:
         """The first that serves the model right, and heeds all settings of `set_up`; 0: any."""

@@ -67,7 +67,15 @@ class Manifest(msgspec.Struct, frozen=True):
     @property
     def template(self) -> str:
         """Digest of the chat template; empty: there is none."""
-        return next((blob.digest for blob in self.layers if blob.mediaType == LAYER_MEDIA + "template"), "")
+        return self._digest_of("template")
+
+    @property
+    def parameters(self) -> str:
+        """Digest of the stop words and the sampling; empty: there are none."""
+        return self._digest_of("params")
+
+    def _digest_of(self, kind: str) -> str:
+        return next((blob.digest for blob in self.layers if blob.mediaType == LAYER_MEDIA + kind), "")
 
 
 class _WithoutLayers(msgspec.Struct, frozen=True):

@@ -16,4 +16,5 @@ def model_facts(name: str, digest: str, manifest: Manifest, *, complete: bool, m
         size_bytes=manifest.total_bytes,
         weights=manifest.weights,
         template=manifest.template,
+        parameters=manifest.parameters,
     )

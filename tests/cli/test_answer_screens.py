@@ -48,6 +48,7 @@ HEALTHY = Status(
     revision=2,
     endpoint="http://127.0.0.1:11434",
     image=f"dustynv/ollama:0.6.8-r36.4@sha256:{'ab' * 32}",
+    server="ollama",
     model="deepseek-r1:8b",
     context_tokens=4096,
     accept_cpu=False,

@@ -73,6 +73,7 @@ model: 1.5b
 context: 2048
 parallel: 2
 kv_cache_type: q8_0
+server: ollama
 image_policy: secure
 store: /srv/models
 registry: http://127.0.0.1:5000

@@ -102,7 +102,7 @@ def test_an_unknown_share_is_never_all_of_it_and_the_names_of_the_buffers_tell()
     proof, seen = prove(RecordedServer(running=(unknown,)))
     gpu = next(v for v in seen if v.check == "gpu")
     assert (proof.gpu_share, gpu.passed) == (None, True)
-    assert gpu.observed == "GPU share unknown, the server says 0 of 0 bytes, 29/29 layers offloaded"
+    assert gpu.observed == "weights and KV cache on the GPU, by its log, 29/29 layers offloaded"
 
 
 def test_a_server_that_knows_no_manifests_and_no_share_is_proven_by_the_buffers_alone() -> None:

@@ -189,7 +189,7 @@ def _catalog(model_digest: str) -> Catalog:
             image_bytes=1000,
             ollama=Behaviour.version,
             model=MODEL,
-            model_digest=model_digest,
+            entry={"manifest_digest": model_digest},
         )
         return load_catalog((overlay,))
 

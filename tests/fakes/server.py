@@ -135,6 +135,9 @@ class FakeServer:
     def cannot_serve(self, layers: Layers) -> str | None:
         return None
 
+    def leaves_out(self, layers: Layers) -> str:
+        return ""
+
     def least_version_for(self, size: ModelSize) -> str:
         return size.min_ollama if self.kind == "ollama" else "0"
 

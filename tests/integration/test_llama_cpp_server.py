@@ -118,6 +118,18 @@ def test_a_conversation_is_rendered_as_the_layer_of_the_manifest_has_it(server: 
     assert rendered == f"{turns}<|im_start|>assistant\n"
 
 
+@pytest.mark.parametrize(
+    ("origin", "may_read"),
+    [("http://127.0.0.1:3000", True), ("https://evil.example", False), ("http://localhost.evil.example", False)],
+)
+def test_only_pages_of_this_machine_may_read_its_answers(server: Started, origin: str, may_read: bool) -> None:
+    for path in ("/slots", "/v1/models", "/props"):
+        url = local_endpoint(server.port).url + path
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Origin": origin}), timeout=60) as answer:
+            allowed = answer.headers.get("Access-Control-Allow-Origin")
+        assert allowed == (origin if may_read else None)
+
+
 def test_the_empty_probe_is_answered_and_a_prompt_beyond_a_slot_is_refused(server: Started) -> None:
     empty = server.client.probe(MODEL, "", max_tokens=16, context=None, timeout=60)
     assert empty == Probed(problem="", tokens=0)

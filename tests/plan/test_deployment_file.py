@@ -163,6 +163,7 @@ def test_what_the_example_says_is_the_default() -> None:
         ("name",): usual.name,
         ("parallel",): usual.parallel,
         ("kv_cache_type",): usual.kv_cache_type,
+        ("server",): usual.server,
         ("image_policy",): usual.image_policy,
         ("registry",): base.registry,
         ("mirrors",): base.mirrors,

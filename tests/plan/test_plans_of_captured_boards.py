@@ -7,30 +7,15 @@ strings as parts. An expected refusal is the error document (`jetson-deploy.erro
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from forked_cli import ran
+from captured_plan import HOSTS, plan_of
 
-HOSTS = Path(__file__).parent.parent / "hosts"
 CASES = sorted(p.parent for p in HOSTS.glob("*/plan.json"))
 LOOSE = {"rejected", "warnings", "assumptions"}
-
-
-@functools.cache
-def plan_of(host: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = ran(
-        "plan",
-        "--json",
-        "--root",
-        str(host / "root"),
-        *arguments,
-        environment={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
-    )
-    return done.returncode, json.loads(done.stdout)
 
 
 def differences(expected: Any, found: Any, path: str = "") -> list[str]:

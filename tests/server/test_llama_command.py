@@ -9,6 +9,7 @@ import pytest
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import InternalError
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
+from jetson_deploy.server.llama_cpp.parameters import KNOWN as PARAMETERS
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
 from jetson_deploy.server.llama_cpp.templates import KNOWN
 from jetson_deploy.server.port import Layers, Setup, Workload
@@ -71,8 +72,9 @@ def test_kept_prompts_are_bounded_by_what_the_plan_leaves_and_make_no_other_depl
     left: int, cache: str, checkpoints: str
 ) -> None:
     made, none = setup(prompt_cache_bytes=left), setup()
-    assert made.environment == {"LLAMA_ARG_CACHE_RAM": cache, "LLAMA_ARG_CTX_CHECKPOINTS": checkpoints}
-    assert made.environment.keys() == set(LlamaCppServer().bounded_by_plan)
+    bounds = {"LLAMA_ARG_CACHE_RAM": cache, "LLAMA_ARG_CTX_CHECKPOINTS": checkpoints}
+    assert made.environment == {**bounds, "LLAMA_ARG_CORS_ORIGINS": "localhost"}
+    assert bounds.keys() == set(LlamaCppServer().bounded_by_plan)
     assert made.command == none.command
 
 
@@ -104,3 +106,18 @@ def test_without_a_file_and_a_known_template_nothing_is_set_up(unknown: dict[str
 def test_a_model_that_it_cannot_serve_is_told_with_the_reason(layers: Layers, reason: str | None) -> None:
     found = LlamaCppServer().cannot_serve(layers)
     assert found == reason if reason is None else reason in (found or "")
+
+
+def test_sampling_of_a_known_layer_is_the_servers_default_and_its_stop_words_are_told() -> None:
+    plain, sampled = PARAMETERS
+    assert "--temp" not in setup(parameters=plain).command
+    made = setup(parameters=sampled)
+    assert (value(made, "--temp"), value(made, "--top-p")) == ("0.6", "0.95")
+    told = LlamaCppServer().leaves_out(Layers(weights=WEIGHTS, template=CHATML, parameters=sampled))
+    assert "no flag for the model's stop words" in told and "<｜User｜>" in told
+
+
+def test_a_layer_of_other_parameters_is_said_not_to_be_read() -> None:
+    layers = Layers(weights=WEIGHTS, template=CHATML, parameters="sha256:" + "d" * 64)
+    assert "does not read the model's parameters" in LlamaCppServer().leaves_out(layers)
+    assert LlamaCppServer().leaves_out(Layers(weights=WEIGHTS, template=CHATML)) == ""

@@ -43,6 +43,7 @@ def test_a_fetched_model_is_complete_with_digest_and_size(fetch: Fetch, store: P
             size_bytes=model.size,
             weights=model.largest,
             template="sha256:c5ad996bda6eed4df6e3b605a9869647624851ac248209d22fd5e2c0cc1121d3",
+            parameters="sha256:f4d24e9138dd4603380add165d2b0d970bef471fac194b436ebd50e6147c6588",
         ),
     )
 

@@ -20,8 +20,14 @@ def all_on_gpu(log: ServerLog) -> bool | None:
 
 def seen_where(share: float | None, log: ServerLog) -> str:
     """For people. `share`: of the model on the GPU, as the server says."""
-    part = "GPU share unknown, the server says 0 of 0 bytes" if share is None else f"{share:.0%} on the GPU"
-    return part + _layers(log)
+    return (_by_buffers(log) if share is None else f"{share:.0%} on the GPU") + _layers(log)
+
+
+def _by_buffers(log: ServerLog) -> str:
+    """A server that tells no share, or a wrong one: 0 of 0 bytes."""
+    places = {"gpu": "on the GPU", "cpu": "on the CPU", "both": "partly on the CPU"}
+    place = places.get(log.computes_on or "")
+    return f"weights and KV cache {place}, by its log" if place else "GPU share unknown, the server does not tell it"
 
 
 def _layers(log: ServerLog) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from jetson_deploy.errors import InternalError
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
+from jetson_deploy.server.llama_cpp.parameters import sampling_flags
 from jetson_deploy.server.llama_cpp.templates import KNOWN
 from jetson_deploy.server.port import Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
@@ -15,6 +16,7 @@ STORE = "/models"
 HOME = "/home/llama"
 CACHE = "LLAMA_ARG_CACHE_RAM"
 CHECKPOINTS = "LLAMA_ARG_CTX_CHECKPOINTS"
+ORIGINS = "LLAMA_ARG_CORS_ORIGINS"
 BOUNDS = (CACHE, CHECKPOINTS)
 SLOT_TOKENS = 256
 """The context of a slot is rounded up to a multiple of it, and its KV cache with it."""
@@ -73,6 +75,7 @@ def _command(work: Workload) -> tuple[str, ...]:
         *("--batch-size", batch, "--ubatch-size", batch),
         # A manifest's template is Go's, which it cannot read: the one that renders the same.
         *("--jinja", "--chat-template", KNOWN[work.template]),
+        *sampling_flags(work.parameters),
         *("--metrics", "--slots"),
         *("--sse-ping-interval", str(_PING_SECONDS)),
         *("--offline", "--no-webui"),
@@ -82,9 +85,17 @@ def _command(work: Workload) -> tuple[str, ...]:
 
 
 def _environment(work: Workload) -> dict[str, str]:
-    """Bounds that follow the free memory stand here: in the command they would make another deployment each time."""
+    """Bounds that follow the free memory stand here: in the command they would make another deployment each time.
+
+    A build that does not know a variable ignores it; one that does not know a flag does not start.
+    """
     checkpoints = min(_MOST_CHECKPOINTS, work.prompt_cache_bytes // _BYTES_PER_CHECKPOINT)
-    return {CACHE: str(work.prompt_cache_bytes >> 20), CHECKPOINTS: str(checkpoints)}
+    return {
+        CACHE: str(work.prompt_cache_bytes >> 20),
+        CHECKPOINTS: str(checkpoints),
+        # Without a key it lets the pages of any site read its answers, in a browser on this machine or behind a tunnel.
+        ORIGINS: "localhost",
+    }
 
 
 def _health(work: Workload) -> str:

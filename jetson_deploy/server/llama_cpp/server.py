@@ -44,6 +44,11 @@ class LlamaCppServer:
 
         return why_not(layers)
 
+    def leaves_out(self, layers: Layers) -> str:
+        from jetson_deploy.server.llama_cpp.parameters import left_out
+
+        return left_out(layers)
+
     def least_version_for(self, size: ModelSize) -> str:
         return "0"  # its images move, and none says what it holds: the proof decides
 

@@ -43,6 +43,9 @@ class OllamaServer:
     def cannot_serve(self, layers: Layers) -> str | None:
         return None
 
+    def leaves_out(self, layers: Layers) -> str:
+        return ""
+
     def least_version_for(self, size: ModelSize) -> str:
         from jetson_deploy.catalog.version import parse_version
 
