@@ -2,6 +2,8 @@
 # Takes away what board.sh installed: units that name it, the link, every version, Pythons that were brought.
 #   sh remove.sh prefix=DIR link=FILE state=DIR [keep=yes] [units=DIR]
 # Killed anywhere, the next run does the rest: the directory goes last. What others put in the link's place stays.
+# Only what board.sh makes is removed, entry by entry, and the directory itself only once it is empty: a PREFIX that is
+# typed wrong (`/`, a home) holds nothing of it, is refused, and stays as it is.
 #
 # Says `@step NAME`, `@note TEXT`, then `@done removed|unchanged`, or `@refused CODE<tab>CAUSE<tab>FIX` (exit 3, 75).
 set -eu
@@ -73,12 +75,35 @@ remove_link() {
   fi
 }
 
+# A version, or a Python that was brought, by its name and by what is in it.
+is_version() { [ -d "$1" ] && [ ! -L "$1" ] && { [ -f "$1/.installed" ] || [ -f "$1/pyvenv.cfg" ]; }; }
+is_python() { [ -d "$1" ] && [ ! -L "$1" ] && [ -x "$1/bin/python3" ]; }
+
+made_here() {
+  for one in "$prefix"/[0-9]*.[0-9]*-????????; do ! is_version "$one" || return 0; done
+  [ -f "$prefix/.made" ] || [ -f "$prefix/.making.lock" ] || [ -d "$prefix/.removing" ]
+}
+
+# Under a name that is ours before it is emptied: what is half removed is told from another's by that.
+put_aside() {
+  mkdir -p "$prefix/.removing"
+  mv "$1" "$prefix/.removing/"
+}
+
 # The directories that the first installation had to make, the innermost first; one that others use by now stays.
 remove_directory() {
   step files
   made=$(cat "$prefix/.made" 2>/dev/null || true)
-  find "$prefix" -mindepth 1 -maxdepth 1 ! -name .lock ! -name .made ! -name .making ! -name .making.lock -exec rm -rf {} +
-  rm -rf "$prefix"
+  for one in "$prefix"/[0-9]*.[0-9]*-????????; do ! is_version "$one" || put_aside "$one"; done
+  for one in "$prefix"/python-[0-9]*.[0-9]*-????????; do ! is_python "$one" || put_aside "$one"; done
+  # These names are common ones: they are of a version that was here, or of another.
+  if [ -d "$prefix/.removing" ]; then
+    rm -rf --one-file-system "${prefix:?}/.work" "${prefix:?}/incoming"
+    rm -rf --one-file-system "${prefix:?}/.removing"
+  fi
+  [ ! -f "$prefix/.making.lock" ] || rm -rf --one-file-system "${prefix:?}/.making"
+  rm -f "$prefix/.made" "$prefix/.making.lock" "$prefix/.lock"
+  rmdir "$prefix" 2>/dev/null || printf '@note what else is in %s was left alone\n' "$prefix"
   printf '%s\n' "$made" | while read -r directory; do
     [ -z "$directory" ] || rmdir "$directory" 2>/dev/null || true
   done
@@ -89,6 +114,8 @@ if [ ! -d "$prefix" ] && ! ours; then
   printf '@done unchanged\n'
   exit 0
 fi
+[ ! -d "$prefix" ] || made_here ||
+  refuse 3 not-installed "jetson-deploy is not installed in $prefix" "give the --prefix that it was installed with, or none for the usual place"
 check_deployments
 if [ -d "$prefix" ]; then
   exec 9>"$prefix/.lock"

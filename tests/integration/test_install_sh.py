@@ -232,3 +232,17 @@ def test_a_clone_and_a_wheelhouse_give_the_real_tool_without_a_network(root: Roo
 def test_the_help_is_what_the_script_begins_with() -> None:
     shown = subprocess.run(["sh", INSTALL, "--help"], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("Installs the tool on this board") and "--uninstall" in shown and "set -eu" not in shown
+
+
+def test_a_prefix_that_holds_no_installation_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Never tried with a directory of the machine's own."""
+    home = tmp_path / "home"
+    (home / "incoming").mkdir(parents=True)
+    (home / "incoming" / "letter").write_text("mine")
+    words = ["--uninstall", "--prefix", str(home), "--link", str(tmp_path / "link")]
+    done = subprocess.run(["sh", INSTALL, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, f"jetson-deploy is not installed in {home}" in done.stderr) == (3, True), done
+    assert [path.name for path in home.rglob("*")] == ["incoming", "letter"]
+    (home / ".made").touch()  # as an installation leaves it that failed at its beginning
+    subprocess.run(["sh", INSTALL, *words], capture_output=True, check=True)
+    assert (home / "incoming" / "letter").read_text() == "mine"
