@@ -138,6 +138,23 @@ fi
 [ -z "$wheelhouse" ] || ls "$wheelhouse"/*.whl >/dev/null 2>&1 ||
   fail 2 usage "--wheelhouse $wheelhouse has no wheels" "give a directory of wheels"
 
+# A directory that others use is not shared with them: versions come and go below PREFIX, by their names.
+check_prefix() {
+  [ -d "$prefix" ] || return 0
+  foreign=''
+  for one in "$prefix"/* "$prefix"/.[!.]*; do
+    case ${one##*/} in
+      '*' | '.[!.]*' | incoming | .lock | .made | .making | .making.lock | .removing | .work) ;;
+      [0-9]*.[0-9]*-????????) [ ! -f "$one/.installed" ] || return 0 ;;
+      python-[0-9]*.[0-9]*-????????) ;;
+      *) foreign=${foreign:-$one} ;;
+    esac
+  done
+  [ -z "$foreign" ] || fail 3 prefix-foreign "$prefix holds what is not of jetson-deploy: $foreign" \
+    "give a --prefix of its own, which is new or empty: ${prefix%/}/jetson-deploy"
+}
+check_prefix
+
 # Directories that are made here are taken away again by --uninstall.
 missing() {
   one=$1

@@ -138,24 +138,31 @@ in_use() {
   printf '%s/\n' "$1" | grep -qsaF --file=- /proc/[0-9]*/cmdline
 }
 
+# Of what stands below PREFIX under such a name, only what bears the mark of an installation: the rest is another's.
+is_version() { [ -d "$1" ] && [ ! -L "$1" ] && { [ -f "$1/.installed" ] || [ -f "$1/pyvenv.cfg" ]; }; }
+is_python() { [ -d "$1" ] && [ ! -L "$1" ] && [ -x "$1/bin/python3" ]; }
+
+# Under a name that is ours before it is emptied: killed meanwhile, what is left of it is told from another's by that.
 remove() {
-  rm -f "$prefix/$1/.installed"
-  rm -rf "${prefix:?}/${1:?}"
+  [ -d "$1" ] || return 0
+  mkdir -p "$prefix/.removing"
+  mv "$1" "$prefix/.removing/"
+  rm -rf --one-file-system "${prefix:?}/.removing"
 }
 
 clean() {
   rm -rf "$work" ${package:+"$package"} ${archive:+"$archive"}
-  find "$prefix/incoming" -type f -mmin +1440 -delete 2>/dev/null || true
+  find "$prefix/incoming" -maxdepth 1 -type f -mmin +1440 \
+    \( -name '[0-9]*.[0-9]*-????????-????????.tar*' -o -name 'python-[0-9]*.[0-9]*-????????.tar.gz*' \) -delete 2>/dev/null || true
   previous=$(previous_of "$final")
-  for old in "$prefix"/[0-9]*-????????; do
+  for old in "$prefix"/[0-9]*.[0-9]*-????????; do
     case ${old##*/} in
       "$name" | "$previous") continue ;;
     esac
-    [ -d "$old" ] && ! in_use "$old" && remove "${old##*/}"
+    ! is_version "$old" || in_use "$old" || remove "$old"
   done
-  for old in "$prefix"/python-*; do
-    [ -d "$old" ] || continue
-    grep -qsF "$old/" "$prefix"/[0-9]*/pyvenv.cfg || in_use "$old" || remove "${old##*/}"
+  for old in "$prefix"/python-[0-9]*.[0-9]*-????????; do
+    ! is_python "$old" || grep -qsF "$old/" "$prefix"/[0-9]*/pyvenv.cfg || in_use "$old" || remove "$old"
   done
 }
 
@@ -179,13 +186,15 @@ elif ! installed "$final" || ! works; then
   check_room
   rm -rf "$work"
   before=$(previous_of "$final")
-  remove "$name"
+  remove "$final"
   mkdir "$work"
   [ -z "$archive" ] || bring_python
   step unpack
   check_hash "$package" "$sha256"
   tar -xf "$package" -C "$work" --no-same-owner
   step environment
+  mkdir "$final"
+  : >"$final/pyvenv.cfg" # its mark, from the first moment on
   "$python" -m venv --without-pip "$final"
   step install
   pip_install || exit 1

@@ -81,7 +81,7 @@ is_python() { [ -d "$1" ] && [ ! -L "$1" ] && [ -x "$1/bin/python3" ]; }
 
 made_here() {
   for one in "$prefix"/[0-9]*.[0-9]*-????????; do ! is_version "$one" || return 0; done
-  [ -f "$prefix/.made" ] || [ -f "$prefix/.making.lock" ] || [ -d "$prefix/.removing" ]
+  [ -f "$prefix/.made" ] || [ -f "$prefix/.making.lock" ] || { [ -d "$prefix/.removing" ] && [ ! -L "$prefix/.removing" ]; }
 }
 
 # Under a name that is ours before it is emptied: what is half removed is told from another's by that.
@@ -96,9 +96,12 @@ remove_directory() {
   made=$(cat "$prefix/.made" 2>/dev/null || true)
   for one in "$prefix"/[0-9]*.[0-9]*-????????; do ! is_version "$one" || put_aside "$one"; done
   for one in "$prefix"/python-[0-9]*.[0-9]*-????????; do ! is_python "$one" || put_aside "$one"; done
-  # These names are common ones: they are of a version that was here, or of another.
-  if [ -d "$prefix/.removing" ]; then
-    rm -rf --one-file-system "${prefix:?}/.work" "${prefix:?}/incoming"
+  # These names are common ones: `.work` is of a version that was here, or of another; of `incoming` what a fleet sent.
+  if [ -d "$prefix/.removing" ] && [ ! -L "$prefix/.removing" ]; then
+    rm -rf --one-file-system "${prefix:?}/.work"
+    find "$prefix/incoming" -maxdepth 1 -type f \
+      \( -name '[0-9]*.[0-9]*-????????-????????.tar*' -o -name 'python-[0-9]*.[0-9]*-????????.tar.gz*' \) -delete 2>/dev/null || true
+    rmdir "$prefix/incoming" 2>/dev/null || true
     rm -rf --one-file-system "${prefix:?}/.removing"
   fi
   [ ! -f "$prefix/.making.lock" ] || rm -rf --one-file-system "${prefix:?}/.making"

@@ -246,3 +246,36 @@ def test_a_prefix_that_holds_no_installation_is_refused_and_stays_as_it_is(tmp_p
     (home / ".made").touch()  # as an installation leaves it that failed at its beginning
     subprocess.run(["sh", INSTALL, *words], capture_output=True, check=True)
     assert (home / "incoming" / "letter").read_text() == "mine"
+
+
+LOOKALIKES = ("2024.1-invoices", "python-3.12-mybuilds", "incoming")
+"""Named like a version, a Python and what a fleet sends."""
+
+
+@pytest.fixture
+def others(root: Root) -> list[Path]:
+    letters = [root.prefix / name / "letter" for name in LOOKALIKES]
+    for letter in letters:
+        letter.parent.mkdir(parents=True)
+        letter.write_text("mine")
+        os.utime(letter, (0, 0))
+    return letters
+
+
+def test_a_directory_that_others_use_is_no_prefix(root: Root, others: list[Path], given: dict[str, Path]) -> None:
+    (root.prefix / "notes").touch()
+    left = root.left()
+    ended = root.install(given["1.0"])
+    assert (ended.code, f"error: {root.prefix} holds what is not of jetson-deploy" in ended.stderr) == (3, True), ended
+    assert root.left() == left
+
+
+def test_what_is_only_named_like_ours_outlives_updates_and_the_uninstall(
+    root: Root, others: list[Path], given: dict[str, Path], tmp_path: Path
+) -> None:
+    for version in ("1.0", "2.0", "3.0"):
+        ended = root.install(given.get(version) or directory_of(tmp_path / version, version))
+        assert ended.code == 0, ended
+    assert root.install("--uninstall").code == 0
+    assert [letter.read_text() for letter in others] == ["mine"] * len(others)
+    assert sorted(path.name for path in root.prefix.iterdir()) == sorted(LOOKALIKES)

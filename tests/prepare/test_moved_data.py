@@ -15,13 +15,14 @@ from moves import failing, half_a_copy, killed_points, preparer, undo
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.facts import DiskFacts
-from jetson_deploy.prepare.book import Book
+from jetson_deploy.prepare.book import BOOK, SCHEMA, Book
 from jetson_deploy.prepare.host_set import kept_moves, kept_overview
 from jetson_deploy.prepare.host_step import Checked
 from jetson_deploy.prepare.machine import Answer
 from jetson_deploy.prepare.moving.move import BOOT_ID
 from jetson_deploy.prepare.moving.trees import Taken, check_room, differences, taken_by
 from jetson_deploy.prepare.steps.listed import STEPS
+from jetson_deploy.state.state_file import sealed
 
 STEP = STEPS["data-root"]
 OLD, NEW, KEPT = "var/lib/docker", "ssd/jetson-deploy/docker", "var/lib/docker.before-jetson-deploy"
@@ -40,6 +41,33 @@ def boot(board: BareBoard) -> Path:
     (board.root / BOOT_ID).write_text("another\n")
     board._engine_starts()
     return board.root / (board.folder / "data-root").read_text().lstrip("/")
+
+
+@pytest.mark.parametrize(
+    "target", ["", "/", "..", "etc", "ssd/../etc", "/etc", "ssd/jetson-deploy/../docker", "home/user"]
+)
+def test_a_record_that_names_a_place_of_others_is_damaged_and_nothing_is_deleted(target: str, tmp_path: Path) -> None:
+    board = BareBoard(tmp_path).make(captured=False)
+    preparer(board).do([STEP], board.look())
+    book = Book(board.folder / "state")
+    prepared = book.load()
+    for _, move in kept_moves(prepared):
+        msgspec.structs.force_setattr(move, "target", target)
+    (book.folder / BOOK).write_bytes(sealed(SCHEMA, prepared))
+    before = sorted(board.root.rglob("*"))
+    with pytest.raises(PreflightError, match="damaged"):
+        undo(board)
+    assert sorted(board.root.rglob("*")) == before
+
+
+def test_nothing_is_deleted_behind_a_link_in_the_place_of_our_folder(board: BareBoard) -> None:
+    preparer(board).do([STEP], board.look())
+    (board.root / "ssd/jetson-deploy").rename(board.root / "ssd/mine")
+    (board.root / "ssd/jetson-deploy").symlink_to("mine")
+    with pytest.raises(PreflightError) as refused:
+        undo(board)
+    assert refused.value.code == "place-changed"
+    assert (board.root / "ssd/mine/docker" / FILE).read_text() == "a volume's"
 
 
 def odd_tree(folder: Path) -> Path:

@@ -10,6 +10,7 @@ with the undoing.
 from __future__ import annotations
 
 import json
+import posixpath
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,8 @@ from jetson_deploy.prepare.moving.mounted import free_of_mounts
 from jetson_deploy.prepare.moving.trees import check_room, differences, taken_by
 from jetson_deploy.store.layout import sync_directory
 
+FOLDER = "jetson-deploy"
+"""What is moved is in one of this name, alone."""
 BOOT_ID = "proc/sys/kernel/random/boot_id"
 _SHOWN = 3
 
@@ -36,6 +39,14 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     """Directories that are made for the target, the outer ones first."""
     boot: str | None = None
     """In which it was begun: a later one may have started the engine on the target before it counted."""
+
+    def __post_init__(self) -> None:
+        """What is recorded is deleted and moved by root. Raises ValueError for a place that a move never has."""
+        for place in (self.source, self.target, *self.made):
+            if not place or place != posixpath.normpath(place) or place.split("/")[0] in ("", ".", ".."):
+                raise ValueError(f"{place!a} is no place below the root")
+        if posixpath.basename(posixpath.dirname(self.target)) != FOLDER:
+            raise ValueError(f"{self.target!a} is not in a directory {FOLDER}")
 
     @property
     def kept(self) -> str:
@@ -119,7 +130,13 @@ def partial_name(path: str) -> str:
 
 
 def remove(machine: Machine, path: str) -> None:
-    """Nothing of another filesystem. Raises PreflightError."""
+    """Nothing of another filesystem, and nothing behind a link in the place of our folder. Raises PreflightError."""
     place: Path = machine.root / path
+    if place.parent.name == FOLDER and place.parent.is_symlink():
+        raise PreflightError(
+            f"{place.parent} is a link to {place.parent.readlink()} by now, so nothing behind it is deleted",
+            hint=f"put the directory back that was there: ls -ld {place.parent}",
+            code="place-changed",
+        )
     if place.exists() or place.is_symlink():
         machine.at_length("rm", "-rf", "--one-file-system", "--", str(place))

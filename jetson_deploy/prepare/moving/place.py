@@ -11,7 +11,6 @@ from jetson_deploy.prepare.host_step import Look
 from jetson_deploy.prepare.machine import UNIT_FOLDERS, Machine
 from jetson_deploy.prepare.placing import refusal
 
-FOLDER = "jetson-deploy"
 _SLOW = ("emmc", "sd", "usb")
 _FAST = ("nvme", "sata")
 _KINDS = ("ext4", "xfs")

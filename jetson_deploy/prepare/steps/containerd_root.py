@@ -12,7 +12,8 @@ from jetson_deploy.prepare.changes import AnyChange
 from jetson_deploy.prepare.edited import Opened, opened
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
 from jetson_deploy.prepare.moving.changes import CopyTree
-from jetson_deploy.prepare.moving.place import FOLDER, check_disk, wanted_disk
+from jetson_deploy.prepare.moving.move import FOLDER
+from jetson_deploy.prepare.moving.place import check_disk, wanted_disk
 from jetson_deploy.prepare.placing import refusal
 from jetson_deploy.prepare.steps.docker_daemon import check_docker, unit_text
 from jetson_deploy.prepare.steps.engine_data import (

@@ -14,8 +14,8 @@ from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_d
 from jetson_deploy.prepare.json_text import meaning
 from jetson_deploy.prepare.machine import UNIT_FOLDERS
 from jetson_deploy.prepare.moving.changes import CopyTree, StartOn
-from jetson_deploy.prepare.moving.move import BOOT_ID, Move, kept_name
-from jetson_deploy.prepare.moving.place import FOLDER, check_disk, wanted_disk
+from jetson_deploy.prepare.moving.move import BOOT_ID, FOLDER, Move, kept_name
+from jetson_deploy.prepare.moving.place import check_disk, wanted_disk
 from jetson_deploy.prepare.moving.trees import check_room, taken_by
 from jetson_deploy.prepare.placing import refusal
 from jetson_deploy.prepare.steps.docker_daemon import check_docker, check_flags
@@ -87,6 +87,8 @@ def planned(look: Look, source: str, target: str, config: str = "", units: tuple
         if machine.host.exists(name):
             raise refusal(machine.root / name, "is there already", "look what it is, and move it away")
     folder = target.rpartition("/")[0]
+    if (machine.root / folder).is_symlink():
+        raise refusal(machine.root / folder, "is a link", "make it a directory: nothing is deleted behind a link")
     # Another move may have made it, and be taken back before this one.
     made = missing_directories(machine, target) or ((folder,) if folder.split("/")[-1] == FOLDER else ())
     if os.access(place, os.R_OK | os.X_OK):

@@ -70,7 +70,7 @@ chroot "$1" dpkg-deb --version >/dev/null
 """
 CUSTOMIZE = """\
 set -e
-r=$1
+r=${1:?}
 if [ -e "$r/.foreign" ]; then
   while read -r file; do rm -f "$r$file"; done <"$r/.foreign"
   rm -rf "$r/.foreign" "$r/usr/bin/dpkg-deb" "$r/lib64" "$r/usr/lib64" "$r/usr/lib/x86_64-linux-gnu"
