@@ -11,19 +11,20 @@ from jetson_deploy.deploy.purge import Purged, purge_owned
 from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.instance import CPU_ACCEPTED, find_serving, ours
+from jetson_deploy.deployment.record import Record
 from jetson_deploy.deployment.revisions import Line, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
+from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.kinds import stop_seconds
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import boot_id, now
 from jetson_deploy.state.lock import deployment_lock
-
-STOP_SECONDS = 30
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="jetson-deploy.down/1"):
@@ -68,7 +69,7 @@ def take_down(
             ours(facts.engine, deployment), key=lambda c: serving is not None and c.id == serving.container_id
         )
         for container in found:
-            _remove(runtime, container.name, report)
+            _remove(runtime, container, report)
         purged = Purged()
         if purge:
             purged = purge_owned(runtime, facts, state, found, report)
@@ -85,10 +86,10 @@ def take_down(
     )
 
 
-def _remove(runtime: Runtime, name: str, report: Reporter) -> None:
-    with reported(report, "remove-container", name):
-        runtime.stop(name, STOP_SECONDS)
-        runtime.remove(name, force=True)
+def _remove(runtime: Runtime, container: ContainerFacts, report: Reporter) -> None:
+    with reported(report, "remove-container", container.name):
+        runtime.stop(container.name, stop_seconds(Record.read(container.labels).server))
+        runtime.remove(container.name, force=True)
 
 
 def _remember(state: StateDirectory, revision: int | None, report: Reporter) -> None:

@@ -12,6 +12,7 @@ from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.plan.memory import PROMPT_CACHE
+from jetson_deploy.server.kinds import stop_seconds
 from jetson_deploy.server.port import Layers, Server, Workload
 from jetson_deploy.spec import ContainerSpec
 
@@ -115,7 +116,7 @@ def _bare(
         log_driver="local",
         log_options={"max-size": "10m", "max-file": "5"},
         health=setup.health,
-        stop_seconds=30,
+        stop_seconds=stop_seconds(wanted.server),
         labels={},
     )
 

@@ -23,6 +23,7 @@ def another_server_takes_over_and_is_the_only_one_that_is_asked(folder: Path) ->
     assert second is not None and second.spec is not None
     assert Record.read(second.spec.labels).server == "llama.cpp"
     assert OTHER_DIGEST in second.image
+    assert board.runtime.patience["jd-default-1"] == 30
 
 
 def what_serves_stays_the_server_until_another_one_is_named(folder: Path) -> None:
@@ -36,6 +37,7 @@ def what_serves_stays_the_server_until_another_one_is_named(folder: Path) -> Non
     second = board.state.revision(2)
     assert second is not None and second.spec is not None and DIGEST in second.image
     assert "io.jetson-deploy.server" not in second.spec.labels
+    assert board.runtime.patience["jd-default-1"] == 6
 
 
 def a_rollback_goes_to_the_other_server_and_back(folder: Path) -> None:

@@ -39,6 +39,8 @@ class FakeRuntime:
         self.containers: dict[str, FakeContainer] = {}
         self.images: dict[str, PulledImage] = {}
         self.acts: list[str] = []
+        self.patience: dict[str, int] = {}
+        """Container → seconds that its last stop would have waited."""
         self.listeners: dict[int, str | PortFacts] = {}
         """Port → container that listens there, or all that can be read of the listener."""
         self.away: str = ""
@@ -146,6 +148,7 @@ class FakeRuntime:
 
     def stop(self, name: str, seconds: int) -> None:
         self.act(f"stop {self._name(name)}")
+        self.patience[self._name(name)] = seconds
         found = self._find(name)
         if found is not None and found.state in ("running", "paused", "restarting"):
             found.exit_code = 0

@@ -24,6 +24,7 @@ from jetson_deploy.events import Reporter, Verdict
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.kinds import stop_seconds
 from jetson_deploy.server.known_cause import known_cause
 from jetson_deploy.server.port import Cause, Servers
 from jetson_deploy.settings import Settings
@@ -31,7 +32,6 @@ from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.journal import Journal
 
-STOP_SECONDS = 30
 _HOST = Path("/")
 """What acts acts on this machine; another host's container is not among its cgroups."""
 
@@ -63,7 +63,8 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
         self.runtime.start(container)
 
     def stop(self, container: str) -> None:
-        self.runtime.stop(container, STOP_SECONDS)
+        found = self.runtime.inspect(container)
+        self.runtime.stop(container, stop_seconds(Record.read(found.labels if found else {}).server))
 
     def remove(self, container: str) -> None:
         """Whoever took the name in the meantime is not touched."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jetson_deploy.deploy.run.stage import reported
-from jetson_deploy.deployment.record import deployment_of
+from jetson_deploy.deployment.record import Record, deployment_of
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
+from jetson_deploy.server.kinds import stop_seconds
 from jetson_deploy.state.directory import OwnedModel, StateDirectory
 from jetson_deploy.state.needs import Needs, different_directories, needs_of, same_directory
 from jetson_deploy.store.inventory import read_manifest
@@ -28,7 +29,6 @@ from jetson_deploy.store.manifest import manifest_digest
 if TYPE_CHECKING:
     from jetson_deploy.runtime.port import ListedContainer
 
-STOP_SECONDS = 30
 LOCKS = Path("/proc/locks")
 
 
@@ -94,7 +94,7 @@ class _Collection:
 
         try:
             with reported(self._report, "remove-container", f"{container.name}: no longer needed"):
-                self._runtime.stop(container.id, STOP_SECONDS)
+                self._runtime.stop(container.id, stop_seconds(Record.read(container.labels).server))
                 self._runtime.remove(container.id, force=True)
         except JetsonDeployError as error:
             self._warn(f"container {container.name} stays", error)
