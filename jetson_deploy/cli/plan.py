@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jetson_deploy.plan.larger import Way
 
 CARRIED_OUT = "nothing was changed; jetson-deploy up with the same options deploys this"
-ONLY_LOOKED_AT = "only looked at: on the board itself, jetson-deploy up deploys this"
+ONLY_LOOKED_AT = "only looked at: on the board itself, jetson-deploy up with the same options deploys this"
 FOR_A_BOARD = "planned from the catalog: on such a board, jetson-deploy up chooses by what it finds"
 
 SHORT_OF_MEMORY = frozenset({"model-does-not-fit", "no-model-fits"})
