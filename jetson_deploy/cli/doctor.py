@@ -39,11 +39,25 @@ STDIN = "-"
     help="Write a support report without secrets and names to FILE (.tar.gz); `-`: standard output.",
 )
 @click.option("--fix", metavar="ID,…", help="Mend these findings by the steps of prepare, which are shown first.")
-def command(*, common: CommonOptions, store: Path | None, log: str | None, report: str | None, fix: str | None) -> int:
+@click.option(
+    "--try-gpu",
+    is_flag=True,
+    help="Start the planned image for a moment with the GPU: a create alone shows no CDI device.",
+)
+def command(
+    *,
+    common: CommonOptions,
+    store: Path | None,
+    log: str | None,
+    report: str | None,
+    fix: str | None,
+    try_gpu: bool,
+) -> int:
     """Name what is wrong with host, engine, store and deployment: cause, evidence and fix, the worst first.
 
-    A deployment that serves is asked for a few tokens; only --fix changes anything. What cannot be looked at is
-    said. With --root a captured board is judged, with --log a log or an error that you saved or pasted:
+    A deployment that serves is asked for a few tokens; only --fix changes anything, and --try-gpu starts a
+    container that it removes at once. What cannot be looked at is said. With --root a captured board is judged,
+    with --log a log or an error that you saved or pasted:
 
     \b
     docker logs NAME 2>&1 | jetson-deploy doctor --log -
@@ -53,7 +67,7 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None, repor
     Exit 1: something keeps a deployment from being made or from serving; of a log: no known cause; with --report 0
     once the file is written.
     """
-    _check_one_of({"--fix": fix is not None, "--log": bool(log), "--report": report is not None})
+    _check_one_of({"--fix": fix is not None, "--log": bool(log), "--report": report is not None, "--try-gpu": try_gpu})
     if fix is not None:
         return _mend(common, fix)
     if report is not None:
@@ -61,20 +75,25 @@ def command(*, common: CommonOptions, store: Path | None, log: str | None, repor
 
         patient = _patient(common, store)
         return write_report(common, patient, _runtime(common) if patient.live else None, report)
-    return _log(log, common) if log else _host(common, store)
+    return _log(log, common) if log else _host(common, store, try_gpu=try_gpu)
 
 
 def _check_one_of(given: dict[str, bool]) -> None:
     named = [flag for flag, is_given in given.items() if is_given]
     if len(named) > 1:
-        does = {"--fix": "changes this host", "--log": "reads a file", "--report": "writes a file about this host"}
+        does = {
+            "--fix": "changes this host",
+            "--log": "reads a file",
+            "--report": "writes a file about this host",
+            "--try-gpu": "starts a container",
+        }
         first, second = named[:2]
         raise UsageError(
             f"{first} {does[first]}, and {second} {does[second]}", hint="leave one of them out", code="usage"
         )
 
 
-def _patient(common: CommonOptions, store: Path | None) -> Patient:
+def _patient(common: CommonOptions, store: Path | None, *, try_gpu: bool = False) -> Patient:
     from jetson_deploy.catalog.load import load_issues
     from jetson_deploy.doctor.patient import Patient
     from jetson_deploy.server.opened import open_server
@@ -87,14 +106,19 @@ def _patient(common: CommonOptions, store: Path | None) -> Patient:
         deployment=common.name,
         servers=open_server,
         store=store,
+        try_gpu=try_gpu,
     )
 
 
-def _host(common: CommonOptions, store: Path | None) -> int:
+def _host(common: CommonOptions, store: Path | None, *, try_gpu: bool) -> int:
     from jetson_deploy.cli.checkup_text import checkup_text, headline
     from jetson_deploy.doctor.checkup import check_up
 
-    patient = _patient(common, store)
+    patient = _patient(common, store, try_gpu=try_gpu)
+    if try_gpu and not patient.live:
+        raise UsageError(
+            "--try-gpu starts a container, and a captured root runs none", hint="leave one of them out", code="usage"
+        )
     found = check_up(patient, _runtime(common) if patient.live else None)
     return finish(
         common,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jetson_deploy.deployment.plan import Gates
 
 LABEL = "io.jetson-deploy."
+TRIED = LABEL + "tried"
+"""Of a container that doctor starts for a moment: it is of no deployment."""
 SCHEMA = "1"
 _IDENTITY = (
     *("name", "image", "image-policy", "model", "model-digest", "context", "parallel", "kv-cache-type"),

@@ -48,7 +48,7 @@ def check_up(patient: Patient, runtime: Runtime | None, facts: HostFacts | None 
     seen = Seen()
     facts = facts or facts_of(patient, runtime)
     findings = [
-        *_host(patient, facts, seen),
+        *_host(patient, facts, runtime, seen),
         *_probed(patient, facts, seen),
         *_running(patient, facts, runtime, seen),
         *_kernel_log(patient, seen),
@@ -62,7 +62,7 @@ def check_up(patient: Patient, runtime: Runtime | None, facts: HostFacts | None 
     )
 
 
-def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
+def _host(patient: Patient, facts: HostFacts, runtime: Runtime | None, seen: Seen) -> Iterator[Finding]:
     """All that stands against a deployment, and what a plan would warn of."""
     seen.looked_at += ["host", *(["engine"] if facts.engine else []), *(["store"] if facts.store else [])]
     if facts.engine is None:
@@ -78,6 +78,10 @@ def _host(patient: Patient, facts: HostFacts, seen: Seen) -> Iterator[Finding]:
     yield from draft.findings
     if draft.plan is None:
         yield from host_warnings(facts, patient.catalog)
+    if patient.try_gpu and runtime is not None:
+        from jetson_deploy.doctor.trial import tried
+
+        yield from tried(patient, draft.plan, runtime, seen)
 
 
 def _mendable(findings: tuple[HostFinding, ...], facts: HostFacts) -> tuple[HostFinding, ...]:

@@ -23,6 +23,8 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     servers: Servers
     store: Path | None = None
+    try_gpu: bool = False
+    """By a container that is started for a moment."""
 
     @property
     def live(self) -> bool:

@@ -53,6 +53,20 @@ if "create" in arguments:
 os.execv("/usr/sbin/runc", ["runc", *arguments])
 """
 
+_CDI_SHIM = """\
+#!/usr/bin/env python3
+# Refuses as NVIDIA's runtime 1.18 did where no CDI specification names the GPU (nvidia-container-toolkit#1853).
+import json, os, sys
+arguments = sys.argv[1:]
+if "create" not in arguments:
+    os.execv("/usr/sbin/runc", ["runc", *arguments])
+text = "could not apply required modification to OCI specification: error modifying OCI spec: "
+text += "failed to inject CDI devices: unresolvable CDI devices runtime.nvidia.com/gpu=all"
+with open(arguments[arguments.index("--log") + 1], "a") as log:
+    log.write(json.dumps({"level": "error", "msg": text, "time": "2026-01-01T00:00:00Z"}) + "\\n")
+sys.exit(1)
+"""
+
 _ENDING_SHIM = """\
 #!/usr/bin/env python3
 # Where `end-in-update` lies beside it, once: the container's process is killed while the engine updates it.
@@ -110,7 +124,10 @@ class PrivateEngine:
         ending = self.folder / "ending-shim"
         ending.write_text(_ENDING_SHIM)
         ending.chmod(0o755)
-        shims = {"nvidia": shim, "broken": broken, "hook": hook, "ending": ending}
+        cdi = self.folder / "cdi-shim"
+        cdi.write_text(_CDI_SHIM)
+        cdi.chmod(0o755)
+        shims = {"nvidia": shim, "broken": broken, "hook": hook, "ending": ending, "cdi": cdi}
         runtimes = {name: {"path": str(path)} for name, path in shims.items()}
         (self.folder / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
         (self.folder / "registry.yml").write_text(_REGISTRY_YML.format(data=self.registry_data))

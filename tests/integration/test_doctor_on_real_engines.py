@@ -76,6 +76,12 @@ def test_a_runtime_that_is_missing_blocks_until_the_engine_has_it(engine: Privat
     assert "engine" in mended["looked_at"]
 
 
+def test_the_gpu_is_not_called_tried_where_the_planned_image_is_not_here(said: Said) -> None:
+    _, document = said("doctor", "--try-gpu")
+    gaps = [one for one in document["not_looked_at"] if one.startswith("a container with the GPU: not tried")]
+    assert len(gaps) == 1 and "its image is not here (up fetches it): dustynv/ollama:" in gaps[0], document
+
+
 def test_an_engine_that_ended_is_told_and_its_deployment_is_not_called_fine(engine: PrivateEngine, said: Said) -> None:
     engine.kill_engine()
     try:
