@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 
 FILE = "running.json"
+_THREADS, _STARTED = 16, 18
+"""num_threads and starttime of proc_pid_stat(5), counted behind the state."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -69,10 +71,11 @@ def _lives(known: Running) -> bool:
 
 
 def _start_time(pid: int) -> int | None:
-    """None for one that is gone, and for a zombie."""
+    """None for one that is gone, and for a zombie. While other threads of it end, it holds its files."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     state, *fields = text.rpartition(")")[2].split()
-    return None if state in "ZX" else int(fields[18])
+    over = state == "X" or (state == "Z" and int(fields[_THREADS]) <= 1)
+    return None if over else int(fields[_STARTED])

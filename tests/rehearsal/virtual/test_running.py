@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +33,26 @@ def test_a_marked_process_runs_until_it_is_killed(tmp_path: Path, sleeper: subpr
     assert running(tmp_path) is not None
     assert kill(tmp_path, signal.SIGKILL)
     assert running(tmp_path) is None
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_it_runs_while_one_of_its_threads_does(tmp_path: Path) -> None:
+    """qemu's others still end, and hold its disk, when its first one has ended."""
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS]) as process:
+        marked(process).write(tmp_path)
+        stat, deadline = Path(f"/proc/{process.pid}/stat"), time.monotonic() + 60
+        while ") Z " not in stat.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert running(tmp_path) is not None
+        assert kill(tmp_path, signal.SIGKILL)
+        assert running(tmp_path) is None
 
 
 @pytest.mark.parametrize("change", [{"started": 1}, {"boot": "another"}])
