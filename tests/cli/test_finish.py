@@ -32,7 +32,7 @@ STREAMS = {("watch",), ("monitor", "record"), ("monitor", "serve")}
 """They refuse --json."""
 ENDS_IN: dict[tuple[str, ...], str] = {
     ("monitor",): "jetson_deploy.cli.monitor.once",
-    ("rehearse",): "jetson_deploy.cli.rehearse",
+    ("rehearse",): "jetson_deploy.cli.rehearse_show",
     ("self", "update"): "jetson_deploy.cli.self.forms",
     ("self", "rollback"): "jetson_deploy.cli.self.forms",
 }
@@ -84,6 +84,7 @@ SAME_STATE = {
     "doctor of a board": ("doctor", "--root", BOARD),
     "rehearse --list": ("rehearse", "--list"),
     "rehearse on no board": ("rehearse", "no-such-board"),
+    "rehearse on a virtual board that stays": ("rehearse", "--virtual", "--keep"),
     "fleet inventory": ("fleet", "inventory", "-i", "a,b,"),
     "fleet history": ("fleet", "history"),
     "fleet show": ("fleet", "show"),

@@ -9,6 +9,9 @@
     first_files.py   the files that a board has from its first boot on
     tree.py          qemu's own device tree with a board's strings
     disk.py          qcow2 overlays over the shared base
+    run.py           boards in use: a registry, its own plan, fleet
+    session.py       one board as a rehearsal's session
+    install_tool.py  this version of the tool on a board, offline
     program.py       a program that makes a part, and has to succeed
     base.py          the base image: built once and cached
     recipe.py        what a base is made of
