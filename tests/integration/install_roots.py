@@ -15,6 +15,8 @@ import pytest
 from board_script import SECONDS, Ended
 from tiny_wheels import write_pip, write_tool
 
+from jetson_deploy.install import source
+
 REPOSITORY = Path(__file__).parents[2]
 INSTALL = REPOSITORY / "scripts" / "install.sh"
 
@@ -100,6 +102,18 @@ def write_sums(directory: Path) -> None:
     wheels = sorted(directory.glob("*.whl"))
     lines = (f"{hashlib.sha256(wheel.read_bytes()).hexdigest()}  {wheel.name}\n" for wheel in wheels)
     (directory / "SHA256SUMS").write_text("".join(lines))
+
+
+def fetched(directory: Path, *pythons: str) -> Path:
+    """The tool's own wheel and every one that it needs on this machine."""
+    wheel = source.write_wheel(directory)
+    for version in pythons:
+        words = ["-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--only-binary=:all:"]
+        where = ["--dest", str(directory), "--find-links", str(directory)]
+        subprocess.run([python_of(version), *words, *where, "pip>=23.1", source.NAME], check=True, timeout=200)
+    assert wheel.exists()
+    write_sums(directory)
+    return directory
 
 
 def archive_of(python: Path, directory: Path, machine: str) -> Path:

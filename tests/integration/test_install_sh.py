@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from install_roots import INSTALL, REPOSITORY, Root, archive_of, directory_of, python_of, write_sums
+from install_roots import INSTALL, REPOSITORY, Root, archive_of, directory_of, fetched, python_of, write_sums
 from tiny_wheels import write_tool, write_wheel
 
 from jetson_deploy.install import source
@@ -193,17 +193,6 @@ def test_a_user_who_is_not_root_gets_it_below_the_home(given: dict[str, Path], t
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every wheel that the tool needs here, for three Pythons."""
     return fetched(tmp_path_factory.mktemp("wheelhouse"), "3.10", "3.12", "3.13")
-
-
-def fetched(directory: Path, *pythons: str) -> Path:
-    wheel = source.write_wheel(directory)
-    for version in pythons:
-        words = ["-m", "pip", "--quiet", "--disable-pip-version-check", "download", "--only-binary=:all:"]
-        where = ["--dest", str(directory), "--find-links", str(directory)]
-        subprocess.run([python_of(version), *words, *where, "pip>=23.1", source.NAME], check=True, timeout=200)
-    assert wheel.exists()
-    write_sums(directory)
-    return directory
 
 
 @pytest.mark.long
