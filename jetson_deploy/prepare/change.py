@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Literal, Protocol
 
 import msgspec
@@ -36,3 +37,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
     def last(self) -> bool:
         """It makes a program read what others wrote: in both directions it comes behind them."""
         return False
+
+
+def check_recorded(path: str) -> None:
+    """A path below the root, as a change records it. Raises ValueError for one that leads elsewhere."""
+    if not path or path != posixpath.normpath(path) or path.split("/")[0] in ("", ".", ".."):
+        raise ValueError(f"{path!a} is no path below the root")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.prepare.change import Change, Originals, Standing
+from jetson_deploy.prepare.change import Change, Originals, Standing, check_recorded
 from jetson_deploy.prepare.machine import Machine
 
+SWAP_FILE = "jetson-deploy.swap"
 _REBOOT = "Reboot required"
 
 
 class MakeSwap(Change, frozen=True, kw_only=True, tag="make-swap"):
     path: str
     mib: int
+
+    def __post_init__(self) -> None:
+        """What is recorded is deleted by root. Raises ValueError for another's file."""
+        check_recorded(self.path)
+        if posixpath.basename(self.path) != SWAP_FILE:
+            raise ValueError(f"{self.path!a} is no {SWAP_FILE}")
 
     @property
     def text(self) -> str:

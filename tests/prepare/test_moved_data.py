@@ -22,6 +22,7 @@ from jetson_deploy.prepare.machine import Answer
 from jetson_deploy.prepare.moving.move import BOOT_ID
 from jetson_deploy.prepare.moving.trees import Taken, check_room, differences, taken_by
 from jetson_deploy.prepare.steps.listed import STEPS
+from jetson_deploy.prepare.swap_and_power import MakeSwap
 from jetson_deploy.state.state_file import sealed
 
 STEP = STEPS["data-root"]
@@ -58,6 +59,12 @@ def test_a_record_that_names_a_place_of_others_is_damaged_and_nothing_is_deleted
     with pytest.raises(PreflightError, match="damaged"):
         undo(board)
     assert sorted(board.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("path", ["", "/", "etc/passwd", "/ssd/jetson-deploy.swap", "ssd/../jetson-deploy.swap"])
+def test_a_record_of_a_swap_file_names_ours_alone(path: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"do": "make-swap", "path": path, "mib": 8}, MakeSwap)
 
 
 def test_nothing_is_deleted_behind_a_link_in_the_place_of_our_folder(board: BareBoard) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.prepare.change import check_recorded
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.mounted import free_of_mounts
 from jetson_deploy.prepare.moving.trees import check_room, differences, taken_by
@@ -43,8 +44,7 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """What is recorded is deleted and moved by root. Raises ValueError for a place that a move never has."""
         for place in (self.source, self.target, *self.made):
-            if not place or place != posixpath.normpath(place) or place.split("/")[0] in ("", ".", ".."):
-                raise ValueError(f"{place!a} is no place below the root")
+            check_recorded(place)
         if posixpath.basename(posixpath.dirname(self.target)) != FOLDER:
             raise ValueError(f"{self.target!a} is not in a directory {FOLDER}")
 

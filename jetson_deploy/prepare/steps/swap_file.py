@@ -8,7 +8,7 @@ from jetson_deploy.prepare.edited import line_change
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look, ready, to_do, unknown
 from jetson_deploy.prepare.machine import UNIT_FOLDERS
 from jetson_deploy.prepare.placing import refusal
-from jetson_deploy.prepare.swap_and_power import MakeSwap
+from jetson_deploy.prepare.swap_and_power import SWAP_FILE, MakeSwap
 from jetson_deploy.units import size_text
 
 _GIB = 2**30
@@ -37,7 +37,7 @@ def _swap(look: Look) -> Checked:
     disk = _disk(look.facts.disks)
     if disk is None:
         return ready(f"none{beside}, and no disk here is fast enough, and empty enough, for it")
-    path = f"{disk.mount.strip('/')}/jetson-deploy.swap".lstrip("/")
+    path = f"{disk.mount.strip('/')}/{SWAP_FILE}".lstrip("/")
     if (look.machine.root / path).exists():
         raise refusal(look.machine.root / path, "is there already, and not in use", "move it away, or --skip swap")
     line = f"/{path} none swap sw,nofail 0 0"
