@@ -51,9 +51,9 @@ class OwnCopy(NamedTuple):
         """What `fleet` needs beside."""
         return "scripts/setup fleet" if self.way == "clone" else self.adding("'asyncssh[bcrypt]' packaging")
 
-    def does_it(self) -> str:
+    def does_it(self, script: str = "up") -> str:
         """Behind a command of apt: a clone has a script for it."""
-        return " (scripts/up does it)" if self.way == "clone" else ""
+        return f" (scripts/{script} does it)" if self.way == "clone" else ""
 
     def newer(self) -> str:
         """What brings another version in this one's place."""

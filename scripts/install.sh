@@ -39,7 +39,7 @@ whole() { readlink -m -- "$1"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --wheelhouse | --python-archive | --prefix | --link)
-      [ -n "${2:-}" ] || fail 2 usage "$1 needs a value" "scripts/install.sh --help"
+      [ -n "${2:-}" ] || fail 2 usage "$1 needs a value" "sh $0 --help"
       case $1 in
         --wheelhouse) wheelhouse=$(whole "$2") ;;
         --python-archive) archives=$(whole "$2") ;;
@@ -56,9 +56,9 @@ while [ $# -gt 0 ]; do
       sed -n '2,/^set -eu/{s/^# \{0,1\}//p}' "$0"
       exit 0
       ;;
-    -*) fail 2 usage "there is no option $1" "scripts/install.sh --help" ;;
+    -*) fail 2 usage "there is no option $1" "sh $0 --help" ;;
     *)
-      [ -z "$from" ] || fail 2 usage "FROM is given twice: $from and $1" "scripts/install.sh --help"
+      [ -z "$from" ] || fail 2 usage "FROM is given twice: $from and $1" "sh $0 --help"
       from=$(whole "$1")
       [ -e "$from" ] || fail 2 usage "there is no $1" "give a directory of wheels, a file of jetson-deploy self package, or a clone"
       ;;
@@ -115,14 +115,14 @@ part() {
 
 tab='	' name=''
 if [ -n "$uninstall" ]; then
-  [ -z "$from$wheelhouse$archives" ] || fail 2 usage "--uninstall takes nothing to install from" "scripts/install.sh --help"
+  [ -z "$from$wheelhouse$archives" ] || fail 2 usage "--uninstall takes nothing to install from" "sh $0 --help"
   part "$parts/remove.sh" "prefix=$prefix" "link=$link" "state=${JETSON_DEPLOY_STATE_DIR:-/var/lib/jetson-deploy}" "keep=$keep"
   exit
 fi
 
 if [ -z "$from" ]; then
   from=$here
-  [ -f "$here/pyproject.toml" ] || fail 2 usage "what to install is not given" "scripts/install.sh --help"
+  [ -f "$here/pyproject.toml" ] || fail 2 usage "what to install is not given" "sh $0 --help"
 fi
 kind=''
 if [ -f "$from" ]; then

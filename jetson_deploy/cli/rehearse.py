@@ -116,7 +116,7 @@ def _on_virtual_board(asked: Asked, board: str | None, *, others: bool) -> int:
     if others:
         raise UsageError(
             "--virtual shows one board, from its first boot to the end",
-            hint="leave out --fault, --fleet and --keep; scripts/virtual-board makes boards that stay",
+            hint="leave out --fault, --fleet and --keep; virtual-board, a script of a clone, makes boards that stay",
             code="not-with-virtual",
         )
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD

@@ -49,7 +49,7 @@ class PackageDocument(msgspec.Struct, frozen=True, kw_only=True, tag_field="sche
 def command(*, common: CommonOptions, file: Path, jetpack: str, wheelhouse: Path | None, force: bool) -> int:
     """Write this version and every wheel that it needs on a board to FILE (.tar).
 
-    A board takes it without a network: scripts/install.sh FILE, or `jetson-deploy self update FILE` where the tool is.
+    A board takes it without a network: by install.sh of a clone, or `jetson-deploy self update FILE` where the tool is.
     """
     from jetson_deploy.install.handed_out import hand_out
 

@@ -131,7 +131,7 @@ class Machine:
         if done.returncode != 0:
             raise PreflightError(
                 f"{self.wanted.name} does not take {target}: {done.stderr.strip()[-300:]}",
-                hint=f"scripts/virtual-board wait {self.wanted.name}",
+                hint="it has to be up, with room on its disk",
                 code="board-copy-failed",
             )
 

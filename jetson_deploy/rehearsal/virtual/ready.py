@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 
 from jetson_deploy.errors import PreflightError
+from jetson_deploy.own_copy import own_copy
 from jetson_deploy.rehearsal.processes import SBIN
 
 TO_RUN = {
@@ -48,5 +49,5 @@ def _check_root(problem: str) -> None:
 
 def _check_programs(programs: Mapping[str, str], words: str) -> None:
     if missing := " ".join(missing_packages(programs)):
-        hint = f"sudo apt-get install -y --no-install-recommends {missing} (scripts/virtual-board does it)"
+        hint = f"sudo apt-get install -y --no-install-recommends {missing}{own_copy().does_it('virtual-board')}"
         raise PreflightError(f"{words} {missing}", hint=hint, code="programs-missing")

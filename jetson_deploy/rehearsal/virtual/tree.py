@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jetson_deploy.own_copy import own_copy
 from jetson_deploy.rehearsal.virtual.command_line import tree_command
 from jetson_deploy.rehearsal.virtual.program import run_program
 from jetson_deploy.rehearsal.virtual.wanted import Wanted
@@ -25,5 +26,5 @@ def strings(wanted: Wanted) -> dict[str, list[str]]:
 
 
 def _run(argv: list[str]) -> None:
-    hint = "sudo apt-get install -y qemu-system-arm device-tree-compiler (scripts/virtual-board does it)"
+    hint = f"sudo apt-get install -y qemu-system-arm device-tree-compiler{own_copy().does_it('virtual-board')}"
     run_program(argv, what=argv[0], hint=hint, code="no-device-tree")
