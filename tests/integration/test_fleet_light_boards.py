@@ -48,7 +48,8 @@ def test_what_is_deployed_serves_again_after_a_reboot(fleet: Fleet) -> None:
     deadline = time.monotonic() + 120
     while fleet.init_of(place) in (None, before) and time.monotonic() < deadline:
         time.sleep(0.05)
-    fleet.wait([place])
+    fleet.wait([place])  # for sshd, which may be there before the engine
+    fleet.inside(place, "timeout", "120", "sh", "-c", "until [ -S /run/docker.sock ]; do sleep 0.05; done")
     assert ran(fleet, place, "status")["healthy"] is True
 
 
