@@ -17,6 +17,7 @@ SHIPPED_UNITS = ("lib/systemd/system", "usr/lib/systemd/system")
 UNIT_FOLDERS = ("etc/systemd/system", *SHIPPED_UNITS)
 """Where systemd finds a unit, what counts more first."""
 _SAID = 200
+_AS_ROOT = "run with sudo"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     def last_line(self, otherwise: str) -> str:
         """`otherwise`: where it said nothing."""
         return (self.text.strip().splitlines() or [otherwise])[-1][:_SAID]
+
+    def first_line(self, otherwise: str) -> str:
+        return (self.text.strip().splitlines() or [otherwise])[0][:_SAID]
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,9 +66,15 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         if answer.code == 127:
             hint = f"is it installed? command -v {argv[0]}"
         if answer.code != 0:
-            said = answer.last_line(f"it ended with {answer.code}")
-            raise PreflightError(f"{' '.join(argv)}: {said}", hint=hint or "run with sudo", code="command-failed")
+            # systemctl ends with where to look.
+            line = answer.first_line if argv[0] == "systemctl" else answer.last_line
+            said = line(f"it ended with {answer.code}")
+            raise PreflightError(f"{' '.join(argv)}: {said}", hint=hint or _why(argv), code="command-failed")
         return answer.text
+
+
+def _why(argv: Sequence[str]) -> str:
+    return f"why: systemctl status {argv[-1]}; journalctl -u {argv[-1]} -n 20" if argv[0] == "systemctl" else _AS_ROOT
 
 
 def run_here(argv: Sequence[str]) -> Answer:

@@ -87,10 +87,10 @@ def check_systemd(without: str) -> None:
 
 
 def systemctl(*arguments: str) -> None:
-    """Raises PreflightError `systemctl-failed` with its own last line."""
+    """Raises PreflightError `systemctl-failed` with its own first line: the last ones say where to look."""
     done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[0]
         raise PreflightError(
             f"systemctl {' '.join(arguments)}: {said}", hint="run with sudo; journalctl -xe", code="systemctl-failed"
         )

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fleet_boards import booted_boards
+from prepared_board import PREPARE, PreparedBoard, until
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 
 pytestmark = pytest.mark.integration
-PREPARE = "env -u JETSON_DEPLOY_REHEARSAL jetson-deploy prepare"
-SECONDS = 300.0
-"""Two cores are shared with other tests' engines."""
 OLD, NEW = "/emmc/docker", "/ssd/jetson-deploy/docker"
 _SITE = """
 set -e
@@ -46,37 +41,21 @@ exec sleep 600
 """
 
 
-class Board:
-    """One with a second disk, on which containers run."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet, self.place = fleet, fleet.places[0]
-
-    def sh(self, script: str) -> str:
-        return self.fleet.ssh(self.place, script, seconds=SECONDS).stdout
-
-    def prepare(self, words: str, code: int = 0) -> dict[str, Any]:
-        done = self.fleet.ssh(self.place, f"{PREPARE} {words} --json; said=$?; echo; echo $said", seconds=SECONDS)
-        document, _, said = done.stdout.strip().rpartition("\n")
-        assert said == str(code), done.stdout + done.stderr
-        found: dict[str, Any] = json.loads(document)
-        return found
-
-    def check_runs_in(self, root: str) -> None:
-        assert self.sh("docker info -f '{{.DockerRootDir}}'").strip() == root
-        assert set(self.sh("docker ps --format '{{.Names}}'").split()) == {"one", "two"}
-        assert self.sh(f"cat {root}/volumes/kept/_data/file; docker exec one /bin/busybox cat /data/file").split() == [
-            *("written", "written")
-        ]
-        assert self.sh("docker image ls -q box").strip()
-
-
 @pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedBoard]:
     with booted_boards(1, kind="full") as fleet, disk(fleet, tmp_path_factory.mktemp("disk") / "image") as device:
-        one = Board(fleet)
+        one = PreparedBoard(fleet)
         one.sh(_SITE.format(device=device, waits=_WAITS))
         yield one
+
+
+def check_runs_in(board: PreparedBoard, root: str) -> None:
+    assert board.sh("docker info -f '{{.DockerRootDir}}'").strip() == root
+    assert set(board.sh("docker ps --format '{{.Names}}'").split()) == {"one", "two"}
+    assert board.sh(f"cat {root}/volumes/kept/_data/file; docker exec one /bin/busybox cat /data/file").split() == [
+        *("written", "written")
+    ]
+    assert board.sh("docker image ls -q box").strip()
 
 
 @contextlib.contextmanager
@@ -110,7 +89,7 @@ def ran(*command: str) -> str:
     ],
 )
 def test_a_disk_that_cannot_take_it_is_refused_and_no_container_stops(
-    spoil: str, mend: str, disk: str, says: str, board: Board
+    spoil: str, mend: str, disk: str, says: str, board: PreparedBoard
 ) -> None:
     started = board.sh("docker inspect -f '{{.State.StartedAt}}' one two")
     board.sh(spoil)
@@ -122,7 +101,7 @@ def test_a_disk_that_cannot_take_it_is_refused_and_no_container_stops(
     assert board.sh("docker inspect -f '{{.State.StartedAt}}' one two") == started
 
 
-def test_killed_in_the_middle_of_the_copy_the_next_run_moves_it_whole_and_it_comes_back(board: Board) -> None:
+def test_killed_in_the_middle_of_the_copy_the_next_run_moves_it_whole_and_it_comes_back(board: PreparedBoard) -> None:
     board.fleet.inside(board.place, "sh", "-c", "cat >/usr/local/bin/cp; chmod +x /usr/local/bin/cp", stdin=_CP)
     board.sh(
         f"{PREPARE} --only data-root --disk /ssd --yes >/dev/null 2>&1 & "
@@ -132,7 +111,7 @@ def test_killed_in_the_middle_of_the_copy_the_next_run_moves_it_whole_and_it_com
     until(lambda: "sleep 600" not in board.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '"))
 
     assert board.prepare("--only data-root --disk /ssd --yes")["result"] == "done"
-    board.check_runs_in(NEW)
+    check_runs_in(board, NEW)
     assert board.sh(f"ls -A /ssd/jetson-deploy {OLD}.before-jetson-deploy | grep -c volumes").strip() == "1"
     assert board.sh("ls -A /ssd/jetson-deploy").split() == ["docker"]
     assert NEW in board.sh("systemctl show -p RequiresMountsFor docker.service")
@@ -140,13 +119,28 @@ def test_killed_in_the_middle_of_the_copy_the_next_run_moves_it_whole_and_it_com
     assert board.prepare("--remove-old --yes")["result"] == "done"
     board.sh("docker exec one /bin/busybox touch /data/since")
     assert board.prepare("--undo data-root --yes")["result"] == "undone"
-    board.check_runs_in(OLD)
+    check_runs_in(board, OLD)
     board.sh(f"test -e {OLD}/volumes/kept/_data/since")
     assert board.sh("ls -A /ssd /emmc").split() == ["/emmc:", "docker", "/ssd:", "lost+found"]
 
 
-def until(holds: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+def test_models_move_while_a_server_reads_them_and_it_reads_the_new_ones_then(board: PreparedBoard) -> None:
+    store, label = "/emmc/models", "io.jetson-deploy.store"
+    board.sh(
+        f"mkdir -p {store}/blobs {store}/.jetson-deploy; echo weights >{store}/blobs/sha256-aa; "
+        f"docker run -d --name jetson-deploy --label {label}={store} --label io.jetson-deploy.name=default "
+        f"--network none -v {store}:/models:ro box /bin/busybox sh -c '{_WAITS}'"
+    )
+    try:
+        assert board.prepare("--only model-store --disk /ssd --yes")["result"] == "done"
+        assert board.sh(f"readlink {store}").strip() == "/ssd/jetson-deploy/models"
+        board.sh("echo newer >/ssd/jetson-deploy/models/blobs/sha256-bb")
+        served = "docker exec jetson-deploy /bin/busybox cat /models/blobs/sha256-aa /models/blobs/sha256-bb"
+        assert board.sh(served).split() == ["weights", "newer"]
+        assert board.prepare("--remove-old --yes")["result"] == "done"
+        assert board.sh(served).split() == ["weights", "newer"]
+        assert board.prepare("--undo model-store --yes")["result"] == "undone"
+        assert board.sh(f"{served}; cat {store}/blobs/sha256-bb").split() == ["weights", "newer", "newer"]
+        assert board.sh("ls -A /ssd /emmc").split() == ["/emmc:", "docker", "models", "/ssd:", "lost+found"]
+    finally:
+        board.sh(f"docker rm -f jetson-deploy; rm -rf {store}")
