@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from jetson_deploy.errors import LockedError
+from jetson_deploy.errors import LockedError, PreflightError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.file_lock import read_pid, try_lock, write_pid
+from jetson_deploy.names import shown
 from jetson_deploy.store.disk_errors import store_error
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.layout import FILE_MODE, StorePaths, remove_whatever, set_mode_and_owner
@@ -22,10 +23,12 @@ POLL_SECONDS = 0.1
 def store_lock(paths: StorePaths, *, wait_seconds: float, report: Reporter, stop: threading.Event) -> Iterator[None]:
     """Hold the store; wait for another run at most `wait_seconds`, saying so once. What dead runs left is removed.
 
-    Raises LockedError `store-locked`, InterruptedRunError, PreflightError when the file cannot be locked.
+    Raises LockedError `store-locked`, InterruptedRunError, PreflightError `store-linked` or when the file cannot
+    be locked.
     """
     descriptor = _held(paths, wait_seconds, report, stop)
     try:
+        _check_no_links(paths)
         _remove_leftovers(paths)
         yield
     finally:
@@ -88,6 +91,21 @@ def _locked(descriptor: int, paths: StorePaths) -> bool:
         return try_lock(descriptor)
     except OSError as error:
         raise store_error(error, paths.root) from error
+
+
+def _check_no_links(paths: StorePaths) -> None:
+    """What is in these is removed, by root: whoever may write the store must not choose what else it is.
+
+    Raises PreflightError `store-linked`.
+    """
+    for directory in (paths.own, paths.temporary, paths.partial, paths.kept, paths.pinned, paths.dropped):
+        if directory.is_symlink():
+            target = shown(str(directory.readlink()))
+            raise PreflightError(
+                f"{directory} is a link to {target}: files are removed in it, so it has to be a directory",
+                hint=f"rm {directory}, and run it again; what the link leads to stays as it is",
+                code="store-linked",
+            )
 
 
 def _remove_leftovers(paths: StorePaths) -> None:
