@@ -99,6 +99,39 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
 
 
+class NativeServer(msgspec.Struct, frozen=True, kw_only=True):
+    """An Ollama that can run here without a container."""
+
+    reference: str
+    """What a record calls it, in the place of an image."""
+    digest: str
+    """`sha256:…` of the installed program, or of the archive."""
+    version: str
+    source: str
+    """Path that it came from."""
+    size_bytes: int
+    kept: bool
+    """Ready to be run; else it is staged first."""
+    adopts: bool = False
+    """It is what is installed on this host."""
+
+
+class NativeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the native runtime has to work with."""
+
+    asked: bool = False
+    """The user said that it is to be used."""
+    place: str = ""
+    """Directory of the servers that are kept."""
+    servers: tuple[NativeServer, ...] = ()
+    """A given file's first, then the installed one, then those that are kept."""
+    problem: str = ""
+    """Why it cannot be used here; empty: it can."""
+    service_port: int | None = None
+    """Of an `ollama.service` that is here; None: there is none."""
+    service_store: str | None = None
+
+
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     reachable: bool
     problem: str | None = None
@@ -120,6 +153,8 @@ class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str | None = None
     containers: tuple[ContainerFacts, ...] = ()
     images: tuple[ImageFacts, ...] = ()
+    native: NativeFacts | None = None
+    """What runs without the engine here; its instances are among the containers. None: not looked for."""
 
 
 class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +168,8 @@ class PortFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Container that the listening process belongs to (from its cgroup), full id."""
     uid: int | None = None
     """User of the listening socket: read without root."""
+    unit: str | None = None
+    """systemd's unit that the listening process belongs to (from its cgroup)."""
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):

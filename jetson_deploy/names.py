@@ -16,6 +16,8 @@ from jetson_deploy.errors import UsageError
 OLLAMA_REGISTRY = "registry.ollama.ai"
 """Host that Ollama writes for names without one (types/model/name.go)."""
 OLLAMA_NAMESPACE = "library"
+NATIVE = "native.internal/ollama"
+"""Repository of references to a program that runs without a container: no registry has it (.internal is reserved)."""
 DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 
 # Ollama: parts start with a letter, a digit or _; a dot is not allowed in a namespace; 80 characters at most.
@@ -144,6 +146,12 @@ def check_image_reference(text: str) -> ImageReference:
             code="bad-image-reference",
         )
     return reference
+
+
+def is_native(reference: str) -> bool:
+    """It names a program of this host, no image."""
+    name, _, _ = reference.partition("@")
+    return name == NATIVE or name.startswith(f"{NATIVE}:")
 
 
 def pinned(reference: str, digest: str | None) -> str:

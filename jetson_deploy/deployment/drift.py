@@ -56,6 +56,7 @@ def _pairs(spec: ContainerSpec, actual: ActualContainer) -> Iterator[tuple[str, 
     yield from _mapped("tmpfs", _options(spec.tmpfs), _options(actual.tmpfs))
     yield from _mapped("log option", spec.log_options, _own_log_options(spec, actual))
     yield from _mapped("limit", {}, actual.limits)
+    yield from _mapped("line of its unit:", actual.unit_written, actual.unit_found)
     yield from _mapped("label", own_labels(spec.labels), own_labels(actual.labels))
     yield "capabilities dropped", _capabilities(spec.cap_drop), _capabilities(actual.cap_drop)
     yield "capabilities added", NOT_SET, _capabilities(actual.cap_add)

@@ -17,6 +17,7 @@ _TABLES = ("proc/net/tcp", "proc/net/tcp6")
 _TABLE_LIMIT = 4 * 1024 * 1024
 """150 bytes a connection: a busy gateway's table."""
 _CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_UNIT = re.compile(r"/system\.slice/([A-Za-z0-9:_.@\\-]+\.service)(?:/|$)", re.MULTILINE)
 _UIDS = re.compile(r"^Uid:\s+\d+\s+(\d+)", re.MULTILINE)
 _MAPPED = "0000000000000000FFFF0000"
 _IPV6_LOOPBACK = "00000000000000000000000001000000"
@@ -43,6 +44,7 @@ def port_facts(host: Host, port: int) -> PortFacts:
         pid=pid,
         container_id=_container_of(host, pid) if pid else None,
         uid=int(uid),
+        unit=_unit_of(host, pid) if pid else None,
     )
 
 
@@ -89,3 +91,9 @@ def _container_of(host: Host, pid: int) -> str | None:
     """Docker names a container's cgroup after its id, on cgroup v1 (`/docker/<id>`) and v2 (`docker-<id>.scope`)."""
     match = _CONTAINER.search(host.read_text(f"proc/{pid}/cgroup", quiet=True) or "")
     return match[0] if match else None
+
+
+def _unit_of(host: Host, pid: int) -> str | None:
+    """A service of the system is a cgroup directly below `system.slice`, on v1 and v2."""
+    match = _UNIT.search(host.read_text(f"proc/{pid}/cgroup", quiet=True) or "")
+    return match[1] if match else None

@@ -1,7 +1,7 @@
-"""The port to a container runtime: requests, and the answers.
+"""The port to a runtime: requests, and the answers.
 
-Containers are spoken of with raw labels: what they mean is `deployment/`'s. The Docker Engine (`docker/`) is the first
-implementation; another one is a folder beside it, and a line in `opened.py`.
+What it runs is called a container throughout, with raw labels: what they mean is `deployment/`'s. In the Docker Engine
+(`docker/`) it is one; under systemd (`systemd/`) it is a unit, and its image the program that the unit runs.
 """
 
 from __future__ import annotations
@@ -116,6 +116,10 @@ class ActualContainer(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: the image's own."""
     devices: tuple[str, ...]
     labels: dict[str, str]
+    unit_written: dict[str, str] = {}
+    """Lines of a unit that are not as they were written, as they were."""
+    unit_found: dict[str, str] = {}
+    """The same, as they are now."""
 
 
 class FollowedLog(Protocol):
