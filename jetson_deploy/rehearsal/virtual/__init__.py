@@ -9,6 +9,7 @@
     first_files.py   the files that a board has from its first boot on
     tree.py          qemu's own device tree with a board's strings
     disk.py          qcow2 overlays over the shared base
+    forgetful_disk.py a cache before one, which loses what was not flushed
     run.py           boards in use: a registry, its own plan, fleet
     session.py       one board as a rehearsal's session
     install_tool.py  this version of the tool on a board, offline

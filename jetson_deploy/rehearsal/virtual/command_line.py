@@ -16,6 +16,8 @@ PROCESSOR = "cortex-a76"
 GATE = "10.0.2.100"
 """Where a board finds what this machine's loopback has; it reaches nothing else."""
 Cache = Literal["writeback", "none", "unsafe", "directsync"]
+FORGETFUL = "forgetful"
+"""The socket of a disk that forgets, in a board's directory."""
 _HERE = "127.0.0.1"
 
 
@@ -35,9 +37,19 @@ def tree_command(wanted: Wanted, target: Path) -> list[str]:
 
 
 def start_command(
-    wanted: Wanted, directory: Path, *, cache: Cache = "writeback", without: Sequence[str] = (), load: str | None = None
+    wanted: Wanted,
+    directory: Path,
+    *,
+    cache: Cache = "writeback",
+    without: Sequence[str] = (),
+    load: str | None = None,
+    forgets: bool = False,
 ) -> list[str]:
-    """`without`: disks that are not plugged in this time; `load`: the saved state that it goes on from."""
+    """`without`: disks that are not plugged in this time; `load`: the saved state that it goes on from; `forgets`: its
+    disk lies behind a server's cache."""
+    root = f"file={_path(directory / 'disk.qcow2')}"
+    if forgets:
+        root = f"file.driver=nbd,file.server.type=unix,file.server.path={_path(directory / FORGETFUL)}"
     return [
         *(PROGRAM, "-name", wanted.name, "-M", "virt,memory-backend=ram", *hardware(wanted)),
         *("-accel", "tcg,thread=multi,tb-size=512", "-dtb", str(directory / "board.dtb")),
@@ -45,7 +57,7 @@ def start_command(
         *("-append", kernel_words(wanted)),
         *("-chardev", f"file,id=console,path={_path(directory / 'console')},append=on", "-serial", "chardev:console"),
         *("-qmp", f"unix:{_path(directory / 'qmp')},server=on,wait=off", "-monitor", "none"),
-        *_drive("root", directory / "disk.qcow2", cache, "virtio-blk-pci"),
+        *_drive("root", root, cache, "virtio-blk-pci"),
         *(word for disk in wanted.disks if disk.name not in without for word in _second(disk, directory, cache)),
         *("-netdev", network(wanted), "-device", "virtio-net-pci,netdev=n,romfile="),
         *("-device", "virtio-rng-pci", "-device", "virtio-balloon-pci,free-page-reporting=on"),
@@ -70,11 +82,12 @@ def network(wanted: Wanted) -> str:
 
 def _second(disk: Disk, directory: Path, cache: Cache) -> list[str]:
     device = "nvme" if disk.kind == "nvme" else "virtio-blk-pci"
-    return _drive(disk.name, directory / f"{disk.name}.qcow2", cache, f"{device},serial={disk.name}")
+    file = f"file={_path(directory / f'{disk.name}.qcow2')}"
+    return _drive(disk.name, file, cache, f"{device},serial={disk.name}")
 
 
-def _drive(name: str, file: Path, cache: Cache, device: str) -> list[str]:
-    drive = f"file={_path(file)},format=qcow2,if=none,id={name},cache={cache},discard=unmap,detect-zeroes=unmap"
+def _drive(name: str, file: str, cache: Cache, device: str) -> list[str]:
+    drive = f"{file},format=qcow2,if=none,id={name},cache={cache},discard=unmap,detect-zeroes=unmap"
     kind, _, rest = device.partition(",")
     return ["-drive", drive, "-device", ",".join(filter(None, [kind, f"drive={name}", rest]))]
 

@@ -16,14 +16,17 @@ import msgspec
 
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.rehearsal.fleet.layer import File
-from jetson_deploy.rehearsal.virtual import qmp, running
-from jetson_deploy.rehearsal.virtual.command_line import Cache, start_command
+from jetson_deploy.rehearsal.virtual import forgetful_disk, qmp, running
+from jetson_deploy.rehearsal.virtual.command_line import FORGETFUL, Cache, start_command
 from jetson_deploy.rehearsal.virtual.disk import empty, overlay, room
 from jetson_deploy.rehearsal.virtual.first_files import write_initrd
 from jetson_deploy.rehearsal.virtual.own_files import own_files
 from jetson_deploy.rehearsal.virtual.shell import Shell
 from jetson_deploy.rehearsal.virtual.tree import write_tree
 from jetson_deploy.rehearsal.virtual.wanted import Disk, Wanted, check_name, read_wanted
+
+_FORGETFUL_ROOM = 64 << 30
+"""Bytes: the file of a disk cannot grow behind its cache."""
 
 
 class Machine:
@@ -83,10 +86,16 @@ class Machine:
         return sum(room(path) for path in self.directory.iterdir())
 
     def start(
-        self, *, cache: Cache = "writeback", without: Sequence[str] = (), load: str | None = None, seconds: float = 60.0
+        self,
+        *,
+        cache: Cache = "writeback",
+        without: Sequence[str] = (),
+        load: str | None = None,
+        forgets: bool = False,
+        seconds: float = 60.0,
     ) -> None:
         """Switch it on; returns once qemu runs it. `without`: disks that are missing this time; `load`: a state that
-        `save` kept, from which it goes on at once. Raises PreflightError."""
+        `save` kept, from which it goes on at once; `forgets`: its disk, what was not flushed. Raises PreflightError."""
         if self.runs:
             raise PreflightError(
                 f"{self.wanted.name} runs already",
@@ -97,9 +106,10 @@ class Machine:
         for _ in range(5):
             if not _is_free(self.wanted.port):
                 self.change(port=free_port())
-            if self._spawn(
-                start_command(self.wanted, self.directory, cache=cache, without=without, load=load), seconds
-            ):
+            if forgets:
+                forgetful_disk.begin(self.directory / "disk.qcow2", self.directory / FORGETFUL, room=_FORGETFUL_ROOM)
+            how = start_command(self.wanted, self.directory, cache=cache, without=without, load=load, forgets=forgets)
+            if self._spawn(how, seconds):
                 return
             if "host forwarding" not in self._last_words():
                 break

@@ -62,3 +62,9 @@ def test_an_empty_clock_battery_says_the_same_at_every_start() -> None:
     argv = start_command(wanted(clock="1970-01-01T00:00:00"), Path("/b"))
     assert after(argv, "-rtc") == ["base=1970-01-01T00:00:00,clock=vm"]
     assert after(start_command(wanted(), Path("/b")), "-rtc") == []
+
+
+def test_a_disk_that_forgets_is_behind_its_server() -> None:
+    usual, forgets = (after(start_command(wanted(), Path("/a,b"), forgets=one), "-drive")[0] for one in (False, True))
+    assert usual.startswith("file=/a,,b/disk.qcow2,format=qcow2,")
+    assert forgets.startswith("file.driver=nbd,file.server.type=unix,file.server.path=/a,,b/forgetful,format=qcow2,")
