@@ -28,6 +28,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.scheme}://{self.address}"
 
 
+def tunnel(endpoint: Endpoint) -> str:
+    """What makes it reachable on another machine, at the same port of that one's loopback."""
+    return f"ssh -L {endpoint.port}:{endpoint.address} BOARD"
+
+
 def local_endpoint(port: int) -> Endpoint:
     """Of a deployment on this host."""
     return Endpoint(port=port)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jetson_deploy.cli import candidates
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.raw import chosen_writer, may_be_raw
@@ -19,19 +20,29 @@ from jetson_deploy.endpoint import local_endpoint
 if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
     from jetson_deploy.runtime.port import Runtime
+    from jetson_deploy.server.exchange import Think
     from jetson_deploy.server.port import CutPrompt, Server
 
 CHAT_TIMEOUT_SECONDS = 900.0
+THINK: dict[str, Think] = {"on": True, "off": False, "low": "low", "medium": "medium", "high": "high"}
 
 
 @click.command("chat")
 @click.argument("prompt", required=False)
 @acting
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="End an answer after N tokens.")
+@click.option(
+    "--think",
+    default="on",
+    show_default=True,
+    metavar="HOW",
+    shell_complete=candidates.of(tuple(THINK)),
+    help="on, off, or a level that model and server know: low, medium, high.",
+)
 @click.option("--hide-thinking", is_flag=True, help="Show only the answer.")
 @may_be_raw
 def command(
-    *, common: CommonOptions, prompt: str | None, max_tokens: int | None, hide_thinking: bool, raw: bool
+    *, common: CommonOptions, prompt: str | None, max_tokens: int | None, think: str, hide_thinking: bool, raw: bool
 ) -> int:
     """Ask PROMPT and stream the answer; without PROMPT, a conversation. Ctrl-C stops the answer, not the server.
 
@@ -42,6 +53,7 @@ def command(
     from jetson_deploy.server.opened import open_server
 
     writer = chosen_writer(common, raw=raw)
+    wish = _think(think)
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "chat")
     tell_deployment(serving, common)
@@ -52,6 +64,7 @@ def command(
         open_server(serving.record.server),
         max_tokens,
         hide_thinking=hide,
+        think=wish,
         quiet=common.quiet,
         writer=writer,
     )
@@ -61,6 +74,22 @@ def command(
     if programs:
         return _for_programs(talk, prompt or _piped(), serving, common)
     return talk.turn(prompt or _piped())
+
+
+def _think(word: str) -> Think:
+    """Raises UsageError."""
+    from jetson_deploy.errors import UsageError
+
+    if word.isdigit():
+        raise UsageError(
+            "no server here bounds thinking to a number of tokens: Ollama has no such field, and with the templates "
+            "that llama.cpp is given it does not know where thinking ends",
+            hint="--think off leaves it out; --max-tokens bounds the whole answer",
+            code="think-not-possible",
+        )
+    if word not in THINK:
+        raise UsageError(f"--think {word!r} is unknown", hint=f"one of {', '.join(THINK)}", code="usage")
+    return THINK[word]
 
 
 def opened_talk(serving: Instance, runtime: Runtime, server: Server, max_tokens: int | None, **of_talk: Any) -> Talk:
@@ -138,6 +167,7 @@ def _for_programs(talk: Talk, prompt: str, serving: Instance, common: CommonOpti
         "answer": text,
         "tokens": stats.tokens if stats else None,
         "tokens_per_second": stats.tokens_per_second if stats else None,
+        "first_token_seconds": talk.first_token_seconds,
         "prompt_tokens": stats.prompt_tokens if stats else None,
         "context_tokens": serving.record.context_tokens,
         "notes": talk.notes,

@@ -35,6 +35,7 @@ COMMANDS = {
     "watch": "Supervise the server: detect faults, restart, roll back",
     "monitor": "Watch board and model: live, recorded, exported, with alerts",
     "down": "Stop and remove the deployment",
+    "connect": "Show how clients reach the model, and by which APIs",
     "chat": "Chat with the model",
     "model": "The model store: fetch, verify, list, move, share, prune",
     "fleet": "Plan, deploy and watch many devices over SSH",

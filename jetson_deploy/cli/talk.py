@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,7 +14,7 @@ from jetson_deploy.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from jetson_deploy.deploy.prompt_watch import PromptWatch
-    from jetson_deploy.server.exchange import ChatPiece, Message, Stats
+    from jetson_deploy.server.exchange import ChatPiece, Message, Stats, Think
     from jetson_deploy.server.port import ServerClient
 
 WAITING = "waiting for the model…"
@@ -34,11 +35,16 @@ class Talk:
         writer: Callable[[TextIO, str], None] = write,
         gate: Callable[[], str] = str,
         watch: PromptWatch | None = None,
+        think: Think = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`gate`: asked before each prompt, it refuses, or says what could not be known."""
         self._client, self._model, self._max_tokens, self._hide = client, model, max_tokens, hide_thinking
         self._quiet, self._writer = quiet, writer
         self._gate, self._watch = gate, watch
+        self._think, self._clock = think, clock
+        self.first_token_seconds: float | None = None
+        """Of the last answer, from the request to its first piece; None: none came."""
         self.notes: list[str] = []
         self._messages: list[Message] = []
 
@@ -48,7 +54,17 @@ class Talk:
 
         self._note(self._gate())
         self._messages.append(Message(role="user", content=prompt))
-        return self._client.chat(self._model, list(self._messages), think=True, max_tokens=self._max_tokens)
+        asked = list(self._messages)
+        return self._timed(self._client.chat(self._model, asked, think=self._think, max_tokens=self._max_tokens))
+
+    def _timed(self, pieces: Iterator[ChatPiece]) -> Iterator[ChatPiece]:
+        from jetson_deploy.server.exchange import Done
+
+        self.first_token_seconds, begun = None, self._clock()
+        for piece in pieces:
+            if self.first_token_seconds is None and not isinstance(piece, Done):
+                self.first_token_seconds = self._clock() - begun
+            yield piece
 
     def note_cut(self, stats: Stats) -> None:
         """Of the last prompt."""
@@ -98,7 +114,9 @@ class Talk:
             self.note_cut(stats)
         self.remember(shown)
         if not self._quiet and stats is not None and stats.tokens_per_second is not None:
-            say(f"{stats.tokens} tokens, {stats.tokens_per_second:.1f} tok/s")
+            first = self.first_token_seconds
+            waited = f", the first after {first:.2f} s" if first is not None else ""
+            say(f"{stats.tokens} tokens, {stats.tokens_per_second:.1f} tok/s{waited}")
         return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
@@ -75,6 +75,10 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     text: str = ""
     thinking: str = ""
+
+
+Think: TypeAlias = bool | Literal["low", "medium", "high"]
+"""Whether a model shall think before it answers, or how much."""
 
 
 class Thinking(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from jetson_deploy.endpoint import Endpoint
-from jetson_deploy.server.exchange import ChatPiece, Generation, ListedModel, Message, Probed, RunningModel
+from jetson_deploy.server.exchange import ChatPiece, Generation, ListedModel, Message, Probed, RunningModel, Think
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.spec import HealthCheck, MountSpec
@@ -156,11 +156,14 @@ class ServerClient(Protocol):
         model: str,
         messages: Sequence[Message],
         *,
-        think: bool | None = None,
+        think: Think | None = None,
         max_tokens: int | None = None,
         timeout: float = LOAD_TIMEOUT,
     ) -> Generator[ChatPiece, None, None]:
-        """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work."""
+        """The answer as it comes, thinking apart, `Done` last. Closing the iterator stops the server's work.
+
+        Raises UsageError `think-not-possible` for a level that it has not.
+        """
 
     def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:
         """Have the model loaded and its runner asked: for nothing at all where `prompt` is empty.

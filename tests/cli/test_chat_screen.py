@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -54,7 +55,8 @@ def talked(
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     client = Client(pieces)
-    Talk(cast(ServerClient, client), "m", None, hide_thinking=hide, quiet=quiet).turn("Hi")
+    ticks = itertools.count(step=0.5)
+    Talk(cast(ServerClient, client), "m", None, hide_thinking=hide, quiet=quiet, clock=lambda: next(ticks)).turn("Hi")
     return client
 
 
@@ -62,14 +64,14 @@ def test_a_terminal_shows_that_it_waits_until_the_first_token(monkeypatch: pytes
     out, err = Terminal(), Terminal()
     client = talked(monkeypatch, out, err)
     assert client.seen == [WAITING]
-    assert err.getvalue() == f"{WAITING}{ERASE}20 tokens, 10.0 tok/s\n"
+    assert err.getvalue() == f"{WAITING}{ERASE}20 tokens, 10.0 tok/s, the first after 0.50 s\n"
     assert "hm" in out.getvalue() and out.getvalue().endswith("An edge computer.\n")
 
 
 def test_it_goes_on_waiting_while_a_thinking_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     out, err = Terminal(), Terminal()
     talked(monkeypatch, out, err, hide=True, pieces=(Thinking("hm"), Done(STATS)))
-    assert err.getvalue() == f"{WAITING}{ERASE}20 tokens, 10.0 tok/s\n"
+    assert err.getvalue() == f"{WAITING}{ERASE}20 tokens, 10.0 tok/s, the first after 0.50 s\n"
     assert out.getvalue() == "\n"
 
 
@@ -88,7 +90,7 @@ def test_a_pipe_gets_the_answer_alone_and_a_log_no_control_sequence(monkeypatch:
     out, err = io.StringIO(), io.StringIO()
     talked(monkeypatch, out, err, hide=True)
     assert out.getvalue() == "An edge computer.\n"
-    assert err.getvalue() == "20 tokens, 10.0 tok/s\n"
+    assert err.getvalue() == "20 tokens, 10.0 tok/s, the first after 0.50 s\n"
 
 
 def test_the_empty_lines_between_thinking_and_answer_are_no_part_of_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:

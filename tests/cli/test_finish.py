@@ -61,6 +61,7 @@ SAME_STATE = {
     "status with drift": ("status", "--drift"),
     "logs": ("logs",),
     "chat": ("chat", "hello"),
+    "connect": ("connect",),
     "recover": ("recover", "--plan"),
     "rollback": ("rollback", "1", "--plan"),
     "up on a captured root": ("up", "--root", BOARD),

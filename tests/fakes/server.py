@@ -26,6 +26,7 @@ from jetson_deploy.server.exchange import (
     Probed,
     RunningModel,
     Stats,
+    Think,
 )
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.log_signs import LogSigns
@@ -248,7 +249,7 @@ class FakeClient:
         model: str,
         messages: Sequence[Message],
         *,
-        think: bool | None = None,
+        think: Think | None = None,
         max_tokens: int | None = None,
         timeout: float = 0.0,
     ) -> Generator[ChatPiece, None, None]:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,9 +60,10 @@ def up(session: Session, *arguments: str) -> dict[str, Any]:
     return outcome
 
 
-def asked(session: Session, path: str) -> int:
-    """Status of a plain request to the endpoint."""
-    argv = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://127.0.0.1:11434{path}")
+def asked(session: Session, path: str, body: str | None = None) -> int:
+    """Status of a request to the endpoint; `body`: it is posted."""
+    data = ("-d", body) if body is not None else ()
+    argv = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", *data, f"http://127.0.0.1:11434{path}")
     return int(subprocess.check_output([*session.namespace.enter(), *argv]))
 
 
@@ -74,6 +76,18 @@ def test_up_brings_a_bare_host_to_proven_tokens_and_the_second_up_changes_nothin
     code, status = ran(session, "status", "--drift")
     assert (code, status["healthy"], status["server"], status["drift"]) == (0, True, "llama.cpp", [])
     assert "/api/*" in status["server_lacks"]
+
+
+@pytest.mark.parametrize("server", ["ollama", "llama.cpp"])
+def test_the_lines_that_connect_prints_are_answered_and_the_apis_are_as_it_says(session: Session, server: str) -> None:
+    up(session, MODEL, "--server", server)
+    said = ran(session, "connect")[1]
+    for path, there in said["apis"].items():
+        assert (asked(session, path, "{}") not in (404, 501)) is there, path
+    inside = session.namespace.enter()
+    curl = subprocess.check_output([*inside, "sh", "-c", said["snippets"]["curl"]])
+    assert json.loads(curl)["choices"][0]["message"]["content"]
+    assert subprocess.check_output([*inside, sys.executable, "-c", said["snippets"]["python"]]).strip()
 
 
 def test_the_monitor_shows_what_it_is_and_counts_its_tokens(session: Session) -> None:

@@ -100,6 +100,16 @@ def test_a_chat_comes_in_pieces_and_ends_with_its_counters(recorded: Start) -> N
     assert (done.stats.tokens, done.stats.prompt_tokens, done.stats.done_reason) == (4, 33, "length")
 
 
+def test_thinking_is_left_out_by_the_word_that_its_template_reads_and_levels_are_refused(recorded: Start) -> None:
+    server = recorded()
+    list(client(server).chat("smollm2", SAY_HI, max_tokens=4, think=False))
+    assert server.bodies[-1]["chat_template_kwargs"] == {"think": False}
+    asked = len(server.bodies)
+    with pytest.raises(UsageError) as refused:
+        list(client(server).chat("smollm2", SAY_HI, think="low"))
+    assert (refused.value.code, len(server.bodies)) == ("think-not-possible", asked)
+
+
 def test_a_chat_that_ends_without_its_end_is_said(serve: Start) -> None:
     begun = RECORDED["POST /v1/chat/completions stream"]["body"].split("\n\n")[:3]
 

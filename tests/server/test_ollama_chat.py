@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.errors import UnhealthyError, UsageError
 from jetson_deploy.server.exchange import Answer, Done, Message, Stats, Thinking
 from jetson_deploy.server.ollama.client import OllamaClient
 
@@ -127,6 +127,22 @@ def test_a_line_that_is_not_json_is_not_taken_for_an_answer(serve: Start) -> Non
     with pytest.raises(UnhealthyError) as caught:
         list(client(serve(answer)).chat("m", SAY_HI))
     assert caught.value.code == "server-bad-answer"
+
+
+def test_a_level_of_thinking_is_refused_by_an_ollama_that_knows_none(serve: Start) -> None:
+    """Recorded from 0.9.5; 0.34.0 takes low, medium and high of every model."""
+    said = "json: cannot unmarshal string into Go struct field ChatRequest.think of type bool"
+
+    def answer(handler: Any, *_: Any) -> None:
+        body = json.dumps({"error": said}).encode()
+        handler.send_response(400)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with pytest.raises(UsageError) as refused:
+        list(client(serve(answer)).chat("m", SAY_HI, think="low"))
+    assert refused.value.code == "think-not-possible"
 
 
 def test_closing_the_chat_closes_the_connection(serve: Start) -> None:

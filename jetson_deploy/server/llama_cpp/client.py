@@ -15,10 +15,18 @@ from jetson_deploy.server.exchange import (
     Probed,
     RunningModel,
     Stats,
+    Think,
     Thinking,
 )
 from jetson_deploy.server.http import Dialect, HttpClient
-from jetson_deploy.server.llama_cpp.refusals import another_model, broken_answer, cut_answer, keeps_its_model, said_no
+from jetson_deploy.server.llama_cpp.refusals import (
+    another_model,
+    broken_answer,
+    cut_answer,
+    keeps_its_model,
+    no_levels,
+    said_no,
+)
 from jetson_deploy.server.llama_cpp.replies import Chat, Completion, Health, Listed, Models, Part, Props, Slot, counters
 from jetson_deploy.server.llama_cpp.templates import THINK
 from jetson_deploy.server.port import LOAD_TIMEOUT
@@ -100,11 +108,13 @@ class LlamaClient:
         model: str,
         messages: Sequence[Message],
         *,
-        think: bool | None = None,
+        think: Think | None = None,
         max_tokens: int | None = None,
         timeout: float = LOAD_TIMEOUT,
     ) -> Generator[ChatPiece, None, None]:
         """`think` says whether the template opens a thinking part, where it can; it is separated as it comes."""
+        if isinstance(think, str):
+            raise no_levels()
         self._check_has(model)
         body: dict[str, Any] = {"messages": messages, "stream": True, "stream_options": {"include_usage": True}}
         if max_tokens is not None:

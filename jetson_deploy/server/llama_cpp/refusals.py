@@ -34,6 +34,14 @@ def keeps_its_model() -> UnhealthyError:
     )
 
 
+def no_levels() -> UsageError:
+    return UsageError(
+        "the templates that llama.cpp is given know no levels of thinking",
+        hint="--think on, or --think off",
+        code="think-not-possible",
+    )
+
+
 def another_model(asked: str, served: str) -> UnhealthyError:
     return UnhealthyError(
         f"model {asked!r} is not what the server has: it serves {served!r}",

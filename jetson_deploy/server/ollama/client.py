@@ -20,6 +20,7 @@ from jetson_deploy.server.exchange import (
     Probed,
     RunningModel,
     Stats,
+    Think,
     Thinking,
 )
 from jetson_deploy.server.http import Dialect, HttpClient
@@ -81,7 +82,7 @@ class OllamaClient:
         model: str,
         messages: Sequence[Message],
         *,
-        think: bool | None = None,
+        think: Think | None = None,
         max_tokens: int | None = None,
         timeout: float = LOAD_TIMEOUT,
     ) -> Generator[ChatPiece, None, None]:
@@ -98,6 +99,8 @@ class OllamaClient:
         try:
             yield from self._pieces(model, body if think is None else {**body, "think": think}, timeout)
         except NoThinkingError:  # comes before the first piece: a 400
+            if isinstance(think, str):
+                raise
             yield from self._pieces(model, body, timeout)
 
     def probe(self, model: str, prompt: str, *, max_tokens: int, context: int | None, timeout: float) -> Probed:

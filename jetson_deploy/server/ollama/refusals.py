@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from jetson_deploy.errors import JetsonDeployError, ResourceError, UnhealthyError
+from jetson_deploy.errors import JetsonDeployError, ResourceError, UnhealthyError, UsageError
 from jetson_deploy.server.http_errors import LOG_HINT
 
 
@@ -23,6 +23,9 @@ def said_no(text: str) -> JetsonDeployError | None:
     """The error for an `error` text that has a meaning of its own; None for any other."""
     if "does not support thinking" in text:
         return NoThinkingError(text, hint="ask without `think`", code="no-thinking")
+    if "ChatRequest.think of type" in text:
+        text = "this Ollama knows no levels of thinking"
+        return UsageError(text, hint="--think on, or --think off", code="think-not-possible")
     if re.search(r"model ['\"].*['\"] not found", text):
         return _error("model-not-found", text, "`jetson-deploy up` stages the model and checks it")
     if re.search(r"does not support (generate|chat|completion)", text):

@@ -1,0 +1,111 @@
+"""`connect`: where the deployment listens, which APIs it has, and what a client types."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from jetson_deploy.cli.finish import finish
+from jetson_deploy.cli.formatting import table
+from jetson_deploy.cli.options import CommonOptions, acting
+from jetson_deploy.cli.reporters import recover_first
+
+if TYPE_CHECKING:
+    from jetson_deploy.deployment.instance import Instance
+    from jetson_deploy.endpoint import Endpoint
+    from jetson_deploy.server.apis import Api
+    from jetson_deploy.server.port import Server
+
+_QUESTION = "Say hi."
+_MOST_TOKENS = 200
+"""Without a bound a small model may go on until its context is full."""
+
+
+@click.command("connect")
+@acting
+def command(*, common: CommonOptions) -> int:
+    """Show the endpoint, the APIs that its server has, and lines for curl and Python that ask it."""
+    from jetson_deploy.deploy.status import find_deployment
+    from jetson_deploy.endpoint import local_endpoint
+    from jetson_deploy.server.apis import offered
+    from jetson_deploy.server.opened import open_server
+
+    recover_first(common)
+    serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "connect")
+    record, server = serving.record, open_server(serving.record.server)
+    endpoint = local_endpoint(record.port)
+    url = endpoint.url
+    version = _version(server, url)
+    apis = offered(record.server, version)
+    snippets = {"curl": curl(url, record.model), "python": python(url, record.model)}
+    document = {
+        "schema": "jetson-deploy.connect/1",
+        "endpoint": url,
+        "model": record.model,
+        "context_tokens": record.context_tokens,
+        "server": record.server,
+        "version": version,
+        "apis": {api.path: said for api, said in apis.items()},
+        "snippets": snippets,
+        "accept_cpu": record.accept_cpu,
+    }
+    text = _text(serving, endpoint, f"{server.title} {version or '(it does not say its version)'}", apis, snippets)
+    return finish(common, document, lambda: text, simulated=record.simulated)
+
+
+def curl(url: str, model: str) -> str:
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _MOST_TOKENS}
+    )
+    return f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def python(url: str, model: str) -> str:
+    """Of the package `openai`."""
+    return "\n".join(
+        (
+            "from openai import OpenAI",
+            f'client = OpenAI(base_url="{url}/v1", api_key="unused")',
+            f'messages = [{{"role": "user", "content": "{_QUESTION}"}}]',
+            "answer = client.chat.completions.create(",
+            f"    model={json.dumps(model)}, messages=messages, max_tokens={_MOST_TOKENS}",
+            ")",
+            "print(answer.choices[0].message.content)",
+        )
+    )
+
+
+def _version(server: Server, url: str) -> str | None:
+    """None: it does not answer now, or does not say."""
+    from jetson_deploy.errors import JetsonDeployError
+
+    try:
+        return server.client(url).version()
+    except JetsonDeployError:
+        return None
+
+
+def _text(
+    serving: Instance, endpoint: Endpoint, server: str, apis: dict[Api, bool | None], snippets: dict[str, str]
+) -> str:
+    from jetson_deploy.endpoint import tunnel
+
+    record = serving.record
+    rows = [("simulated", record.simulated)] if record.simulated else []
+    rows += [
+        ("endpoint", f"{endpoint.url}, from this machine alone; from another: {tunnel(endpoint)}"),
+        ("model", f"{record.model}, context {record.context_tokens}, {record.parallel} at a time"),
+        ("server", server),
+        *_said("has", apis, True),
+        *_said("has not", apis, False),
+        *_said("not known", apis, None),
+    ]
+    return "\n\n".join((table(rows), snippets["curl"], snippets["python"]))
+
+
+def _said(word: str, apis: dict[Api, bool | None], wanted: bool | None) -> list[tuple[str, str]]:
+    listed = [f"{api.title} ({api.path})" for api, said in apis.items() if said is wanted]
+    return [(word, ", ".join(listed))] if listed else []
