@@ -20,11 +20,13 @@ from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
+from jetson_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from jetson_deploy.catalog.catalog import Catalog
     from jetson_deploy.deployment.revisions import State
     from jetson_deploy.facts import HostFacts
+    from jetson_deploy.plan.compare import Beside
     from jetson_deploy.plan.larger import Way
 
 CARRIED_OUT = "nothing was changed; jetson-deploy up with the same options deploys this"
@@ -50,8 +52,9 @@ def _example() -> str:
     shell_complete=candidates.catalog_boards,
     help="Plan for a board of the catalog instead of a host; `rehearse --list` names them.",
 )
+@click.option("--compare", is_flag=True, help="Show the servers side by side: image, speed, memory, APIs, advisories.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the plan as JSON to FILE too.")
-def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, save: Path | None) -> int:
+def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, compare: bool, save: Path | None) -> int:
     """Show what `up` would do, with the reason for every choice. Changes nothing.
 
     MODEL is a DeepSeek-R1 size (7b, deepseek-r1:7b), or the name of any model that is in the store (qwen3:8b);
@@ -59,12 +62,15 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     before a JETSON_DEPLOY_ variable, that before the file (-f), that before what is deployed, that before the default.
     Where the host is not ready, everything that it lacks is shown; the exit code is that of the first.
     """
+    from jetson_deploy.plan.compare import compared
     from jetson_deploy.plan.given_l4t import with_given_l4t
     from jetson_deploy.plan.larger import ways_to_fit
     from jetson_deploy.plan.make import draft_plan
     from jetson_deploy.settings import acts_here
     from jetson_deploy.state.captured import captured_state
 
+    if compare and save is not None:
+        raise UsageError("--compare makes no plan to save", hint="leave one of them out", code="usage")
     request, store = read_wishes(wanted, common)
     catalog = common.catalog()
     facts, assumed = _looked_at(common, catalog, store, board, request.model)
@@ -74,6 +80,8 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
     if live and _unfinished(common, facts, state):
         say("warning: an earlier run was left unfinished; up finishes or undoes it first: jetson-deploy recover --plan")
     known = _blocking(common, facts) if board is None else ()
+    if compare:
+        return _compare(common, compared(facts, request, catalog, state, known))
     draft = draft_plan(facts, request, catalog, state, known=known)
     if draft.plan is None:
         code = refuse(draft.findings, as_json=common.as_json, as_events=common.as_events, verbose=common.verbose)
@@ -96,6 +104,16 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, sa
         simulated=common.settings.rehearsal,
         also_as_line=True,
     )
+
+
+def _compare(common: CommonOptions, servers: tuple[Beside, ...]) -> int:
+    """Exit 3 where none of them can be deployed here."""
+    from jetson_deploy.cli.compare_text import compare_text
+    from jetson_deploy.errors import PreflightError
+
+    document = {"schema": "jetson-deploy.compare/1", "servers": servers}
+    code = PreflightError.exit_code if all(one.refused for one in servers) else 0
+    return finish(common, document, lambda: compare_text(servers), code=code, simulated=common.settings.rehearsal)
 
 
 def _text(common: CommonOptions, plan: Plan, request: Request, larger: str, following: str) -> str:
@@ -134,7 +152,6 @@ def _looked_at(
         found = survey(common.root, common.settings, catalog, store=store, deployment=common.name, model=model)
         return found, ()
     from jetson_deploy.detect.assumed_host import assumed_host
-    from jetson_deploy.errors import UsageError
 
     if click.get_current_context().get_parameter_source("root") is not ParameterSource.DEFAULT:
         raise UsageError(
@@ -165,8 +182,6 @@ def _tell_ways(ways: list[Way]) -> None:
 
 
 def _save(plan: Plan, path: Path) -> None:
-    from jetson_deploy.errors import UsageError
-
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(plan), indent=2) + b"\n")
     except OSError as error:

@@ -27,7 +27,7 @@ NOT_OPTIONS = {"deployment_file", "root", "as_json", "as_events", "quiet", "verb
 """Parameters of every verb, and -f."""
 TABLES = {"plan": OPTIONS, "up": OPTIONS, "watch": WATCH_OPTIONS}
 OWN = {
-    "plan": {"model_option", "example", "board", "save"},
+    "plan": {"model_option", "example", "board", "compare", "save"},
     "up": {"model_option", "wait", "force", "when_idle"},
     "watch": {"name", "install", "uninstall", "units", "only_roll_back"},
 }
