@@ -80,6 +80,29 @@ def test_done_killed_at_each_border_finished_by_the_next_run_and_taken_back(
     assert number > 3
 
 
+_CLOCKS = """\
+#!/bin/sh -eu
+case ${1:-} in
+  --store) [ ! -e "$2" ] || read -r answer; cat /run/clocks >"$2" ;;
+  --restore) cat "$2" >/run/clocks ;;
+  *) echo highest >/run/clocks ;;
+esac
+"""
+"""In the place of NVIDIA's program, which asks before it writes over what it stored."""
+
+
+def test_clocks_are_pinned_at_once_and_at_each_start_and_come_back(board: PreparedBoard) -> None:
+    board.put("/usr/bin/jetson_clocks", _CLOCKS)
+    board.sh("chmod +x /usr/bin/jetson_clocks; echo low >/run/clocks")
+    assert board.prepare("--only clocks --yes")["result"] == "done"
+    assert unit(board, "jetson-deploy-clocks") == "enabled active"
+    assert board.sh("cat /run/clocks").strip() == "highest"
+    board.sh("systemctl restart jetson-deploy-clocks")
+    assert board.prepare("--only clocks --yes")["result"] == "no-changes"
+    assert board.prepare("--undo clocks --yes")["result"] == "undone"
+    assert board.sh("cat /run/clocks; ls /etc/systemd/system | grep clocks; true").split() == ["low"]
+
+
 def test_a_swap_file_is_swap_of_the_kernel_until_it_is_taken_back(tmp_path: Path) -> None:
     """On this machine's own kernel, which has one list of swap for all."""
     with old_ext4(tmp_path) as disk:

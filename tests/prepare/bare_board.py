@@ -37,6 +37,7 @@ FILES = {
     "etc/systemd/journald.conf": "[Journal]\n#SystemMaxUse=\n",
     "lib/systemd/system/systemd-timesyncd.service": "[Service]\n",
     "lib/systemd/system/ollama.service": "[Service]\n",
+    "usr/bin/jetson_clocks": "#!/bin/sh\n",
     "lib/systemd/system/nvzramconfig.service": "[Service]\nType=oneshot\n",
     "usr/bin/dockerd": "",
     "usr/bin/nvidia-container-runtime": "",

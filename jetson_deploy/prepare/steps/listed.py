@@ -1,9 +1,10 @@
-"""The steps, in the order in which they are done: what may reboot the board comes last."""
+"""The steps, in the order in which they are done: what may reboot the board comes late, and sets the clocks anew."""
 
 from __future__ import annotations
 
 from jetson_deploy.prepare.host_step import HostStep
 from jetson_deploy.prepare.steps.accounts import GROUP_STEP, NAME_STEP
+from jetson_deploy.prepare.steps.clocks import CLOCKS_STEP
 from jetson_deploy.prepare.steps.containerd_root import CONTAINERD_STEP
 from jetson_deploy.prepare.steps.docker_daemon import LOGS_STEP, RUNTIME_STEP
 from jetson_deploy.prepare.steps.engine_data import DATA_STEP
@@ -29,5 +30,6 @@ STEPS: dict[str, HostStep] = {
         CLOCK_STEP,
         NATIVE_STEP,
         POWER_STEP,
+        CLOCKS_STEP,
     )
 }
