@@ -17,6 +17,7 @@ from jetson_deploy.plan.budget import CONTEXT_STEP, Budget, free_without_ours
 from jetson_deploy.plan.layers import Kept
 from jetson_deploy.plan.memory import footprint, need_terms
 from jetson_deploy.server.footprint import Footprint
+from jetson_deploy.server.kinds import KINDS, USUAL
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.units import compared
 
@@ -83,9 +84,12 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def budget_for(catalog: Catalog, available_bytes: int, serving: Instance | None) -> Budget:
-    """The memory as if nothing of ours ran, with the settings that `up` would take."""
+    """The memory as if nothing of ours ran, with the server that is deployed and what `up` would take else."""
     free = free_without_ours(available_bytes, serving)
-    return Budget(limits=catalog.limits, free_bytes=free, request=settle(Request(), None), server=open_server())
+    # A server that only a newer version knows is counted as the usual one: the models are listed all the same.
+    kind = serving.record.server if serving is not None and serving.record.server in KINDS else USUAL
+    request = settle(Request(server=kind), None)
+    return Budget(limits=catalog.limits, free_bytes=free, request=request, server=open_server(kind))
 
 
 def catalog_size(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from jetson_deploy.catalog.entries import ModelSize
@@ -96,6 +97,10 @@ def test_what_our_own_server_occupies_is_there_for_another_model() -> None:
     )
     assert budget_for(CATALOG, 1 * GIB, serving).free_bytes == 6 * GIB
     assert budget_for(CATALOG, 4 * GIB, serving).free_bytes == 7 * GIB
+    for kind, counted in (("ollama", "ollama"), ("llama.cpp", "llama.cpp"), ("of a newer version", "ollama")):
+        record = msgspec.structs.replace(serving.record, server=kind)
+        budget = budget_for(CATALOG, 4 * GIB, msgspec.structs.replace(serving, record=record))
+        assert (budget.server.kind, budget.request.server) == (counted, counted)
 
 
 SEVEN = SIZES["7b"]
