@@ -75,6 +75,7 @@ check_hash() {
 
 check_link() {
   { [ -e "$link" ] || [ -L "$link" ]; } || return 0
+  [ ! -d "$link" ] || refuse 3 tool-foreign "$link is a directory" "give the name of a file in it, as --link ${link%/}/jetson-deploy"
   case $(readlink "$link") in
     "$prefix"/*) ;;
     *) refuse 3 tool-foreign "$link is there and is not of $prefix" "move it away there: mv $link $link.old" ;;

@@ -157,6 +157,17 @@ def test_what_others_put_in_the_links_place_stays(root: Root, given: dict[str, P
     assert root.link.read_text() == "#!/bin/sh\n"
 
 
+def test_a_directory_is_no_link_and_nobody_is_told_to_move_it_away(root: Root, given: dict[str, Path]) -> None:
+    root.link.mkdir(parents=True)
+    ended = root.install(given["1.0"])
+    assert (ended.code, f"--link {root.link}/jetson-deploy" in ended.stderr, "mv " in ended.stderr) == (
+        3,
+        True,
+        False,
+    ), ended
+    assert root.link.is_dir()
+
+
 def test_a_deployment_is_not_left_without_its_tool_unless_that_is_meant(
     root: Root, given: dict[str, Path], tmp_path: Path
 ) -> None:
