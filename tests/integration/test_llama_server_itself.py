@@ -1,4 +1,4 @@
-"""What the monitor reads of a real llama-server (b10434): its context in use, and that a look does not wake it."""
+"""What the monitor reads of a real llama-server (b10434): context, queue, tokens; a look does not wake it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from servers.running import RunningServer
 from servers.starting import started
 
-from jetson_deploy.monitor.llm.llama_server import LlamaSeen, LlamaServer
+from jetson_deploy.monitor.llm.ledger import Ledger
+from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache they build first
 PROMPT = "word " * 200
@@ -44,6 +45,32 @@ def test_the_context_in_use_is_the_prompt_and_the_answer_so_far_and_no_more() ->
     assert max(one.slots[0].decoded for one in seen) > ANSWER_TOKENS / 2
     for one in seen:
         assert one.context_used == pytest.approx(PROMPT_TOKENS + one.slots[0].decoded, abs=1)
+
+
+def test_of_four_clients_at_two_slots_two_are_in_flight_and_two_are_queued_and_every_token_is_counted() -> None:
+    ledger = Ledger()
+    counting = LlamaCounting(ledger)
+    bodies = [{"prompt": f"{n} {PROMPT}", "n_predict": ANSWER_TOKENS, "ignore_eos": True} for n in range(4)]
+    seen: set[tuple[int | None, int | None]] = set()
+    with started("llama-server", context=1024, parallel=2, arguments=("--metrics",)) as server:
+        look = LlamaServer(port_of(server)).look
+
+        def looked_at() -> LlamaSeen | None:
+            if (now := look()) is not None:
+                counting.count(port_of(server), now, "smollm2", time.monotonic())
+            return now
+
+        soon(lambda: looked_at() is not None)
+        clients = [threading.Thread(target=server.post, args=("/completion", body)) for body in bodies]
+        for client in clients:
+            client.start()
+        while any(client.is_alive() for client in clients):
+            if (now := looked_at()) is not None:
+                seen.add((now.processing, now.deferred))
+            time.sleep(0.05)
+        soon(lambda: looked_at() is not None)
+    assert (2, 2) in seen
+    assert ledger.models()["smollm2"].decode_tokens == len(bodies) * ANSWER_TOKENS
 
 
 def test_a_look_leaves_a_sleeping_server_asleep() -> None:

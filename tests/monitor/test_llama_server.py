@@ -73,6 +73,20 @@ def test_differences_of_llama_servers_counters_are_counted_and_its_slots_while_i
     assert not counting.count(2, LlamaSeen(), "r1", 4.0)
 
 
+def test_tokens_of_a_server_that_began_anew_at_the_same_port_are_added_to_those_before() -> None:
+    ledger = Ledger()
+    counting = LlamaCounting(ledger)
+    first = {"tokens_predicted_total": 60.0, "tokens_predicted_seconds_total": 2.0, "prompt_tokens_total": 5.0}
+    anew = {"tokens_predicted_total": 30.0, "tokens_predicted_seconds_total": 1.0, "prompt_tokens_total": 4.0}
+    cut = SlotSeen(slot=0, task=3, processing=True, decoded=7, prompt_tokens=20)
+    counting.count(1, LlamaSeen(metrics=dict.fromkeys(first, 0.0)), "r1", 0.0)
+    counting.count(1, LlamaSeen(metrics=first, slots=(cut,)), "r1", 1.0)
+    counting.count(1, LlamaSeen(metrics=anew), "r1", 2.0)
+    counts = ledger.models()["r1"]
+    assert (counts.decode_tokens, counts.prompt_tokens) == (60 + 7 + 30, 5 + 4)
+    assert counts.last_decode_rate == pytest.approx(30.0)
+
+
 @pytest.mark.parametrize(
     ("stamp", "seconds"),
     [

@@ -15,6 +15,8 @@ _ANSWER_SECONDS = 1.0
 _PASSING = ("server-unreachable", "server-timeout", "server-stopped", "server-busy")
 """Not a refusal: llama-server is busy (503) while it loads."""
 _DIALECT = Dialect(title="llama-server", refusal_of=lambda _text: None)
+_TOTALS = ("tokens_predicted_total", "prompt_tokens_total")
+"""They fall only where a server begins anew; one that has passed the old count by the next look is not noticed."""
 _METRIC = re.compile(r"^llamacpp:(\w+) ([0-9.eE+-]+)$", re.MULTILINE)
 
 
@@ -156,11 +158,19 @@ class LlamaCounting:
         """False: it does not tell. `now`: monotonic seconds."""
         if "tokens_predicted_total" not in seen.metrics:
             return False
-        if self._before is not None and self._before[0] == port:
-            self._add(self._before[1], seen.metrics, model)
+        if self._before is not None:
+            self._since(self._before, port, seen.metrics, model)
         self._before = port, seen.metrics
         self._run(seen, model, now)
         return True
+
+    def _since(self, before: tuple[int, dict[str, float]], port: int, now: dict[str, float], model: str) -> None:
+        another = before[0] != port
+        anew = any(now.get(name, 0.0) < before[1].get(name, 0.0) for name in _TOTALS)
+        if another or anew:
+            self._ledger.drop_all()  # what ran there will not be in any counter
+        if not another:
+            self._add({} if anew else before[1], now, model)
 
     def _add(self, before: dict[str, float], now: dict[str, float], model: str) -> None:
         grown = {name: value - before.get(name, 0.0) for name, value in now.items()}
