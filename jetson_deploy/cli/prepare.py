@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 @click.option(
     "--disk", metavar="DIR", help="Data move to the disk mounted there; default: NVMe or SATA, off eMMC or SD."
 )
+@click.option(
+    "--model", metavar="NAME", help="Swap is made for it; default: what is deployed, else the largest for this board."
+)
 @click.option("--undo", is_flag=True, help="Take back what prepare did: the steps named, or all.")
 @click.option("--remove-old", is_flag=True, help="Delete what was left where it was when data were moved.")
 @click.option("--reboot", is_flag=True, help="Let nvpmodel reboot the board, where a power mode needs that.")
@@ -43,6 +46,7 @@ def command(
     only: str | None,
     skip: str | None,
     disk: str | None,
+    model: str | None,
     undo: bool,
     remove_old: bool,
     reboot: bool,
@@ -64,16 +68,17 @@ def command(
     if ids and not undo:
         hint = f"jetson-deploy prepare --only {','.join(ids)}; names stand behind --undo"
         raise UsageError("which steps are done is said with --only", hint=hint, code="usage")
-    if (undo or remove_old) and (only or skip or disk or (undo and remove_old)):
+    if (undo or remove_old) and (only or skip or disk or model or (undo and remove_old)):
         verb = "--undo takes names: --undo ID ID" if undo else "--remove-old takes no other option"
-        raise UsageError(verb, hint="leave out --only, --skip and --disk", code="usage")
+        raise UsageError(verb, hint="leave out --only, --skip, --disk and --model", code="usage")
     if undo:
         return undo_steps(common, [one for text in ids for one in words(text)], wait=wait)
     if remove_old:
         return remove_kept(common, wait=wait)
     from jetson_deploy.prepare.overview import chosen_steps
 
-    return do_steps(common, chosen_steps(words(only), words(skip)), reboot=reboot, disk=mounted_at(disk), wait=wait)
+    steps, place = chosen_steps(words(only), words(skip)), mounted_at(disk)
+    return do_steps(common, steps, reboot=reboot, disk=place, model=model, wait=wait)
 
 
 def words(text: str | None) -> list[str]:
@@ -100,7 +105,13 @@ def mounted_at(disk: str | None) -> str | None:
 
 
 def do_steps(
-    common: CommonOptions, steps: Sequence[HostStep], *, reboot: bool, wait: bool, disk: str | None = None
+    common: CommonOptions,
+    steps: Sequence[HostStep],
+    *,
+    reboot: bool,
+    wait: bool,
+    disk: str | None = None,
+    model: str | None = None,
 ) -> int:
     """Shown; then, where that is wanted, done. Also `doctor --fix`."""
     from jetson_deploy.detect.host import Host
@@ -108,8 +119,10 @@ def do_steps(
     from jetson_deploy.prepare.host_set import HostSet, overview
     from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, command_of, look_at
 
+    request = common.layers.request(common.settings, common.name, {"model": model} if model else {})
+
     def look() -> Look:
-        return look_at(common.root, common.settings, common.catalog(), common.name, reboot=reboot, disk=disk)
+        return look_at(common.root, common.settings, common.catalog(), request, reboot=reboot, disk=disk)
 
     seen, book = look(), Book(common.settings.state_dir)
     check_is_jetson(seen.facts)
@@ -121,7 +134,7 @@ def do_steps(
     if not _wanted(common, shown, "Do it?"):
         way = "shown only: a captured root is not changed"
         if not captured:
-            way = f"nothing was done: {command_of(steps, reboot=reboot, disk=disk)} does it"
+            way = f"nothing was done: {command_of(steps, reboot=reboot, disk=disk, model=model)} does it"
         return _end(common, shown, hint=way)
     check_may_change(common.root, common.settings)
     with chosen_reporter(common) as report:

@@ -6,6 +6,7 @@ changes.py    the kinds, of which write_file.py is the one for files, swap_and_p
 steps/        the steps themselves
 edited.py     a configuration file's change, from what lies there; json_text.py inside JSON
 placing.py    one foreign file read, judged, replaced whole
+model_need.py the memory of the model that it is for
 machine.py    the host: a root and the commands that are run
 book.py       what was changed, and the originals
 run.py        do, undo, recover: by the executor of deployments (`deploy/run/execute.py`)

@@ -95,6 +95,8 @@ class SwitchUnit(Change, frozen=True, kw_only=True, tag="switch-unit"):
     on: bool
     was_enabled: bool
     was_active: bool
+    once: bool = False
+    """A start does its work and ends: whether it is enabled tells how it stands."""
 
     @property
     def text(self) -> str:
@@ -102,6 +104,8 @@ class SwitchUnit(Change, frozen=True, kw_only=True, tag="switch-unit"):
 
     def standing(self, machine: Machine) -> Standing:
         now = unit_state(machine, self.unit)
+        if self.once:
+            return "after" if now[0] == self.on else "before"
         if now == (self.on, self.on):
             return "after"
         return "before" if now == (self.was_enabled, self.was_active) else "other"

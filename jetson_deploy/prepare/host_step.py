@@ -11,6 +11,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.prepare.changes import AnyChange
 from jetson_deploy.prepare.machine import Machine
+from jetson_deploy.prepare.model_need import ModelNeed
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Who called sudo; None: root itself."""
     reboot: bool = False
     """The board may be rebooted."""
+    model: ModelNeed | None = None
+    """That the board is made ready for; None: not known."""
     disk: str | None = None
     """Where a filesystem is mounted that data are to move to; None: the fastest here."""
 

@@ -13,12 +13,14 @@ import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.survey import engine_now, survey
+from jetson_deploy.deployment.request import Request
 from jetson_deploy.detect.host import Host
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import EngineFacts, HostFacts
 from jetson_deploy.prepare.book import Entry, Prepared
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look
 from jetson_deploy.prepare.machine import Answer, Machine, run_here
+from jetson_deploy.prepare.model_need import model_need
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.settings import Settings
 
@@ -59,11 +61,13 @@ def chosen_steps(only: Sequence[str], skip: Sequence[str]) -> list[HostStep]:
     return chosen
 
 
-def command_of(steps: Sequence[HostStep], *, reboot: bool, disk: str | None = None) -> str:
+def command_of(steps: Sequence[HostStep], *, reboot: bool, disk: str | None = None, model: str | None = None) -> str:
     """That does these, and no others."""
     usual = [one for one in STEPS.values() if not one.asked_by_name]
     only = [] if list(steps) == usual else ["--only", ",".join(one.id for one in steps)]
-    more = [*(["--disk", shlex.quote(disk)] if disk else []), *(["--reboot"] if reboot else [])]
+    named = (("--disk", disk), ("--model", model))
+    more = [word for flag, value in named if value for word in (flag, shlex.quote(value))]
+    more += ["--reboot"] if reboot else []
     return " ".join(["sudo jetson-deploy prepare", *only, *more, "--yes"])
 
 
@@ -79,17 +83,19 @@ def check_ids(ids: Sequence[str]) -> None:
 
 
 def look_at(
-    root: Path, settings: Settings, catalog: Catalog, deployment: str, *, reboot: bool, disk: str | None
+    root: Path, settings: Settings, catalog: Catalog, request: Request, *, reboot: bool, disk: str | None
 ) -> Look:
     """A captured root is only looked at: nothing is run."""
-    facts = survey(root, settings, catalog, store=None, deployment=deployment)
+    facts = survey(root, settings, catalog, store=None, deployment=request.name, model=request.model)
+    model = model_need(facts, catalog, request)
     if Host(root).captured:
         nothing = Answer(code=127, text="a captured root runs nothing")
         machine = Machine(root=root.resolve(), run=lambda _: nothing, engine=lambda: facts.engine)
-        return Look(machine=machine, facts=facts, user=None, reboot=reboot, disk=disk)
+        return Look(machine=machine, facts=facts, user=None, reboot=reboot, disk=disk, model=model)
     caller = os.environ.get("SUDO_USER") or "root"
     user = None if caller == "root" else caller
-    return Look(machine=this_machine(root, settings), facts=facts, user=user, reboot=reboot, disk=disk)
+    machine = this_machine(root, settings)
+    return Look(machine=machine, facts=facts, user=user, reboot=reboot, disk=disk, model=model)
 
 
 def this_machine(root: Path, settings: Settings) -> Machine:

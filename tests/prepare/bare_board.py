@@ -26,7 +26,9 @@ from jetson_deploy.events import Event
 from jetson_deploy.facts import ClockFacts, ContainerFacts, DiskFacts, EngineFacts, HostFacts
 from jetson_deploy.prepare.host_step import Look
 from jetson_deploy.prepare.machine import Answer, Machine
+from jetson_deploy.prepare.model_need import ModelNeed
 
+MODEL = ModelNeed(name="deepseek-r1:7b", bytes=5 * 2**30)
 CAPTURED = Path(__file__).parent.parent / "hosts" / "orin-nano-8gb-desktop" / "root"
 FILES = {
     "etc/hostname": "kitchen\n",
@@ -56,11 +58,12 @@ FILES = {
     "var/lib/jetson-deploy/models/blobs/sha256-aa": "weights",
     "var/lib/jetson-deploy/models/.jetson-deploy/lock": "",
 }
+ZRAM_LINK = "etc/systemd/system/multi-user.target.wants/nvzramconfig.service"
 STORE = "var/lib/jetson-deploy/models"
 WANTS = "etc/systemd/system/multi-user.target.wants"
 LINKS = {
     f"{WANTS}/ollama.service": "/lib/systemd/system/ollama.service",
-    f"{WANTS}/nvzramconfig.service": "/lib/systemd/system/nvzramconfig.service",
+    ZRAM_LINK: "/lib/systemd/system/nvzramconfig.service",
     "etc/systemd/system/default.target": "/lib/systemd/system/graphical.target",
     "etc/systemd/system/display-manager.service": "/lib/systemd/system/gdm.service",
 }
@@ -105,7 +108,7 @@ class BareBoard:
         return Machine(root=self.root, run=self.run, engine=self.engine)
 
     def look(self, *, reboot: bool = False) -> Look:
-        return Look(machine=self.machine, facts=self.facts(), user="ada", reboot=reboot)
+        return Look(machine=self.machine, facts=self.facts(), user="ada", reboot=reboot, model=MODEL)
 
     def facts(self) -> HostFacts:
         disks = (

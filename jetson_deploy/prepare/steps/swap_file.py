@@ -1,4 +1,4 @@
-"""Swap, for everything beside the model: pages of the GPU are never swapped."""
+"""Swap, for everything beside the model, sized by what that leaves: pages of the GPU are never swapped."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from jetson_deploy.prepare.swap_and_power import SWAP_FILE, MakeSwap
 from jetson_deploy.units import size_text
 
 _GIB = 2**30
-SWAP_MIB = 4096
-SMALL_BYTES = 17 * _GIB
-"""Boards above have memory to spare for what is not the model."""
+BESIDE_MODEL = 6 * _GIB
+"""Memory and swap for all that is not the model: a desktop, an image being unpacked, upgrades. A judgement."""
 _ROOM = 4
 """So many times the swap has to be free."""
 ZRAM_UNIT = "nvzramconfig.service"
@@ -32,36 +31,55 @@ def _swap(look: Look) -> Checked:
     beside = f", beside {size_text(zram)} of zram" if zram else ""
     if memory.swap_total_bytes > zram:
         return ready(f"{size_text(memory.swap_total_bytes - zram)} of swap are in use{beside}")
-    if memory.total_bytes > SMALL_BYTES:
-        return ready(f"none{beside}, and {size_text(memory.total_bytes)} of memory need none")
-    disk = _disk(look.facts.disks)
+    if look.model is None:
+        return unknown("no model can be chosen here (jetson-deploy plan says why), so what it leaves is not known")
+    left = max(0, memory.total_bytes - look.model.bytes)
+    leaves = f"{look.model.name} leaves {size_text(left)} of {size_text(memory.total_bytes)} to all else"
+    if left >= BESIDE_MODEL:
+        return ready(f"none{beside}: {leaves}")
+    mib = -(-(BESIDE_MODEL - left) // _GIB) * 1024
+    disk = _disk(look.facts.disks, mib)
     if disk is None:
-        return ready(f"none{beside}, and no disk here is fast enough, and empty enough, for it")
+        return ready(f"zram, {size_text(zram)}: no disk here is fast and empty enough") if zram else _zram(look, leaves)
     path = f"{disk.mount.strip('/')}/{SWAP_FILE}".lstrip("/")
     if (look.machine.root / path).exists():
         raise refusal(look.machine.root / path, "is there already, and not in use", "move it away, or --skip swap")
     line = f"/{path} none swap sw,nofail 0 0"
     change, originals = line_change(look.machine, "etc/fstab", line, f"swap on {disk.mount} at boot")
-    changes: list[AnyChange] = [MakeSwap(path=path, mib=SWAP_MIB), change]
+    changes: list[AnyChange] = [MakeSwap(path=path, mib=mib), change]
     if not zram:
-        now = f"no swap, and {size_text(memory.total_bytes)} of memory: what is not the model is killed first"
-        return to_do(now, *changes, originals=originals)
-    now = f"the swap is {size_text(zram)} of zram, which takes the memory that it gives"
+        return to_do(f"no swap: {leaves}", *changes, originals=originals)
     off = _without_zram(look)
     takes = "at once; zram goes with the next boot" if off else ""
+    now = f"the swap is {size_text(zram)} of zram, which takes the memory that it gives: {leaves}"
     return to_do(now, *changes, *off, originals=originals, takes_effect=takes)
+
+
+def _zram(look: Look, leaves: str) -> Checked:
+    """L4T's own, where there is no better place: idle pages take less there."""
+    if not _has_zram(look):
+        return ready("none, no disk here is fast and empty enough for it, and L4T's zram is not here")
+    enabled, active = unit_state(look.machine, ZRAM_UNIT)
+    if enabled or active:
+        return ready(f"none now, no disk here is fast and empty enough for it, and {ZRAM_UNIT} makes zram at boot")
+    on = SwitchUnit(unit=ZRAM_UNIT, on=True, was_enabled=False, was_active=False, once=True)
+    return to_do(f"no swap, and no disk here is fast and empty enough: {leaves}", on)
 
 
 def _without_zram(look: Look) -> list[SwitchUnit]:
     """L4T's unit makes it at boot. Another program's zram is its owner's."""
-    if not any(look.machine.host.exists(f"{folder}/{ZRAM_UNIT}") for folder in UNIT_FOLDERS):
+    if not _has_zram(look):
         return []
     enabled, active = unit_state(look.machine, ZRAM_UNIT)
     return [SwitchUnit(unit=ZRAM_UNIT, on=False, was_enabled=enabled, was_active=active)] if enabled or active else []
 
 
-def _disk(disks: tuple[DiskFacts, ...]) -> DiskFacts | None:
-    need = _ROOM * SWAP_MIB * 2**20
+def _has_zram(look: Look) -> bool:
+    return any(look.machine.host.exists(f"{folder}/{ZRAM_UNIT}") for folder in UNIT_FOLDERS)
+
+
+def _disk(disks: tuple[DiskFacts, ...], mib: int) -> DiskFacts | None:
+    need = _ROOM * mib * 2**20
     good = [
         one
         for one in disks
