@@ -15,6 +15,7 @@ from jetson_deploy.events import Reporter, StepFinished, StepStarted
 from jetson_deploy.fleet.connection import Answer, Connection
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.packages import Parcel, Parcels
+from jetson_deploy.fleet.said import last_line
 from jetson_deploy.install import source
 from jetson_deploy.install.machine import BOARD, LINK, PREFIX, PROBE, Machine, read_machine
 from jetson_deploy.install.version import age
@@ -156,8 +157,7 @@ def _lines(text: bytes) -> list[str]:
 
 
 def _last_line(answer: Answer) -> str:
-    said = [line for line in _lines(answer.stderr) if line.strip()]
-    return said[-1][:_SAID] if said else f"no reason given (exit {answer.exit_status})"
+    return last_line(answer.stderr) or f"no reason given (exit {answer.exit_status})"
 
 
 def _words(**values: str) -> str:

@@ -17,6 +17,7 @@ from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.device_hints import for_controller
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.job.scripts import command, variables
+from jetson_deploy.fleet.said import last_line
 
 TOOL = "/usr/local/bin/jetson-deploy"
 DOCUMENT_BYTES = 512 << 10
@@ -119,8 +120,7 @@ def read_as(kind: type[Read], document: dict[str, Any]) -> Read:
 
 def last_words(answer: Answer) -> str:
     """The last line that it said, for a message."""
-    lines = (answer.stderr or answer.stdout).decode(errors="replace").strip().splitlines()
-    return lines[-1].strip()[:_SAID] if lines else ""
+    return last_line(answer.stderr or answer.stdout)
 
 
 def _absurd(text: bytes) -> bool:

@@ -50,6 +50,13 @@ _ANSIBLE = {
 def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
     """Tables for reading all boards, a command that does nothing, a rollout where nothing is to be done, following
     lines, growth, and memory. `full`: more rounds."""
+    fleet_compared(rounds, boards, full=full)
+    fleet_growth(rounds, boards, full=full)
+    fleet_memory(boards)
+
+
+def fleet_compared(rounds: int | None, boards: int | None, *, full: bool) -> None:
+    """Its first four tables alone."""
     need_root()
     many, times_ = boards or BOARDS, rounds or (_FULL_ROUNDS if full else _ROUNDS)
     with workplace(_ROOM) as work:
@@ -67,23 +74,28 @@ def fleet(rounds: int | None, boards: int | None, *, full: bool) -> None:
             print("and uri that gathers no facts (forks 50, pipelining).\n")
             bench.up_table(times_)
             follow(work, rehearsed)
-        most = max(SIZES) if boards is None else boards
-        sizes = sorted({*(size for size in SIZES if size <= most), most})
+
+
+def fleet_growth(rounds: int | None, boards: int | None, *, full: bool) -> None:
+    """The table of growth alone."""
+    need_root()
+    most, times_ = boards or max(SIZES), (rounds or _FULL_ROUNDS) if full else 1
+    sizes = sorted({*(size for size in SIZES if size <= most), most})
+    with workplace(_ROOM) as work:
         note(f"booting {most} boards")
         with Fleet(most, kind="light") as rehearsed:
             print(f"The first of {most} light boards ({_LIGHT}).\n")
-            grown = Bench(work, rehearsed, modules)
+            grown = Bench(work, rehearsed, work)
             with contextlib.suppress(SystemExit):  # once before, for the byte code of the tool on the boards
                 grown.verb("up --yes", most)
-            growth(grown.verb, VERBS, times_ if full else 1, sizes)
-            memory(work, rehearsed, grown.waiting())
+            growth(grown.verb, VERBS, times_, sizes)
 
 
 def fleet_memory(boards: int | None) -> None:
     """The last table alone."""
     need_root()
+    many = boards or max(SIZES)
     with workplace(_ROOM) as work:
-        many = boards or max(SIZES)
         note(f"booting {many} boards")
         with Fleet(many, kind="light") as rehearsed:
             memory(work, rehearsed, Bench(work, rehearsed, work).waiting())

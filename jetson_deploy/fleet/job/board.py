@@ -18,7 +18,7 @@ from jetson_deploy.fleet.job.folder import (
     Wanted,
     folder_of,
 )
-from jetson_deploy.names import shown
+from jetson_deploy.fleet.said import last_line
 
 ASK_SECONDS = 30.0
 """sudo alone may wait 20 s for a name server."""
@@ -123,7 +123,7 @@ def _known(answer: BoardAnswer) -> BoardAnswer:
 
 def _not_started(said: bytes) -> DeviceError:
     return DeviceError(
-        f"its unit could not be started or asked for: {_last(said)}",
+        f"its unit could not be started or asked for: {last_line(said) or 'it said nothing'}",
         hint="is systemd the init there, and the state directory writable? the same by hand: systemctl status",
         code=NOT_STARTED,
     )
@@ -143,8 +143,3 @@ def _decoded(line: bytes | None, kind: type[Any]) -> Any:
         return None if line is None else msgspec.json.decode(line, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _last(text: bytes) -> str:
-    lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
-    return shown(lines[-1][:300]) if lines else "it said nothing"

@@ -20,6 +20,7 @@ from jetson_deploy.fleet.reading.answer import ReadingAnswer, StoreAnswer
 from jetson_deploy.fleet.reading.asked import Asked
 from jetson_deploy.fleet.reading.script import header_command, header_script
 from jetson_deploy.fleet.reading.stores import manifest_of
+from jetson_deploy.fleet.said import last_line
 from jetson_deploy.store.gguf.header import GgufHeader, read_gguf
 from jetson_deploy.store.headers import said
 from jetson_deploy.store.manifest import LAYER_MEDIA, MODEL_BYTES
@@ -86,8 +87,7 @@ async def _asked(connection: Connection, path: str) -> GgufHeader | str:
         header_command(path), seconds=SECONDS, stdin=header_script(), root=True, limit=_MOST_PACKED
     )
     if done.exit_status != 0 or done.cut:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        return ascii(lines[-1])[1:-1][:200] if lines else f"reading it ended with {done.exit_status}"
+        return last_line(done.stderr) or f"reading it ended with {done.exit_status}"
     return parsed(done.stdout)
 
 

@@ -11,6 +11,7 @@ from jetson_deploy.fleet.connection import Answer, Connection
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.reading.answer import MOST_PACKED, ReadingAnswer, unpack
 from jetson_deploy.fleet.reading.script import NO_PYTHON, command, script
+from jetson_deploy.fleet.said import last_line
 
 SECONDS = 75.0
 """The script ends itself after 50; a device's sudo may wait 20 for a dead name server."""
@@ -54,10 +55,8 @@ def _failed(said: Answer) -> DeviceError:
             hint="ssh there; df and docker info show which one does not answer",
             code="reading-hangs",
         )
-    lines = said.stderr.decode(errors="replace").strip().splitlines()
-    last = ascii(lines[-1])[1:-1][:200] if lines else "it says nothing"
     return DeviceError(
-        f"the script that reads it ended with {said.exit_status}: {last}",
+        f"the script that reads it ended with {said.exit_status}: {last_line(said.stderr) or 'it says nothing'}",
         hint="python3 --version there: any from 3.6 on, with its standard library, will do",
         code="reading-failed",
     )

@@ -16,7 +16,7 @@ from jetson_deploy.fleet.host_keys import Offer, OfferedKey, Standing
 from jetson_deploy.fleet.transport import known_hosts
 from jetson_deploy.fleet.transport.client_keys import LoginKeys
 from jetson_deploy.fleet.transport.host_settings import HostSettings
-from jetson_deploy.fleet.transport.proxy_commands import Tunnel, last_line
+from jetson_deploy.fleet.transport.proxy_commands import Tunnel, command_said
 from jetson_deploy.fleet.transport.refusals import FAILURES, not_logged_in
 
 KINDS = (
@@ -46,9 +46,9 @@ async def keys_of(settings: HostSettings, address: str, tunnel: Tunnel | None, b
             except (asyncssh.ConnectionLost, ConnectionResetError) as error:
                 closed = error
             except FAILURES as error:
-                raise not_logged_in(error, settings, NO_KEYS, None, bounds.login, said=last_line(tunnel)) from None
+                raise not_logged_in(error, settings, NO_KEYS, None, bounds.login, said=command_said(tunnel)) from None
     if closed is not None and not any(found):
-        raise not_logged_in(closed, settings, NO_KEYS, None, bounds.login, said=last_line(tunnel))
+        raise not_logged_in(closed, settings, NO_KEYS, None, bounds.login, said=command_said(tunnel))
     return [key for key in found if key is not None]
 
 

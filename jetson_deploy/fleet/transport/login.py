@@ -15,7 +15,7 @@ from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.fleet.transport import known_hosts
 from jetson_deploy.fleet.transport.client_keys import LoginKeys
 from jetson_deploy.fleet.transport.host_settings import HostSettings
-from jetson_deploy.fleet.transport.proxy_commands import Tunnel, last_line
+from jetson_deploy.fleet.transport.proxy_commands import Tunnel, command_said
 from jetson_deploy.fleet.transport.refusals import FAILURES, not_logged_in
 
 FIRST_PAUSE = 0.1
@@ -93,7 +93,7 @@ class Logins:
                 break
         last = failed or asyncio.TimeoutError()
         raise not_logged_in(
-            last, way.settings, way.keys, greeter.offered, self._bounds.login, said=last_line(way.tunnel)
+            last, way.settings, way.keys, greeter.offered, self._bounds.login, said=command_said(way.tunnel)
         )
 
     async def _first_that_answers(self, way: Way, greeter: Greeter) -> asyncssh.SSHClientConnection:

@@ -16,6 +16,8 @@ from typing import IO, Any, TypeAlias
 
 import asyncssh
 
+from jetson_deploy.fleet.said import last_line
+
 KEPT = 4096
 """Bytes of what a command said last, for the message."""
 LOOK = 0.01
@@ -56,10 +58,9 @@ class ProxyTunnel:
         self._said = b""
 
     @property
-    def last_line(self) -> str:
+    def said(self) -> str:
         """Of what a command said on standard error; empty: nothing."""
-        lines = [line.strip() for line in self._said.decode("utf-8", "replace").splitlines() if line.strip()]
-        return lines[-1][:200] if lines else ""
+        return last_line(self._said)
 
     async def create_connection(
         self, session_factory: Callable[[], Any], remote_host: str, remote_port: int
@@ -88,8 +89,8 @@ Tunnel: TypeAlias = "asyncssh.SSHClientConnection | ProxyTunnel"
 """To the device: through a jump host, or a command."""
 
 
-def last_line(tunnel: Tunnel | None) -> str:
-    return tunnel.last_line if isinstance(tunnel, ProxyTunnel) else ""
+def command_said(tunnel: Tunnel | None) -> str:
+    return tunnel.said if isinstance(tunnel, ProxyTunnel) else ""
 
 
 class ProxyProcess:
