@@ -10,7 +10,7 @@ from collections.abc import Generator
 import pytest
 from drawn import choose_profile
 
-pytest_plugins = ["fault_report", "bed_fixtures"]  # both in tests/faults
+pytest_plugins = ["fault_report", "bed_fixtures", "board_figures"]  # of tests/faults and tests/boards
 
 # Under nohup a lost link is ignored, and in the background of a script Ctrl-C, here and in what is started from here:
 # the tests are about those that are heard.

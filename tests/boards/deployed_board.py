@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ PATIENCE = 1800.0
 """For what takes a minute on an idle machine: an emulated board shares two cores with whatever else runs here."""
 UP = ("--yes", "--accept-cpu", "--soak", "1s", "--json")
 RECOVERY = "jetson-deploy-recover@default.service"
+_KILLED = 128 + signal.SIGKILL
 _CONTAINER = f'{{{{.Names}}}} {{{{.Label "{LABEL}context"}}}}'
 
 
@@ -48,6 +50,12 @@ class Board:
         done = self.tool(*arguments, **variables)
         assert done.returncode == 0, f"{arguments}: {done.returncode} {done.stdout[-2000:]} {done.stderr[-2000:]}"
         return done
+
+    def dies_in(self, *arguments: str, **variables: str) -> None:
+        """A command of the tool that SIGKILL ends. The shell says so: ssh itself says 255 for every signal."""
+        line = self.run.tool_line(*arguments, **variables)
+        done = self.machine.ssh(f"{line}; exit $?", seconds=PATIENCE)
+        assert done.returncode == _KILLED, f"it was not killed: {done.returncode} {done.stderr[-500:]}"
 
     def document(self, *arguments: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.must(*arguments, "--json").stdout)
@@ -120,17 +128,22 @@ class Board:
 
 
 @contextlib.contextmanager
-def deployed_board(**how: Any) -> Iterator[Board]:
-    """`how`: as `VirtualRun` has it. Nothing is left behind."""
-    with VirtualRun(report=said, **how) as run:
-        run.fill()
-        board = Board(run, run.machines[0])
-        with timed("fleet up of a bare board"):
-            done = run.fleet("up", *UP, seconds=PATIENCE)
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        board.must("watch", "--install")
-        board.must("monitor", "install")
-        yield board
+def deployed_board() -> Iterator[Board]:
+    """Nothing is left behind."""
+    with VirtualRun(report=said) as run:
+        yield deploy(run)
+
+
+def deploy(run: VirtualRun) -> Board:
+    """To the first of its boards, which are bare."""
+    run.fill()
+    board = Board(run, run.machines[0])
+    with timed("fleet up of a bare board"):
+        done = run.fleet("up", *UP, seconds=PATIENCE)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    board.must("watch", "--install")
+    board.must("monitor", "install")
+    return board
 
 
 @contextlib.contextmanager
