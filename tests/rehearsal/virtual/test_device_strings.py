@@ -19,7 +19,6 @@ WITHOUT = {
     "clara-agx",
     "orin-nano-4gb",
     "orin-nx-8gb",
-    "thor-t4000",
     "tx2-4gb",
     "tx2i",
     "xavier-nx-16gb",
