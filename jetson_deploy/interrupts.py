@@ -36,6 +36,15 @@ def noticed() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
+def to_its_end() -> Iterator[None]:
+    """An interruption waits for the block: an engine would go on with it after we looked what is to be undone."""
+    with noticed() as came:
+        yield
+    if came():
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
 def stop_on_interruption() -> Iterator[threading.Event]:
     """Inside the block the interruptions raise nothing, they set the event; who works there ends in order."""
     stop = _Flag()

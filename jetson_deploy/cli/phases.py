@@ -77,7 +77,7 @@ class Phases:
         elif event.step == "prove":
             lines += self._deployed()
             self._enter("health")
-        elif self._phase == "health" and event.step != "settle":
+        elif self._phase == "health" and event.step not in ("try-speculation", "settle"):
             lines += self._healthy()
             self._phase = "commit"
         return lines

@@ -8,6 +8,7 @@ from typing import Any
 
 from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import paint
+from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import (
     AnyStep,
@@ -116,7 +117,7 @@ def _asked(plan: Plan, beside: Mapping[str, object]) -> str:
     record = Record.read(plan.spec.labels)
     values: dict[str, Any] = {
         **beside,
-        **{row.key: record.kept(row.option.label) for row in OPTIONS.values() if row.option.label},
+        **{row.key: _kept(record, row) for row in OPTIONS.values() if row.option.label},
         "name": plan.deployment,
         "model": plan.model.name,
         "context": plan.model.context_tokens,
@@ -127,6 +128,12 @@ def _asked(plan: Plan, beside: Mapping[str, object]) -> str:
     }
     rows = [(key, f"{_in_words(values[key])} ({place})") for key, place in plan.sources.items() if key in values]
     return "asked for:\n" + table(rows, "  ") if rows else ""
+
+
+def _kept(record: Record, row: Row) -> object:
+    """A default may have no label."""
+    kept = record.kept(row.option.label)
+    return row.option.default if kept is None else kept
 
 
 def _in_words(value: object) -> str:

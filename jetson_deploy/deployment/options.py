@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from jetson_deploy.deployment import option_checks as checks
 from jetson_deploy.deployment.option import RATE, Option, rows_of
-from jetson_deploy.server.kinds import USUAL
+from jetson_deploy.server.kinds import NO_SPECULATION, USUAL
 from jetson_deploy.settings import LOWEST_PORT, OLLAMA_PORT, STABILITY_SECONDS
 
 Unsaid = TypeVar("Unsaid")
@@ -89,6 +89,18 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
         ),
     ] = _UNSAID
     """Kind, as in `server/kinds.py`."""
+    speculate: Annotated[
+        str | Unsaid,
+        Option(
+            flag="--speculate",
+            metavar="HOW",
+            help="off or ngram: draft tokens from text that was seen, where the proof measures that it pays.",
+            in_file=Literal["off", "ngram"],
+            default=NO_SPECULATION,
+            label="speculate",
+        ),
+    ] = _UNSAID
+    """One of what the server has (`Server.speculations`)."""
     image_policy: Annotated[
         str | Unsaid,
         Option(

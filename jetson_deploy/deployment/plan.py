@@ -147,6 +147,15 @@ class Prove(Step, frozen=True, kw_only=True, tag="prove"):
     gates: Gates
 
 
+class TrySpeculation(Step, frozen=True, kw_only=True, tag="try-speculation"):
+    """Measure the candidate, measure it again with speculation turned on, and leave on what pays."""
+
+    container: str
+    gates: Gates
+    off: ContainerSpec
+    on: ContainerSpec
+
+
 class Settle(Step, frozen=True, kw_only=True, tag="settle"):
     """Observe the proven server for a while before the old one is stopped."""
 
@@ -191,6 +200,7 @@ AnyStep: TypeAlias = (
     | StopContainer
     | StartContainer
     | Prove
+    | TrySpeculation
     | Settle
     | SetRestart
     | RenameContainer

@@ -20,4 +20,6 @@ def settle(request: Request, serving: Instance | None) -> Wanted:
             values[row.field] = row.option.default if kept is None else kept
     if serving is not None and values["server"] != serving.record.server and request.image_policy is None:
         values["image_policy"] = OPTIONS["image_policy"].option.default  # an image of the other server
+    if serving is not None and values["server"] != serving.record.server and request.speculate is None:
+        values["speculate"] = OPTIONS["speculate"].option.default  # the other server's way
     return Wanted(**values)

@@ -28,8 +28,13 @@ def container_spec(
     revision: int,
     free: int,
     compute_capability: str | None,
+    *,
+    speculating: bool = False,
 ) -> ContainerSpec:
-    """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves."""
+    """The spec of one deployment. Its label `spec-hash` covers everything that changes what serves.
+
+    `speculating`: with the speculation that was asked for turned on; that makes no other deployment.
+    """
     record = Record(
         name=wanted.name,
         image=image.reference,
@@ -50,10 +55,15 @@ def container_spec(
         free_bytes_before=free,
         version=__version__,
         server=wanted.server,
-        further={label: value for label, row in FURTHER.items() if (value := getattr(wanted, row.field)) is not None},
+        # What is the default has no label: the labels of older versions have none.
+        further={
+            label: value
+            for label, row in FURTHER.items()
+            if (value := getattr(wanted, row.field)) not in (None, row.option.default)
+        },
     )
-    bare = _bare(server, wanted, image, model, layers, store, line, compute_capability)
-    return stamped(bare, record, server.bounded_by_plan)
+    bare = _bare(server, wanted, image, model, layers, store, line, compute_capability, speculating)
+    return stamped(bare, record, server.not_identifying)
 
 
 def repinned(server: Server, spec: ContainerSpec, image: str, model_digest: str) -> ContainerSpec:
@@ -61,7 +71,7 @@ def repinned(server: Server, spec: ContainerSpec, image: str, model_digest: str)
     digest = model_digest or None
     record = msgspec.structs.replace(Record.read(spec.labels), image=image, manifest_digest=digest)
     mounts = server.mounts(record.store, digest)
-    return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record, server.bounded_by_plan)
+    return stamped(msgspec.structs.replace(spec, image=image, mounts=mounts), record, server.not_identifying)
 
 
 def _bare(
@@ -73,6 +83,7 @@ def _bare(
     store: str,
     line: L4tLine | None,
     compute_capability: str | None,
+    speculating: bool,
 ) -> ContainerSpec:
     setup = server.set_up(
         Workload(
@@ -89,6 +100,8 @@ def _bare(
             version=image.ollama_version,
             compute_capability=compute_capability,
             prompt_cache_bytes=model.terms.get(PROMPT_CACHE, 0),
+            speculation=wanted.speculate,
+            speculating=speculating,
             reserve_bytes=model.terms["reserve"],
             options={row.key: getattr(wanted, row.field) for row in OPTIONS.values() if row.option.of_server},
         )

@@ -30,6 +30,7 @@ from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 from jetson_deploy.plan.stored_model import stored_size, with_stored
 from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_server, check_wanted
+from jetson_deploy.server.kinds import NO_SPECULATION
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Layers, Server, Servers
 
@@ -134,11 +135,18 @@ def _plan(
     free = model.available_bytes + model.terms["reserve"]
     line = catalog.line_of(facts.l4t) if facts.l4t else None
     spec = container_spec(server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability)
+    speculating = None
+    if wanted.speculate != NO_SPECULATION:
+        speculating = container_spec(
+            server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability, speculating=True
+        )
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
     if same and pin_lost(facts, model):
         same = False  # its mount holds on to a directory that is gone: only a new container sees the new one
-    steps = steps_from(facts, wanted, serving if same else None, serving, model, image, spec, gates, revision)
+    steps = steps_from(
+        facts, wanted, serving if same else None, serving, model, image, spec, gates, revision, speculating
+    )
     keeps = same and not wanted.force and serving is not None
     older = () if keeps or serving is None else made_by_older(facts, serving, spec, server)
     warned = (*older, *missed(server, layers), *warnings(facts, catalog, wanted, image, model))

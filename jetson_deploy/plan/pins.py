@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from jetson_deploy.deployment.instance import Instance
@@ -14,6 +16,7 @@ from jetson_deploy.deployment.plan import (
     PinModel,
     Plan,
     Prove,
+    TrySpeculation,
 )
 from jetson_deploy.deployment.record import Record
 from jetson_deploy.facts import HostFacts
@@ -53,17 +56,21 @@ def pinned_by_staging(servers: Servers, plan: Plan, image_digest: str | None, ma
         model = msgspec.structs.replace(model, manifest_digest=manifest_digest)
     if (image, model) == (plan.image, plan.model):
         return plan
-    spec = repinned(
-        servers(Record.read(plan.spec.labels).server), plan.spec, image.reference, model.manifest_digest or ""
-    )
+    server = servers(Record.read(plan.spec.labels).server)
+
+    def repin(spec: ContainerSpec) -> ContainerSpec:
+        return repinned(server, spec, image.reference, model.manifest_digest or "")
+
     gates = msgspec.structs.replace(plan.gates, expect_manifest_digest=model.manifest_digest)
-    steps = tuple(_repinned(step, spec, gates) for step in plan.steps)
-    return msgspec.structs.replace(plan, image=image, model=model, spec=spec, gates=gates, steps=steps)
+    steps = tuple(_repinned(step, repin, gates) for step in plan.steps)
+    return msgspec.structs.replace(plan, image=image, model=model, spec=repin(plan.spec), gates=gates, steps=steps)
 
 
-def _repinned(step: AnyStep, spec: ContainerSpec, gates: Gates) -> AnyStep:
+def _repinned(step: AnyStep, repin: Callable[[ContainerSpec], ContainerSpec], gates: Gates) -> AnyStep:
     if isinstance(step, CreateContainer):
-        return msgspec.structs.replace(step, spec=spec)
+        return msgspec.structs.replace(step, spec=repin(step.spec))
     if isinstance(step, PinModel):
         return msgspec.structs.replace(step, manifest_digest=gates.expect_manifest_digest)
+    if isinstance(step, TrySpeculation):
+        return msgspec.structs.replace(step, gates=gates, off=repin(step.off), on=repin(step.on))
     return msgspec.structs.replace(step, gates=gates) if isinstance(step, Prove) else step

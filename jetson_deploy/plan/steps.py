@@ -26,6 +26,7 @@ from jetson_deploy.deployment.plan import (
     StageModel,
     StartContainer,
     StopContainer,
+    TrySpeculation,
 )
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import HostFacts
@@ -43,8 +44,12 @@ def steps_from(
     spec: ContainerSpec,
     gates: Gates,
     revision: int,
+    speculating: ContainerSpec | None = None,
 ) -> tuple[AnyStep, ...]:
-    """`same` is the serving deployment when its spec is the wanted one and it is sound."""
+    """`same` is the serving deployment when its spec is the wanted one and it is sound.
+
+    `speculating`: the spec with the speculation that was asked for; None: none was.
+    """
     steps: list[AnyStep] = leftover_steps(facts, wanted.name, serving)
     serves = same is not None and same.running
     unknown_store = facts.store is None or facts.store.models is None
@@ -52,7 +57,7 @@ def steps_from(
         steps += staging_steps(facts, model, image, wanted.registry)
     if same is not None and not wanted.force:
         return tuple(steps if same.running else [*steps, *start_again_steps(same, gates)])
-    return (*steps, *cutover_steps(wanted.name, serving, spec, gates, revision))
+    return (*steps, *cutover_steps(wanted.name, serving, spec, gates, revision, speculating))
 
 
 def leftover_steps(facts: HostFacts, deployment: str, serving: Instance | None) -> list[AnyStep]:
@@ -73,7 +78,12 @@ def start_again_steps(same: Instance, gates: Gates) -> list[AnyStep]:
 
 
 def cutover_steps(
-    deployment: str, serving: Instance | None, spec: ContainerSpec, gates: Gates, revision: int
+    deployment: str,
+    serving: Instance | None,
+    spec: ContainerSpec,
+    gates: Gates,
+    revision: int,
+    speculating: ContainerSpec | None = None,
 ) -> list[AnyStep]:
     """Create beside what serves, swap, prove, commit, collect."""
     final = container_name(deployment, revision)
@@ -88,6 +98,8 @@ def cutover_steps(
         # The port and the memory are one: the old one stops only when everything else is ready.
         steps.append(StopContainer(container=serving.container, why=f"makes room for revision {revision}"))
     steps += [StartContainer(container=candidate), Prove(container=candidate, gates=gates)]
+    if speculating is not None:
+        steps.append(TrySpeculation(container=candidate, gates=gates, off=spec, on=speculating))
     if gates.stability_seconds > 0:
         steps.append(Settle(container=candidate, seconds=gates.stability_seconds))
     steps.append(Remember(what="proof", container=candidate))

@@ -14,7 +14,7 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts, StoreFacts
 from jetson_deploy.names import ModelName, parse_model_name, shown
 from jetson_deploy.plan.nearest_tag import nearest_tag
-from jetson_deploy.server.kinds import KINDS
+from jetson_deploy.server.kinds import KINDS, LLAMA_CPP, NO_SPECULATION
 from jetson_deploy.server.port import Server
 
 DEFAULT_FAMILY = "deepseek-r1"
@@ -41,6 +41,12 @@ def check_wanted(catalog: Catalog, request: Wanted, server: Server, store: Store
             f"KV cache type {request.kv_cache_type!r} is unknown",
             hint=f"one of {', '.join(server.kv_cache_types)}",
             code="bad-kv-cache-type",
+        )
+    if request.speculate not in (NO_SPECULATION, *server.speculations):
+        raise UsageError(
+            f"{server.title} has no speculation {request.speculate!r} that can be turned on and off",
+            hint=f"leave --speculate out, or --server {LLAMA_CPP}",
+            code="speculation-not-possible",
         )
     _check_range(request, OPTIONS["context"], longest)
     _check_range(request, OPTIONS["parallel"])

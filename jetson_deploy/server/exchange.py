@@ -50,6 +50,10 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     total_seconds: float | None
     done_reason: str
     """stop, length, load, unload; empty: the server does not say."""
+    drafted_tokens: int | None = None
+    """Speculated ahead of the model; None: the server does not say, or none was."""
+    accepted_tokens: int | None = None
+    """Of those, what the model itself would have written."""
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -15,6 +15,7 @@ import msgspec
 from jetson_deploy.endpoint import Endpoint
 from jetson_deploy.server.exchange import ChatPiece, Generation, ListedModel, Message, Probed, RunningModel, Think
 from jetson_deploy.server.footprint import Footprint, Load, Taken
+from jetson_deploy.server.kinds import NO_SPECULATION
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.spec import HealthCheck, MountSpec
 
@@ -53,6 +54,10 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """Of the GPU, as `8.7`."""
     prompt_cache_bytes: int = 0
     """What the plan leaves for prompts that a server keeps beside those at work."""
+    speculation: str = NO_SPECULATION
+    """What was asked for: one of `Server.speculations`, or off."""
+    speculating: bool = False
+    """Whether that is on. First it is off, then on: what the proof finds slower is turned off again."""
     reserve_bytes: int = 0
     """What the plan keeps free for the host."""
     options: dict[str, Any] = {}
@@ -204,8 +209,13 @@ class Server(Protocol):
         """The first is its default."""
 
     @property
-    def bounded_by_plan(self) -> tuple[str, ...]:
-        """Variables of `set_up` whose values follow the memory that is free: they make no other deployment."""
+    def speculations(self) -> tuple[str, ...]:
+        """Ways to draft tokens ahead of the model, beside off."""
+
+    @property
+    def not_identifying(self) -> tuple[str, ...]:
+        """Variables of `set_up` whose values follow the free memory, or what the proof measures: they make no other
+        deployment."""
 
     def kv_cache_types_on(self, compute_capability: str | None) -> tuple[str, ...]:
         """Those of `kv_cache_types` that it takes on such a GPU; None: a GPU that is not known."""

@@ -21,6 +21,7 @@ from jetson_deploy.errors import (
     ResourceError,
 )
 from jetson_deploy.events import Note, Reporter
+from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -64,6 +65,11 @@ class Journal:
             change(proof)
         except (ResourceError, PreflightError) as error:
             self._report(Note(level="warning", text=f"could not update state.json: {error.message}"))
+
+    def settled_on(self, spec: ContainerSpec) -> None:
+        """What the revision's container is now, where the plan left that to the proof."""
+        if self._draft is not None:
+            self._draft = msgspec.structs.replace(self._draft, spec=spec)
 
     def creation_differences(self, differences: tuple[str, ...]) -> None:
         """Record settings in which Docker created the container differently from the spec."""

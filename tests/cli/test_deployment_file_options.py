@@ -74,6 +74,7 @@ context: 2048
 parallel: 2
 kv_cache_type: q8_0
 server: ollama
+speculate: off
 image_policy: secure
 store: /srv/models
 registry: http://127.0.0.1:5000

@@ -75,7 +75,7 @@ class ScriptedActions(DeploymentActions, kw_only=True, dict=True):
     def __post_init__(self) -> None:
         self.proofs: dict[str, Proof] = {}
 
-    def prove(self, container: str, gates: Gates) -> Proof:
+    def prove(self, container: str, gates: Gates, *, quietly: bool = False) -> Proof:
         self._note(f"prove {container}")
         return self.proofs.get(container, GOOD)
 

@@ -6,6 +6,7 @@ import functools
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -60,6 +61,8 @@ class FakeBoard:
         self.root, self.store = HOSTS / BOARD / "root", folder / "models"
         self.runtime, self.server, self.other = FakeRuntime(), FakeServer(), FakeServer("llama.cpp")
         self.servers: dict[str, Behaviour] = {}
+        self.speculation: tuple[float, float] | Behaviour = (2.0, 1.0)
+        """`Behaviour.speculation` of a server that was told to speculate; or all of how that one behaves."""
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = silent
         self.cut_before = ""
@@ -83,10 +86,16 @@ class FakeBoard:
         self.runtime.on_start, self.runtime.on_stop = self._started, self._stopped
 
     def up(
-        self, context: int = 4096, *, force: bool = False, when_idle: float | None = None, server: str | None = None
+        self,
+        context: int = 4096,
+        *,
+        force: bool = False,
+        when_idle: float | None = None,
+        server: str | None = None,
+        speculate: str | None = None,
     ) -> Outcome:
         run = self.run(context, force=force)
-        request = msgspec.structs.replace(run.request, server=server)
+        request = msgspec.structs.replace(run.request, server=server, speculate=speculate)
         return bring_up(msgspec.structs.replace(run, when_idle=when_idle, request=request))
 
     def servers_of(self, kind: str) -> FakeServer:
@@ -164,6 +173,9 @@ class FakeBoard:
 
     def _started(self, container: FakeContainer) -> None:
         behaves = self.servers.get(container.name, Behaviour(rate=ANSWERED))
+        if container.spec is not None and container.spec.environment.get("FAKE_SPECULATION") == "on":
+            told = self.speculation
+            behaves = told if isinstance(told, Behaviour) else replace(behaves, speculation=told)
         self.runtime.write(container.name, *behaves.log)
         if behaves.exit_code is not None:
             self.runtime.end_run(container.name, behaves.exit_code)

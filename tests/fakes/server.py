@@ -59,6 +59,8 @@ class Behaviour:
     """It ends with that as soon as it is started; for whoever starts it."""
     prompt_tokens: int | None = 10
     """As it counts each prompt."""
+    speculation: tuple[float, float] | None = None
+    """How many times as fast it continues a text that quotes itself, and any other; None: it drafts nothing."""
     interrupted: bool = False
     """Ctrl-C comes after the first piece of an answer."""
     says: tuple[str, ...] = ()
@@ -79,11 +81,12 @@ class FakeServer:
     lacks = ""
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "fake_estimate"
-    bounded_by_plan = ("FAKE_PROMPTS",)
+    not_identifying = ("FAKE_PROMPTS", "FAKE_SPECULATION")
 
     def __init__(self, kind: str = "ollama") -> None:
         """`kind`: whose images it is served from."""
         self.kind = kind
+        self.speculations = () if kind == "ollama" else ("ngram",)
         self.models: tuple[ListedModel, ...] = ()
         self.asked: list[str] = []
         self.phrases: dict[str, str] = {}
@@ -119,6 +122,7 @@ class FakeServer:
                 "FAKE_CONTEXT": str(work.context_tokens),
                 "FAKE_PARALLEL": str(work.parallel),
                 "FAKE_KV": work.kv_cache_type,
+                **({} if work.speculation == "off" else {"FAKE_SPECULATION": "on" if work.speculating else "off"}),
             },
             mounts=self.mounts(work.store, work.manifest_digest),
             health=HealthCheck(
@@ -242,7 +246,7 @@ class FakeClient:
         there = self._there(f"generate {model} {max_tokens}" + " raw" * raw)
         self._load(there, model)
         tokens = max_tokens if there.tokens is None else there.tokens
-        return Generation(**_counters(tokens, there.rate), text=_text(there, tokens), thinking="")
+        return Generation(**_speculated(there, prompt, tokens), text=_text(there, tokens), thinking="")
 
     def chat(
         self,
@@ -291,6 +295,14 @@ class FakeClient:
 
 def _text(there: Behaviour, tokens: int) -> str:
     return there.piece * tokens or " ".join(islice(cycle(SENTENCE), tokens))
+
+
+def _speculated(there: Behaviour, prompt: str, tokens: int) -> dict[str, Any]:
+    if there.speculation is None:
+        return _counters(tokens, there.rate)
+    quotes = prompt[:40] in prompt[40:]
+    drafted = {"drafted_tokens": tokens, "accepted_tokens": tokens} if quotes else {}
+    return {**_counters(tokens, there.rate * there.speculation[0 if quotes else 1]), **drafted}
 
 
 def _counters(tokens: int, rate: float) -> dict[str, Any]:

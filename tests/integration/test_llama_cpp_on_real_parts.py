@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,23 @@ def test_the_monitor_shows_what_it_is_and_counts_its_tokens(session: Session) ->
     assert (code, server["kind"], server["up"], server["in_flight"], server["queued"]) == (0, "llama.cpp", True, 0, 0)
     assert (model["name"], server["tokens_from"]) == (MODEL, "log")
     assert not [one for one in sample["troubles"] if one["source"] in ("ollama", "llama.cpp", "log")]
+
+
+def test_speculation_is_measured_left_on_or_turned_off_and_stays_what_it_is(
+    session: Session, engine: docker.APIClient
+) -> None:
+    outcome = up(session, MODEL, "--server", "llama.cpp", "--speculate", "ngram")
+    (found,) = [one for one in outcome["verdicts"] if one["check"] == "speculation"]
+    assert found["passed"] is not False
+    assert re.search(
+        r"quoting answers [0-9.]+ × as fast \([1-9][0-9]* of [1-9][0-9]* drafted tokens taken\)", found["observed"]
+    )
+    variables = engine.inspect_container(outcome["container"])["Config"]["Env"]
+    # Which one, the time that was measured decides.
+    assert f"LLAMA_ARG_SPEC_TYPE={'ngram-mod' if found['passed'] else 'none'}" in variables
+    assert ("turned off" in found["observed"]) is not found["passed"]
+    assert up(session, "--speculate", "ngram")["result"] == "no-changes"
+    assert ran(session, "status", "--drift")[1]["drift"] == []
 
 
 def test_one_server_takes_over_from_the_other_and_a_rollback_brings_the_first_one_back(session: Session) -> None:

@@ -164,6 +164,7 @@ def test_what_the_example_says_is_the_default() -> None:
         ("parallel",): usual.parallel,
         ("kv_cache_type",): usual.kv_cache_type,
         ("server",): usual.server,
+        ("speculate",): usual.speculate,
         ("image_policy",): usual.image_policy,
         ("registry",): base.registry,
         ("mirrors",): base.mirrors,

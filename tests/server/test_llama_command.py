@@ -74,8 +74,17 @@ def test_kept_prompts_are_bounded_by_what_the_plan_leaves_and_make_no_other_depl
     made, none = setup(prompt_cache_bytes=left), setup()
     bounds = {"LLAMA_ARG_CACHE_RAM": cache, "LLAMA_ARG_CTX_CHECKPOINTS": checkpoints}
     assert made.environment == {**bounds, "LLAMA_ARG_CORS_ORIGINS": "localhost"}
-    assert bounds.keys() == set(LlamaCppServer().bounded_by_plan)
+    assert bounds.keys() < set(LlamaCppServer().not_identifying)
     assert made.command == none.command
+
+
+def test_speculation_is_a_variable_that_an_older_build_ignores_and_makes_no_other_deployment() -> None:
+    off, on = setup(speculation="ngram"), setup(speculation="ngram", speculating=True)
+    assert (off.command, on.command) == (setup().command, setup().command)
+    variable = {one.environment["LLAMA_ARG_SPEC_TYPE"] for one in (off, on)}
+    assert variable == {"none", "ngram-mod"}
+    assert "LLAMA_ARG_SPEC_TYPE" in LlamaCppServer().not_identifying
+    assert "LLAMA_ARG_SPEC_TYPE" not in setup().environment
 
 
 @pytest.mark.parametrize(

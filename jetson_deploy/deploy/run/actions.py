@@ -10,6 +10,7 @@ import msgspec
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.drift import different_now
 from jetson_deploy.deploy.run.prune import collect_deployment
+from jetson_deploy.deploy.run.speculation import Measured, measure
 from jetson_deploy.deploy.run.stability import settle
 from jetson_deploy.deploy.run.target import LOG_LINES, as_facts, inspect, target_of
 from jetson_deploy.deploy.run.verify import PROOF_TOKENS, Prover
@@ -20,7 +21,7 @@ from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.deployment.record import Record, deployment_of, label_of, self_describing
 from jetson_deploy.detect.oom_kills import container_oom_kills
 from jetson_deploy.errors import InternalError
-from jetson_deploy.events import Reporter, Verdict
+from jetson_deploy.events import Reporter, Verdict, silent
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
@@ -78,10 +79,21 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
     def set_restart(self, container: str, policy: str) -> None:
         self.runtime.set_restart(container, policy)
 
-    def prove(self, container: str, gates: Gates) -> Proof:
+    def prove(self, container: str, gates: Gates, *, quietly: bool = False) -> Proof:
         fresh = container.endswith(CANDIDATE)
         target = target_of(self.runtime, self.servers, container, gates, self.predicted if fresh else None)
-        return Prover(target, PROOF_TOKENS, fresh=fresh).prove(self.report)
+        return Prover(target, PROOF_TOKENS, fresh=fresh).prove(silent if quietly else self.report)
+
+    def measure(self, container: str) -> Measured:
+        if self.gates is None:
+            raise InternalError("a server is measured without gates", hint="report it", code="bug")
+        return measure(target_of(self.runtime, self.servers, container, self.gates))
+
+    def settle_on(self, spec: ContainerSpec) -> None:
+        self.journal.settled_on(spec)
+
+    def tell(self, verdict: Verdict) -> None:
+        self.report(verdict)
 
     def settle(self, container: str, seconds: float) -> Verdict:
         if self.gates is None:

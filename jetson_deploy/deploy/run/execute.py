@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
+from jetson_deploy.deploy.run.speculation import Measured, try_speculation
 from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deployment.finding import failed_check
 from jetson_deploy.deployment.plan import (
@@ -28,12 +29,13 @@ from jetson_deploy.deployment.plan import (
     StageModel,
     StartContainer,
     StopContainer,
+    TrySpeculation,
 )
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.errors import InternalError
 from jetson_deploy.events import Verdict
 from jetson_deploy.facts import ContainerFacts
-from jetson_deploy.interrupts import noticed
+from jetson_deploy.interrupts import to_its_end
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+_WAITS = (Prove, TrySpeculation, Settle)
+"""Steps that wait for a server."""
 NOTHING_ASKED = Proof(verdicts=(), tokens_per_second=None, gpu_share=None)
 
 
@@ -60,7 +64,15 @@ class Actions(Protocol):
 
     def set_restart(self, container: str, policy: str) -> None: ...
 
-    def prove(self, container: str, gates: Gates) -> Proof: ...
+    def prove(self, container: str, gates: Gates, *, quietly: bool = False) -> Proof:
+        """`quietly`: its verdicts are not reported."""
+
+    def measure(self, container: str) -> Measured: ...
+
+    def settle_on(self, spec: ContainerSpec) -> None:
+        """The revision that is being brought has this one now."""
+
+    def tell(self, verdict: Verdict) -> None: ...
 
     def settle(self, container: str, seconds: float) -> Verdict: ...
 
@@ -104,7 +116,7 @@ def execute(
     so_far = progress or Progress()
     if any(isinstance(step, StageImage | StageModel) for step in steps):
         raise InternalError("a staging step came after the cutover began", hint="report it", code="bug")
-    in_order(steps, describe, lambda step: _do(step, actions, so_far), hooks, first=first, cut_short=(Prove, Settle))
+    in_order(steps, describe, lambda step: _do(step, actions, so_far), hooks, first=first, cut_short=_WAITS)
     return so_far
 
 
@@ -123,20 +135,9 @@ def in_order(
     """
     for number, step in enumerate(steps, first):
         kind, text = described(step)
-        with hooks.around(number, kind, text), _to_its_end(cut_short=isinstance(step, cut_short)):
+        whole = contextlib.nullcontext() if isinstance(step, cut_short) else to_its_end()
+        with hooks.around(number, kind, text), whole:
             do(step)
-
-
-@contextlib.contextmanager
-def _to_its_end(*, cut_short: bool) -> Iterator[None]:
-    """An interruption waits for the action: the engine would go on with it after we looked what is to be undone."""
-    if cut_short:
-        yield
-        return
-    with noticed() as came:
-        yield
-    if came():
-        raise KeyboardInterrupt
 
 
 def describe(step: AnyStep) -> tuple[str, str]:
@@ -182,6 +183,9 @@ def _do(step: AnyStep, actions: Actions, progress: Progress) -> None:
         actions.start(step.container)
     elif isinstance(step, Prove):
         progress.proof = _with_downtime(actions.prove(step.container, step.gates), progress)
+        _demand(progress.proof.failed, progress)
+    elif isinstance(step, TrySpeculation):
+        progress.proof = try_speculation(step, actions, progress.proof)
         _demand(progress.proof.failed, progress)
     elif isinstance(step, Settle):
         verdict = actions.settle(step.container, step.seconds)

@@ -6,6 +6,7 @@ Recorded from b10434 and b11434: both take every flag here.
 from __future__ import annotations
 
 from jetson_deploy.errors import InternalError
+from jetson_deploy.server.kinds import NO_SPECULATION
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.parameters import sampling_flags
 from jetson_deploy.server.llama_cpp.templates import KNOWN
@@ -18,6 +19,9 @@ CACHE = "LLAMA_ARG_CACHE_RAM"
 CHECKPOINTS = "LLAMA_ARG_CTX_CHECKPOINTS"
 ORIGINS = "LLAMA_ARG_CORS_ORIGINS"
 BOUNDS = (CACHE, CHECKPOINTS)
+SPECULATION = "LLAMA_ARG_SPEC_TYPE"
+SPECULATIONS = {"ngram": "ngram-mod"}
+"""As an option says it → as the server calls it. Its table takes 16 MiB, and no second model."""
 SLOT_TOKENS = 256
 """The context of a slot is rounded up to a multiple of it, and its KV cache with it."""
 _BYTES_PER_CHECKPOINT = 16 << 20
@@ -85,7 +89,7 @@ def _command(work: Workload) -> tuple[str, ...]:
 
 
 def _environment(work: Workload) -> dict[str, str]:
-    """Bounds that follow the free memory stand here: in the command they would make another deployment each time.
+    """What follows the free memory or the proof stands here: in the command it would make another deployment each time.
 
     A build that does not know a variable ignores it; one that does not know a flag does not start.
     """
@@ -95,7 +99,15 @@ def _environment(work: Workload) -> dict[str, str]:
         CHECKPOINTS: str(checkpoints),
         # Without a key it lets the pages of any site read its answers, in a browser on this machine or behind a tunnel.
         ORIGINS: "localhost",
+        **_speculation(work),
     }
+
+
+def _speculation(work: Workload) -> dict[str, str]:
+    """Nothing where it was not asked for: then the container is the one of a version without the option."""
+    if work.speculation == NO_SPECULATION:
+        return {}
+    return {SPECULATION: SPECULATIONS[work.speculation] if work.speculating else "none"}
 
 
 def _health(work: Workload) -> str:

@@ -43,6 +43,9 @@ class Timings(msgspec.Struct):
     predicted_n: int = 0
     predicted_ms: float = 0.0
     prompt_ms: float = 0.0
+    draft_n: int | None = None
+    """Missing in an answer for which nothing was drafted."""
+    draft_n_accepted: int | None = None
 
 
 class Usage(msgspec.Struct):
@@ -94,4 +97,6 @@ def counters(tokens: int, prompt_tokens: int | None, timings: Timings | None, re
         "load_seconds": None,  # it has loaded when it is ready
         "total_seconds": (timed.prompt_ms + timed.predicted_ms) / 1000 or None,
         "done_reason": reason,
+        "drafted_tokens": timed.draft_n,
+        "accepted_tokens": timed.draft_n_accepted,
     }

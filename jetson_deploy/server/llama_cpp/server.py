@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jetson_deploy.server.footprint import Footprint, Load, Taken
 from jetson_deploy.server.kinds import LLAMA_CPP
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
-from jetson_deploy.server.llama_cpp.command import BOUNDS, mounts, set_up
+from jetson_deploy.server.llama_cpp.command import BOUNDS, SPECULATION, SPECULATIONS, mounts, set_up
 from jetson_deploy.server.log_signs import LogSigns
 from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerClient, ServerLog, Setup, Workload
 from jetson_deploy.spec import MountSpec
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "LLAMA_ARG_CACHE_RAM": "llama-server keeps up to 8 GiB of earlier prompts in memory unless it is bounded",
     "LLAMA_ARG_CTX_CHECKPOINTS": "its copies of a context, beside those prompts",
+    SPECULATION: "off at first; turned on for the proof, and left on where it pays",
 }
 _TELLS_USE = ("print_timing:", "eval time =", "tokens per second")
 
@@ -31,7 +32,8 @@ class LlamaCppServer:
     lacks = "it has no Ollama API: /api/* answers 404; clients use /v1 (OpenAI)"
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "llama_cpp_estimate"
-    bounded_by_plan = BOUNDS
+    speculations = tuple(SPECULATIONS)
+    not_identifying = (*BOUNDS, SPECULATION)
 
     def set_up(self, work: Workload) -> Setup:
         return set_up(work)

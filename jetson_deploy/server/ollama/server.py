@@ -32,7 +32,8 @@ class OllamaServer:
     lacks = ""
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "ollama_estimate"
-    bounded_by_plan = BOUNDS
+    speculations = ()
+    not_identifying = BOUNDS
 
     def set_up(self, work: Workload) -> Setup:
         return set_up(work)
