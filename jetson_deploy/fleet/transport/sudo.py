@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from jetson_deploy.fleet.failure import SUDO_REFUSED, DeviceError
+from jetson_deploy.fleet.said import last_line
 from jetson_deploy.fleet.secret import Secret
 
 WANTS_PASSWORD = ("a password is required", "authentication is required", "a terminal is required", "no tty present")
@@ -70,8 +71,7 @@ class Sudo:
                 )
             self._with_password = True
             return False
-        heard = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
-        raise refusal(f"sudo ended with {status}: {heard[:200]}", "try `sudo true` there", self._user)
+        raise refusal(f"sudo ended with {status}: {last_line(stderr)}", "try `sudo true` there", self._user)
 
     def wrong_password(self) -> DeviceError:
         return refusal(f"sudo refuses the password given for {self._user}", "give the one of USER there", self._user)
