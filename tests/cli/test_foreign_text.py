@@ -183,6 +183,7 @@ FREE = {
     "command_group.py": "click's own, with the names of our commands",
     "main.py": "the help",
     "bars.py": "rich, with every text through `visible`",
+    "changed_lines.py": "what rich would, from `live.py`",
     "live.py": "rich, with every text through `visible`",
     "top_views.py": "rich, with every text through `visible`",
     "agree.py": "a question whose words are ours",

@@ -27,8 +27,6 @@ from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.end_state import DeviceResult
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from jetson_deploy.cli.fleet.options import FleetOptions
 
 FRAME_SECONDS = 0.05
@@ -121,12 +119,12 @@ class _Table:
 
     def __init__(self, fleet: FleetOptions) -> None:
         from rich.console import Console
-        from rich.live import Live as Screen
+
+        from jetson_deploy.cli.fleet.changed_lines import ChangedLines
 
         self._rows = Rows(device.name for device in fleet.devices)
         self._lock, self._dirty, self._over = threading.Lock(), threading.Event(), threading.Event()
-        console = Console(stderr=True, highlight=False)
-        self._screen = Screen(console=console, auto_refresh=False, transient=True, get_renderable=self._drawn)
+        self._screen = ChangedLines(Console(stderr=True, highlight=False), self._lines)
         self._notes: list[str] = []
         self._thread = threading.Thread(target=self._draw, daemon=True)
 
@@ -175,9 +173,7 @@ class _Table:
             self._screen.console.print(text, soft_wrap=True)
         self._screen.refresh()
 
-    def _drawn(self) -> Text:
-        from rich.text import Text
-
+    def _lines(self) -> list[str]:
         with self._lock:
             lines = self._rows.table(shutil.get_terminal_size().lines - 2)
-        return Text("\n".join(map(visible, lines)), no_wrap=True, overflow="ellipsis")
+        return list(map(visible, lines))
