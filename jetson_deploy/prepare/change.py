@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from jetson_deploy.prepare.machine import Machine
+
 Standing = Literal["before", "after", "other"]
 """How the host stands to a change: not done, done, or changed since by another."""
 
@@ -37,6 +39,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
     def last(self) -> bool:
         """It makes a program read what others wrote: in both directions it comes behind them."""
         return False
+
+
+class Closing(Change, frozen=True, kw_only=True):
+    """It makes a program act on what others changed: behind them, and each time anew, as nothing shows it done."""
+
+    @property
+    def last(self) -> bool:
+        return True
+
+    def standing(self, machine: Machine) -> Standing:
+        return "after"
 
 
 def check_recorded(path: str) -> None:

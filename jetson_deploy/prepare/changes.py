@@ -9,7 +9,7 @@ import time
 from typing import TypeAlias
 
 from jetson_deploy.errors import PreflightError
-from jetson_deploy.prepare.change import Change, Originals, Standing
+from jetson_deploy.prepare.change import Change, Closing, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.changes import CopyTree, StartOn
 from jetson_deploy.prepare.moving.linked import CopyStore, LinkStore, UseStore
@@ -175,7 +175,7 @@ class ReloadEngine(Change, frozen=True, kw_only=True, tag="reload-engine"):
         return True
 
 
-class RunProgram(Change, frozen=True, kw_only=True, tag="run-program"):
+class RunProgram(Closing, frozen=True, kw_only=True, tag="run-program"):
     """Makes a service read what was written, in both directions; where there is no such program none runs."""
 
     argv: tuple[str, ...]
@@ -184,13 +184,6 @@ class RunProgram(Change, frozen=True, kw_only=True, tag="run-program"):
     @property
     def text(self) -> str:
         return f"{self.why} ({' '.join(self.argv)})"
-
-    @property
-    def last(self) -> bool:
-        return True
-
-    def standing(self, machine: Machine) -> Standing:
-        return "after"
 
     def apply(self, machine: Machine) -> None:
         machine.must(*self.argv, unless_missing=True)

@@ -7,7 +7,7 @@ import time
 
 from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.file_lock import is_locked
-from jetson_deploy.prepare.change import Change, Originals, Standing
+from jetson_deploy.prepare.change import Change, Closing, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.move import Move, partial_name, remove
 
@@ -58,7 +58,7 @@ class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
             raise
 
 
-class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
+class StartOn(Closing, frozen=True, kw_only=True, tag="start-on"):
     """The engine starts on what was copied, shows its images, and starts what ran."""
 
     move: Move
@@ -75,13 +75,6 @@ class StartOn(Change, frozen=True, kw_only=True, tag="start-on"):
     def text(self) -> str:
         again = f", and with it {len(self.running)} containers" if self.running else ""
         return f"Docker starts there{again}; the old stays as /{self.move.kept} until --remove-old"
-
-    @property
-    def last(self) -> bool:
-        return True
-
-    def standing(self, machine: Machine) -> Standing:
-        return "after"
 
     def apply(self, machine: Machine) -> None:
         self._start(machine, self.data_root)

@@ -19,7 +19,7 @@ from jetson_deploy.deployment.record import Record
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.file_lock import try_lock
-from jetson_deploy.prepare.change import Change, Originals, Standing
+from jetson_deploy.prepare.change import Change, Closing, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.move import Move, check_same, partial_name, remove
 from jetson_deploy.prepare.placing import not_written
@@ -84,7 +84,7 @@ class LinkStore(Change, frozen=True, kw_only=True, tag="link-store"):
             _exchange(machine.root / self.move.source, machine.root / _back(self.move))
 
 
-class UseStore(Change, frozen=True, kw_only=True, tag="use-store"):
+class UseStore(Closing, frozen=True, kw_only=True, tag="use-store"):
     """A container holds the directory that was there when it started."""
 
     move: Move
@@ -95,13 +95,6 @@ class UseStore(Change, frozen=True, kw_only=True, tag="use-store"):
     def text(self) -> str:
         again = f"{', '.join(self.serving)} restarted; " if self.serving else ""
         return f"{again}the old stays as /{self.move.kept} until --remove-old"
-
-    @property
-    def last(self) -> bool:
-        return True
-
-    def standing(self, machine: Machine) -> Standing:
-        return "after"
 
     def apply(self, machine: Machine) -> None:
         self._restart(machine)
