@@ -25,6 +25,7 @@ BOTTOM = {
     "endpoint",
     "units",
     "own_copy",
+    "server_kinds",
 }
 FLOORS: list[set[str]] = [
     BOTTOM,

@@ -1,13 +1,14 @@
 """Entries of the catalog about images and what serves in them: containers/, one struct for each kind of file."""
 
-from typing import Literal
+import re
+from typing import Annotated
 
 import msgspec
 
 from jetson_deploy.catalog.entries import Confidence, Digest, Entry, Payload, Positive, Severity, Version
+from jetson_deploy.server_kinds import KINDS, USUAL
 
-ServerKind = Literal["ollama", "llama.cpp"]
-_OLLAMA: ServerKind = "ollama"
+ServerKind = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(re.escape(kind) for kind in KINDS)})$")]
 
 
 class L4tRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +77,7 @@ class ImageRepository(Entry, frozen=True, kw_only=True):
     """As written after `docker pull`, e.g. `dustynv/ollama`, `ghcr.io/nvidia-ai-iot/ollama`."""
     rank: Positive
     """Order in which repositories are tried; lowest first (ARCHITECTURE decision 5)."""
-    server: ServerKind = _OLLAMA
+    server: ServerKind = USUAL
     """Inside."""
     architecture: str = "arm64"
     jetson_jetpack: bool = False
@@ -105,7 +106,7 @@ class Advisory(Entry, frozen=True, kw_only=True):
     title: str
     fixed_in: Version | None
     """First fixed version; None: no fix is known."""
-    server: ServerKind = _OLLAMA
+    server: ServerKind = USUAL
     affects_from: Version | None = None
     affects_to: Version | None = None
     """Last version that it was reported on, where no fix is known; None: all later ones count."""

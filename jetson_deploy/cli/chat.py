@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jetson_deploy.deployment.instance import Instance
     from jetson_deploy.runtime.port import Runtime
     from jetson_deploy.server.exchange import Think
-    from jetson_deploy.server.port import CutPrompt, Server
+    from jetson_deploy.server.port import Server
+    from jetson_deploy.server.server_log import CutPrompt
 
 CHAT_TIMEOUT_SECONDS = 900.0
 THINK: dict[str, Think] = {"on": True, "off": False, "low": "low", "medium": "medium", "high": "high"}

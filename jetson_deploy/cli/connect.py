@@ -39,7 +39,7 @@ def command(*, common: CommonOptions) -> int:
     endpoint = local_endpoint(record.port)
     url = endpoint.url
     version = _version(server, url)
-    apis = offered(record.server, version)
+    apis = offered(server.apis, version)
     snippets = {"curl": curl(url, record.model), "python": python(url, record.model)}
     document = {
         "schema": "jetson-deploy.connect/1",

@@ -175,13 +175,12 @@ def _log(log: str, common: CommonOptions) -> int:
 def _diagnosed(log: str, common: CommonOptions) -> Diagnosis:
     from jetson_deploy.catalog.load import load_issues
     from jetson_deploy.deploy.pasted.diagnosis import diagnosed
-    from jetson_deploy.server.opened import open_server
 
     issues = load_issues(common.settings.catalog_dirs)
     name = "standard input" if log == STDIN else shown(log)
     try:
         with _opened(log) as stream:
-            return diagnosed(stream, name, open_server(), issues)
+            return diagnosed(stream, name, issues)
     except OSError as error:
         raise _unreadable(name, error) from error
 

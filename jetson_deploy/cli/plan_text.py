@@ -21,7 +21,7 @@ from jetson_deploy.deployment.plan import (
     StageModel,
 )
 from jetson_deploy.deployment.record import Record
-from jetson_deploy.server.kinds import USUAL
+from jetson_deploy.server_kinds import USUAL
 from jetson_deploy.units import compared, size_text
 
 NOT_ADDED = {

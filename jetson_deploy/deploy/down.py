@@ -19,7 +19,7 @@ from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.kinds import stop_seconds
+from jetson_deploy.server_kinds import stop_seconds
 from jetson_deploy.settings import Settings, check_acts_here
 from jetson_deploy.state.actor import actor
 from jetson_deploy.state.directory import StateDirectory

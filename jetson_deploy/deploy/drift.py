@@ -23,7 +23,7 @@ from jetson_deploy.deployment.request import as_deployed
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings
@@ -86,7 +86,7 @@ def _would(
     """The plan of an `up` that asks for nothing new."""
     request = as_deployed(deployment, settings)
     try:
-        return UpWould(plan=make_plan(facts, request, catalog, state, servers))
+        return UpWould(plan=draft_plan(facts, request, catalog, state, servers).accepted())
     except JetsonDeployError as error:
         return UpWould(plan=None, refusal=error.message)
 

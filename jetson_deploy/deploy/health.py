@@ -13,7 +13,8 @@ from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.port import Cause, Servers
+from jetson_deploy.server.cause import Cause
+from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings
 from jetson_deploy.store.layout import FSTAB, missing_mount
 
@@ -35,7 +36,7 @@ def health_findings(
     if point:
         missing = _not_mounted(point, store)
         return (failed_check(proof.failed, cause=missing.evidence, fix=f"{missing.fix}; docker start {container}"),)
-    cause = _cause(runtime, servers, settings, container, proof.failed.issue or "")
+    cause = _cause(runtime, settings, container, proof.failed.issue or "")
     if cause is None:
         return (failed_check(proof.failed),)
     return (failed_check(proof.failed, cause=cause.title, fix=cause.hint, details=log_line(cause)),)
@@ -51,10 +52,10 @@ def _not_mounted(point: str, store: str) -> Finding:
     )
 
 
-def _cause(runtime: Runtime, servers: Servers, settings: Settings, container: str, issue: str) -> Cause | None:
+def _cause(runtime: Runtime, settings: Settings, container: str, issue: str) -> Cause | None:
     """None where none fits, or where the engine cannot tell: the check has failed all the same."""
     try:
-        cause, _ = explain(runtime, servers, container, settings.catalog_dirs, issue)
+        cause, _ = explain(runtime, container, settings.catalog_dirs, issue)
     except JetsonDeployError:
         return None
     return None if cause is None or cause.id in SAID_BY_THE_CHECK else cause

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.server.exchange import Message, Stats
-from jetson_deploy.server.port import CutPrompt
+from jetson_deploy.server.server_log import CutPrompt
 
 _BYTES = 4
 """Of a token, about, in English and in Chinese."""

@@ -46,7 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     endpoint: str
     image: str
     server: str
-    """Kind, as in `server/kinds.py`."""
+    """Kind, as in `server_kinds.py`."""
     server_lacks: str = ""
     """What clients of the usual server miss here; empty: nothing."""
     model: str

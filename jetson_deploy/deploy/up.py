@@ -24,7 +24,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import State
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, check_acts_here
@@ -68,7 +68,7 @@ def bring_up(run: Run) -> Outcome:
             model=run.request.model,
         )
         known = blocking_issues(run.root, facts, run.issues)
-        plan = make_plan(facts, run.request, run.catalog, state, run.servers, known)
+        plan = draft_plan(facts, run.request, run.catalog, state, run.servers, known).accepted()
         if not any(isinstance(step, CreateContainer) for step in plan.steps):
             return _kept(run, facts, state, plan)
         return _carry_out(run, facts, plan, run.when_idle)
@@ -102,7 +102,8 @@ def _with_policy(run: Run, plan: Plan) -> Plan:
 def _replaced(run: Run, facts: HostFacts, state: State | None, why: str, when_idle: float | None = None) -> Outcome:
     """`when_idle`: of one that serves; what fails its checks is not waited for."""
     run.report(Note(level="warning", text=f"deployed, but {why}: replacing it"))
-    plan = make_plan(facts, msgspec.structs.replace(run.request, force=True), run.catalog, state, run.servers)
+    forced = msgspec.structs.replace(run.request, force=True)
+    plan = draft_plan(facts, forced, run.catalog, state, run.servers).accepted()
     return _carry_out(run, facts, plan, when_idle)
 
 

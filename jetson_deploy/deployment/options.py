@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from jetson_deploy.deployment import option_checks as checks
 from jetson_deploy.deployment.option import RATE, Option, rows_of
-from jetson_deploy.server.kinds import NO_SPECULATION, USUAL
+from jetson_deploy.server_kinds import NO_SPECULATION, USUAL
 from jetson_deploy.settings import LOWEST_PORT, OLLAMA_PORT, STABILITY_SECONDS
 
 Unsaid = TypeVar("Unsaid")

@@ -12,7 +12,7 @@ import msgspec
 
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.digest import sha256_hex
-from jetson_deploy.server.kinds import USUAL
+from jetson_deploy.server_kinds import USUAL
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ class Server(Part, frozen=True, kw_only=True):
     up: bool
     """It answers."""
     kind: str = "ollama"
-    """As in `server/kinds.py`."""
+    """As in `server_kinds.py`."""
     endpoint: str
     version: str | None = None
     in_flight: int | None = None

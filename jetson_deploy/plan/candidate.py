@@ -51,10 +51,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             raise found
         return found
 
-    def least_version(self, size: ModelSize) -> str:
-        """What the model needs, and what heeds the settings that the container is given."""
-        return self.server.least_version_for(size)
-
     @property
     def pace(self) -> Pace | None:
         board = self.catalog.boards.get(self.facts.board.id or "")
@@ -78,7 +74,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 
 def judged(question: Question, budget: Budget, name: str, size: ModelSize) -> Found | Passed:
     try:
-        image = question.image(question.least_version(size))
+        image = question.image(question.server.least_version_for(size))
     except PreflightError as error:
         return Passed(reason=error.message)
     context = fitting_context(budget, size, image)

@@ -12,7 +12,8 @@ from jetson_deploy.deployment.revisions import State
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.server.apis import offered
-from jetson_deploy.server.kinds import KINDS
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import KINDS
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +63,6 @@ def _planned(kind: str, plan: Plan, catalog: Catalog) -> Beside:
         predicted_tokens_per_second=plan.model.predicted_tokens_per_second,
         need_bytes=plan.model.need_bytes,
         available_bytes=plan.model.available_bytes,
-        apis={api.path: said for api, said in offered(kind, version).items()},
+        apis={api.path: said for api, said in offered(open_server(kind).apis, version).items()},
         advisories=plan.image.advisories if gathered else None,
     )

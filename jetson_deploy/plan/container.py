@@ -12,8 +12,9 @@ from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.plan.memory import PROMPT_CACHE
-from jetson_deploy.server.kinds import stop_seconds
-from jetson_deploy.server.port import Layers, Server, Workload
+from jetson_deploy.server.port import Server
+from jetson_deploy.server.workload import Layers, Workload
+from jetson_deploy.server_kinds import stop_seconds
 from jetson_deploy.spec import ContainerSpec
 
 

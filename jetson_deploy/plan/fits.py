@@ -17,8 +17,8 @@ from jetson_deploy.plan.budget import CONTEXT_STEP, Budget, free_without_ours
 from jetson_deploy.plan.layers import Kept
 from jetson_deploy.plan.memory import footprint, need_terms
 from jetson_deploy.server.footprint import Footprint
-from jetson_deploy.server.kinds import KINDS, USUAL
 from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import KINDS, USUAL
 from jetson_deploy.units import compared
 
 Account = Literal["catalog by digest", "catalog by name", "header of the file"]

@@ -15,7 +15,7 @@ from jetson_deploy.plan.image_fit import Candidate, Needed, refusal, wrong_chip
 from jetson_deploy.plan.image_rank import advisories, behind, order
 from jetson_deploy.plan.image_unlisted import assumed_bytes, unlisted
 from jetson_deploy.plan.system_advice import release_advice
-from jetson_deploy.server.kinds import USUAL
+from jetson_deploy.server_kinds import USUAL
 
 _OLDEST_JETPACK = 5
 """The first whose CUDA Ollama was built for."""

@@ -6,7 +6,8 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deployment.plan import ModelChoice
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.server.port import Layers, Server
+from jetson_deploy.server.port import Server
+from jetson_deploy.server.workload import Layers
 
 
 def layers_of(catalog: Catalog, facts: HostFacts, model: ModelChoice) -> Layers:

@@ -30,9 +30,10 @@ from jetson_deploy.plan.staged import pin_lost
 from jetson_deploy.plan.steps import steps_from
 from jetson_deploy.plan.stored_model import stored_size, with_stored
 from jetson_deploy.plan.wanted_model import check_kv_cache_type, check_server, check_wanted
-from jetson_deploy.server.kinds import NO_SPECULATION
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Layers, Server, Servers
+from jetson_deploy.server.port import Server, Servers
+from jetson_deploy.server.workload import Layers
+from jetson_deploy.server_kinds import NO_SPECULATION
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,26 +43,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """None: a finding blocks."""
 
     def accepted(self) -> Plan:
-        """Raises the error of the first blocking finding: nothing has been changed by then."""
+        """Raises the error of the first blocking finding, with numbers: nothing has been changed by then."""
         if self.plan is None:
             raise blocking(self.findings)[0].error()
         return self.plan
-
-
-def make_plan(
-    facts: HostFacts,
-    request: Request,
-    catalog: Catalog,
-    state: State | None = None,
-    servers: Servers | None = None,
-    known: tuple[Finding, ...] = (),
-) -> Plan:
-    """Decide everything. Raises the first refusal, with numbers.
-
-    `state`: what is on record of the deployment; None: nothing. `servers`: those that can serve; None: all.
-    `known`: what the known issues' own probes have found (`known_issues.py`).
-    """
-    return draft_plan(facts, request, catalog, state, servers, known).accepted()
 
 
 def draft_plan(
@@ -72,7 +57,13 @@ def draft_plan(
     servers: Servers | None = None,
     known: tuple[Finding, ...] = (),
 ) -> Draft:
-    """The plan, or everything that stands against it. Raises UsageError for a request that names nothing known."""
+    """Decide everything: the plan, or all that stands against it.
+
+    Raises UsageError for a request that names nothing known.
+
+    `state`: what is on record of the deployment; None: nothing. `servers`: those that can serve; None: all.
+    `known`: what the known issues' own probes have found (`known_issues.py`).
+    """
     serving = find_serving(facts.engine, request.name)
     wanted = settle(request, serving)
     check_server(wanted)

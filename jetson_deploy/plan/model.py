@@ -58,7 +58,7 @@ def room_for_instead(catalog: Catalog, facts: HostFacts, request: Wanted, server
 
 def _largest(question: Question, family: ModelFamily) -> tuple[ModelChoice, ImageChoice]:
     candidates = _candidates(family)
-    lowest = min((question.least_version(size) for _, size in candidates), key=parse_version)
+    lowest = min((question.server.least_version_for(size) for _, size in candidates), key=parse_version)
     question.image(lowest)  # without any image the memory does not matter: say that first
     budget = _budget(question)
     rejected: list[RejectedModel] = []
@@ -130,7 +130,7 @@ def _may_shrink_cache(question: Question) -> bool:
 def _named(question: Question, family: ModelFamily, tag: str, reason: str) -> tuple[ModelChoice, ImageChoice]:
     size, serving = family.sizes[tag], question.serving
     name = f"{family.family}:{tag}"
-    image = question.image(question.least_version(size))
+    image = question.image(question.server.least_version_for(size))
     budget = _budget(question)
     if serving is not None and serving.same_model(name, question.request):
         # It serves: the memory question has been answered by the board itself.

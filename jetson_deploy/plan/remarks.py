@@ -16,7 +16,8 @@ from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.image_place import image_remarks
 from jetson_deploy.plan.speed import mode_counts
 from jetson_deploy.plan.stored_model import assumed_of
-from jetson_deploy.server.port import Layers, Server
+from jetson_deploy.server.port import Server
+from jetson_deploy.server.workload import Layers
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.units import size_text
 

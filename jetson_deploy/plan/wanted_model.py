@@ -14,8 +14,8 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import HostFacts, StoreFacts
 from jetson_deploy.names import ModelName, parse_model_name, shown
 from jetson_deploy.plan.nearest_tag import nearest_tag
-from jetson_deploy.server.kinds import KINDS, LLAMA_CPP, NO_SPECULATION
 from jetson_deploy.server.port import Server
+from jetson_deploy.server_kinds import KINDS, LLAMA_CPP, NO_SPECULATION
 
 DEFAULT_FAMILY = "deepseek-r1"
 _NOT_LOOKED = "not in the catalog, and no store of this host was looked at"

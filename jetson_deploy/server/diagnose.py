@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from jetson_deploy.catalog.entries import OOM_KILLED, Issue
 from jetson_deploy.catalog.symptoms import advice, believed_order, fitting
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.cause import Cause
 
 _OOM_KILLED = "the engine (OOMKilled), or the kernel's own count, says that it was killed for memory"
 

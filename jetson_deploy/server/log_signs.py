@@ -1,8 +1,21 @@
-"""Start, answer and failure in a text that may be a server's log."""
+"""Start, answer and failure in a text that may be a server's log, and what shows them."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
+
+
+class LogLines(NamedTuple):
+    """What lines of one kind of server look like: regular expressions, searched for with `re.MULTILINE`."""
+
+    own: str
+    """No other program writes them."""
+    start: str
+    answer: str
+    """A request for an answer went well."""
+    failure: str
 
 
 class LogSigns(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,129 +1,29 @@
 """The port to an LLM server: requests, and the answers. Sizes in bytes, times in seconds.
 
 `Server` is a kind of server: what its container needs, how it counts memory, how its log reads. `ServerClient` is one
-that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, a word in
-`kinds.py`, and a line in `opened.py`. Commands are given `Servers`: the record of a deployment says which one it has.
+that runs, at an address. Ollama (`ollama/`) is the first implementation; another one is a folder beside it, whose
+`server.py` has it as `SERVER`, and a row in `jetson_deploy/server_kinds.py`. Commands are given `Servers`: the record
+of a deployment says which one it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import msgspec
-
-from jetson_deploy.endpoint import Endpoint
+from jetson_deploy.server.apis import Api, Offer
 from jetson_deploy.server.exchange import ChatPiece, Generation, ListedModel, Message, Probed, RunningModel, Think
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.kinds import NO_SPECULATION
-from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.spec import HealthCheck, MountSpec
+from jetson_deploy.server.log_signs import LogLines
+from jetson_deploy.server.server_log import CutPrompt, ServerLog
+from jetson_deploy.server.workload import Layers, Setup, Workload
+from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
-    from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+    from jetson_deploy.catalog.entries import Constant, ModelSize
 
 LOAD_TIMEOUT = 600.0
 """Loading 40 GB from a slow disk takes minutes, and a queued request gets no header before its turn."""
-
-
-class Workload(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server is to serve, and where."""
-
-    endpoint: Endpoint
-    store: str
-    """Directory of the models on the host."""
-    model: str = ""
-    """Its name, as clients ask for it."""
-    weights: str | None = None
-    """`sha256:…` of the file of its weights; None: not known before it is staged."""
-    template: str | None = None
-    """`sha256:…` of its chat template; None: not known."""
-    parameters: str = ""
-    """`sha256:…` of its stop words and sampling; empty: it has none."""
-    prefill_tokens_per_second: float | None = None
-    """Predicted; None: not known."""
-    manifest_digest: str | None
-    """Of the one model; None: not known yet."""
-    context_tokens: int
-    """Of one request."""
-    parallel: int
-    kv_cache_type: str
-    version: str | None = None
-    """Of the server in the image; None: not known."""
-    compute_capability: str | None = None
-    """Of the GPU, as `8.7`."""
-    prompt_cache_bytes: int = 0
-    """What the plan leaves for prompts that a server keeps beside those at work."""
-    speculation: str = NO_SPECULATION
-    """What was asked for: one of `Server.speculations`, or off."""
-    speculating: bool = False
-    """Whether that is on. First it is off, then on: what the proof finds slower is turned off again."""
-    reserve_bytes: int = 0
-    """What the plan keeps free for the host."""
-    options: dict[str, Any] = {}
-    """By key, those that the server alone reads: the rows of `deployment/options.py` that say `of_server`."""
-
-
-class Layers(msgspec.Struct, frozen=True, kw_only=True):
-    """Files of a model by their digests, `sha256:…`; None: not known, the model is not here."""
-
-    weights: str | None = None
-    template: str | None = None
-    """Empty: it has none."""
-    parameters: str = ""
-    """Stop words and sampling; empty: it has none."""
-
-
-class Setup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server's container needs, whatever the host."""
-
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    home: str
-    """A directory that the server may write to; it is in memory, and empty at each start."""
-    environment: dict[str, str]
-    mounts: tuple[MountSpec, ...]
-    health: HealthCheck
-
-
-class ServerLog(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log says. None: it does not say."""
-
-    library: str | None = None
-    """cuda, cpu, or another name as the server writes it, in lower case. Of the last model load where one
-    was logged, else of the start."""
-    offloaded_layers: tuple[int, int] | None = None
-    """(on the GPU, all) of the last load, as the server counts them: no proof of a GPU."""
-    computes_on: Literal["gpu", "cpu", "both"] | None = None
-    """Where the last load put weights and KV cache; gpu: every layer's, by the names of the buffers."""
-    gpu_name: str | None = None
-    gpu_total_bytes: int | None = None
-    gpu_available_bytes: int | None = None
-    """Memory that the server saw free at its start."""
-    compute_capability: str | None = None
-    listening: str | None = None
-    """address:port of the last start."""
-    version: str | None = None
-
-
-class CutPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """A prompt that was longer than the context."""
-
-    tokens: int
-    """As it was sent."""
-    read_tokens: int
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """A known issue that explains a failure."""
-
-    id: str
-    """Of the catalog's issue."""
-    title: str
-    hint: str
-    """First remedy; the issue holds all."""
-    evidence: str
-    """The log line that shows it, or the state that the engine reported."""
 
 
 class ServerClient(Protocol):
@@ -189,11 +89,23 @@ class Server(Protocol):
 
     @property
     def kind(self) -> str:
-        """Its word, as in `kinds.py`."""
+        """Its word, as in `server_kinds.py`."""
 
     @property
     def lacks(self) -> str:
         """What clients of the usual server miss here, for people; empty: nothing."""
+
+    @property
+    def apis(self) -> Mapping[Api, Offer]:
+        """What clients can ask it, by version."""
+
+    @property
+    def log_lines(self) -> LogLines:
+        """How its log is told from other texts, and what it shows."""
+
+    @property
+    def is_llama_server(self) -> bool:
+        """It answers /slots and /metrics as llama-server does: the monitor reads them."""
 
     def cannot_serve(self, layers: Layers) -> str | None:
         """Why it cannot serve a model made of these, or None."""
@@ -265,17 +177,6 @@ class Server(Protocol):
     def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
         """The prompt of an answer that read so many tokens, where the log says that it was cut; None: it does not."""
 
-    def signs(self, log: str) -> LogSigns:
-        """Of a log, or of any text."""
-
-    def causes(
-        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
-    ) -> Iterator[Cause]:
-        """The known issues that the log and the container's end show, the most believable first.
-
-        `issues` by id. `oom_killed`: by the engine or the kernel's count.
-        """
-
 
 Servers: TypeAlias = Callable[[str], Server]
-"""Kind, as in `kinds.py` → the server. Raises PreflightError `server-unknown` for one that is not known."""
+"""Kind, as in `server_kinds.py` → the server. Raises PreflightError `server-unknown` for one that is not known."""

@@ -7,31 +7,27 @@ from collections import deque
 
 from jetson_deploy.catalog.symptoms import line_of
 from jetson_deploy.server.log_signs import LogSigns
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import KINDS
 
-_LOG = (
-    r"source=\w+\.go:\d+|\[GIN\] |^\S+ \S+ (routes|images|server|llama|payload)\.go:\d+: "
-    r"|^(llama_|llm_load_|ggml_|load_tensors: |load_backend: |print_info: |srv +\w+: |slot +\w+: )"
-)
-_START = r"Listening on \S+ \(version|server is listening on|HTTP server (is )?listening"
-_ANSWER = (
-    r'\| 200 \|.*POST +"(/api/(generate|chat)|/v1/(chat/)?completions|/v1/(responses|messages))(\?[^"\s]*)?"'
-    r"|eval time = .* tokens per second|done request: POST /(completion|v1/chat/completions)\S* \S+ 200"
-)
 _FAILURE = (
-    r"level=ERROR|\| 5\d\d \||^(Error|error|panic|fatal error): |process (has terminated|no longer running)|GGML_ASSERT"
-    r'|msg="(Load failed|NewLlamaServer failed|failed to (load|create|start)[^"]*)"|terminate called after|^Aborted'
-    r"|exited with code [1-9]|Main process exited|failed to load model|unable to load model"
+    r"^(Error|error|panic|fatal error): |terminate called after|^Aborted|exited with code [1-9]"
+    r"|Main process exited"
 )
+"""As any program may end."""
 _CLIENT_LEFT = re.compile(r"context canceled|client connection closed|client closed|broken pipe|\| 499 \|")
 
 
 def signs(text: str) -> LogSigns:
-    failures = (match for match in _compiled(_FAILURE).finditer(text) if not _CLIENT_LEFT.search(_around(text, match)))
+    """Of a log of whichever server, or of any text."""
+    lines = [open_server(kind).log_lines for kind in KINDS]
+    failing = "|".join((*(one.failure for one in lines), _FAILURE))
+    failures = (match for match in _compiled(failing).finditer(text) if not _CLIENT_LEFT.search(_around(text, match)))
     failure = next(failures, None)
     return LogSigns(
-        is_log=_compiled(_LOG).search(text) is not None,
-        start=_last(text, _START),
-        answer=_last(text, _ANSWER),
+        is_log=_compiled("|".join(one.own for one in lines)).search(text) is not None,
+        start=_last(text, "|".join(one.start for one in lines)),
+        answer=_last(text, "|".join(one.answer for one in lines)),
         failure=line_of(text, failure) if failure else None,
     )
 

@@ -13,7 +13,7 @@ from jetson_deploy.deployment.record import Record, described, label_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.runtime.port import ContainerState, EngineAwayError, Runtime
-from jetson_deploy.server.port import Server, ServerClient, Servers
+from jetson_deploy.server.port import ServerClient, Servers
 from jetson_deploy.state.lock import holder
 from jetson_deploy.store.layout import FSTAB, missing_mount
 from jetson_deploy.watch.asking import Asking
@@ -175,12 +175,9 @@ class Probe:
 
 
 def client_of(servers: Servers, found: ContainerState) -> ServerClient:
-    return server_of(servers, found).client(local_endpoint(Record.read(found.labels).port).url, timeout=ANSWER_SECONDS)
-
-
-def server_of(servers: Servers, found: ContainerState) -> Server:
     """Raises PreflightError `server-unknown`: what a newer version deployed is not watched by this one."""
-    return servers(Record.read(found.labels).server)
+    record = Record.read(found.labels)
+    return servers(record.server).client(local_endpoint(record.port).url, timeout=ANSWER_SECONDS)
 
 
 def gate_of(found: ContainerState, default_share: float) -> Gate:

@@ -11,7 +11,7 @@ from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.deployment.instance import revision_of
 from jetson_deploy.events import Healed, Note, Noticed, Reporter
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.known_cause import known_cause
+from jetson_deploy.server.cause import known_cause
 from jetson_deploy.server.port import Servers
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.systemd.notify import Notifier
@@ -22,7 +22,7 @@ from jetson_deploy.watch.escalation import Action, Assessment, Escalation, Limit
 from jetson_deploy.watch.judge import Fault, judge, sound, stopped_on_purpose
 from jetson_deploy.watch.memory_guard import MemoryGuard
 from jetson_deploy.watch.observation import Observation
-from jetson_deploy.watch.probe import Place, Probe, gate_of, server_of
+from jetson_deploy.watch.probe import Place, Probe, gate_of
 
 RECOVER_SECONDS = 60.0
 """Between two runs of `recover` for the same leftover."""
@@ -184,12 +184,7 @@ class Watcher:
         cause = known_cause(fault.issue, parts.issues())
         if cause is None and not fault.fix:
             cause = cause_of(
-                parts.runtime,
-                server_of(parts.servers, found),
-                found,
-                parts.issues(),
-                accept_cpu=accept_cpu,
-                oom_killed=fault.kind == "oom-killed",
+                parts.runtime, found, parts.issues(), accept_cpu=accept_cpu, oom_killed=fault.kind == "oom-killed"
             )
         text = fault.text + (f"; likely cause: {cause.title}" if cause else "")
         hint = cause.hint if cause else fault.fix or "jetson-deploy logs"
@@ -214,7 +209,7 @@ class Watcher:
     def _log(self, found: ContainerState, accept_cpu: bool) -> None:
         """Report losses of GPU or memory in the log, once a window; the checks decide whether they are faults."""
         lines = self._parts.probe.new_log(found.id)
-        for cause in lost_in(server_of(self._parts.servers, found), lines, self._parts.issues(), accept_cpu=accept_cpu):
+        for cause in lost_in(lines, self._parts.issues(), accept_cpu=accept_cpu):
             if self._first_in_window(cause.id):
                 text = f"the log shows: {cause.title} ({cause.evidence[:200]})"
                 self._parts.audit.line("noticed", text, revision_of(found))

@@ -19,7 +19,7 @@ from servers.running import CannotLoadError, RunningServer
 from servers.starting import started
 
 from jetson_deploy.catalog.load import load_issues
-from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.diagnose import causes
 
 MODELS = ("smollm2", "gemma3")
 CONTEXTS = (512, 1024, 2048)
@@ -97,7 +97,7 @@ def collect(one: Setting) -> Collected:
 def named(log: str, exit_code: int) -> tuple[str, ...]:
     """Issue and evidence."""
     issues = {id_: issue for id_, issue in load_issues().items() if "cpu-serves" not in issue.explains}
-    found = open_server().causes(log, exit_code=exit_code, oom_killed=False, issues=issues)
+    found = causes(log, exit_code=exit_code, oom_killed=False, issues=issues)
     return tuple(f"{cause.id}: {cause.evidence}" for cause in found)
 
 

@@ -18,8 +18,8 @@ from servers.starting import started
 from jetson_deploy.plan.fits import Shape
 from jetson_deploy.plan.shape import shape_of
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.kinds import LLAMA_CPP, OLLAMA
 from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import LLAMA_CPP, OLLAMA
 from jetson_deploy.store.gguf.header import read_gguf
 
 MIB = 1 << 20

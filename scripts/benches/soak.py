@@ -15,7 +15,7 @@ from servers.starting import started
 
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Workload
+from jetson_deploy.server.workload import Workload
 
 SERVER, MODEL, VERSION = "ollama-0.34.0", "smollm2", "0.34.0"
 CONTEXT = 4096

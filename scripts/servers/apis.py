@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from servers.programs import LLAMA_SERVER
+from servers.programs import LLAMA_BUILD, LLAMA_SERVER
 from servers.starting import started
 
 RECORDED = ("ollama-0.6.8", "ollama-0.9.5", "ollama-0.11.4", "ollama-0.34.0", LLAMA_SERVER)
@@ -76,5 +76,6 @@ if __name__ == "__main__":
         with started(server, "smollm2", context=1024) as one:
             made = asked(one.url, one.model)
         text = json.dumps(made, indent=1) + "\n"
-        (Path(sys.argv[1]) / f"{server}.json").write_text(text, encoding="utf-8")
+        name = f"{server}-{LLAMA_BUILD}" if server == LLAMA_SERVER else server
+        (Path(sys.argv[1]) / f"{name}.json").write_text(text, encoding="utf-8")
         print(server, made, flush=True)

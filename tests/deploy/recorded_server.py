@@ -10,7 +10,7 @@ from server import FakeClient, FakeServer
 from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.exchange import Generation, ListedModel, RunningModel
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
 
 DIGEST = "755ced02ce7befdb13b7ca74e1e4d08cddba4986afdb63a480f2c93d3140383f"
 ON_GPU = ServerLog(library="cuda", offloaded_layers=(29, 29), computes_on="gpu")

@@ -11,7 +11,7 @@ from small_host import SmallHost, journal_of
 from jetson_deploy.deploy.run.evidence import explained
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.errors import JetsonDeployError, ResourceError, UnhealthyError
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.cause import Cause
 
 PLAN = msgspec.json.decode((Path(__file__).parent / "plans" / "first.json").read_bytes(), type=Plan)
 EXITED = UnhealthyError("exited", hint="see: jetson-deploy logs", code="check-container-failed", details=("first",))

@@ -22,7 +22,6 @@ from jetson_deploy.deploy.pasted.diagnosis import Diagnosis, diagnosed
 from jetson_deploy.deploy.pasted.excerpt import Excerpt
 from jetson_deploy.deploy.pasted.unwrapped import unwrapped
 from jetson_deploy.errors import UsageError
-from jetson_deploy.server.opened import open_server
 
 DATA = Path(__file__).parents[1] / "data"
 CASES: list[dict[str, Any]] = quick_yaml.loaded((DATA / "causes" / "expected.yaml").read_text())
@@ -37,7 +36,7 @@ def issues(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Issue]:
 
 
 def read(raw: bytes, issues: dict[str, Issue]) -> Diagnosis:
-    return diagnosed(io.BytesIO(raw), "a file", open_server(), issues)
+    return diagnosed(io.BytesIO(raw), "a file", issues)
 
 
 def first(found: Diagnosis) -> str | None:
@@ -182,7 +181,7 @@ class Long:
 @pytest.mark.parametrize("at", [0, 3 << 20, 7 << 20])
 def test_of_a_long_log_the_end_and_every_line_that_a_rule_knows_are_seen(at: int, issues: dict[str, Issue]) -> None:
     stream = cast(BinaryIO, Long(8 << 20, at, FAULTY.read_bytes()))
-    found = diagnosed(stream, "a pipe", open_server(), issues)
+    found = diagnosed(stream, "a pipe", issues)
     assert (first(found), found.causes[0].evidence) == (
         "cuda-code-does-not-fit",
         "CUDA error: an internal operation failed",

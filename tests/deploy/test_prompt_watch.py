@@ -9,7 +9,7 @@ from jetson_deploy.deploy.prompt_watch import PromptWatch
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.server.exchange import Message, Stats
 from jetson_deploy.server.ollama.cut_prompt import cut_prompt
-from jetson_deploy.server.port import CutPrompt
+from jetson_deploy.server.server_log import CutPrompt
 
 STATS = Stats(tokens=50, prompt_tokens=10, eval_seconds=1, load_seconds=None, total_seconds=None, done_reason="stop")
 PROSE = "The board was moved to another shelf on Monday, and no note says where it went. "

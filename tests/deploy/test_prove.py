@@ -17,7 +17,7 @@ from jetson_deploy.facts import PortFacts
 from jetson_deploy.runtime.port import ContainerState
 from jetson_deploy.server.answer_sense import RUBBISH_ISSUE
 from jetson_deploy.server.exchange import ListedModel
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
 
 ON_CPU = ServerLog(library="cpu")
 

@@ -33,7 +33,7 @@ from jetson_deploy.deployment.record import (
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.facts import ContainerFacts, EngineFacts
 from jetson_deploy.plan.container import repinned
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 
@@ -75,7 +75,7 @@ def replan(document: dict[str, Any], labels: dict[str, str]) -> Plan:
     facts = survey(TESTS / "hosts" / document["host"] / "root", Settings(), catalog, store=None, deployment="default")
     serving = ContainerFacts(id="1" * 64, name="jd-default-1", state="running", image="sha256:0", labels=labels)
     engine = EngineFacts(reachable=True, runtimes=("nvidia",), containers=(serving,))
-    return make_plan(msgspec.structs.replace(facts, engine=engine), request, catalog)
+    return draft_plan(msgspec.structs.replace(facts, engine=engine), request, catalog).accepted()
 
 
 @functools.cache
@@ -85,7 +85,8 @@ def plan_of(case: str) -> Plan:
     model, context = (document["labels"][f"io.jetson-deploy.{key}"] for key in ("model", "context"))
     request = msgspec.convert({**document["request"], "model": model, "context_tokens": int(context)}, Request)
     root = TESTS / "hosts" / document["host"] / "root"
-    plan = make_plan(survey(root, Settings(), catalog, store=None, deployment=request.name), request, catalog)
+    facts = survey(root, Settings(), catalog, store=None, deployment=request.name)
+    plan = draft_plan(facts, request, catalog).accepted()
     floor = json.loads(document["describing"]["io.jetson-deploy.gates"])["floor_tokens_per_second"]
     return msgspec.structs.replace(plan, gates=msgspec.structs.replace(plan.gates, floor_tokens_per_second=floor))
 

@@ -28,7 +28,6 @@ from jetson_deploy.detect.power import power_facts
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.prepare.json_text import BadJson, meaning, with_member
-from jetson_deploy.server.opened import open_server
 from jetson_deploy.state.state_file import decode_state
 
 HOSTS = Path(__file__).parents[1] / "hosts"
@@ -85,7 +84,7 @@ def kernel_log(content: bytes) -> None:
 def log_tail(content: bytes) -> None:
     import io
 
-    diagnosed(io.BytesIO(content), "a log", open_server(), ISSUES)
+    diagnosed(io.BytesIO(content), "a log", ISSUES)
 
 
 def first(pattern: str) -> bytes:

@@ -62,10 +62,10 @@ def a_server_that_fell_to_the_cpu_is_told_with_the_line_of_its_log(folder: Path)
     found = looked_at(board)
     by_id = {one.id: one for one in found.findings}
     assert found.blocked
-    assert by_id["cpu-fallback"].severity == "block"
-    assert by_id["cpu-fallback"].fix
+    assert "cpu-fallback" not in by_id, "its cause stands in its place"
     lost = by_id["gpu-lost-daemon-reload"]
-    assert (lost.severity, "Failed to initialize NVML" in lost.evidence) == ("warning", True)
+    assert (lost.severity, "Failed to initialize NVML" in lost.evidence) == ("block", True)
+    assert "check `gpu` failed" in lost.evidence and lost.fix
     assert [one.severity for one in found.findings] == sorted(
         (one.severity for one in found.findings), key=_ORDER.index
     )

@@ -133,10 +133,11 @@ def a_server_on_the_cpu_fails_its_proof_and_the_old_one_serves_again(folder: Pat
 
 def a_server_that_answers_fast_and_only_rubbish_fails_its_proof_and_the_old_one_serves_again(folder: Path) -> None:
     board = FakeBoard(folder)
-    board.server.phrases = {"nothing to see": "oom-killer"}
     board.up()
     board.acts()
-    board.servers["jd-default-2-candidate"] = Behaviour(piece="G", rate=ANSWERED, says=("nothing to see here",))
+    board.servers["jd-default-2-candidate"] = Behaviour(
+        piece="G", rate=ANSWERED, says=("another program invoked oom-killer: x",)
+    )
     error = failed_up(board, context=2048)
     assert isinstance(error, RolledBackError)
     assert (error.exit_code, error.code) == (7, "check-generate-failed")
@@ -163,7 +164,6 @@ def what_failed_before_is_not_tried_again_unasked(folder: Path) -> None:
 
 def a_first_server_that_ends_at_once_is_explained_by_its_log_and_removed(folder: Path) -> None:
     board = FakeBoard(folder)
-    board.server.phrases = {"no kernel image": "kernel-image"}
     board.servers["jd-default-1-candidate"] = Behaviour(exit_code=1, says=("CUDA error: no kernel image",))
     error = failed_up(board)
     assert (error.exit_code, error.code) == (1, "check-container-failed")

@@ -9,13 +9,14 @@ server.asked                                                        # ["generate
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any, Literal
 
-from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+from jetson_deploy.catalog.entries import Constant, ModelSize
 from jetson_deploy.errors import UnhealthyError
+from jetson_deploy.server.apis import CHAT, Api, Offer
 from jetson_deploy.server.exchange import (
     Answer,
     ChatPiece,
@@ -29,8 +30,9 @@ from jetson_deploy.server.exchange import (
     Think,
 )
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerLog, Setup, Workload
+from jetson_deploy.server.log_signs import LogLines
+from jetson_deploy.server.server_log import CutPrompt, ServerLog
+from jetson_deploy.server.workload import Layers, Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 MODEL_BYTES = 5_000_000_000
@@ -82,6 +84,9 @@ class FakeServer:
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "fake_estimate"
     not_identifying = ("FAKE_PROMPTS", "FAKE_SPECULATION")
+    apis: Mapping[Api, Offer] = {CHAT: True}
+    log_lines = LogLines(own="^fake server ", start="^fake server ", answer="^asked by a client", failure="^broken")
+    is_llama_server = False
 
     def __init__(self, kind: str = "ollama") -> None:
         """`kind`: whose images it is served from."""
@@ -89,8 +94,6 @@ class FakeServer:
         self.speculations = () if kind == "ollama" else ("ngram",)
         self.models: tuple[ListedModel, ...] = ()
         self.asked: list[str] = []
-        self.phrases: dict[str, str] = {}
-        """Text of a log → id of the issue that it shows."""
         self._running: dict[str, Behaviour] = {}
 
     def of(self, kind: str) -> FakeServer:
@@ -192,16 +195,6 @@ class FakeServer:
                 case ["cut", tokens, "to", read] if int(read) == read_tokens:
                     return CutPrompt(tokens=int(tokens), read_tokens=read_tokens)
         return None
-
-    def signs(self, log: str) -> LogSigns:
-        return LogSigns(is_log=bool(log), start=None, answer=None, failure=None)
-
-    def causes(
-        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
-    ) -> Iterator[Cause]:
-        for phrase, id_ in self.phrases.items():
-            if phrase in log and id_ in issues:
-                yield Cause(id=id_, title=issues[id_].title, hint="as the issue says", evidence=phrase)
 
 
 class FakeClient:

@@ -24,7 +24,7 @@ from jetson_deploy.server.exchange import Answer, Done, Message, Probed
 from jetson_deploy.server.footprint import Footprint, Load
 from jetson_deploy.server.llama_cpp.client import LlamaClient
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
-from jetson_deploy.server.port import Setup, Workload
+from jetson_deploy.server.workload import Setup, Workload
 from jetson_deploy.store.gguf.chat_template import CHATML
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]  # alone and without a cache it builds first

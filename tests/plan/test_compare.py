@@ -15,7 +15,8 @@ def test_each_server_stands_there_as_its_own_plan_has_it() -> None:
         assert (one["image"], one["need_bytes"]) == (plan["image"]["reference"], plan["model"]["need_bytes"])
         assert one["predicted_tokens_per_second"] == plan["model"]["predicted_tokens_per_second"]
     ollama, llama = document["servers"]
-    assert (ollama["apis"]["/api/chat"], llama["apis"]["/api/chat"]) == (True, False)
+    assert ollama["apis"]["/api/chat"] is True
+    assert set(llama["apis"].values()) == {None}, "the tag moves: which build it holds is not known"
     assert ollama["advisories"] and "advisories" not in llama, "none were gathered"
 
 

@@ -21,7 +21,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.recorded import recorded_engine
 from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.plan.rollback import choose_revision, plan_rollback
 from jetson_deploy.settings import Settings
 
@@ -55,7 +55,7 @@ def created(plan: Plan) -> list[str]:
 @pytest.mark.parametrize("case", MADE, ids=lambda p: p.stem)
 def test_the_same_request_again_keeps_the_container(case: Path) -> None:
     document, request = document_of(case)
-    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    plan = draft_plan(facts_with(document, request.name), request, CATALOG).accepted()
     assert (created(plan), plan.container) == ([], f"jd-{request.name}-1")
 
 
@@ -65,7 +65,7 @@ def test_what_its_labels_hold_is_kept_where_nothing_is_asked_for(case: Path) -> 
     facts = facts_with(document, request.name)
     # Sizes and simulations are not kept: the model is chosen anew, and a rehearsal says itself what is not real.
     again = Request(name=request.name, model=request.model, context_tokens=request.context_tokens)
-    plan = make_plan(facts, msgspec.structs.replace(again, simulated=request.simulated), CATALOG)
+    plan = draft_plan(facts, msgspec.structs.replace(again, simulated=request.simulated), CATALOG).accepted()
     assert (created(plan), plan.container) == ([], f"jd-{request.name}-1")
 
 
@@ -89,7 +89,7 @@ def test_one_that_this_version_would_make_otherwise_is_replaced_once_with_the_re
     document, request = document_of(case)
     facts = facts_with(document, request.name)
     again = Request(name=request.name, image_policy=request.image_policy, simulated=request.simulated)
-    plan = make_plan(facts, msgspec.structs.replace(again, accept_cpu=request.accept_cpu), CATALOG)
+    plan = draft_plan(facts, msgspec.structs.replace(again, accept_cpu=request.accept_cpu), CATALOG).accepted()
     assert created(plan) == [f"jd-{request.name}-2-candidate"]
     kept = document["labels"]["io.jetson-deploy.model"], document["labels"]["io.jetson-deploy.context"]
     assert (plan.model.name, str(plan.model.context_tokens)) == kept
@@ -104,7 +104,7 @@ def test_one_that_this_version_would_make_otherwise_is_replaced_once_with_the_re
 @pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
 def test_drift_names_what_an_older_version_made_and_calls_it_no_fault(case: Path) -> None:
     document, request = document_of(case)
-    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    plan = draft_plan(facts_with(document, request.name), request, CATALOG).accepted()
     found = list(older_drifted(document["labels"] | document["describing"], UpWould(plan=plan)))
     assert {one.what.removeprefix("environment.") for one in found} == changed_variables(document, plan)
     assert {(one.id, one.level, one.up_would) for one in found} == {
@@ -118,9 +118,9 @@ def test_drift_names_what_an_older_version_made_and_calls_it_no_fault(case: Path
 @pytest.mark.parametrize("case", OLDER, ids=lambda p: p.stem)
 def test_once_replaced_it_is_kept(case: Path) -> None:
     document, request = document_of(case)
-    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    plan = draft_plan(facts_with(document, request.name), request, CATALOG).accepted()
     document["labels"], document["describing"] = plan.spec.labels, {}
-    plan = make_plan(facts_with(document, request.name), request, CATALOG)
+    plan = draft_plan(facts_with(document, request.name), request, CATALOG).accepted()
     assert (created(plan), [one for one in plan.findings if one.id == "made-by-older-version"]) == ([], [])
 
 

@@ -20,7 +20,7 @@ from jetson_deploy.detect.host import Host
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts
 from jetson_deploy.plan.given_l4t import with_given_l4t
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 
 ORIN = Path(__file__).parents[1] / "hosts/orin-nano-8gb-jp6.2/root"
 SYSTEMS = {
@@ -101,12 +101,12 @@ def test_beside_a_kernel_that_names_its_line_only_a_release_of_that_line_is_beli
 
 def test_it_is_kept_with_the_revision_until_the_host_shows_its_release(tmp_path: Path) -> None:
     facts, catalog = facts_of(hidden(tmp_path)), load_catalog()
-    plan = make_plan(facts, Request(name="default", l4t="36.4.3"), catalog)
+    plan = draft_plan(facts, Request(name="default", l4t="36.4.3"), catalog).accepted()
     served = ContainerFacts(
         id="1" * 64, name="jd-default-1", state="running", image=plan.image.reference, labels=plan.spec.labels
     )
     engine = EngineFacts(reachable=True, version="27.5.1", runtimes=("nvidia", "runc"), containers=(served,))
-    again = make_plan(msgspec.structs.replace(facts, engine=engine), Request(name="default"), catalog)
+    again = draft_plan(msgspec.structs.replace(facts, engine=engine), Request(name="default"), catalog).accepted()
     assert (again.l4t, any("--l4t" in one for one in again.assumptions)) == ("36.4.3", True)
     shown = msgspec.structs.replace(facts_of(ORIN), engine=engine)
-    assert not any("--l4t" in one for one in make_plan(shown, Request(name="default"), catalog).assumptions)
+    assert not any("--l4t" in one for one in draft_plan(shown, Request(name="default"), catalog).accepted().assumptions)

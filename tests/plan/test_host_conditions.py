@@ -22,7 +22,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.facts import HostFacts
-from jetson_deploy.plan.make import draft_plan, make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.settings import Settings
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def state_of(condition: dict[str, Any]) -> State | None:
     """`failed`: what the revision that the very same plan would make ended with."""
     if "failed" not in condition:
         return None
-    plan = make_plan(READY, request_of(condition), CATALOG)
+    plan = draft_plan(READY, request_of(condition), CATALOG).accepted()
     failed = Revision(
         number=1,
         container=plan.container,
@@ -98,7 +98,7 @@ def test_everything_that_stands_against_a_deployment_is_found_in_order(name: str
 @pytest.mark.parametrize("name", [name for name, one in CONDITIONS.items() if one["error"] is None])
 def test_the_warnings_and_assumptions_of_a_plan_are_its_findings(name: str) -> None:
     condition = CONDITIONS[name]
-    plan = make_plan(facts_of(condition), request_of(condition), CATALOG, state_of(condition))
+    plan = draft_plan(facts_of(condition), request_of(condition), CATALOG, state_of(condition)).accepted()
     said = {"warning": plan.warnings, "note": plan.assumptions}
     for severity, lines in said.items():
         assert tuple(one.line for one in plan.findings if one.severity == severity) == lines
@@ -110,10 +110,10 @@ def test_up_ends_with_the_error_of_the_first(name: str) -> None:
     condition = CONDITIONS[name]
     arguments = facts_of(condition), request_of(condition), CATALOG, state_of(condition)
     if condition["error"] is None:
-        assert make_plan(*arguments).steps
+        assert draft_plan(*arguments).accepted().steps
         return
     with pytest.raises(JetsonDeployError) as caught:
-        make_plan(*arguments)
+        draft_plan(*arguments).accepted()
     assert told(caught.value) == condition["error"]
 
 

@@ -15,7 +15,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts
 from jetson_deploy.plan.larger import ways_to_larger
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 
@@ -35,7 +35,7 @@ def facts_of(host: str, free_mib: int | None = None) -> HostFacts:
 
 def plan_of(host: str, free_mib: int | None = None, **asked: object) -> Plan:
     request = msgspec.convert({"name": "default", **asked}, Request)
-    return make_plan(facts_of(host, free_mib), request, CATALOG)
+    return draft_plan(facts_of(host, free_mib), request, CATALOG).accepted()
 
 
 def serving(plan: Plan) -> EngineFacts:
@@ -81,7 +81,7 @@ def test_kept_prompts_take_what_the_model_leaves_and_never_keep_it_from_fitting(
 def test_a_deployment_that_serves_stays_as_it_is_whatever_memory_is_free_now() -> None:
     first = plan_of(ORIN, 7000, model="8b")
     facts = msgspec.structs.replace(facts_of(ORIN, 300), engine=serving(first))
-    again = make_plan(facts, Request(name="default"), CATALOG)
+    again = draft_plan(facts, Request(name="default"), CATALOG).accepted()
     assert again.steps == ()
     assert again.spec.environment != first.spec.environment
 
@@ -110,7 +110,7 @@ def test_a_quantized_kv_cache_is_refused_on_a_xavier_which_has_no_flash_attentio
 def test_a_quantized_kv_cache_is_not_proposed_where_it_would_be_refused() -> None:
     for host, proposed in ((XAVIER, False), (ORIN, True)):
         facts, request = facts_of(host, 5830), Request(name="default")
-        chosen = make_plan(facts, request, CATALOG).model
+        chosen = draft_plan(facts, request, CATALOG).accepted().model
         ways = {way.change for way in ways_to_larger(facts, request, CATALOG, chosen)}
         assert ("kv-cache" in ways) is proposed, host
 

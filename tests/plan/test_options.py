@@ -17,7 +17,7 @@ from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Request, Wanted
 from jetson_deploy.deployment.watch_options import WATCH_OPTIONS
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.settings import Settings
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -60,7 +60,7 @@ def test_a_default_is_of_the_type_and_within_the_bounds_of_its_row(row: Row) -> 
 
 def test_a_plan_lists_where_each_option_comes_from() -> None:
     facts = survey(BOARD, Settings(), load_catalog(), store=None, deployment="default")
-    shown = make_plan(facts, Request(), load_catalog()).sources
+    shown = draft_plan(facts, Request(), load_catalog()).accepted().sources
     assert list(shown) == [row.key for row in OPTIONS.values() if row.option.unsaid]
 
 

@@ -13,7 +13,7 @@ from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.facts import PowerFacts
-from jetson_deploy.plan.make import make_plan
+from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.plan.speed import gpu_floor, pace_of, predict
 from jetson_deploy.settings import Settings
 
@@ -38,7 +38,7 @@ def speeds_in(board: str, mode: str | None, ceiling: str = "MAXN_SUPER") -> tupl
 
 def plan_of(host: str, **asked: object) -> Plan:
     facts = survey(HOSTS / host / "root", Settings(), CATALOG, store=None, deployment="default")
-    return make_plan(facts, msgspec.convert({"name": "default", **asked}, Request), CATALOG)
+    return draft_plan(facts, msgspec.convert({"name": "default", **asked}, Request), CATALOG).accepted()
 
 
 def test_of_ten_published_rows_at_least_nine_lie_inside() -> None:

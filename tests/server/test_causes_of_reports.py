@@ -17,7 +17,7 @@ from jetson_deploy.catalog.required import required_words
 from jetson_deploy.catalog.symptoms import believed_order, compiled, first_match, fitting
 from jetson_deploy.runtime.docker.errors import refusal
 from jetson_deploy.runtime.docker.pull_errors import pull_error
-from jetson_deploy.server.opened import open_server
+from jetson_deploy.server.diagnose import causes
 
 CAUSES = Path(__file__).parents[1] / "data" / "causes"
 CASES: list[dict[str, Any]] = quick_yaml.loaded((CAUSES / "expected.yaml").read_text())
@@ -38,8 +38,7 @@ def of(*places: str) -> list[Any]:
 def test_a_log_names_its_cause_first_with_the_line_that_shows_it(
     case: dict[str, Any], issues: dict[str, Issue]
 ) -> None:
-    causes = open_server().causes(TEXTS[case["file"]], exit_code=None, oom_killed=False, issues=issues)
-    found = next(causes, None)
+    found = next(causes(TEXTS[case["file"]], exit_code=None, oom_killed=False, issues=issues), None)
     assert (found.id if found else None) == case["cause"]
     if found is not None:
         assert case.get("evidence", "") in found.evidence
@@ -84,8 +83,8 @@ def test_a_healthy_log_has_no_cause_where_its_processor_was_accepted(path: Path,
     """The recorded servers computed on a CPU, as they were asked to."""
     text = FAILED_LOADS.split(path.read_text())[0]
     wanted = {id_: issue for id_, issue in issues.items() if "cpu-serves" not in issue.explains}
-    causes = open_server().causes(text, exit_code=None, oom_killed=False, issues=wanted)
-    assert [cause.id for cause in causes] == []
+    found = causes(text, exit_code=None, oom_killed=False, issues=wanted)
+    assert [cause.id for cause in found] == []
 
 
 BUILT_IN = [

@@ -13,9 +13,9 @@ import quick_yaml
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.server.cause import Cause
+from jetson_deploy.server.diagnose import causes
 from jetson_deploy.server.ollama.refusals import said_no
-from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Cause
 
 ISSUES = Path(__file__).parents[2] / "profiles" / "issues"
 LOGS = Path(__file__).parents[1] / "data" / "server-logs"
@@ -23,7 +23,7 @@ OLLAMA = Path(__file__).parents[2] / "jetson_deploy" / "server" / "ollama"
 
 
 def likely_cause(log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]) -> Cause | None:
-    return next(open_server().causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues), None)
+    return next(causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues), None)
 
 
 MINE = """\

@@ -12,7 +12,7 @@ from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.parameters import KNOWN as PARAMETERS
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
 from jetson_deploy.server.llama_cpp.templates import KNOWN
-from jetson_deploy.server.port import Layers, Setup, Workload
+from jetson_deploy.server.workload import Layers, Setup, Workload
 
 CHATML = next(iter(KNOWN))
 WEIGHTS = "sha256:" + "a" * 64

@@ -8,7 +8,8 @@ import pytest
 
 from jetson_deploy.server.llama_cpp.log import read_server_log
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
+from jetson_deploy.server.signs import signs
 
 LOG = (Path(__file__).parents[1] / "data" / "llama-server" / "b10434.log").read_text()
 
@@ -48,9 +49,9 @@ def test_a_request_that_ended_is_told_once_for_each() -> None:
 
 
 def test_a_log_shows_its_start_and_its_answers() -> None:
-    signs = LlamaCppServer().signs(LOG)
-    assert (signs.is_log, signs.failure) == (True, None)
-    assert signs.answer is not None and "eval time" in signs.answer
+    shown = signs(LOG)
+    assert (shown.is_log, shown.failure) == (True, None)
+    assert shown.answer is not None and "eval time" in shown.answer
 
 
 @pytest.mark.parametrize("text", ["", "\0", "offloaded x/y layers to GPU", "CUDA0 model buffer size"])

@@ -7,7 +7,7 @@ import pytest
 
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.server.opened import open_server
-from jetson_deploy.server.port import Workload
+from jetson_deploy.server.workload import Workload
 
 SERVER = open_server()
 WORK = Workload(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from jetson_deploy.server.ollama.log import read_server_log
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
 
 LOGS = Path(__file__).parents[1] / "data" / "server-logs"
 CASES = sorted(path.name.removesuffix(".expected.json") for path in LOGS.glob("*.expected.json"))

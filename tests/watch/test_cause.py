@@ -7,7 +7,6 @@ from runtime import FakeRuntime
 
 from jetson_deploy.catalog.entries import Issue
 from jetson_deploy.catalog.load import load_issues
-from jetson_deploy.server.opened import open_server
 from jetson_deploy.watch.cause import cause_of, lost_in
 
 LINES = ("NvMapMemAllocInternalTagged: error 12", 'string="signal: killed"', "exec format error")
@@ -20,14 +19,14 @@ def issues(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Issue]:
 
 
 def test_issues_that_take_gpu_or_memory_away_are_noticed_and_no_others(issues: dict[str, Issue]) -> None:
-    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=False)] == [
+    assert [cause.id for cause in lost_in(LINES, issues, accept_cpu=False)] == [
         "killed-by-unknown",
         "nvmap-fragmentation",
     ]
 
 
 def test_where_the_cpu_was_accepted_only_lost_memory_is_noticed(issues: dict[str, Issue]) -> None:
-    assert [cause.id for cause in lost_in(open_server(), LINES, issues, accept_cpu=True)] == ["killed-by-unknown"]
+    assert [cause.id for cause in lost_in(LINES, issues, accept_cpu=True)] == ["killed-by-unknown"]
 
 
 def test_the_catalog_says_which_issues_mean_that_something_is_lost(issues: dict[str, Issue]) -> None:
@@ -55,6 +54,6 @@ def test_a_runner_that_was_killed_is_out_of_memory_where_the_kernels_count_rose(
     runtime.write("jd-default-1", 'msg="llama runner terminated" error="signal: killed"')
     found = runtime.inspect("jd-default-1")
     assert found is not None
-    named = cause_of(runtime, open_server(), found, issues, accept_cpu=False, oom_killed=counted)
+    named = cause_of(runtime, found, issues, accept_cpu=False, oom_killed=counted)
     assert named is not None
     assert named.id == cause

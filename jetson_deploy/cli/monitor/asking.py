@@ -16,7 +16,7 @@ class Asking:
     """Loads the model, then asks again and again, ~32 tokens each time, until `close`."""
 
     def __init__(self, kind: str, endpoint: str, model: str) -> None:
-        """`kind`: of the server, as in `server/kinds.py`."""
+        """`kind`: of the server, as in `server_kinds.py`."""
         self._client, self._model = open_server(kind).client(endpoint), model
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="asking", daemon=True)

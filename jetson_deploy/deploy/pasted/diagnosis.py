@@ -14,7 +14,7 @@ from jetson_deploy.deploy.pasted.decoded import decoded_lines
 from jetson_deploy.deploy.pasted.excerpt import Excerpt
 from jetson_deploy.deploy.pasted.unwrapped import unwrapped
 from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import Server
+from jetson_deploy.server.signs import signs as signs_of
 
 _EVERYWHERE: tuple[SeenIn, ...] = ("log", "engine", "pull")
 
@@ -46,13 +46,13 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", t
     """Patterns of an overlay that take too long on this text."""
 
 
-def diagnosed(stream: BinaryIO, name: str, server: Server, issues: Mapping[str, Issue]) -> Diagnosis:
+def diagnosed(stream: BinaryIO, name: str, issues: Mapping[str, Issue]) -> Diagnosis:
     """Reads it to its end. Raises UsageError, OSError."""
     known = [pattern for issue in believed_order(issues.values(), *_EVERYWHERE) for pattern in _patterns(issue)]
     excerpt = Excerpt(tuple(dict.fromkeys(known)))
     excerpt.add(part for line in decoded_lines(stream, name) for part in unwrapped(line).split("\n"))
     text = excerpt.text()
-    signs = server.signs(text)
+    signs = signs_of(text)
     found = [*_fits(text, signs, issues)]
     causes = tuple(_named(fit) for fit in found if not _is_remark(fit))
     healthy = not causes and signs.failure is None and (signs.start or signs.answer) is not None

@@ -25,9 +25,10 @@ from jetson_deploy.events import Reporter, Verdict, silent
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.kinds import stop_seconds
-from jetson_deploy.server.known_cause import known_cause
-from jetson_deploy.server.port import Cause, Servers
+from jetson_deploy.server.cause import Cause, known_cause
+from jetson_deploy.server.diagnose import causes
+from jetson_deploy.server.port import Servers
+from jetson_deploy.server_kinds import stop_seconds
 from jetson_deploy.settings import Settings
 from jetson_deploy.spec import ContainerSpec
 from jetson_deploy.state.directory import StateDirectory
@@ -118,7 +119,7 @@ class DeploymentActions(msgspec.Struct, kw_only=True):
         return look(self.runtime, self.deployment)
 
     def explain(self, container: str, issue: str) -> tuple[Cause | None, str]:
-        return explain(self.runtime, self.servers, container, self.settings.catalog_dirs, issue)
+        return explain(self.runtime, container, self.settings.catalog_dirs, issue)
 
     def keep_evidence(self, what: str, container: str) -> Path:
         found = inspect(self.runtime, container)
@@ -142,9 +143,7 @@ def look(runtime: Runtime, deployment: str) -> list[ContainerFacts]:
     return found
 
 
-def explain(
-    runtime: Runtime, servers: Servers, container: str, overlays: Sequence[Path], issue: str = ""
-) -> tuple[Cause | None, str]:
+def explain(runtime: Runtime, container: str, overlays: Sequence[Path], issue: str = "") -> tuple[Cause | None, str]:
     """The likely cause of a server's failure, and its log. `issue`: the known one that a check showed."""
     found = inspect(runtime, container)
     log = runtime.logs(container, tail=LOG_LINES)
@@ -152,6 +151,5 @@ def explain(
     if cause := known_cause(issue, issues):
         return cause, log
     oom_killed = found.oom_killed or bool(container_oom_kills(_HOST, found.pid, found.id))
-    server = servers(Record.read(found.labels).server)
-    known = server.causes(log, exit_code=found.exit_code, oom_killed=oom_killed, issues=issues)
+    known = causes(log, exit_code=found.exit_code, oom_killed=oom_killed, issues=issues)
     return next(known, None), log

@@ -7,7 +7,7 @@ from jetson_deploy.deployment.instance import CANDIDATE
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.record import deployment_of
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.server.port import Cause
+from jetson_deploy.server.cause import Cause
 
 SAID_BY_THE_CHECK = ("cpu-fallback",)
 """Causes that only repeat what the failed check has said, with a hint of its own."""

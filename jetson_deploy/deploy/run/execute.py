@@ -39,7 +39,7 @@ from jetson_deploy.interrupts import to_its_end
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import Cause
+    from jetson_deploy.server.cause import Cause
 
 Item = TypeVar("Item")
 

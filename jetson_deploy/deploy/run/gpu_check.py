@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jetson_deploy.server.port import ServerLog
+    from jetson_deploy.server.server_log import ServerLog
 
 
 def all_on_gpu(log: ServerLog) -> bool | None:

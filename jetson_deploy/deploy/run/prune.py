@@ -18,7 +18,7 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.names import parse_model_name
 from jetson_deploy.runtime.port import Runtime
-from jetson_deploy.server.kinds import stop_seconds
+from jetson_deploy.server_kinds import stop_seconds
 from jetson_deploy.state.directory import OwnedModel, StateDirectory
 from jetson_deploy.state.needs import Needs, different_directories, needs_of, same_directory
 from jetson_deploy.store.inventory import read_manifest

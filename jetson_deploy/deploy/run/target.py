@@ -13,7 +13,8 @@ from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import UnhealthyError
 from jetson_deploy.facts import ContainerFacts, PortFacts
 from jetson_deploy.runtime.port import ContainerState, Runtime
-from jetson_deploy.server.port import Server, ServerClient, ServerLog, Servers
+from jetson_deploy.server.port import Server, ServerClient, Servers
+from jetson_deploy.server.server_log import ServerLog
 
 ANSWER_SECONDS = 30.0
 LOG_LINES = 600

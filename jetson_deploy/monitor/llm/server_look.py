@@ -7,8 +7,8 @@ import msgspec
 from jetson_deploy.errors import JetsonDeployError, UsageError
 from jetson_deploy.names import shown
 from jetson_deploy.server.exchange import RunningModel
-from jetson_deploy.server.kinds import USUAL
 from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import USUAL
 
 _ANSWER_SECONDS = 5.0
 """/api/ps takes a millisecond on a server that works, whatever it computes (measured)."""

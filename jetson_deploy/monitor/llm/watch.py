@@ -21,7 +21,8 @@ from jetson_deploy.monitor.llm.tap import Tap
 from jetson_deploy.monitor.model_parts import Llm
 from jetson_deploy.monitor.sample import SourceFailure
 from jetson_deploy.runtime.port import EngineAwayError, Runtime
-from jetson_deploy.server.kinds import LLAMA_CPP, USUAL
+from jetson_deploy.server.opened import open_server
+from jetson_deploy.server_kinds import USUAL
 from jetson_deploy.settings import OLLAMA_PORT
 
 _DEFAULT_ENDPOINT = local_endpoint(OLLAMA_PORT).url
@@ -166,7 +167,7 @@ class LlmWatch:
     def _llama_port(self) -> int | None:
         """Of the server itself, or of the one that an Ollama has started."""
         server = self._known.server
-        if server is not None and server.up and server.kind == LLAMA_CPP:
+        if server is not None and server.up and open_server(server.kind).is_llama_server:
             return urlsplit(server.endpoint).port
         return self._reader.runner_port
 

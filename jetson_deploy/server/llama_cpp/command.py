@@ -6,11 +6,11 @@ Recorded from b10434 and b11434: both take every flag here.
 from __future__ import annotations
 
 from jetson_deploy.errors import InternalError
-from jetson_deploy.server.kinds import NO_SPECULATION
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.parameters import sampling_flags
 from jetson_deploy.server.llama_cpp.templates import KNOWN
-from jetson_deploy.server.port import Setup, Workload
+from jetson_deploy.server.workload import Setup, Workload
+from jetson_deploy.server_kinds import NO_SPECULATION
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 STORE = "/models"

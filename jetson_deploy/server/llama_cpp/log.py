@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from jetson_deploy.server.buffers import Buffers, believed, offloaded
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
 
 _LISTENING = re.compile(r"listening on http://(\S{1,300})")
 _BUILD = re.compile(r"print_info: build (\S{1,40}) \((\w{1,40})\)")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.kinds import LLAMA_CPP
+from jetson_deploy.server.llama_cpp.apis import APIS
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
 from jetson_deploy.server.llama_cpp.command import BOUNDS, SPECULATION, SPECULATIONS, mounts, set_up
-from jetson_deploy.server.log_signs import LogSigns
-from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.server.llama_cpp.log_lines import LOG_LINES
+from jetson_deploy.server.port import Server, ServerClient
+from jetson_deploy.server.server_log import CutPrompt, ServerLog
+from jetson_deploy.server.workload import Layers, Setup, Workload
+from jetson_deploy.server_kinds import LLAMA_CPP
 from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
-    from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+    from jetson_deploy.catalog.entries import Constant, ModelSize
 
 _REASONS = {
     "LLAMA_ARG_CACHE_RAM": "llama-server keeps up to 8 GiB of earlier prompts in memory unless it is bounded",
@@ -29,11 +32,14 @@ class LlamaCppServer:
 
     kind = LLAMA_CPP
     title = "llama.cpp"
-    lacks = "it has no Ollama API: /api/* answers 404; clients use /v1 (OpenAI)"
+    lacks = "no build that was asked has Ollama's API (/api/* answers 404): clients use /v1 (OpenAI)"
     kv_cache_types = ("f16", "q8_0", "q4_0")
     estimate_term = "llama_cpp_estimate"
     speculations = tuple(SPECULATIONS)
     not_identifying = (*BOUNDS, SPECULATION)
+    apis = APIS
+    log_lines = LOG_LINES
+    is_llama_server = True
 
     def set_up(self, work: Workload) -> Setup:
         return set_up(work)
@@ -96,14 +102,5 @@ class LlamaCppServer:
     def cut_prompt(self, log: str, read_tokens: int) -> CutPrompt | None:
         return None  # it refuses what is too long
 
-    def signs(self, log: str) -> LogSigns:
-        from jetson_deploy.server.signs import signs
 
-        return signs(log)
-
-    def causes(
-        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
-    ) -> Iterator[Cause]:
-        from jetson_deploy.server.diagnose import causes
-
-        return causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues)
+SERVER: Server = LlamaCppServer()

@@ -5,7 +5,7 @@ tests/integration/test_llama_cpp_templates.py compares what a real Ollama and a 
 
 from __future__ import annotations
 
-from jetson_deploy.server.port import Layers
+from jetson_deploy.server.workload import Layers
 
 THINK = "think"
 """What a request says of thinking (`chat_template_kwargs`): `enable_thinking` is set by the server itself, unasked."""

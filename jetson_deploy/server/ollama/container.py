@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jetson_deploy.server.ollama.flash import has_flash_attention
 from jetson_deploy.server.ollama.prompts import keeps_prompts, prompt_bounds
-from jetson_deploy.server.port import Setup, Workload
+from jetson_deploy.server.workload import Setup, Workload
 from jetson_deploy.spec import HealthCheck, MountSpec
 
 LEAST_VERSION = "0.5.13"

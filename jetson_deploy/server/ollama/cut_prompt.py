@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from jetson_deploy.server.port import CutPrompt
+from jetson_deploy.server.server_log import CutPrompt
 
 _LINE = re.compile(r'"?truncating input prompt"?.* prompt=(\d+).* new=(\d+)')
 

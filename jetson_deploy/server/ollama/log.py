@@ -13,7 +13,7 @@ from typing import Any
 
 from jetson_deploy.server.buffers import Buffers, believed, offloaded
 from jetson_deploy.server.ollama.replies import NO_VERSION
-from jetson_deploy.server.port import ServerLog
+from jetson_deploy.server.server_log import ServerLog
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _FIELD = re.compile(r'(\w[\w.]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')

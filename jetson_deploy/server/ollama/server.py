@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jetson_deploy.server.footprint import Footprint, Load, Taken
-from jetson_deploy.server.kinds import OLLAMA
-from jetson_deploy.server.log_signs import LogSigns
+from jetson_deploy.server.ollama.apis import APIS
 from jetson_deploy.server.ollama.container import LEAST_VERSION, mounts, set_up
 from jetson_deploy.server.ollama.flash import has_flash_attention
+from jetson_deploy.server.ollama.log_lines import LOG_LINES
 from jetson_deploy.server.ollama.prompts import BOUNDS, keeps_prompts
-from jetson_deploy.server.port import Cause, CutPrompt, Layers, ServerClient, ServerLog, Setup, Workload
+from jetson_deploy.server.port import Server, ServerClient
+from jetson_deploy.server.server_log import CutPrompt, ServerLog
+from jetson_deploy.server.workload import Layers, Setup, Workload
+from jetson_deploy.server_kinds import OLLAMA
 from jetson_deploy.spec import MountSpec
 
 if TYPE_CHECKING:
-    from jetson_deploy.catalog.entries import Constant, Issue, ModelSize
+    from jetson_deploy.catalog.entries import Constant, ModelSize
 
 _LAST_ESTIMATING = (0, 12, 3)
 """Newer ones measure instead of estimating (docs/ollama-behaviour.md)."""
@@ -34,6 +37,9 @@ class OllamaServer:
     estimate_term = "ollama_estimate"
     speculations = ()
     not_identifying = BOUNDS
+    apis = APIS
+    log_lines = LOG_LINES
+    is_llama_server = False
 
     def set_up(self, work: Workload) -> Setup:
         return set_up(work)
@@ -105,14 +111,5 @@ class OllamaServer:
 
         return cut_prompt(log, read_tokens)
 
-    def signs(self, log: str) -> LogSigns:
-        from jetson_deploy.server.signs import signs
 
-        return signs(log)
-
-    def causes(
-        self, log: str, *, exit_code: int | None, oom_killed: bool, issues: Mapping[str, Issue]
-    ) -> Iterator[Cause]:
-        from jetson_deploy.server.diagnose import causes
-
-        return causes(log, exit_code=exit_code, oom_killed=oom_killed, issues=issues)
+SERVER: Server = OllamaServer()

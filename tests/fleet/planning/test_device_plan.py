@@ -139,9 +139,9 @@ def test_a_model_that_is_whole_in_the_store_is_not_fetched() -> None:
     model = without.decided.model
     assert any(step.startswith("stage-model") for step in without.decided.steps)
     from jetson_deploy.facts import ModelFacts
-    from jetson_deploy.plan.make import make_plan
+    from jetson_deploy.plan.make import draft_plan
 
-    digest = make_plan(one.facts, one.asked.request, catalog()).model.manifest_digest
+    digest = draft_plan(one.facts, one.asked.request, catalog()).accepted().model.manifest_digest
     held = ModelFacts(name=model, manifest_digest=digest or "", complete=True)
     store = msgspec.structs.replace(one.facts.store, models=(held,), pinned=())
     facts = msgspec.structs.replace(one.facts, store=store)
