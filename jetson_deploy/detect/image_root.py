@@ -35,13 +35,13 @@ def _containerd_root(engine: EngineFacts, address: str, host: Host) -> str | Non
     """dockerd starts one of its own where the system has none: the socket then lies in dockerd's run folder."""
     run = address.removeprefix("unix://").removesuffix(_SOCKET)
     if run in _RUN:
-        return _configured(host.read_text(CONTAINERD_CONFIG) or "") or CONTAINERD_ROOT
+        return configured_root(host.read_text(CONTAINERD_CONFIG) or "") or CONTAINERD_ROOT
     if "k3s" in run:
         return _K3S_ROOT
     return f"{engine.data_root}/containerd/daemon" if engine.data_root else None
 
 
-def _configured(text: str) -> str | None:
+def configured_root(text: str) -> str | None:
     """`root` at the top of config.toml: a key of the same name inside a table is another one's."""
     table = _TABLE.search(text)
     match = _ROOT.search(text[: table.start()] if table else text)

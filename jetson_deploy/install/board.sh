@@ -36,7 +36,11 @@ for pair in "$@"; do
     units=*) units=$value ;;
   esac
 done
-final=$prefix/$name
+# What is emptied below is named by these: none of them is empty, or leads elsewhere.
+for one in "$name" "${archive_name-none}"; do
+  case $one in '' | . | .. | */*) exit 64 ;; esac
+done
+final=${prefix:?}/$name
 work=$prefix/.work
 
 # A lost connection stops no installation: who asked for it may be gone, and none reads these lines.
@@ -73,12 +77,19 @@ check_hash() {
   [ "${found%% *}" = "$2" ] || refuse 5 package-damaged "what arrived at $1 is not what was sent" "run the same command again"
 }
 
+elsewhere() {
+  case ${link##*/} in
+    jetson-deploy) echo "move it away there: mv $link $link.old" ;;
+    *) echo "give another name for the link, as --link ${link%/*}/jetson-deploy" ;;
+  esac
+}
+
 check_link() {
   { [ -e "$link" ] || [ -L "$link" ]; } || return 0
   [ ! -d "$link" ] || refuse 3 tool-foreign "$link is a directory" "give the name of a file in it, as --link ${link%/}/jetson-deploy"
   case $(readlink "$link") in
     "$prefix"/*) ;;
-    *) refuse 3 tool-foreign "$link is there and is not of $prefix" "move it away there: mv $link $link.old" ;;
+    *) refuse 3 tool-foreign "$link is there and is not of $prefix" "$(elsewhere)" ;;
   esac
 }
 

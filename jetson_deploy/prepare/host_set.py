@@ -7,16 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from jetson_deploy.errors import UsageError
+from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.events import Reporter
 from jetson_deploy.prepare.book import FOLDER, Book, Entry, Prepared
 from jetson_deploy.prepare.host_step import HostStep, Look
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.changes import CopyTree
 from jetson_deploy.prepare.moving.linked import CopyStore
-from jetson_deploy.prepare.moving.move import Move
 from jetson_deploy.prepare.moving.trees import taken_by
-from jetson_deploy.prepare.overview import Overview, row_of, row_of_entry, row_of_kept
+from jetson_deploy.prepare.overview import UNDO, Overview, row_of, row_of_entry, row_of_kept
 from jetson_deploy.prepare.run import Preparer, chosen_entries
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.actor import actor
@@ -72,8 +71,9 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
             self.settings.lock_dir, FOLDER, command="prepare", wait=self.wait, report=self.report, what="host"
         ):
             self._preparer(book, "prepare --remove-old").recover()
-            for _, move in kept_moves(book.load()):
-                move.empty_kept(self.machine)
+            kept_overview(self.machine, book)  # as it is now, and not when it was shown
+            for _, copied in kept_moves(book.load()):
+                copied.move.empty_kept(self.machine)
         rows = tuple(msgspec.structs.replace(row, state="done") for row in shown.steps)
         return msgspec.structs.replace(shown, steps=rows, result="done")
 
@@ -108,18 +108,24 @@ def undo_overview(root: Path, book: Book, ids: Sequence[str]) -> Overview:
     return Overview(root=str(root), steps=rows, result="shown" if rows else "no-changes")
 
 
-def kept_moves(prepared: Prepared) -> list[tuple[Entry, Move]]:
+def kept_moves(prepared: Prepared) -> list[tuple[Entry, CopyTree | CopyStore]]:
     """Those that are done."""
     done = [one for one in prepared.entries if one.phase == "done"]
-    return [(entry, one.move) for entry in done for one in entry.changes if isinstance(one, CopyTree | CopyStore)]
+    return [(entry, one) for entry in done for one in entry.changes if isinstance(one, CopyTree | CopyStore)]
 
 
 def kept_overview(machine: Machine, book: Book) -> Overview:
     """What moves kept where it was, and what it holds."""
     rows = []
-    for entry, move in kept_moves(book.load()):
-        place = machine.root / move.kept
+    for entry, copied in kept_moves(book.load()):
+        place = machine.root / copied.move.kept
         if place.is_dir() and any(place.iterdir()):
+            if not copied.in_use(machine):
+                raise PreflightError(
+                    f"{place} is kept: /{copied.move.target}, which was to take its place, is not in use",
+                    hint=f"delete it by hand if you do not need it; or: {UNDO} {entry.step}",
+                    code="changed-since",
+                )
             now = f"{place} holds {size_text(taken_by(place).bytes)}, as it was before {entry.at}"
             rows.append(row_of_kept(entry, now, f"{place} is emptied"))
     return Overview(root=str(machine.root), steps=tuple(rows), result="shown" if rows else "no-changes")

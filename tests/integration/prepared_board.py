@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
@@ -27,10 +30,19 @@ class PreparedBoard:
         script = f"mkdir -p {path.rpartition('/')[0]}; cat >{path}"
         self.fleet.inside(self.place, "sh", "-c", script, stdin=text)
 
-    def prepare(self, words: str, code: int = 0) -> dict[str, Any]:
-        done = self.fleet.ssh(self.place, f"{PREPARE} {words} --json; said=$?; echo; echo $said", seconds=SECONDS)
+    def prepare(self, words: str, code: int = 0, *, before: str = "") -> dict[str, Any]:
+        """`before`: variables."""
+        return self._said(f"{before} {PREPARE} {words} --json", code)
+
+    def doctor(self) -> dict[str, Any]:
+        """Of the rehearsed board, whose processor is not this machine's."""
+        return self._said("jetson-deploy doctor --json", None)
+
+    def _said(self, command: str, code: int | None) -> dict[str, Any]:
+        """`code`: None: any."""
+        done = self.fleet.ssh(self.place, f"{command}; said=$?; echo; echo $said", seconds=SECONDS)
         document, _, said = done.stdout.strip().rpartition("\n")
-        assert said == str(code), done.stdout + done.stderr
+        assert code is None or said == str(code), done.stdout + done.stderr
         found: dict[str, Any] = json.loads(document)
         return found
 
@@ -40,3 +52,26 @@ def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def mounted_disk(fleet: Fleet, image: Path, *, gib: int = 1) -> Iterator[str]:
+    """An ext4, mounted at /ssd of the board alone; the name of its device."""
+    with image.open("wb") as file:
+        file.truncate(gib << 30)
+    ran("mkfs.ext4", "-q", str(image))
+    device = Path(ran("losetup", "--find", "--show", str(image)))
+    try:
+        number = device.stat().st_rdev
+        init = str(fleet.init_of(fleet.places[0]))
+        inside = f"mknod {device} b {number >> 8} {number & 255}; mkdir -p /ssd; mount {device} /ssd"
+        ran("nsenter", f"--target={init}", "--mount", "--root", "sh", "-ec", inside)
+        yield device.name
+    finally:
+        ran("losetup", "--detach", str(device))
+
+
+def ran(*command: str) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()

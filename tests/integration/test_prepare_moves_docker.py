@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fleet_boards import booted_boards
-from prepared_board import PREPARE, PreparedBoard, until
-
-from jetson_deploy.rehearsal.fleet.fleet import Fleet
+from prepared_board import PREPARE, PreparedBoard, mounted_disk, until
 
 pytestmark = pytest.mark.integration
 OLD, NEW = "/emmc/docker", "/ssd/jetson-deploy/docker"
@@ -43,7 +38,10 @@ exec sleep 600
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreparedBoard]:
-    with booted_boards(1, kind="full") as fleet, disk(fleet, tmp_path_factory.mktemp("disk") / "image") as device:
+    with (
+        booted_boards(1, kind="full") as fleet,
+        mounted_disk(fleet, tmp_path_factory.mktemp("disk") / "image") as device,
+    ):
         one = PreparedBoard(fleet)
         one.sh(_SITE.format(device=device, waits=_WAITS))
         yield one
@@ -56,29 +54,6 @@ def check_runs_in(board: PreparedBoard, root: str) -> None:
         *("written", "written")
     ]
     assert board.sh("docker image ls -q box").strip()
-
-
-@contextlib.contextmanager
-def disk(fleet: Fleet, image: Path) -> Iterator[str]:
-    """Of 1 GiB, mounted at /ssd of the board alone; the name of its device."""
-    with image.open("wb") as file:
-        file.truncate(1 << 30)
-    ran("mkfs.ext4", "-q", str(image))
-    device = Path(ran("losetup", "--find", "--show", str(image)))
-    try:
-        number = device.stat().st_rdev
-        init = str(fleet.init_of(fleet.places[0]))
-        inside = f"mknod {device} b {number >> 8} {number & 255}; mkdir -p /ssd; mount {device} /ssd"
-        ran("nsenter", f"--target={init}", "--mount", "--root", "sh", "-ec", inside)
-        yield device.name
-    finally:
-        ran("losetup", "--detach", str(device))
-
-
-def ran(*command: str) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout.strip()
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,16 @@ def test_what_another_program_adds_meanwhile_stays_when_it_is_taken_back(board: 
     assert json.loads(path.read_text()) == {"debug": True, "bip": "10.9.0.1/24"}
 
 
+@pytest.mark.parametrize(("flag", "state"), [("", "to-do"), (" --add-runtime nvidia=/usr/bin/x", "ready")])
+def test_a_runtime_that_docker_shows_and_nothing_names_is_gone_with_its_next_start(
+    flag: str, state: str, board: BareBoard
+) -> None:
+    (board.folder / "runtimes").write_text("nvidia")
+    unit = board.root / "lib/systemd/system/docker.service"
+    unit.write_text(unit.read_text().replace("fd://", f"fd://{flag}"))
+    assert checked(board).state == state
+
+
 def test_a_flag_that_the_file_would_contradict_is_refused(board: BareBoard) -> None:
     unit = board.root / "lib/systemd/system/docker.service"
     unit.write_text("[Service]\nExecStart=/usr/bin/dockerd --log-opt max-size=1m\n")

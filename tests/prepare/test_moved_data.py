@@ -52,8 +52,8 @@ def test_a_record_that_names_a_place_of_others_is_damaged_and_nothing_is_deleted
     preparer(board).do([STEP], board.look())
     book = Book(board.folder / "state")
     prepared = book.load()
-    for _, move in kept_moves(prepared):
-        msgspec.structs.force_setattr(move, "target", target)
+    for _, copied in kept_moves(prepared):
+        msgspec.structs.force_setattr(copied.move, "target", target)
     (book.folder / BOOK).write_bytes(sealed(SCHEMA, prepared))
     before = sorted(board.root.rglob("*"))
     with pytest.raises(PreflightError, match="damaged"):
@@ -104,8 +104,8 @@ def test_the_data_and_what_ran_are_there_afterwards_and_the_old_is_kept_until_it
     assert f"RequiresMountsFor=/{NEW}" in drop_in.read_text()
     book = Book(board.folder / "state")
     assert "holds" in kept_overview(board.machine, book).steps[0].now
-    for _, move in kept_moves(book.load()):
-        move.empty_kept(board.machine)
+    for _, copied in kept_moves(book.load()):
+        copied.move.empty_kept(board.machine)
     assert kept_overview(board.machine, book).steps == ()
     (board.root / NEW / FILE).write_text("newer")
     undo(board)

@@ -55,8 +55,8 @@ def test_the_models_are_there_under_the_same_name_and_the_server_reads_the_new_o
     assert f"RequiresMountsFor=/{NEW}" in drop_in.read_text()
     assert "docker restart jetson-deploy" in board.commands
     assert not any(line.startswith("systemctl stop") for line in board.commands)
-    ((_, move),) = kept_moves(Book(board.folder / "state").load())
-    move.empty_kept(board.machine)
+    ((_, copied),) = kept_moves(Book(board.folder / "state").load())
+    copied.move.empty_kept(board.machine)
     assert list((board.root / KEPT).iterdir()) == []
     undo(board)
     assert board.tree() == before

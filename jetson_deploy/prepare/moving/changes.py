@@ -10,6 +10,7 @@ from jetson_deploy.file_lock import is_locked
 from jetson_deploy.prepare.change import Change, Closing, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.move import Move, partial_name, remove
+from jetson_deploy.prepare.placing import refusal
 
 START_SECONDS = 120.0
 
@@ -28,6 +29,9 @@ class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
     def standing(self, machine: Machine) -> Standing:
         return "after" if self.move.is_here(machine, self.move.target) else "before"
 
+    def in_use(self, machine: Machine) -> bool:
+        return self.move.in_use(machine)
+
     def apply(self, machine: Machine) -> None:
         self.move.stop(machine)
         self.move.copy(machine, self.move.source, self.move.target)
@@ -41,7 +45,10 @@ class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
                 remove(machine, partial_name(move.target))
             return
         if not move.in_use(machine):
+            self._check_back(machine)
             return
+        if move.is_here(machine, move.kept) and move.is_here(machine, move.source) and not move.is_back(machine):
+            raise refusal(machine.root / move.source, "was put there since", "look what it is, and move it away")
         if not move.is_here(machine, move.source):
             move.check_room(machine, move.target, move.source)  # before anything stops
         try:
@@ -56,6 +63,16 @@ class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
             with contextlib.suppress(JetsonDeployError):
                 move.start(machine)
             raise
+
+    def _check_back(self, machine: Machine) -> None:
+        """What is not copied back is never deleted. Raises PreflightError `changed-since`."""
+        move = self.move
+        if not move.is_back(machine):
+            raise PreflightError(
+                f"/{move.config} was changed since: it names /{move.target} no more, and its data were not copied back",
+                hint=f"name it there again; or keep what you need of /{move.target} and /{move.kept}, and delete both",
+                code="changed-since",
+            )
 
 
 class StartOn(Closing, frozen=True, kw_only=True, tag="start-on"):
@@ -92,7 +109,7 @@ class StartOn(Closing, frozen=True, kw_only=True, tag="start-on"):
     def revert(self, machine: Machine, originals: Originals) -> None:
         self._start(machine, self.data_root_before)
         self._check_left(machine, self.move.target)
-        for path in (self.move.target, self.move.kept):
+        for path in (self.move.target, self.move.kept, self.move.back):
             remove(machine, path)
         self.move.remove_made(machine)
 

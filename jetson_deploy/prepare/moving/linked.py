@@ -43,6 +43,9 @@ class CopyStore(Change, frozen=True, kw_only=True, tag="copy-store"):
     def standing(self, machine: Machine) -> Standing:
         return "after" if self.move.is_here(machine, self.move.target) else "before"
 
+    def in_use(self, machine: Machine) -> bool:
+        return leads_to(machine, self.move)
+
     def apply(self, machine: Machine) -> None:
         with _alone(machine, self.move.source):
             self.move.copy(machine, self.move.source, self.move.target)
@@ -50,11 +53,12 @@ class CopyStore(Change, frozen=True, kw_only=True, tag="copy-store"):
     def revert(self, machine: Machine, originals: Originals) -> None:
         """What the target holds by now is copied back, where it is in use."""
         if not leads_to(machine, self.move):
+            _check_back(machine, self.move)
             return
         _check_not_named(machine, self.move.target)
-        remove(machine, _back(self.move))
+        remove(machine, self.move.back)
         with _alone(machine, self.move.target):
-            self.move.copy(machine, self.move.target, _back(self.move))
+            self.move.copy(machine, self.move.target, self.move.back)
 
 
 class LinkStore(Change, frozen=True, kw_only=True, tag="link-store"):
@@ -80,8 +84,8 @@ class LinkStore(Change, frozen=True, kw_only=True, tag="link-store"):
         if not leads_to(machine, self.move):
             return
         with _alone(machine, self.move.target):
-            check_same(machine.root / self.move.target, machine.root / _back(self.move))
-            _exchange(machine.root / self.move.source, machine.root / _back(self.move))
+            check_same(machine.root / self.move.target, machine.root / self.move.back)
+            _exchange(machine.root / self.move.source, machine.root / self.move.back)
 
 
 class UseStore(Closing, frozen=True, kw_only=True, tag="use-store"):
@@ -105,14 +109,27 @@ class UseStore(Closing, frozen=True, kw_only=True, tag="use-store"):
     def revert(self, machine: Machine, originals: Originals) -> None:
         """Once it is restarted no server reads the target."""
         self._restart(machine)
-        back = _back(self.move)
-        for path in (_link(self.move), back, partial_name(back), self.move.kept, self.move.partial, self.move.target):
+        back = self.move.back
+        link, kept, target = _link(self.move), self.move.kept, self.move.target
+        for path in (partial_name(back), self.move.partial, target, link, kept, back):
             remove(machine, path)
         self.move.remove_made(machine)
 
     def _restart(self, machine: Machine) -> None:
         if running := serving_from(machine, self.move.source, self.move.target):
             machine.must("docker", "restart", *running, hint="why: docker logs NAME")
+
+
+def _check_back(machine: Machine, move: Move) -> None:
+    """What was in use and is not copied back is never deleted. Raises PreflightError `changed-since`."""
+    old = machine.root / _link(move)
+    used = move.is_here(machine, move.kept) or (old.is_dir() and not old.is_symlink())
+    if used and move.is_here(machine, move.target) and machine.host.link(move.back) != f"/{move.target}":
+        raise PreflightError(
+            f"/{move.source} was changed since: it leads to /{move.target} no more, and that was not copied back",
+            hint=f"make it that link again; or keep what you need of /{move.target}, and delete it",
+            code="changed-since",
+        )
 
 
 def serving_from(machine: Machine, *places: str) -> tuple[str, ...]:
@@ -154,10 +171,6 @@ def leads_to(machine: Machine, move: Move) -> bool:
 
 def _link(move: Move) -> str:
     return f"{move.source}.link-jetson-deploy"
-
-
-def _back(move: Move) -> str:
-    return f"{move.source}.back-jetson-deploy"
 
 
 @contextlib.contextmanager

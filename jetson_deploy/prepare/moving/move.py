@@ -1,6 +1,7 @@
 """A move: from where to where, which file names the place in use, and who stands still meanwhile.
 
     source                       as it is; then `source.before-jetson-deploy`, once the target is in use
+    source.back-jetson-deploy    of an undoing: which directory is its copy of the target (of a store: see linked.py)
     target                       whole, or not there: it is copied under another name beside it
 
 The kept one is the mark that the target was in use. It is emptied when that is asked for (`--remove-old`), and goes
@@ -9,14 +10,15 @@ with the undoing.
 
 from __future__ import annotations
 
-import json
 import posixpath
 from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.detect.image_root import configured_root
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.prepare.change import check_recorded
+from jetson_deploy.prepare.json_text import meaning
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.mounted import free_of_mounts
 from jetson_deploy.prepare.moving.trees import check_room, differences, taken_by
@@ -56,9 +58,24 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     def partial(self) -> str:
         return partial_name(self.target)
 
+    @property
+    def back(self) -> str:
+        return f"{self.source}.back-jetson-deploy"
+
     def in_use(self, machine: Machine) -> bool:
         """The configuration names the target."""
-        return json.dumps(f"/{self.target}") in (machine.host.read_text(self.config, limit=2**20) or "")
+        text = machine.host.read_text(self.config, limit=2**20) or ""
+        if self.config.endswith(".toml"):
+            return configured_root(text) == f"/{self.target}"
+        whole = meaning(text)
+        return isinstance(whole, dict) and whole.get("data-root") == f"/{self.target}"
+
+    def is_back(self, machine: Machine) -> bool:
+        """The source is the copy that an undoing made: not what another program, or a person, put there since."""
+        try:
+            return (machine.root / self.back).read_text() == _numbered(machine.root / self.source)
+        except OSError:
+            return False
 
     def was_in_use(self, machine: Machine) -> bool:
         """The target may hold what the source does not."""
@@ -98,6 +115,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
         self.check_room(machine, source, target)
         machine.at_length("cp", "-a", "-T", str(one), str(part))
         check_same(one, part)
+        if target == self.source:
+            (machine.root / self.back).write_text(_numbered(part))
         machine.at_length("sync", "-f", str(part))
         part.rename(other)
         sync_directory(other.parent)
@@ -108,6 +127,11 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
                 (machine.root / folder).rmdir()
             except OSError:  # another put something into it
                 return
+
+
+def _numbered(place: Path) -> str:
+    """It keeps that under another name."""
+    return str(place.stat().st_ino)
 
 
 def check_same(one: Path, copy: Path) -> None:

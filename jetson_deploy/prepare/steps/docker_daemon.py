@@ -31,7 +31,7 @@ def _runtime(look: Look) -> Checked:
         if shown or look.facts.engine is None or not look.facts.engine.reachable:
             return ready(f"runtime {RUNTIME}: {path}")
         return to_do("configured, and Docker did not read it yet", ReloadEngine(runtime=RUNTIME))
-    if path is None and shown:
+    if path is None and shown and _named_elsewhere(look):
         return ready(f"Docker shows a runtime {RUNTIME}")
     if not _there(look, PROGRAM):
         raise PreflightError(
@@ -44,7 +44,11 @@ def _runtime(look: Look) -> Checked:
     if path is None:
         members = {("runtimes", RUNTIME): json.dumps({"path": PROGRAM, "runtimeArgs": []})}
     change = json_change(look.machine, file, members, f"runtime {RUNTIME}")
-    now = f"runtime {RUNTIME} names {path}, which is not there" if path else f"Docker has no runtime {RUNTIME}"
+    now = f"Docker has no runtime {RUNTIME}"
+    if path is not None:
+        now = f"runtime {RUNTIME} names {path}, which is not there"
+    elif shown:
+        now = f"Docker shows a runtime {RUNTIME} that no configuration names: it is gone with Docker's next start"
     return to_do(now, change, ReloadEngine(runtime=RUNTIME), originals=file.originals)
 
 
@@ -68,6 +72,12 @@ def _logs(look: Look) -> Checked:
     change = json_change(look.machine, file, members, f"a container's log ends at {LOG_FILES} files of {LOG_SIZE}")
     takes = "for containers that are made once Docker was restarted (with the next boot at the latest)"
     return to_do("a container's log grows without end", change, originals=file.originals, takes_effect=takes)
+
+
+def _named_elsewhere(look: Look) -> bool:
+    """Than in daemon.json: an engine shows one that was taken out of there until it is started again."""
+    words = _command_line(look)
+    return not words.strip() or re.search(r"--(add-runtime|config-file)(?=[\s=]|$)", words) is not None
 
 
 def _runtime_path(file: Opened) -> str | None:
