@@ -86,7 +86,7 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read_answer(stdout: bytes, stderr: bytes) -> BoardAnswer:
-    """The last of each: what a login shell printed came before. Raises DeviceError `not-started`."""
+    """Raises DeviceError `not-started`: it was not said to the end."""
     found: dict[str, bytes] = {}
     for line in stdout.split(b"\n"):
         key, _, value = line.partition(b" ")

@@ -1,6 +1,6 @@
 """Shell text for a device: asks for a unit, starts it, shows its events. Nothing here holds what a user wrote.
 
-What is answered stands in lines that begin with `jd-`: a login shell may print before them.
+What is answered stands in lines that begin with `jd-`; what a login shell prints before them the transport has cut off.
 """
 
 from __future__ import annotations
