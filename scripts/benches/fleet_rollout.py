@@ -83,7 +83,7 @@ def row(label: str, rehearsed: Fleet, words: tuple[str, ...], before: int) -> st
         if one["reason"]:
             note(f"  {one['device']}: {one['state']}: {one['reason']}")
     states = ", ".join(f"{count} {state}" for state, count in sorted(Counter(d["state"] for d in devices).items()))
-    batches = " + ".join(str(batch["devices"]) for batch in found["batches"])
+    batches = " + ".join(str(batch["devices"]) for batch in found["rollout"]["batches"])
     took = sorted(one["seconds"] for one in devices if one["seconds"] is not None)
     of_a_board = f"{statistics.median(took):.1f} s, {took[-1]:.1f} s" if took else "-"
     return f"| {label} | {seconds:.0f} s | {batches} | {states} | {of_a_board} | {cpu:.1f} s | {taken:.1f} GiB |"

@@ -27,6 +27,10 @@ class Killed(BaseException):
     """kill -9: nothing that follows runs."""
 
 
+SECONDS = 12.5
+"""That each `up` takes."""
+
+
 class Board:
     """What is on the device, whoever asks. `behaviour`: the end of its `up`, or a word of `FakeWork`."""
 
@@ -50,7 +54,8 @@ class Board:
             self.serves = "new"
         elif state == "failed":
             self.serves = None
-        return DeviceResult(device=self.device.name, state=state, reason="" if state == "proven" else f"it {state}")
+        reason = "" if state == "proven" else f"it {state}"
+        return DeviceResult(device=self.device.name, state=state, reason=reason, seconds=SECONDS)
 
 
 class FakeWork:

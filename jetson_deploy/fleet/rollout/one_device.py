@@ -58,7 +58,7 @@ async def _soak(run: Run, name: str) -> None:
 
 def ended(run: Run, name: str, result: DeviceResult, *, state: str | None = None, reason: str | None = None) -> None:
     run.at_work.discard(name)
-    known = run.story.devices[name].measured
+    known, took = run.story.devices[name].measured, run.story.devices[name].seconds
     run.write(
         DeviceEnded(
             device=name,
@@ -66,7 +66,7 @@ def ended(run: Run, name: str, result: DeviceResult, *, state: str | None = None
             reason=kept(result.reason if reason is None else reason),
             hint=kept(result.hint),
             code=result.code[:100],
-            seconds=result.seconds,
+            seconds=took if result.seconds is None else result.seconds,
             measured=known if known != Measured() else measured(result),
         )
     )

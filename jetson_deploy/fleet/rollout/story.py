@@ -42,6 +42,8 @@ class DeviceStory:
         self.started_at: str | None = None
         self.ended_at: str | None = None
         self.measured = Measured()
+        self.seconds: float | None = None
+        """That its own run took, to the first proof."""
         self.changed = False
         self.undone = False
         """Its part of rolling the rollout back has an end."""
@@ -106,6 +108,7 @@ class Story:
             device.phase, device.started_at, device.changed = "waiting", None, False
         elif isinstance(line, DeviceServes):
             device.phase, device.measured, device.changed = "soaking", line.measured, True
+            device.seconds = line.seconds
         else:
             device.phase, device.end, device.ended_at = "ended", line, line.at
             device.undone = self.rolling_back is not None
