@@ -18,13 +18,16 @@ _WHOLE_EVERY = 20
 class ChangedLines(Live):
     """It is gone when it is stopped."""
 
-    def __init__(self, console: Console, lines: Callable[[], list[str]]) -> None:
-        """`lines`: what is to be seen now, without control characters."""
+    def __init__(self, console: Console, lines: Callable[[], list[str]], *, screen: bool = False) -> None:
+        """`lines`: what is to be seen now, without control characters. `screen`: on the terminal's other screen."""
         self._lines_now, self._content = lines, _Content()
         self._shown: list[str] | None = None
         """What is on the terminal. None: not known, or something else was printed meanwhile."""
         self._width = self._frames = 0
-        super().__init__(console=console, auto_refresh=False, transient=True, get_renderable=lambda: self._content)
+        self._changes = changes_on_screen if screen else changes
+        super().__init__(
+            console=console, screen=screen, auto_refresh=False, transient=True, get_renderable=lambda: self._content
+        )
 
     def refresh(self) -> None:
         before, width = self._shown, self.console.width
@@ -34,7 +37,7 @@ class ChangedLines(Live):
         if before is None or not same or self._frames % _WHOLE_EVERY == 0 or self.console.is_dumb_terminal:
             super().refresh()
         elif before != lines:
-            self.console.file.write(changes(before, lines))
+            self.console.file.write(self._changes(before, lines))
             self.console.file.flush()
         self._shown, self._width = lines, width
 
@@ -58,6 +61,11 @@ def changes(before: list[str], lines: list[str]) -> str:
     moves = [f"\r\x1b[{len(lines) - 1}A" if len(lines) > 1 else "\r"]
     moves += ["\n".join("" if old == new else f"\r\x1b[2K{new}" for old, new in zip(before, lines, strict=True))]
     return "".join(moves)
+
+
+def changes_on_screen(before: list[str], lines: list[str]) -> str:
+    pairs = enumerate(zip(before, lines, strict=True), start=1)
+    return "".join(f"\x1b[{row};1H\x1b[2K{new}" for row, (old, new) in pairs if old != new)
 
 
 def _cut(line: str, width: int) -> str:

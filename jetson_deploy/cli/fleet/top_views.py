@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,9 +19,6 @@ from jetson_deploy.cli.streams import quietly, write
 from jetson_deploy.fleet.device import Device
 from jetson_deploy.fleet.failure import DeviceError
 from jetson_deploy.monitor.sample_line import SampleLine
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 FRAME_SECONDS = 0.1
 
@@ -80,12 +76,11 @@ class TableView(View):
     def __init__(self, fleet: FleetOptions) -> None:
         super().__init__(fleet)
         from rich.console import Console
-        from rich.live import Live
+
+        from jetson_deploy.cli.fleet.changed_lines import ChangedLines
 
         self._lock, self._over = threading.Lock(), threading.Event()
-        self._screen = Live(
-            console=Console(highlight=False), screen=True, auto_refresh=False, get_renderable=self._drawn
-        )
+        self._screen = ChangedLines(Console(highlight=False), self._lines, screen=True)
         self._thread = threading.Thread(target=self._draw, daemon=True)
 
     def __enter__(self) -> View:
@@ -112,9 +107,7 @@ class TableView(View):
         while not self._over.wait(FRAME_SECONDS):
             quietly(self._screen.refresh)
 
-    def _drawn(self) -> Text:
-        from rich.text import Text
-
+    def _lines(self) -> list[str]:
         with self._lock:
             lines = self._rows.table(shutil.get_terminal_size().lines)
-        return Text("\n".join(map(visible, lines)), no_wrap=True, overflow="ellipsis")
+        return list(map(visible, lines))

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
     def seen(self) -> list[str]:
         lines, row = [""], 0
-        for part in re.findall(r"\x1b\[\?25[lh]|\x1b\[\d+[AK]|\r|\n|[^\x1b\r\n]+", self.getvalue()):
+        for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", self.getvalue()):
             if part == "\n":
                 row += 1
                 lines += [""] * (row + 1 - len(lines))
@@ -38,9 +38,13 @@ class Terminal(io.StringIO):
                 row -= int(part[2:-1])
             elif part == "\x1b[2K":
                 lines[row] = ""
+            elif place := re.fullmatch(r"\x1b\[(?:(\d+);1)?H", part):
+                row = int(place[1] or 1) - 1
+            elif part in ("\x1b[?1049h", "\x1b[?1049l", "\x1b[2J"):
+                lines, row = [""], 0
             elif part[0] not in "\x1b\r":
-                assert not lines[row], "written over what stands there"
-                lines[row] = part
+                lines[row] = part + lines[row][len(part) :]
+        lines = [line.rstrip() for line in lines]
         while lines and not lines[-1]:
             lines.pop()
         return lines
@@ -56,11 +60,14 @@ def cut(line: str) -> str:
     return line if len(line) <= fit else line[: (WIDTH - 1) // columns] + " " * ((WIDTH - 1) % columns) + "…"
 
 
+@pytest.mark.parametrize("on_its_own_screen", [False, True])
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_after_each_frame_the_terminal_shows_its_lines(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_each_frame_the_terminal_shows_its_lines(
+    name: str, on_its_own_screen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TERM", "xterm")
     terminal, now = Terminal(), list(SEQUENCES[name][0])
-    screen = ChangedLines(console(terminal), lambda: now)
+    screen = ChangedLines(console(terminal), lambda: now, screen=on_its_own_screen)
     screen.start()
     for lines in SEQUENCES[name]:
         now[:] = lines
