@@ -117,3 +117,12 @@ def test_a_tree_that_was_put_into_the_old_place_meanwhile_is_not_replaced(board:
     with pytest.raises(PreflightError, match="was put there since"):
         undo(board)
     assert (board.root / "var/lib/docker/mine").read_text() == "mine"
+
+
+def test_directories_that_a_program_made_there_since_hold_no_undoing_up(board: BareBoard) -> None:
+    """Debian's containerd has its `opt` in /var/lib/containerd, wherever its root is."""
+    held = files(board.root / "var/lib/containerd")
+    preparer(board).do([STEPS["containerd-root"]], board.look())
+    (board.root / "var/lib/containerd/opt/bin").mkdir(parents=True)
+    undo(board)
+    assert files(board.root / "var/lib/containerd") == held

@@ -10,6 +10,7 @@ from jetson_deploy.file_lock import is_locked
 from jetson_deploy.prepare.change import Change, Closing, Originals, Standing
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.move import Move, partial_name, remove
+from jetson_deploy.prepare.moving.trees import holds_files
 from jetson_deploy.prepare.placing import refusal
 
 START_SECONDS = 120.0
@@ -47,7 +48,8 @@ class CopyTree(Change, frozen=True, kw_only=True, tag="copy-tree"):
         if not move.in_use(machine):
             self._check_back(machine)
             return
-        if move.is_here(machine, move.kept) and move.is_here(machine, move.source) and not move.is_back(machine):
+        new = move.is_here(machine, move.kept) and not move.is_back(machine)
+        if new and holds_files(machine.root / move.source):  # a program makes its directories anew
             raise refusal(machine.root / move.source, "was put there since", "look what it is, and move it away")
         if not move.is_here(machine, move.source):
             move.check_room(machine, move.target, move.source)  # before anything stops

@@ -35,6 +35,13 @@ def taken_by(path: Path) -> Taken:
     return Taken(bytes=total, inodes=len(seen))
 
 
+def holds_files(path: Path) -> bool:
+    """Anything but directories."""
+    return any(
+        files or any(Path(folder, one).is_symlink() for one in folders) for folder, folders, files in os.walk(path)
+    )
+
+
 def check_room(need: Taken, folder: Path, *, left_free: int = _LEFT_FREE) -> None:
     """`folder`: on the disk that is to hold it. Raises PreflightError `no-space`."""
     disk = os.statvfs(folder)
