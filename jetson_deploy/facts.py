@@ -121,6 +121,8 @@ class NativeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     asked: bool = False
     """The user said that it is to be used."""
+    alone: bool = False
+    """No engine answers, and none has anything of the deployment."""
     place: str = ""
     """Directory of the servers that are kept."""
     servers: tuple[NativeServer, ...] = ()

@@ -49,8 +49,8 @@ def command(
 
     Where standard output is no terminal, it gets the answer alone. Control characters of an answer are shown escaped.
     """
+    from jetson_deploy.deploy.opened import runtime_of
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     writer = chosen_writer(common, raw=raw)
@@ -61,7 +61,7 @@ def command(
     hide = hide_thinking or not sys.stdout.isatty()
     talk = opened_talk(
         serving,
-        open_runtime(common.settings),
+        runtime_of(common.settings, common.name),
         open_server(serving.record.server),
         max_tokens,
         hide_thinking=hide,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from jetson_deploy.deployment.option import Row
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.errors import UsageError
+
+if TYPE_CHECKING:
+    from jetson_deploy.runtime.port import Runtime
 
 Result = TypeVar("Result")
 FLAGGED = tuple(row for row in OPTIONS.values() if row.option.flag and not row.option.shared)
@@ -70,3 +73,12 @@ def read_wishes(wanted: DeployFlags, common: CommonOptions, *, force: bool = Fal
     request = common.layers.request(common.settings, common.name, wanted.said, force=force)
     store = checked_store(request.store) if request.store is not None else None
     return request, store
+
+
+def runtime_for(request: Request, common: CommonOptions) -> Runtime:
+    """Opened for what is asked for."""
+    from jetson_deploy.deploy.opened import runtime_of
+    from jetson_deploy.deployment.request import NATIVE_RUNTIME
+
+    archive = Path(request.archive).absolute() if request.archive is not None else None
+    return runtime_of(common.settings, common.name, native=request.runtime == NATIVE_RUNTIME, archive=archive)

@@ -155,9 +155,9 @@ def _mend(common: CommonOptions, fix: str) -> int:
 
 
 def _runtime(common: CommonOptions) -> Runtime:
-    from jetson_deploy.runtime.opened import open_runtime
+    from jetson_deploy.deploy.opened import runtime_of
 
-    return open_runtime(common.settings)
+    return runtime_of(common.settings, common.name)
 
 
 def _log(log: str, common: CommonOptions) -> int:

@@ -61,8 +61,8 @@ def _stamp(_context: click.Context, _parameter: click.Parameter, value: str | No
 def command(*, common: CommonOptions, follow: bool, tail: int, timestamps: bool, after: str | None, raw: bool) -> int:
     """Show the server's log, as the container runtime keeps it. Control characters are shown escaped."""
     from jetson_deploy.cli.stamped_log import followed, last_lines
+    from jetson_deploy.deploy.opened import runtime_of
     from jetson_deploy.deploy.status import find_deployment
-    from jetson_deploy.runtime.opened import open_runtime
 
     if follow and common.as_json and not common.as_events:
         raise UsageError("--follow never ends, and --json is one document", hint="use --events", code="usage")
@@ -73,7 +73,7 @@ def command(*, common: CommonOptions, follow: bool, tail: int, timestamps: bool,
     recover_first(common)
     serving = find_deployment(common.root, common.settings, common.catalog(), common.name, "logs")
     tell_deployment(serving, common)
-    runtime = open_runtime(common.settings)
+    runtime = runtime_of(common.settings, common.name)
     if follow:
         with _followed():
             if timestamps:

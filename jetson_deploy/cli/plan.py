@@ -10,7 +10,7 @@ import msgspec
 from click.core import ParameterSource
 
 from jetson_deploy.cli import candidates
-from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.deploy_flags import read_wishes, runtime_for, wishes
 from jetson_deploy.cli.finish import finish, refuse
 from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, example_option, reading
@@ -73,7 +73,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, board: str | None, co
         raise UsageError("--compare makes no plan to save", hint="leave one of them out", code="usage")
     request, store = read_wishes(wanted, common)
     catalog = common.catalog()
-    facts, assumed = _looked_at(common, catalog, store, board, request.model)
+    facts, assumed = _looked_at(common, catalog, store, board, request)
     facts = with_given_l4t(facts, request.l4t, catalog)
     live = board is None and acts_here(common.root, common.settings)
     state = None if board is not None else _state(common) if live else captured_state(common.root, common.name)
@@ -143,13 +143,21 @@ def _state(common: CommonOptions) -> State | None:
 
 
 def _looked_at(
-    common: CommonOptions, catalog: Catalog, store: Path | None, board: str | None, model: str | None
+    common: CommonOptions, catalog: Catalog, store: Path | None, board: str | None, request: Request
 ) -> tuple[HostFacts, tuple[str, ...]]:
     """The facts to plan for, and what of them was made up. Raises UsageError for a board and a host at once."""
     if board is None:
         from jetson_deploy.deploy.survey import survey
 
-        found = survey(common.root, common.settings, catalog, store=store, deployment=common.name, model=model)
+        found = survey(
+            common.root,
+            common.settings,
+            catalog,
+            store=store,
+            deployment=common.name,
+            runtime=runtime_for(request, common),
+            model=request.model,
+        )
         return found, ()
     from jetson_deploy.detect.assumed_host import assumed_host
 

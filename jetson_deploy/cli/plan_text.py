@@ -13,6 +13,7 @@ from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import (
     AnyStep,
     Collect,
+    ImageChoice,
     ModelChoice,
     Plan,
     Remember,
@@ -21,6 +22,7 @@ from jetson_deploy.deployment.plan import (
     StageModel,
 )
 from jetson_deploy.deployment.record import Record
+from jetson_deploy.names import is_native
 from jetson_deploy.server_kinds import USUAL
 from jetson_deploy.units import compared, size_text
 
@@ -60,12 +62,16 @@ def _answer(plan: Plan, following: str, verbose: bool) -> list[tuple[str, str]]:
         ("context", f"{model.context_tokens} tokens{each}"),
         ("speed", _speed(model)),
         ("memory", f"needs {needed}, {usable} can be used"),
-        ("image", image.reference.partition("@")[0] + version),
+        ("program", image.reason + version) if is_native(image.reference) else ("image", _tag(image) + version),
         ("download", _download(plan)),
         ("endpoint", plan.endpoint),
         ("steps", f"{len(plan.steps)}{'' if verbose else ' (-v lists them)'}" if plan.steps else "none"),
         ("next", following if plan.steps else "the host is as requested: jetson-deploy status shows its health"),
     ]
+
+
+def _tag(image: ImageChoice) -> str:
+    return image.reference.partition("@")[0]
 
 
 def _speed(model: ModelChoice) -> str:

@@ -25,10 +25,10 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
     """
     from jetson_deploy.cli.plan_text import plan_text
     from jetson_deploy.cli.up import finish_change
+    from jetson_deploy.deploy.opened import runtime_of
     from jetson_deploy.deploy.rollback import roll_back, rollback_plan
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import as_deployed
-    from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     settings = common.settings
@@ -37,7 +37,7 @@ def command(*, common: CommonOptions, revision: int | None, wait: bool, only_pla
         run = Run(
             request=request,
             settings=settings,
-            runtime=open_runtime(settings),
+            runtime=runtime_of(settings, common.name),
             servers=open_server,
             root=common.root,
             store=None,

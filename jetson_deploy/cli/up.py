@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from jetson_deploy.cli.deploy_flags import read_wishes, wishes
+from jetson_deploy.cli.deploy_flags import read_wishes, runtime_for, wishes
 from jetson_deploy.cli.finish import finish
 from jetson_deploy.cli.layers import DeployFlags
 from jetson_deploy.cli.options import CommonOptions, acting, waiting
@@ -40,7 +40,6 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
     """
     from jetson_deploy.catalog.load import load_issues
     from jetson_deploy.deploy.up import Run, bring_up
-    from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     request, store = read_wishes(wanted, common, force=force)
@@ -49,7 +48,7 @@ def command(*, common: CommonOptions, wanted: DeployFlags, wait: bool, force: bo
             Run(
                 request=request,
                 settings=common.settings,
-                runtime=open_runtime(common.settings),
+                runtime=runtime_for(request, common),
                 servers=open_server,
                 root=common.root,
                 store=store,

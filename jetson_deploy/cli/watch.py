@@ -120,10 +120,10 @@ def _units(common: CommonOptions, wishes: WatchWishes, report: Reporter, asked: 
 def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     """For the watcher, which has it done in a process of its own."""
     from jetson_deploy.cli.up import summary
+    from jetson_deploy.deploy.opened import runtime_of
     from jetson_deploy.deploy.rollback import roll_back
     from jetson_deploy.deploy.up import Run
     from jetson_deploy.deployment.request import as_deployed
-    from jetson_deploy.runtime.opened import open_runtime
     from jetson_deploy.server.opened import open_server
 
     settings = common.settings
@@ -131,7 +131,7 @@ def _rolled_back(common: CommonOptions, report: Reporter) -> str:
     run = Run(
         request=request,
         settings=settings,
-        runtime=open_runtime(settings),
+        runtime=runtime_of(settings, common.name),
         servers=open_server,
         root=common.root,
         store=None,

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.purge import Purged, purge_owned
 from jetson_deploy.deploy.run.stage import reported
 from jetson_deploy.deploy.survey import survey
@@ -17,7 +18,6 @@ from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.facts import ContainerFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server_kinds import stop_seconds
 from jetson_deploy.settings import Settings, check_acts_here
@@ -55,10 +55,10 @@ def take_down(
     With `purge` also the state, and downloaded images, models and pinned manifests.
     """
     check_acts_here(root, settings, "down")
-    runtime = runtime or open_runtime(settings)
+    runtime = runtime or runtime_of(settings, deployment)
     with deployment_lock(settings.lock_dir, deployment, command="down", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
-        check_engine_reachable(facts)
+        check_engine_reachable(facts, deployment)
         state = StateDirectory(settings.state_dir, deployment)
         serving = find_serving(facts.engine, deployment)
         cpu = serving is not None and serving.record.accept_cpu

@@ -9,13 +9,13 @@ from typing import Literal
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deployment.instance import Instance, find_serving
 from jetson_deploy.detect.host import Host
 from jetson_deploy.detect.meminfo import memory_facts
 from jetson_deploy.plan.budget import Budget
 from jetson_deploy.plan.fits import Fit, Shape, budget_for, catalog_size, fit_of_shape, fit_of_size
 from jetson_deploy.plan.shape import shape_of
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.settings import Settings, acts_here
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.store.identity import VerifiedBlobs
@@ -89,7 +89,7 @@ def _serving(root: Path, settings: Settings, deployment: str) -> Instance | None
     """What the deployment occupies is there for another model. Without a record the engine need not be asked."""
     if not acts_here(root, settings) or not StateDirectory(settings.state_dir, deployment).exists:
         return None
-    return find_serving(open_runtime(settings).facts(), deployment)
+    return find_serving(runtime_of(settings, deployment).facts(), deployment)
 
 
 def _listed(

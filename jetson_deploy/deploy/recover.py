@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.run.actions import DeploymentActions, look
 from jetson_deploy.deploy.run.disk_check import check_disks
 from jetson_deploy.deploy.run.execute import execute
@@ -18,7 +19,7 @@ from jetson_deploy.deploy.run.step_hooks import StepHooks
 from jetson_deploy.deploy.run.target import serving_target
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import engine_now, survey
-from jetson_deploy.deployment.instance import find_serving, ours
+from jetson_deploy.deployment.instance import find_serving, is_known, ours
 from jetson_deploy.deployment.plan import AnyStep
 from jetson_deploy.deployment.rebuild import rebuilt
 from jetson_deploy.deployment.recovery import Recovery, recovery, unfinished
@@ -28,7 +29,6 @@ from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.interrupts import shielded
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Servers
@@ -75,10 +75,10 @@ def recover(
     served before does not serve again.
     """
     check_acts_here(root, settings, "recover")
-    runtime, servers = runtime or open_runtime(settings), servers or open_server
+    runtime, servers = runtime or runtime_of(settings, deployment), servers or open_server
     with deployment_lock(settings.lock_dir, deployment, command="recover", wait=wait, report=report):
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
-        check_engine_reachable(facts)
+        check_engine_reachable(facts, deployment)
         state = StateDirectory(settings.state_dir, deployment)
         remembered = _remembered(facts, state, deployment, report, write=not only_plan)
         found = _decide(runtime, catalog, deployment, remembered)
@@ -124,7 +124,7 @@ def recovered_first(
     """
     facts = survey(root, settings, catalog, store=store, deployment=deployment, runtime=runtime, model=model)
     directory = StateDirectory(settings.state_dir, deployment)
-    if facts.engine is None or not facts.engine.reachable:
+    if facts.engine is None or not is_known(facts.engine, deployment):
         return facts, directory.load(report)  # the plan refuses, with the reason
     state = _remembered(facts, directory, deployment, report, write=True)
     if not unfinished(facts.engine, state, deployment):
@@ -147,7 +147,7 @@ def recover_unfinished(
     """Before a reading command: as `recover` where a run was interrupted. Never a reason to refuse."""
     if not acts_here(root, settings):
         return  # the command refuses
-    runtime = runtime or open_runtime(settings)
+    runtime = runtime or runtime_of(settings, deployment)
     try:
         state = StateDirectory(settings.state_dir, deployment).load()
         if not unfinished(engine_now(runtime), state, deployment):

@@ -9,6 +9,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.deploy.drift import find_drift
 from jetson_deploy.deploy.health import health_findings, threats
+from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.run.target import serving_target
 from jetson_deploy.deploy.run.verify import QUICK_TOKENS, Prover
 from jetson_deploy.deploy.survey import survey
@@ -22,7 +23,6 @@ from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Event, Note, Reporter, Verdict
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Servers
@@ -99,8 +99,8 @@ def read_status(
     """`drift`: what differs from what was deployed too; `deep`: hash the model's files for it.
 
     Raises UnhealthyError `nothing-deployed` when there is no deployment of that name."""
-    runtime, servers = runtime or open_runtime(settings), servers or open_server
-    check_engine_reachable(facts)
+    runtime, servers = runtime or runtime_of(settings, deployment), servers or open_server
+    check_engine_reachable(facts, deployment)
     noted: list[Finding] = []
     state = _load(settings, deployment, noted)
     serving = require_serving(facts, deployment, state)
@@ -213,7 +213,7 @@ def find_deployment(
     """
     check_acts_here(root, settings, command)
     facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
-    check_engine_reachable(facts)
+    check_engine_reachable(facts, deployment)
     return require_serving(facts, deployment)
 
 

@@ -36,7 +36,7 @@ def survey(
     """
     live = acts_here(root, settings)
     host = Host(root)
-    engine = engine_now(runtime or _usual_runtime(settings)) if live else recorded_engine(host)
+    engine = engine_now(runtime or _usual_runtime(settings, deployment)) if live else recorded_engine(host)
     serving = find_serving(engine, deployment)
     chosen, port = store_and_port(engine, settings, deployment, store)
     simulated = settings.rehearsal is not None
@@ -56,7 +56,16 @@ def store_and_port(
     """Those that are looked at: asked for, else deployed, else usual. A store of None is chosen by the disks."""
     before, serving = last_store(engine, deployment), find_serving(engine, deployment)
     port = settings.port or (serving.record.port if serving else None) or OLLAMA_PORT
-    return store or (Path(before) if before else None), port
+    return store or (Path(before) if before else _adopted(engine)), port
+
+
+def _adopted(engine: EngineFacts | None) -> Path | None:
+    """The store of the `ollama.service` whose place the native runtime takes: its models stay where they are."""
+    native = engine.native if engine else None
+    if native is None or not (native.asked or native.alone):
+        return None
+    place = Path(native.service_store) if native.service_store else None
+    return place if place is not None and place.is_dir() else None
 
 
 def _store_here(host: Host, store: StoreFacts | None, given: Path | None, *, live: bool) -> Path | None:
@@ -92,10 +101,10 @@ def unlisted(catalog: Catalog, names: Iterable[str]) -> list[str]:
     return [name.short for text in names if (name := parsed(text)) and known_model(catalog, text) is None]
 
 
-def _usual_runtime(settings: Settings) -> Runtime:
-    from jetson_deploy.runtime.opened import open_runtime  # a captured root has none
+def _usual_runtime(settings: Settings, deployment: str) -> Runtime:
+    from jetson_deploy.deploy.opened import runtime_of  # a captured root has none
 
-    return open_runtime(settings)
+    return runtime_of(settings, deployment)
 
 
 def engine_now(runtime: Runtime) -> EngineFacts:

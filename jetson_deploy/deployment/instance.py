@@ -77,6 +77,15 @@ def ours(engine: EngineFacts | None, deployment: str) -> list[ContainerFacts]:
     return sorted(mine, key=lambda c: -revision_of(c))
 
 
+def is_known(engine: EngineFacts, deployment: str) -> bool:
+    """Its containers are all there is of it: the engine answered, it has nothing of it, or it is a native deployment.
+
+    An engine that is not where it was looked for may be elsewhere, and have containers: that is not called nothing.
+    """
+    alone = engine.native is not None and engine.native.alone
+    return engine.reachable or alone or bool(ours(engine, deployment))
+
+
 def find_serving(engine: EngineFacts | None, deployment: str) -> Instance | None:
     """The newest committed container of the deployment, or None."""
     container = newest_committed(ours(engine, deployment))

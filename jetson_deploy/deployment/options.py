@@ -101,6 +101,26 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
         ),
     ] = _UNSAID
     """One of what the server has (`Server.speculations`)."""
+    runtime: Annotated[
+        str | None,
+        Option(
+            flag="--runtime",
+            metavar="RUNTIME",
+            help="docker, or native: a unit of systemd runs an Ollama of this host.",
+            in_file=Literal["docker", "native"],
+            unsaid="",
+        ),
+    ] = None
+    archive: Annotated[
+        str | None,
+        Option(
+            flag="--archive",
+            metavar="FILE",
+            help="Upstream's archive of Ollama, to be run natively.",
+            check=checks.absolute_path,
+            unsaid="",
+        ),
+    ] = None
     image_policy: Annotated[
         str | Unsaid,
         Option(

@@ -13,6 +13,7 @@ import msgspec
 from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.digest import sha256_hex
 from jetson_deploy.server_kinds import USUAL
+from jetson_deploy.settings import OLLAMA_PORT
 from jetson_deploy.spec import ContainerSpec
 
 if TYPE_CHECKING:
@@ -159,6 +160,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 def deployment_of(labels: Mapping[str, str]) -> str | None:
     """Deployment that a container belongs to; None: it is none of ours."""
     return labels.get(LABEL + "name")
+
+
+def port_of(labels: Mapping[str, str]) -> int | None:
+    """On which a container of ours listens; None: it is another's."""
+    return (Record.read(labels).port or OLLAMA_PORT) if deployment_of(labels) is not None else None
 
 
 def label_of(deployment: str) -> tuple[str, str]:

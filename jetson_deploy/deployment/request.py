@@ -8,7 +8,10 @@ import msgspec
 
 from jetson_deploy.deployment.options import DeployOptions
 from jetson_deploy.deployment.watch_options import WatchWishes
+from jetson_deploy.names import is_native
 from jetson_deploy.settings import Settings
+
+DOCKER, NATIVE_RUNTIME = "docker", "native"
 
 
 class Request(DeployOptions[None], frozen=True, kw_only=True):
@@ -32,6 +35,11 @@ class Wanted(DeployOptions[NoReturn], frozen=True, kw_only=True):
     simulated: str | None
     force: bool
     sources: dict[str, str]
+
+
+def runtime_of_image(image: str) -> str:
+    """What runs it."""
+    return NATIVE_RUNTIME if is_native(image) else DOCKER
 
 
 def as_deployed(name: str, settings: Settings, *, force: bool = False) -> Request:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jetson_deploy.catalog.symptoms import believed_order, fitting, is_general
 from jetson_deploy.deploy.status import read_status
 from jetson_deploy.deployment.finding import Finding, refused
-from jetson_deploy.deployment.instance import Instance, find_serving
+from jetson_deploy.deployment.instance import Instance, find_serving, is_known
 from jetson_deploy.doctor.patient import Patient, Seen, of_log
 from jetson_deploy.doctor.tails import engine_log
 from jetson_deploy.errors import JetsonDeployError
@@ -20,7 +20,7 @@ _LOG_LINES = 2000
 
 def running(patient: Patient, facts: HostFacts, runtime: Runtime, seen: Seen) -> Iterator[Finding]:
     """With a real generation; of the log what shows something else than the check that failed."""
-    if facts.engine is None or not facts.engine.reachable:
+    if facts.engine is None or not is_known(facts.engine, patient.deployment):
         seen.gaps.append(f"deployment {patient.deployment}: no engine answers")
         yield from _engine_log(patient, facts, seen)
         return

@@ -12,7 +12,7 @@ import msgspec
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_alerts
 from jetson_deploy.deployment.instance import newest_committed
-from jetson_deploy.deployment.record import Record, label_of
+from jetson_deploy.deployment.record import Record, label_of, port_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.monitor.alerts.judge import Judge
@@ -143,6 +143,6 @@ def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
 def _runtime(settings: Settings, seconds: float = _ANSWER_SECONDS) -> Runtime | None:
     """None: one that cannot be asked again and again."""
     try:
-        return open_runtime(settings).quick(seconds)
+        return open_runtime(settings, port_of).quick(seconds)
     except JetsonDeployError:
         return None

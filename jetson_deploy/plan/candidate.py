@@ -10,13 +10,14 @@ from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.entries import ModelSize
 from jetson_deploy.deployment.instance import Instance
 from jetson_deploy.deployment.plan import ImageChoice
-from jetson_deploy.deployment.request import Wanted
+from jetson_deploy.deployment.request import NATIVE_RUNTIME, Wanted
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.budget import Budget, fitting_context, wanted_context
 from jetson_deploy.plan.context import speeds, usable
 from jetson_deploy.plan.image import choose_image
 from jetson_deploy.plan.image_fit import needed
+from jetson_deploy.plan.native import choose_program
 from jetson_deploy.plan.room import Part, lacking
 from jetson_deploy.plan.speed import Pace, pace_of
 from jetson_deploy.server.port import Server
@@ -41,15 +42,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         """Raises PreflightError when none can serve."""
         if version not in self.images:
             try:
-                self.images[version] = choose_image(
-                    self.catalog, self.facts, self.request, needed(self.server, version)
-                )
+                self.images[version] = self._chosen(version)
             except PreflightError as error:
                 self.images[version] = error
         found = self.images[version]
         if isinstance(found, PreflightError):
             raise found
         return found
+
+    def _chosen(self, version: str) -> ImageChoice:
+        lowest = needed(self.server, version)
+        if self.request.runtime == NATIVE_RUNTIME:
+            return choose_program(self.catalog, self.facts, self.request, self.serving, lowest)
+        return choose_image(self.catalog, self.facts, self.request, lowest)
 
     @property
     def pace(self) -> Pace | None:

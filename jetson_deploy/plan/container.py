@@ -11,6 +11,7 @@ from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import FURTHER, Record, stamped
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.endpoint import local_endpoint
+from jetson_deploy.names import is_native
 from jetson_deploy.plan.memory import PROMPT_CACHE
 from jetson_deploy.server.port import Server
 from jetson_deploy.server.workload import Layers, Workload
@@ -107,28 +108,31 @@ def _bare(
             options={row.key: getattr(wanted, row.field) for row in OPTIONS.values() if row.option.of_server},
         )
     )
+    native = is_native(image.reference)
     return ContainerSpec(
         image=image.reference,
         entrypoint=setup.entrypoint,
         command=setup.command,
-        environment=_environment(setup.home, setup.environment, image, line),
+        environment={"HOME": setup.home, **setup.environment}
+        if native
+        else _environment(setup.home, setup.environment, image, line),
         mounts=setup.mounts,
         # No image's HOME can be relied on to be writable.
         tmpfs={setup.home: "rw,nosuid,nodev,size=64m,mode=0700"},
         # --gpus is refused by the csv mode of Jetson's container toolkit.
-        runtime="nvidia",
+        runtime=None if native else "nvidia",
         # Published ports need iptable_raw on Docker 28, which JetPack 6 kernels lack (moby#49557).
         network="host",
         # `unless-stopped` does not come back after the engine was killed; measured on 20.10.
         restart="always",
-        init=True,
+        init=not native,
         cap_drop=("ALL",),
         security_opt=("no-new-privileges:true",),
         pids_limit=1024,
         # Die before sshd and dockerd do.
         oom_score_adj=500,
-        log_driver="local",
-        log_options={"max-size": "10m", "max-file": "5"},
+        log_driver="journald" if native else "local",
+        log_options={} if native else {"max-size": "10m", "max-file": "5"},
         health=setup.health,
         stop_seconds=stop_seconds(wanted.server),
         labels={},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.facts import DiskFacts, EngineFacts, HostFacts
+from jetson_deploy.names import is_native
 
 _PRUNE = "remove unused images (docker image prune -a)"
 
@@ -15,15 +16,19 @@ def image_place(engine: EngineFacts | None) -> str | None:
     return None if engine is None or not engine.reachable else engine.image_root or engine.data_root
 
 
-def image_disk(facts: HostFacts) -> DiskFacts | None:
-    place = image_place(facts.engine)
+def image_disk(facts: HostFacts, reference: str = "") -> DiskFacts | None:
+    """`reference`: of the image; a program of this host is kept elsewhere."""
+    native = facts.engine.native if facts.engine and is_native(reference) else None
+    place = native.place if native else image_place(facts.engine)
     if place is None:
         return None
     inside = [d for d in facts.disks if place == d.mount or place.startswith(d.mount.rstrip("/") + "/")]
     return max(inside, key=lambda d: len(d.mount), default=None)
 
 
-def image_hint(engine: EngineFacts | None) -> str:
+def image_hint(engine: EngineFacts | None, reference: str = "") -> str:
+    if is_native(reference):
+        return "put the state on another disk with JETSON_DEPLOY_STATE_DIR"
     if engine is None or not images_in_containerd(engine):
         return f"{_PRUNE}, or move Docker's data-root to another disk"
     return (

@@ -9,18 +9,21 @@ from collections.abc import Iterator
 
 from jetson_deploy.catalog.entries import Constant
 from jetson_deploy.deployment.finding import Finding, raise_first
-from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.instance import Instance, is_known
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.record import deployment_of
-from jetson_deploy.deployment.request import Wanted
+from jetson_deploy.deployment.request import NATIVE_RUNTIME, Wanted
 from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.facts import ContainerFacts, HostFacts, PortFacts
+from jetson_deploy.plan.native import native_findings
 from jetson_deploy.plan.room import lacking, part_of
 from jetson_deploy.plan.system_advice import engine_advice
 from jetson_deploy.units import compared, size_text
 
+OLLAMA_SERVICE = "ollama.service"
 ENGINE_HINTS = {
-    "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit",
+    "absent": "install it: sudo apt-get install -y docker.io nvidia-container-toolkit; "
+    "or serve without it: an installed Ollama, or one in a file (--archive ollama-linux-arm64.tgz)",
     "stopped": "start it: sudo systemctl start docker (as a snap: sudo snap start docker)",
     "permission": "run with sudo, or add the user to the docker group and log in again",
     "hung": "after a boot it may still be starting (systemctl is-active docker: activating), then wait; "
@@ -54,7 +57,7 @@ def jetson_findings(facts: HostFacts) -> Iterator[Finding]:
 
 def host_findings(facts: HostFacts, wanted: Wanted, name: str, serving: Instance | None) -> Iterator[Finding]:
     """Engine, names and port. `name`: of the container that would be made."""
-    yield from engine_findings(facts)
+    yield from native_findings(facts) if wanted.runtime == NATIVE_RUNTIME else engine_findings(facts)
     yield from _names(facts, wanted, name)
     yield from _port(facts, wanted, serving)
 
@@ -112,9 +115,9 @@ def engine_findings(facts: HostFacts) -> Iterator[Finding]:
         )
 
 
-def check_engine_reachable(facts: HostFacts) -> None:
+def check_engine_reachable(facts: HostFacts, deployment: str) -> None:
     """Refuse an engine that does not answer, for a command that needs no GPU."""
-    if facts.engine is not None and not facts.engine.reachable:
+    if facts.engine is not None and not is_known(facts.engine, deployment):
         raise_first(engine_findings(facts))
 
 
@@ -134,10 +137,17 @@ def _port(facts: HostFacts, wanted: Wanted, serving: Instance | None) -> Iterato
     port = facts.port
     if port is None or not port.listening or _explained(port, facts, wanted, serving):
         return
+    native = facts.engine.native if facts.engine else None
+    if wanted.runtime == NATIVE_RUNTIME and port.unit == OLLAMA_SERVICE and native and native.service_port == port.port:
+        return  # it makes room, and is given back by `down`
     other = _deployment_of(facts, port.container_id)
     who = f"deployment {other!r}" if other else port.process or "another process"
     pid = f" (pid {port.pid})" if port.pid else ""
-    stop = f"jetson-deploy down --name {other}" if other else "native Ollama: sudo systemctl disable --now ollama"
+    stop = (
+        f"jetson-deploy down --name {other}"
+        if other
+        else "native Ollama: keep it with --runtime native, or sudo systemctl disable --now ollama"
+    )
     yield _not_ready(
         "port-taken",
         f"port {port.port} is taken by {who}{pid}",

@@ -11,7 +11,7 @@ from jetson_deploy.deployment.older_version import changed_settings
 from jetson_deploy.deployment.plan import ImageChoice, ModelChoice
 from jetson_deploy.deployment.request import Wanted
 from jetson_deploy.facts import EngineFacts, HostFacts
-from jetson_deploy.names import check_image_reference
+from jetson_deploy.names import check_image_reference, is_native
 from jetson_deploy.plan.gates import weaker_gates
 from jetson_deploy.plan.image_place import image_remarks
 from jetson_deploy.plan.speed import mode_counts
@@ -30,18 +30,25 @@ def warnings(
     yield from _early(facts, catalog)
     yield from _model(catalog, wanted, model)
     yield from _host(facts)
+    native = is_native(image.reference)
+    if facts.native_ollama and not native:
+        text = "a native Ollama is installed too: it competes for the port and the memory when started"
+        yield _warning("native-ollama", text, "--runtime native deploys that one")
     if image.advisories:
-        yield _warning(
-            "image-advisories",
-            f"the image's Ollama has {len(image.advisories)} known advisories ({', '.join(image.advisories[:3])}…): "
-            "it listens on loopback only and sees the store read-only",
-            "--image-policy secure prefers one with fewer",
-        )
+        yield _advised(image.advisories, native=native)
     for text in weaker_gates(wanted, catalog, model):
         yield _warning("gate-weaker", text)
     if wanted.accept_cpu:
         text = "a CPU-only server is accepted (--accept-cpu): the GPU gate does not protect this deployment"
         yield _warning("cpu-accepted", text)
+
+
+def _advised(advisories: tuple[str, ...], *, native: bool) -> Finding:
+    whose = "this" if native else "the image's"
+    text = f"{whose} Ollama has {len(advisories)} known advisories ({', '.join(advisories[:3])}…): "
+    newer = "upgrade it, or name a newer one: --archive FILE"
+    fix = newer if native else "--image-policy secure prefers one with fewer"
+    return _warning("image-advisories", f"{text}it listens on loopback only and sees the store read-only", fix)
 
 
 def host_warnings(facts: HostFacts, catalog: Catalog) -> Iterator[Finding]:
@@ -157,9 +164,6 @@ def _host(facts: HostFacts) -> Iterator[Finding]:
     if facts.clock.sane is False:
         text = "the clock is wrong: TLS to registries will fail"
         yield _warning("clock-wrong", text, "set it (sudo timedatectl set-ntp true)")
-    if facts.native_ollama:
-        text = "a native Ollama is installed too: it competes for the port and the memory when started"
-        yield _warning("native-ollama", text)
 
 
 def assumptions(facts: HostFacts, catalog: Catalog, image: ImageChoice, model: ModelChoice) -> Iterator[Finding]:

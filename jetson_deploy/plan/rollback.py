@@ -9,7 +9,7 @@ from jetson_deploy.deployment.finding import raise_first
 from jetson_deploy.deployment.instance import container_name, find_serving, next_revision
 from jetson_deploy.deployment.plan import Gates, ImageChoice, ModelChoice, Plan
 from jetson_deploy.deployment.record import Record, renumbered
-from jetson_deploy.deployment.request import Request
+from jetson_deploy.deployment.request import Request, runtime_of_image
 from jetson_deploy.deployment.revisions import Revision, State
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.endpoint import local_endpoint
@@ -107,7 +107,8 @@ def plan_rollback(
 
 
 def _as_it_was(request: Request, revision: Revision, port: int) -> Request:
-    return msgspec.structs.replace(request, accept_cpu=revision.accept_cpu, port=port)
+    runtime = runtime_of_image(revision.image)
+    return msgspec.structs.replace(request, accept_cpu=revision.accept_cpu, port=port, runtime=runtime)
 
 
 def _gates(revision: Revision, request: Request, limits: dict[str, Constant]) -> Gates:

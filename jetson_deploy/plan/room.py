@@ -54,7 +54,7 @@ def _lacking(facts: HostFacts, image: ImageChoice, model: Part, limits: Mapping[
     image_need = 0 if image_staged(facts, image) else int((size or 0) * limits["image_unpack_factor"].value)
     assumed = ", of an assumed size" if image.size_bytes is None and image_need else ""
     store_disk = facts.store.disk if facts.store else None
-    disk, hint = image_disk(facts), image_hint(facts.engine)
+    disk, hint = image_disk(facts, image.reference), image_hint(facts.engine, image.reference)
     if store_disk is not None and disk is not None and _same(store_disk, disk):
         what = f"model {model.name} and image {image.reference}{assumed}"
         yield from _lack(store_disk, to_fetch + image_need, margin, what, f"{STORE_HINT}, or {hint}")

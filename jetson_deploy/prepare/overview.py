@@ -163,6 +163,7 @@ def row_of_kept(entry: Entry, now: str, change: str) -> Row:
 
 
 def _engine(settings: Settings) -> EngineFacts | None:
+    from jetson_deploy.deployment.record import port_of
     from jetson_deploy.runtime.opened import open_runtime
 
-    return engine_now(open_runtime(settings))
+    return engine_now(open_runtime(settings, port_of))

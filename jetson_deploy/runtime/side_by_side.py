@@ -1,12 +1,14 @@
 """The runtimes of one host as one: each deployment is asked where it is, and a new revision is made where it says.
 
-A Docker Engine that does not answer hides its own containers, and stands in no native deployment's way.
+A Docker Engine that does not answer hides its own containers, and stands in no native deployment's way. An
+`ollama.service` is held while any container of ours, of either runtime, has its port.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -26,12 +28,21 @@ from jetson_deploy.runtime.port import (
 from jetson_deploy.runtime.systemd.runtime import SystemdRuntime
 from jetson_deploy.spec import ContainerSpec
 
+EngineNeed = Literal["needed", "unless-absent", "unneeded"]
+"""Whether an engine that does not answer may hide something of the deployment: it may; only where there is one; it has
+nothing of it."""
+
+
+PortOf = Callable[[Mapping[str, str]], "int | None"]
+"""From a container's labels: on which port it listens, if it is ours."""
+_GRACE_SECONDS = 30
+
 
 class SideBySide:
     """See `runtime/port.py` for each method."""
 
-    def __init__(self, engine: Runtime, native: SystemdRuntime) -> None:
-        self._engine, self._native = engine, native
+    def __init__(self, engine: Runtime, native: SystemdRuntime, port_of: PortOf, need: EngineNeed = "needed") -> None:
+        self._engine, self._native, self._port_of, self._need = engine, native, port_of, need
 
     def check(self) -> None:
         try:
@@ -42,16 +53,18 @@ class SideBySide:
             self._native.check()
 
     def quick(self, seconds: float) -> SideBySide:
-        return SideBySide(self._engine.quick(seconds), self._native.quick(seconds))
+        return SideBySide(self._engine.quick(seconds), self._native.quick(seconds), self._port_of, self._need)
 
     def facts(self) -> EngineFacts:
         engine, native = self._engine.facts(), self._native.facts()
-        asked = self._native.asked or engine.problem == "absent" or bool(native.containers)
+        alone = not engine.reachable and self._without(engine)
+        asked = self._native.asked or alone or bool(native.containers)
+        found = self._native.native() if asked else None
         return msgspec.structs.replace(
             engine,
             containers=(*engine.containers, *native.containers),
             images=(*engine.images, *native.images),
-            native=self._native.native() if asked else None,
+            native=msgspec.structs.replace(found, alone=alone) if found else None,
         )
 
     def create(self, name: str, spec: ContainerSpec) -> str:
@@ -79,7 +92,22 @@ class SideBySide:
         self._of(name).unpause(name)
 
     def remove(self, name: str, *, force: bool = False) -> None:
-        self._of(name).remove(name, force=force)
+        if self._native.has(name):
+            self._native.remove(name, force=force, elsewhere=self._ports(name))
+            return
+        if force and self._native.service.held:  # it is given back first: a run that is killed here is repeated
+            self._engine.stop(name, _GRACE_SECONDS)
+            self._native.release(self._ports(name))
+        self._engine.remove(name, force=force)
+
+    def _ports(self, but: str) -> frozenset[int]:
+        """Of the engine's containers of ours; one that is silent has none that listens."""
+        try:
+            listed = self._engine.list_containers()
+        except PreflightError:
+            return frozenset()
+        found = (self._port_of(one.labels) for one in listed if but not in (one.id, one.name))
+        return frozenset(port for port in found if port is not None)
 
     def rename(self, name: str, new_name: str) -> None:
         self._of(name).rename(name, new_name)
@@ -116,7 +144,10 @@ class SideBySide:
 
     def _does_without(self, error: PreflightError, native: tuple[ListedContainer, ...]) -> bool:
         """An engine that is not there has nothing; what one hides that is silent is no part of a native deployment."""
-        return bool(native) or self._engine.facts().problem == "absent"
+        return bool(native) or self._without(self._engine.facts())
+
+    def _without(self, engine: EngineFacts) -> bool:
+        return self._need == "unneeded" or (self._need == "unless-absent" and engine.problem == "absent")
 
     def details(self, name: str) -> ActualContainer | None:
         return self._of(name).details(name)

@@ -12,6 +12,7 @@ from types import FrameType
 
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.load import load_issues
+from jetson_deploy.deployment.record import port_of
 from jetson_deploy.deployment.watch_options import WatchWishes
 from jetson_deploy.events import Finished, Reporter
 from jetson_deploy.interrupts import INTERRUPTIONS, shielded
@@ -67,7 +68,7 @@ def watch(
         wishes,
         report,
         systemd,
-        (runtime or open_runtime(settings)).quick(ANSWER_SECONDS),
+        (runtime or open_runtime(settings, port_of)).quick(ANSWER_SECONDS),
         servers or open_server,
         run or _in_a_child(root, settings, deployment, report, systemd),
         clock,

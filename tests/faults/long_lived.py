@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.load import load_catalog
+from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.rollback import roll_back
 from jetson_deploy.deploy.up import Run, bring_up
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.events import silent
-from jetson_deploy.runtime.opened import open_runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.settings import Settings
 
@@ -35,7 +35,7 @@ def main() -> None:
     run = Run(
         request=base,
         settings=settings,
-        runtime=open_runtime(settings),
+        runtime=runtime_of(settings, base.name),
         servers=open_server,
         root=root,
         store=Path(os.environ["JD_STORE"]),

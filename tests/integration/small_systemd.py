@@ -50,6 +50,9 @@ class SmallSystemd:
     def shown(self, unit: str, name: str) -> str:
         return self.systemctl("show", "--value", f"--property={name}", unit)
 
+    def journal(self, unit: str) -> str:
+        return self.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}")
+
     def kill(self, unit: str, number: signal.Signals) -> None:
         self.systemctl("kill", "--kill-whom=main", f"--signal={number.name}", unit)
 
@@ -63,8 +66,9 @@ def booted(folder: Path, wanted: tuple[str, ...]) -> Iterator[SmallSystemd]:
     for name in _TARGETS:
         (units / name).write_text("[Unit]\nDefaultDependencies=no\n")
     wants = units / "multi-user.target.wants"
-    wants.mkdir()
+    wants.mkdir(exist_ok=True)
     for name in wanted:
+        (wants / name).unlink(missing_ok=True)
         (wants / name).symlink_to(f"../{name.partition('@')[0]}@.service" if "@" in name else f"../{name}")
     cgroups = [path / f"jd-test-{os.getpid()}" for path in _own_cgroups()]
     script = folder / "init.sh"

@@ -397,7 +397,7 @@ def test_every_document_of_a_rehearsal_says_what_is_simulated_and_that_the_cpu_w
 
 @pytest.mark.parametrize(
     ("host", "code"),
-    [("unix:///nonexistent/docker.sock", "engine-absent"), ("unix:///dev/null", "engine-unusable")],
+    [("unix:///nonexistent/docker.sock", "engine-unusable"), ("unix:///dev/null", "engine-unusable")],
 )
 def test_an_engine_that_cannot_be_used_is_refused(session: Session, host: str, code: str) -> None:
     done = subprocess.run(

@@ -217,4 +217,4 @@ def test_through_the_sdk_an_engine_that_was_never_reached_is_told_as_such() -> N
     with pytest.raises(JetsonDeployError) as caught:
         runtime.inspect("a")
     assert caught.value.code == "engine-absent"
-    assert runtime.facts().problem == "absent"
+    assert runtime.facts().problem == "nothing is at http+unix:///nowhere/at-all"

@@ -93,7 +93,7 @@ def test_the_answers_are_passed_on_as_they_are(serve: Serve) -> None:
 
 def test_an_absent_socket_is_told_by_both_ways(short_path: Path) -> None:
     host = f"unix://{short_path}"
-    assert ask(host).problem == "absent"
+    assert ask(host).problem == f"nothing is at {host}"
     with pytest.raises(PreflightError) as caught:
         connect(host)
     assert (caught.value.code, caught.value.exit_code) == ("engine-absent", 3)
@@ -144,7 +144,7 @@ def test_asking_does_not_import_the_sdk(short_path: Path) -> None:
         "print(problem, [m for m in ('docker', 'requests') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "absent []"
+    assert done.stdout.strip() == f"nothing is at unix://{short_path} []"
 
 
 def test_an_engine_that_hangs_is_told_by_its_first_answer_alone(short_path: Path) -> None:

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import pytest
 from runtime import FakeRuntime
+from systemctl import Killed
 from test_systemd_runtime import IMAGE, LABEL, Bench
 
+from jetson_deploy.deployment.record import port_of
 from jetson_deploy.errors import JetsonDeployError, PreflightError
-from jetson_deploy.runtime.side_by_side import SideBySide
+from jetson_deploy.runtime.side_by_side import EngineNeed, SideBySide
 
 CONTAINER = "dustynv/ollama:1"
 
 
 class Host:
-    def __init__(self, folder: Path) -> None:
-        self.bench, self.engine = Bench(folder), FakeRuntime()
-        self.both = SideBySide(self.engine, self.bench.runtime)
+    def __init__(self, folder: Path, *, need: EngineNeed = "unless-absent", foreign: bool = False) -> None:
+        self.bench, self.engine = Bench(folder, foreign=foreign), FakeRuntime()
+        self.both = SideBySide(self.engine, self.bench.runtime, port_of, need)
 
 
 @pytest.fixture
@@ -76,3 +78,62 @@ def test_a_silent_engine_stands_in_no_native_deployments_way(host: Host) -> None
     assert host.both.facts().problem == "hung"
     with pytest.raises(JetsonDeployError):
         host.both.labelled(LABEL, "another")
+
+
+@pytest.mark.parametrize(("need", "away"), [("needed", "absent"), ("needed", "hung"), ("unless-absent", "stopped")])
+def test_an_engine_that_may_have_something_of_it_is_not_done_without(
+    tmp_path: Path, need: EngineNeed, away: str
+) -> None:
+    host = Host(tmp_path, need=need)
+    host.engine.away = away
+    with pytest.raises(PreflightError):
+        host.both.labelled(LABEL, "default")
+    assert host.both.facts().native is None  # so that it is not taken by chance
+
+
+def test_an_engine_that_has_nothing_of_it_may_be_silent(tmp_path: Path) -> None:
+    host = Host(tmp_path, need="unneeded")
+    host.engine.away = "hung"
+    assert host.both.labelled(LABEL, "default") == ()
+    native = host.both.facts().native
+    assert native is not None
+    assert native.alone
+
+
+def beside(host: Host, port: str) -> None:
+    """A container of ours, of another revision or deployment."""
+    host.engine.add("jd-other-1", {LABEL: "other", LABEL.replace("name", "port"): port})
+
+
+@pytest.mark.parametrize(("port", "given_back"), [("11434", False), ("11500", True), ("", False), ("x" * 9, False)])
+def test_a_service_is_held_while_a_container_has_its_port(tmp_path: Path, port: str, given_back: bool) -> None:
+    host = Host(tmp_path, foreign=True)
+    beside(host, port)
+    host.both.remove(host.bench.commit(), force=True)
+    assert ("ollama.service" in host.bench.systemctl.running) == given_back
+    host.both.remove("jd-other-1", force=True)
+    assert [*host.bench.systemctl.running] == ["ollama.service"]
+    assert not host.bench.runtime.service.held
+
+
+def test_the_service_is_given_back_before_its_last_container_is_forgotten(tmp_path: Path) -> None:
+    host = Host(tmp_path, foreign=True)
+    beside(host, "11434")
+    host.both.remove(host.bench.commit(), force=True)
+    host.bench.systemctl.cut_at = len(host.bench.systemctl.acts) + 1
+    with pytest.raises(Killed):
+        host.both.remove("jd-other-1", force=True)
+    assert host.engine.containers["jd-other-1"].state == "exited"
+    host.bench.systemctl.cut_at = 0
+    host.both.remove("jd-other-1", force=True)
+    assert [*host.bench.systemctl.running] == ["ollama.service"]
+    assert host.engine.containers == {}
+
+
+def test_an_instance_on_another_port_does_not_keep_the_service_held(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, foreign=True)
+    environment = {"OLLAMA_HOST": "127.0.0.1:11500"}
+    bench.runtime.create("jd-other-1", bench.spec(environment=environment, labels={LABEL: "other"}))
+    bench.runtime.start("jd-other-1")
+    bench.runtime.remove(bench.commit(), force=True)
+    assert "ollama.service" in bench.systemctl.running

@@ -103,6 +103,8 @@ class DockerRuntime:
         if not self._goes_on and time.monotonic() < _HUNG_UNTIL.get(key, 0.0):
             return EngineAnswers(problem="hung")
         answers = ask(self._calls.wire, self._patience, usual=_is_usual(self._host))
+        if answers.problem == "absent" and not _is_usual(self._host):  # where there is one may be mistyped
+            return EngineAnswers(problem=f"nothing is at {self._host}")
         if answers.problem == "hung":
             _HUNG_UNTIL[key] = time.monotonic() + _HUNG_SECONDS
         return answers

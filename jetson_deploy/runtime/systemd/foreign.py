@@ -7,10 +7,12 @@ beside it, before it is stopped.
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import msgspec
 
+from jetson_deploy.runtime.systemd.instance import written
 from jetson_deploy.runtime.systemd.wire import Systemctl
 from jetson_deploy.settings import OLLAMA_PORT
 from jetson_deploy.store.whole_file import read_bounded, replace_whole
@@ -44,8 +46,13 @@ class Foreign(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def port(self) -> int:
-        last = self.environment.get("OLLAMA_HOST", "").rpartition(":")[2].rstrip("/")
-        return int(last) if last.isascii() and last.isdigit() and len(last) < 6 else OLLAMA_PORT
+        return port_in(self.environment)
+
+
+def port_in(environment: Mapping[str, str]) -> int:
+    """On which an Ollama listens."""
+    last = environment.get("OLLAMA_HOST", "").rpartition(":")[2].rstrip("/")
+    return int(last) if last.isascii() and last.isdigit() and len(last) < 6 else OLLAMA_PORT
 
 
 def look(systemctl: Systemctl) -> Foreign | None:
@@ -82,10 +89,6 @@ def hold(directory: Path, systemctl: Systemctl) -> None:
         systemctl.act("stop", UNIT, more=_STOP_SECONDS)
 
 
-def holds(directory: Path) -> bool:
-    return (directory / _MARK).exists()
-
-
 def give_back(directory: Path, systemctl: Systemctl) -> None:
     """As it was: its unit without our drop-in, and running if it ran. The mark goes last."""
     mark = directory / _MARK
@@ -103,6 +106,28 @@ def give_back(directory: Path, systemctl: Systemctl) -> None:
     if held.was_active and (found := look(systemctl)) is not None and not found.active:
         systemctl.act("start", UNIT)
     mark.unlink(missing_ok=True)
+
+
+class Service:
+    """The unit of one host; `directory`: of its units. What cannot be written raises PreflightError."""
+
+    def __init__(self, directory: Path, systemctl: Systemctl) -> None:
+        self._directory, self._systemctl = directory, systemctl
+
+    @property
+    def held(self) -> bool:
+        return (self._directory / _MARK).exists()
+
+    def make_room(self, environment: Mapping[str, str]) -> None:
+        """Held from here on, where it would want the port that this environment names."""
+        found = look(self._systemctl)
+        if found is not None and found.port == port_in(environment):
+            written(lambda: hold(self._directory, self._systemctl))
+
+    def release(self, ports: Container[int]) -> None:
+        """Given back, unless something of ours is to listen on its port still: on one of `ports`."""
+        if self.held and ((found := look(self._systemctl)) is None or found.port not in ports):
+            written(lambda: give_back(self._directory, self._systemctl))
 
 
 def _environment(text: str) -> dict[str, str]:

@@ -13,9 +13,10 @@ from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Reporter
 from jetson_deploy.facts import ContainerFacts, EngineFacts, ImageFacts, NativeFacts, PortFacts
 from jetson_deploy.runtime.port import ActualContainer, ContainerState, ListedContainer, PulledImage, Usage
-from jetson_deploy.runtime.systemd import foreign, journal
+from jetson_deploy.runtime.systemd import journal
 from jetson_deploy.runtime.systemd.actual import as_actual
 from jetson_deploy.runtime.systemd.edited import changed_lines
+from jetson_deploy.runtime.systemd.foreign import Service, port_in
 from jetson_deploy.runtime.systemd.gpu_groups import gpu_groups
 from jetson_deploy.runtime.systemd.instance import Instance, Instances, new_id, written
 from jetson_deploy.runtime.systemd.kept import Kept, digest_of
@@ -48,6 +49,7 @@ class SystemdRuntime:
         self.asked = asked or archive is not None
         self._systemctl = systemctl or HostSystemctl()
         self._programs, self._instances = Programs(Kept(programs), archive), Instances(units)
+        self.service = Service(units, self._systemctl)
 
     def check(self) -> None:
         self._systemctl.show("-.mount", ("LoadState",))
@@ -93,18 +95,12 @@ class SystemdRuntime:
 
     def start(self, name: str) -> None:
         one = self._there(name)
-        self._make_room(one)
+        self.service.make_room(one.spec.environment)
         if not one.was_started:
             one = msgspec.structs.replace(one, was_started=True)
             written(lambda: self._instances.write(one))
         self._reload_where_needed(one)
         self._systemctl.act("start", one.unit)
-
-    def _make_room(self, one: Instance) -> None:
-        """An `ollama.service` that would want the port is held from here on."""
-        found = foreign.look(self._systemctl)
-        if found is not None and one.spec.environment.get("OLLAMA_HOST", "").endswith(f":{found.port}"):
-            written(lambda: foreign.hold(self._instances.directory, self._systemctl))
 
     def stop(self, name: str, seconds: int) -> None:
         """After the unit's own grace, which is the spec's: systemd knows no other for one stop."""
@@ -119,7 +115,8 @@ class SystemdRuntime:
     def unpause(self, name: str) -> None:
         self._systemctl.act("thaw", self._there(name).unit)
 
-    def remove(self, name: str, *, force: bool = False) -> None:
+    def remove(self, name: str, *, force: bool = False, elsewhere: frozenset[int] = frozenset()) -> None:
+        """`elsewhere`: ports of what another runtime has of ours."""
         if (one := self._instances.find(name)) is None:
             return
         state = state_word(one, self._shown(one))
@@ -131,9 +128,13 @@ class SystemdRuntime:
             self._systemctl.act("stop", one.unit, more=one.spec.stop_seconds)
         written(lambda: self._instances.remove_unit(one))
         self._systemctl.act("daemon-reload")
-        if len(self._instances.all()) == 1:
-            written(lambda: foreign.give_back(self._instances.directory, self._systemctl))
+        self.release(elsewhere, but=one.id)
         written(lambda: self._instances.forget(one))
+
+    def release(self, elsewhere: frozenset[int], but: str = "") -> None:
+        """An `ollama.service` on whose port nothing of ours is to listen any more is given back."""
+        here = {port_in(one.spec.environment) for one in self._instances.all() if one.id != but}
+        self.service.release(here | elsewhere)
 
     def rename(self, name: str, new_name: str) -> None:
         if self._instances.find(new_name) is not None:
@@ -233,15 +234,13 @@ class SystemdRuntime:
             raise PreflightError(f"there is no instance {name}", hint="run up again", code="container-missing")
         return found
 
-    def _program(self, one: Instance) -> Path:
-        return self._programs.kept.program(digest_of(one.spec.image))
-
     def _write_unit(self, one: Instance, policy: str) -> None:
         text = self._text(one, policy)
         written(lambda: self._instances.write_unit(one, text))
 
     def _text(self, one: Instance, policy: str) -> str:
-        return unit_text(one, str(self._program(one)), policy, gpu_groups())
+        program = self._programs.kept.program(digest_of(one.spec.image))
+        return unit_text(one, str(program), policy, gpu_groups())
 
     def _reload_where_needed(self, one: Instance) -> None:
         """A run that died between a unit's file and its reload."""
