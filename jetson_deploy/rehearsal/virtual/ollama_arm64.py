@@ -20,6 +20,7 @@ from jetson_deploy.file_lock import try_lock
 from jetson_deploy.rehearsal.cache import cache_directory
 from jetson_deploy.rehearsal.filling import Binary
 from jetson_deploy.rehearsal.ollama_binary import BUILD_SECONDS, MODULE, VERSION, go_compiler
+from jetson_deploy.units import size_text
 
 TRIPLE = "aarch64-linux-gnu"
 FLAGS = "-O2 -march=armv8.2-a+dotprod"
@@ -28,6 +29,8 @@ LIBRARIES = (
     *("libdl.so.2", "libpthread.so.0", "libresolv.so.2", "librt.so.1"),
 )
 """What it is linked with, of the cross compiler."""
+KEPT = 30 * 10**6
+"""Bytes of what stays, about."""
 _LIBRARIES = f"/lib/{TRIPLE}"
 _PLACES = {"ld-linux-aarch64.so.1": "/lib"}
 """In the image, where the loader looks."""
@@ -43,7 +46,10 @@ def arm64_ollama(report: Reporter) -> Binary:
             while not try_lock(lock.fileno()):
                 time.sleep(1)
             if not folder.is_dir():
-                report(Note(level="info", text=f"cross-building Ollama {VERSION} for aarch64 once: 5 to 25 minutes"))
+                text = (
+                    f"cross-building Ollama {VERSION} for aarch64 once, {size_text(KEPT)} in {folder}; 5 to 25 minutes"
+                )
+                report(Note(level="info", text=text))
                 _build(folder)
     inside = {f"{_PLACES.get(name, _LIBRARIES)}/{name}": folder / name for name in LIBRARIES}
     return Binary(path=folder / "ollama", libraries=inside)
