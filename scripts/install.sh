@@ -80,38 +80,8 @@ else
   prefix=${prefix:-$HOME/.local/share/jetson-deploy} link=${link:-$HOME/.local/bin/jetson-deploy}
 fi
 
-# What the steps say, for people; ends with the exit status of the part.
-translated() {
-  while IFS= read -r line; do
-    case $line in '@exit '*) exit "${line#@exit }" ;; esac
-    if [ -n "$lines" ]; then
-      printf '%s\n' "$line"
-      continue
-    fi
-    case $line in
-      '@step python') say 'unpacking the Python that was brought' ;;
-      '@step unpack') say 'checking the digests' ;;
-      '@step environment') say 'making its environment' ;;
-      '@step install') say 'installing' ;;
-      '@step compile') say 'compiling it' ;;
-      '@step check') say 'running it' ;;
-      '@step units') say 'stopping its services' ;;
-      '@step files') say "removing $prefix" ;;
-      '@note '*) say "note: ${line#@note }" ;;
-      '@refused '*)
-        cause=${line#*"$tab"}
-        printf 'error: %s\nhint: %s\n' "${cause%"$tab"*}" "${cause##*"$tab"}" >&2
-        ;;
-      '@done installed') say "installed: $link, $name" ;;
-      '@done unchanged') say "nothing to do: $link, ${name:-removed}" ;;
-      '@done removed') say "removed: jetson-deploy, from $prefix" ;;
-    esac
-  done
-}
-
-part() {
-  { sh "$@" && echo '@exit 0' || echo "@exit $?"; } | translated
-}
+# shellcheck source=jetson_deploy/install/said.sh
+. "$parts/said.sh"
 
 tab='	' name=''
 if [ -n "$uninstall" ]; then
@@ -203,19 +173,8 @@ on_board() {
 archive='' archive_sha256='' archive_name='' archive_kib=0
 [ -n "$python" ] || choose_python
 
-check_sums() {
-  if [ ! -f "$1/SHA256SUMS" ]; then
-    # A package has the hash of each in its requirements.txt, and pip asks for them.
-    case $kind in package | unpacked) ! grep -q -e '--hash=sha256:' "$1/../requirements.txt" || return 0 ;; esac
-    say "note: there is no SHA256SUMS beside the wheels, so their digests are not checked"
-    return
-  fi
-  for wheel in "$1"/*.whl; do
-    listed=$(awk -v name="$(basename "$wheel")" '{ sub(/^\*/, "", $2); sub(/^.*\//, "", $2) } $2 == name { print $1; exit }' "$1/SHA256SUMS")
-    found=$(sha256sum <"$wheel")
-    [ "$listed" = "${found%% *}" ] || fail 5 wheel-damaged "$(basename "$wheel") is not what SHA256SUMS beside it says" "copy $1 again"
-  done
-}
+# shellcheck source=jetson_deploy/install/gather_wheels.sh
+. "$parts/gather_wheels.sh"
 
 # Of the very same files, linked, and it answers.
 is_there() {
@@ -231,41 +190,6 @@ finish() {
   esac
   if [ "$(id -u)" -eq 0 ]; then say "next: $called up"; else say "next: sudo $link up"; fi
   exit 0
-}
-
-# A Python that has pip, for a clone alone: everything else brings pip along.
-pip_python() {
-  if [ -n "$archive" ]; then
-    [ -d "$work/python" ] || tar -xf "$archive" -C "$work" --no-same-owner
-    pip=$work/python/bin/python3
-  else
-    pip=$python
-  fi
-  "$pip" -m pip --version >/dev/null 2>&1 && return
-  "$pip" -m venv "$work/pip" >/dev/null 2>&1 ||
-    fail 3 no-pip "$pip has neither pip nor ensurepip, so nothing can be fetched" "sudo apt-get install -y python3-venv, or give --wheelhouse DIR"
-  pip=$work/pip/bin/python
-}
-
-fetch_for_clone() {
-  [ -z "$offline" ] || fail 3 wheelhouse-incomplete "what the tool needs is not given" "give --wheelhouse DIR"
-  pip_python
-  say 'fetching what it needs from the package index'
-  "$pip" -m pip --quiet --disable-pip-version-check --no-cache-dir download --only-binary=:all: --dest "$work/fetched" \
-    'pip>=23.1' "$wheels"/jetson_deploy-*.whl 2>"$work/said" ||
-    fail 4 wheelhouse-fetch-failed "the wheels could not be fetched: $(grep '^ERROR' "$work/said" | tail -n 1 | cut -c 1-200)" \
-      "check the network and the package index, or give --wheelhouse DIR with the wheels in it"
-  rm -f "$work"/fetched/jetson_deploy-*
-  mv "$work"/fetched/*.whl "$wheels"
-}
-
-# Of this version there is exactly one source: the clone.
-copy_wheelhouse() {
-  check_sums "$1"
-  for wheel in "$1"/*.whl; do
-    case $wheel in */jetson_deploy-*) [ "$kind" != clone ] || continue ;; esac
-    cp "$wheel" "$wheels"
-  done
 }
 
 case $kind in

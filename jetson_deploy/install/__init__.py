@@ -17,6 +17,8 @@ probe.sh           run there: reads, writes nothing
 board.sh           run there: installs a package, offline; whoever kills it can run it again
 remove.sh          run there: takes away what board.sh installed
 bring_python.sh    a Python for one board whose own is too old: from an archive, or by uv
+gather_wheels.sh   the wheels that install.sh was given, checked, and those that a clone needs
+said.sh            what board.sh and remove.sh say, for people
 on_board.py        what the shell asks of a board's own Python, from 3.8 on
 declared.py        what pyproject.toml declares, where nothing is installed yet
 room.py            how much room an installation takes

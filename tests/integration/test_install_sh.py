@@ -56,7 +56,7 @@ def test_where_the_python_is_too_old_an_archive_brings_one_and_it_is_said(
     given: dict[str, Path], tmp_path: Path
 ) -> None:
     root = Root(tmp_path / "board", python_of("3.8"))
-    refused = root.install(given["1.0"])
+    refused = root.install(given["1.0"], PATH="/usr/bin:/bin", HOME=str(tmp_path))  # no uv
     assert (refused.code, root.link.exists()) == (3, False)
     assert "error: the newest Python here is 3.8, and 3.10 is needed" in refused.stderr
     assert "--python-archive DIR" in refused.stderr and f"{MACHINE}-unknown-linux-gnu" in refused.stderr
