@@ -33,9 +33,9 @@ def test_the_board_gets_its_image_or_the_reason_why_there_is_none(host: str) -> 
     assert command[command.index("--alias") + 1] == document["model"]["name"]
 
 
-def test_a_board_that_gets_an_image_is_told_which_of_the_models_settings_are_not_taken() -> None:
-    warned = _warned("orin-nano-8gb-jp6.2")
-    assert "no flag for the model's stop words" in warned and "<｜User｜>" in warned
+def test_a_board_that_gets_an_image_gets_the_models_stop_words_with_it() -> None:
+    command = plan_of(HOSTS / "orin-nano-8gb-jp6.2", "--server", "llama.cpp")[1]["spec"]["command"]
+    assert command[command.index("<｜User｜>") - 1] == "--reverse-prompt"
 
 
 def test_the_sampling_of_the_layer_stands_in_the_command() -> None:

@@ -117,13 +117,16 @@ def test_a_model_that_it_cannot_serve_is_told_with_the_reason(layers: Layers, re
     assert found == reason if reason is None else reason in (found or "")
 
 
-def test_sampling_of_a_known_layer_is_the_servers_default_and_its_stop_words_are_told() -> None:
+def test_sampling_and_stop_words_of_a_known_layer_are_the_servers_defaults() -> None:
     plain, sampled = PARAMETERS
     assert "--temp" not in setup(parameters=plain).command
+    for parameters in PARAMETERS:
+        command = setup(parameters=parameters).command
+        stops = [command[n + 1] for n, word in enumerate(command) if word == "--reverse-prompt"]
+        assert stops == list(PARAMETERS[parameters].stop) and "<｜User｜>" in stops
     made = setup(parameters=sampled)
     assert (value(made, "--temp"), value(made, "--top-p")) == ("0.6", "0.95")
-    told = LlamaCppServer().leaves_out(Layers(weights=WEIGHTS, template=CHATML, parameters=sampled))
-    assert "no flag for the model's stop words" in told and "<｜User｜>" in told
+    assert LlamaCppServer().leaves_out(Layers(weights=WEIGHTS, template=CHATML, parameters=sampled)) == ""
 
 
 def test_a_layer_of_other_parameters_is_said_not_to_be_read() -> None:

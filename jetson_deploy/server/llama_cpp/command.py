@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from jetson_deploy.errors import InternalError
 from jetson_deploy.server.llama_cpp.batch import batch_tokens
-from jetson_deploy.server.llama_cpp.parameters import sampling_flags
+from jetson_deploy.server.llama_cpp.parameters import flags
 from jetson_deploy.server.llama_cpp.templates import KNOWN
 from jetson_deploy.server.workload import Setup, Workload
 from jetson_deploy.server_kinds import NO_SPECULATION
@@ -79,7 +79,7 @@ def _command(work: Workload) -> tuple[str, ...]:
         *("--batch-size", batch, "--ubatch-size", batch),
         # A manifest's template is Go's, which it cannot read: the one that renders the same.
         *("--jinja", "--chat-template", KNOWN[work.template]),
-        *sampling_flags(work.parameters),
+        *flags(work.parameters),
         *("--metrics", "--slots"),
         *("--sse-ping-interval", str(_PING_SECONDS)),
         *("--offline", "--no-webui"),

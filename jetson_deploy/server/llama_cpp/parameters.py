@@ -1,4 +1,4 @@
-"""Parameter layers of manifests, by their digests: what a llama-server is given of each, and what it has no flag for.
+"""Parameter layers of manifests, by their digests: what a llama-server is given of each.
 
 A request's own values come before the flags' here, as they do with Ollama.
 """
@@ -10,6 +10,8 @@ from typing import NamedTuple
 from jetson_deploy.server.workload import Layers
 
 _FLAGS = {"temperature": "--temp", "top_p": "--top-p", "top_k": "--top-k", "min_p": "--min-p"}
+_STOP = "--reverse-prompt"
+"""Its help speaks of an interactive mode; a server takes it as the stop words of a request that has none of its own."""
 _R1_STOPS = ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>")
 
 
@@ -28,20 +30,20 @@ KNOWN = {
 }
 
 
-def sampling_flags(digest: str) -> tuple[str, ...]:
-    """What a request gets that does not say it itself."""
+def flags(digest: str) -> tuple[str, ...]:
+    """What a request gets that does not say it itself: sampling, and where an answer ends."""
     known = KNOWN.get(digest)
-    return tuple(word for key, value in known.sampling.items() for word in (_FLAGS[key], str(value))) if known else ()
+    if known is None:
+        return ()
+    given = [(_FLAGS[key], str(value)) for key, value in known.sampling.items()]
+    given += [(_STOP, word) for word in known.stop]
+    return tuple(word for pair in given for word in pair)
 
 
 def left_out(layers: Layers) -> str:
-    known = KNOWN.get(layers.parameters)
-    if not layers.parameters:
+    if not layers.parameters or layers.parameters in KNOWN:
         return ""
-    if known is None:
-        return (
-            f"it does not read the model's parameters ({layers.parameters[:19]}): stop words and sampling are its own "
-            "unless a request says them"
-        )
-    words = " ".join(known.stop)
-    return f"it ends at the model's own end token; it has no flag for the model's stop words: {words}"
+    return (
+        f"it does not read the model's parameters ({layers.parameters[:19]}): stop words and sampling are its own "
+        "unless a request says them"
+    )
