@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llama_help import entries, variables
 from servers.models import gguf
 from servers.programs import LLAMA_SERVER, program
-from servers.starting import free_port
+from servers.starting import free_port, started
 
 from jetson_deploy.digest import sha256_hex
 from jetson_deploy.endpoint import local_endpoint
@@ -23,6 +24,7 @@ from jetson_deploy.errors import UsageError
 from jetson_deploy.server.exchange import Answer, Done, Message, Probed
 from jetson_deploy.server.footprint import Footprint, Load
 from jetson_deploy.server.llama_cpp.client import LlamaClient
+from jetson_deploy.server.llama_cpp.parameters import KNOWN, flags
 from jetson_deploy.server.llama_cpp.server import LlamaCppServer
 from jetson_deploy.server.workload import Setup, Workload
 from jetson_deploy.store.gguf.chat_template import CHATML
@@ -89,6 +91,15 @@ def test_it_takes_every_flag_and_lists_the_model_under_its_name(server: Started)
     assert "DEPRECATED" not in server.log.read_text()
 
 
+def test_its_flags_and_variables_are_the_recorded_ones() -> None:
+    asked = subprocess.run(
+        [program(LLAMA_SERVER), "--help"], capture_output=True, text=True, check=True, timeout=60, env={"LANG": "C"}
+    ).stdout
+    recorded = (Path(__file__).parents[1] / "data/llama-server/help-b10434.txt").read_text(encoding="utf-8")
+    assert entries(asked).keys() == entries(recorded).keys()
+    assert variables(asked) == variables(recorded)
+
+
 def test_real_tokens_come_with_their_speed(server: Started) -> None:
     answer = server.client.generate(MODEL, "Say hi.", max_tokens=16, timeout=ANSWER_SECONDS)
     assert answer.text.strip() and answer.tokens >= 2
@@ -102,6 +113,19 @@ def test_a_chat_streams(server: Started) -> None:
     *pieces, done = server.client.chat(MODEL, say_hi, max_tokens=8, timeout=ANSWER_SECONDS)
     assert pieces and all(isinstance(one, Answer) for one in pieces)
     assert isinstance(done, Done) and done.stats.tokens > 1 and done.stats.prompt_tokens
+
+
+def test_a_stop_word_of_the_layer_ends_an_answer_where_the_request_has_none() -> None:
+    """By the flag that the layers' words are given with."""
+    ask = {"messages": [{"role": "user", "content": "Count: one two three four"}], "max_tokens": 40, "temperature": 0}
+    (flag,) = {word for word in flags(next(iter(KNOWN))) if word.startswith("--")}
+    with started(LLAMA_SERVER, context=512, arguments=(flag, "three", flag, "<｜User｜>")) as server:
+        text, own = (
+            server.post("/v1/chat/completions", {**ask, **stop})["choices"][0]["message"]["content"]
+            for stop in ({}, {"stop": ["two"]})
+        )
+    assert text.lower().strip() == "one two"
+    assert own.lower().strip() == "one"
 
 
 def test_a_conversation_is_rendered_as_the_layer_of_the_manifest_has_it(server: Started) -> None:

@@ -44,3 +44,16 @@ def test_of_a_llama_server_whose_build_is_not_known_nothing_is_said_to_be_there_
 @pytest.mark.parametrize("version", ["7e4c0a9", "main", "(none)"])
 def test_of_an_ollama_without_a_version_only_what_all_have_is_said(version: str) -> None:
     assert offered(OLLAMA, version) == offered(OLLAMA, None)
+
+
+WORDS = {200: "taken", 400: "refused (400)", 404: "not there (404)"}
+COMPARED = ("ollama-0.9.5", "ollama-0.34.0", "llama-server-b10434")
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "clients.md"
+
+
+def test_the_guide_tells_what_each_did_with_the_same_request() -> None:
+    answered = [json.loads((RECORDED[0].parent / f"{name}.json").read_text(encoding="utf-8")) for name in COMPARED]
+    asked = [name for name in answered[0] if not name.startswith(("/", "own "))]
+    rows = [f"| {name} | {' | '.join(str(WORDS.get(one[name], one[name])) for one in answered)} |" for name in asked]
+    assert len(rows) > 5
+    assert [row for row in rows if row not in GUIDE.read_text(encoding="utf-8").splitlines()] == []
