@@ -48,11 +48,12 @@ def command(*, common: CommonOptions) -> int:
         "context_tokens": record.context_tokens,
         "server": record.server,
         "version": version,
+        "server_lacks": server.lacks,
         "apis": {api.path: said for api, said in apis.items()},
         "snippets": snippets,
         "accept_cpu": record.accept_cpu,
     }
-    text = _text(serving, endpoint, f"{server.title} {version or '(it does not say its version)'}", apis, snippets)
+    text = _text(serving, endpoint, server, version, apis, snippets)
     return finish(common, document, lambda: text, simulated=record.simulated)
 
 
@@ -89,7 +90,12 @@ def _version(server: Server, url: str) -> str | None:
 
 
 def _text(
-    serving: Instance, endpoint: Endpoint, server: str, apis: dict[Api, bool | None], snippets: dict[str, str]
+    serving: Instance,
+    endpoint: Endpoint,
+    server: Server,
+    version: str | None,
+    apis: dict[Api, bool | None],
+    snippets: dict[str, str],
 ) -> str:
     from jetson_deploy.endpoint import tunnel
 
@@ -98,10 +104,11 @@ def _text(
     rows += [
         ("endpoint", f"{endpoint.url}, from this machine alone; from another: {tunnel(endpoint)}"),
         ("model", f"{record.model}, context {record.context_tokens}, {record.parallel} at a time"),
-        ("server", server),
+        ("server", f"{server.title} {version or '(it does not say its version)'}"),
         *_said("has", apis, True),
         *_said("has not", apis, False),
         *_said("not known", apis, None),
+        *([("to know", f"{server.title}: {server.lacks}")] if server.lacks else []),
     ]
     return "\n\n".join((table(rows), snippets["curl"], snippets["python"]))
 

@@ -84,6 +84,7 @@ def test_up_brings_a_bare_host_to_proven_tokens_and_the_second_up_changes_nothin
 def test_the_lines_that_connect_prints_are_answered_and_the_apis_are_as_it_says(session: Session, server: str) -> None:
     up(session, MODEL, "--server", server)
     said = ran(session, "connect")[1]
+    assert ("/api/*" in said["server_lacks"]) is (server == "llama.cpp")
     known = {path: there for path, there in said["apis"].items() if there is not None}
     assert bool(known) is (server == "ollama"), "this llama-server says b1-…, a number of its maker's own"
     for path, there in known.items():
@@ -134,7 +135,7 @@ def test_one_server_takes_over_from_the_other_and_a_rollback_brings_the_first_on
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("wanted", ["llama.cpp", "ollama"])
 def test_a_takeover_between_the_servers_that_is_killed_is_recovered(session: Session, full: bool, wanted: str) -> None:
-    """At the border of each step with --full, else at some; before the commit the old server is kept, after it the new."""
+    """At the border of each step with --full, else at some. Before the commit the old server stays, then the new."""
     old = {"llama.cpp": "ollama", "ollama": "llama.cpp"}[wanted]
     up(session, MODEL, "--server", wanted)
     up(session, "--server", old)
