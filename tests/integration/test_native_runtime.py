@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,10 @@ def folder() -> Iterator[Path]:
 
 def packed(program: Path, archive: Path) -> Path:
     """As upstream's releases have it."""
-    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+    plain = archive.with_suffix("")
+    with tarfile.open(plain, "w") as tar:
         tar.add(program, "bin/ollama")
+    subprocess.run(["zstd", "-1", "-q", "--rm", str(plain), "-o", str(archive)], check=True)
     return archive
 
 
@@ -101,6 +104,7 @@ def test_a_failed_first_deployment_gives_the_service_back_too(folder: Path) -> N
             "up", MODEL, "--runtime", "native", "--json"
         )  # it serves on the CPU, which is not accepted
         assert refused.returncode == 1, refused.stderr
+        assert "lib/ollama" in refused.stderr
         assert snapshot(host) == before
         until(lambda: host.systemd.shown("ollama.service", "ActiveState") == "active")
 
@@ -172,7 +176,7 @@ def test_an_ollama_is_taken_from_a_file_and_where_there_is_none_both_ways_are_na
         for refused in (host.deploy(*wanted, code=3), host.deploy(*wanted, "--runtime", "native", code=3)):
             assert "--archive" in refused["hint"]
             assert "apt-get install" in refused["hint"]
-        archive = packed(Path(f"/proc/{host.systemd.pid}/root/run/ollama"), folder / "ollama-linux-amd64.tgz")
+        archive = packed(Path(f"/proc/{host.systemd.pid}/root/run/ollama"), folder / "ollama-linux-amd64.tar.zst")
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
         assert host.deploy("plan", *wanted[1:], "--archive", str(archive))["image"]["digest"] == f"sha256:{digest}"
         host.deploy(*wanted, "--archive", str(archive))

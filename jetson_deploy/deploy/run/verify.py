@@ -14,6 +14,7 @@ from jetson_deploy.deployment.proof import Proof
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Verdict
+from jetson_deploy.names import is_native
 from jetson_deploy.server.answer_sense import LEAST_TOKENS, QUESTION, RUBBISH_ISSUE
 
 if TYPE_CHECKING:
@@ -194,11 +195,13 @@ class Prover:
                 return None, f"{observed}; the log does not show weights and KV cache in a buffer of the GPU"
         if gates.accept_cpu:
             return None, f"{observed}; accepted with --accept-cpu"
-        raise Failed(
-            observed,
-            "the server runs on the CPU: check the nvidia runtime and the image's GPU code, "
-            "or accept it with --accept-cpu",
+        natively = is_native(self._target.inspect().image)
+        look = (
+            "its libraries for CUDA (lib/ollama beside bin)"
+            if natively
+            else "the nvidia runtime and the image's GPU code"
         )
+        raise Failed(observed, f"the server runs on the CPU: check {look}, or accept it with --accept-cpu")
 
     def _fast_enough(self) -> tuple[bool | None, str]:
         rate = self._rate()
