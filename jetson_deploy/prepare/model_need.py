@@ -10,6 +10,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.deployment.settle import settle
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import HostFacts
+from jetson_deploy.plan.given_l4t import with_given_l4t
 from jetson_deploy.plan.model import choose_model
 from jetson_deploy.plan.stored_model import with_stored
 from jetson_deploy.server.opened import open_server
@@ -36,6 +37,7 @@ def model_need(facts: HostFacts, catalog: Catalog, request: Request) -> ModelNee
     try:
         wanted = settle(request, serving)
         server = open_server(wanted.server)
+        facts = with_given_l4t(facts, request.l4t, catalog, wanted.l4t)
         known = with_stored(catalog, facts, wanted, serving, server)
         model, _ = choose_model(known, facts, wanted, serving, server)
     except JetsonDeployError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bare_board import CAPTURED, ZRAM_LINK, BareBoard
+from bare_board import CAPTURED, ZRAM_LINK, BareBoard, captured_facts
 from moves import preparer, undo
 
 from jetson_deploy.catalog.load import load_catalog
@@ -14,7 +14,7 @@ from jetson_deploy.deployment.request import Request
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.facts import DiskFacts
 from jetson_deploy.prepare.host_step import Look
-from jetson_deploy.prepare.model_need import ModelNeed
+from jetson_deploy.prepare.model_need import ModelNeed, model_need
 from jetson_deploy.prepare.overview import look_at
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.prepare.swap_and_power import MakeSwap
@@ -106,3 +106,11 @@ def test_a_named_model_that_cannot_be_had_is_an_error_and_no_guess(named: str, c
     with pytest.raises(JetsonDeployError) as caught:
         look_at(HOSTS / "orin-nano-8gb-jp6.2/root", Settings(), load_catalog(()), request, reboot=False, disk=None)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("l4t", "chosen"), [(None, False), ("36.4.3", True)])
+def test_on_a_host_that_hides_its_l4t_the_model_is_that_of_the_one_that_was_said(l4t: str | None, chosen: bool) -> None:
+    """Said now, or kept with what is deployed: by the same call."""
+    known = captured_facts()
+    hidden = msgspec.structs.replace(known, l4t=None, l4t_source=None, l4t_assumed=None)
+    assert (model_need(hidden, load_catalog(()), Request(name="default", l4t=l4t)) is not None) == chosen
