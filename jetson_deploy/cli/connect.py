@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _QUESTION = "Say hi."
 _MOST_TOKENS = 200
 """Without a bound a small model may go on until its context is full."""
+_SAMPLING = {"deepseek-r1": {"temperature": 0.6, "top_p": 0.95}}
+"""As its model card recommends against endless repetition. Where a request names none, Ollama's `/v1` takes 1.0,
+whatever the model's parameters say (docs/ollama-behaviour.md)."""
 
 
 @click.command("connect")
@@ -58,25 +61,31 @@ def command(*, common: CommonOptions) -> int:
 
 
 def curl(url: str, model: str) -> str:
-    body = json.dumps(
-        {"model": model, "messages": [{"role": "user", "content": _QUESTION}], "max_tokens": _MOST_TOKENS}
-    )
+    messages = [{"role": "user", "content": _QUESTION}]
+    body = json.dumps({"model": model, "messages": messages, "max_tokens": _MOST_TOKENS, **_sampling(model)})
     return f"curl {url}/v1/chat/completions -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 def python(url: str, model: str) -> str:
     """Of the package `openai`."""
+    sampling = "".join(f", {key}={value}" for key, value in _sampling(model).items())
     return "\n".join(
         (
             "from openai import OpenAI",
             f'client = OpenAI(base_url="{url}/v1", api_key="unused")',
             f'messages = [{{"role": "user", "content": "{_QUESTION}"}}]',
             "answer = client.chat.completions.create(",
-            f"    model={json.dumps(model)}, messages=messages, max_tokens={_MOST_TOKENS}",
+            f"    model={json.dumps(model)}, messages=messages, max_tokens={_MOST_TOKENS}{sampling}",
             ")",
             "print(answer.choices[0].message.content)",
         )
     )
+
+
+def _sampling(model: str) -> dict[str, float]:
+    from jetson_deploy.names import parse_model_name
+
+    return _SAMPLING.get(parse_model_name(model).model, {})
 
 
 def _version(server: Server, url: str) -> str | None:
