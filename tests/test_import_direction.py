@@ -33,7 +33,7 @@ FLOORS: list[set[str]] = [
     {"store", "detect"},
     {"runtime", "server"},
     {"systemd", "deployment"},
-    {"plan", "state", "install"},
+    {"plan", "state", "install", "expose"},
     {"deploy", "watch", "monitor"},
     {"doctor", "prepare", "rehearsal"},
     {"fleet"},

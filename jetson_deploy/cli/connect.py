@@ -14,8 +14,11 @@ from jetson_deploy.cli.options import CommonOptions, acting
 from jetson_deploy.cli.reporters import recover_first
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jetson_deploy.deployment.instance import Instance
     from jetson_deploy.endpoint import Endpoint
+    from jetson_deploy.expose.door import Exposed
     from jetson_deploy.server.apis import Api
     from jetson_deploy.server.port import Server
 
@@ -33,6 +36,8 @@ def command(*, common: CommonOptions) -> int:
     """Show the endpoint, the APIs that its server has, and lines for curl and Python that ask it."""
     from jetson_deploy.deploy.status import find_deployment
     from jetson_deploy.endpoint import local_endpoint
+    from jetson_deploy.expose.door import DoorFiles
+    from jetson_deploy.expose.record import load_record
     from jetson_deploy.server.apis import offered
     from jetson_deploy.server.opened import open_server
 
@@ -44,6 +49,10 @@ def command(*, common: CommonOptions) -> int:
     version = _version(server, url)
     apis = offered(server.apis, version)
     snippets = {"curl": curl(url, record.model), "python": python(url, record.model)}
+    files = DoorFiles(common.settings.state_dir, common.name)
+    exposed = load_record(files)
+    if exposed is not None:
+        snippets["network"] = from_network(exposed, record.model)
     document = {
         "schema": "jetson-deploy.connect/1",
         "endpoint": url,
@@ -54,10 +63,17 @@ def command(*, common: CommonOptions) -> int:
         "server_lacks": server.lacks,
         "apis": {api.path: said for api, said in apis.items()},
         "snippets": snippets,
+        "exposed": exposed,
         "accept_cpu": record.accept_cpu,
     }
-    text = _text(serving, endpoint, server, version, apis, snippets)
+    text = _text(serving, endpoint, server, version, apis, snippets, _door_rows(exposed, files.ca))
     return finish(common, document, lambda: text, simulated=record.simulated)
+
+
+def from_network(exposed: Exposed, model: str) -> str:
+    """KEY is a client's own. A certificate by our CA is trusted with the board's ca.pem beside."""
+    trusted = " --cacert ca.pem" if exposed.certificate.kind == "own" else ""
+    return f"{curl(exposed.door.url, model)} -H 'Authorization: Bearer KEY'{trusted}"
 
 
 def curl(url: str, model: str) -> str:
@@ -105,6 +121,7 @@ def _text(
     version: str | None,
     apis: dict[Api, bool | None],
     snippets: dict[str, str],
+    door: list[tuple[str, str]],
 ) -> str:
     from jetson_deploy.endpoint import tunnel
 
@@ -112,6 +129,7 @@ def _text(
     rows = [("simulated", record.simulated)] if record.simulated else []
     rows += [
         ("endpoint", f"{endpoint.url}, from this machine alone; from another: {tunnel(endpoint)}"),
+        *door,
         ("model", f"{record.model}, context {record.context_tokens}, {record.parallel} at a time"),
         ("server", f"{server.title} {version or '(it does not say its version)'}"),
         *_said("has", apis, True),
@@ -119,7 +137,16 @@ def _text(
         *_said("not known", apis, None),
         *([("to know", f"{server.title}: {server.lacks}")] if server.lacks else []),
     ]
-    return "\n\n".join((table(rows), snippets["curl"], snippets["python"]))
+    return "\n\n".join((table(rows), *snippets.values()))
+
+
+def _door_rows(exposed: Exposed | None, ca: Path) -> list[tuple[str, str]]:
+    if exposed is None:
+        return []
+    rows = [("network", f"{exposed.door.url}, with a key (sudo jetson-deploy key create NAME)")]
+    if exposed.certificate.kind == "own":
+        rows.append(("to trust", f"the CA in {ca}: copy it to the client as ca.pem"))
+    return rows
 
 
 def _said(word: str, apis: dict[Api, bool | None], wanted: bool | None) -> list[tuple[str, str]]:

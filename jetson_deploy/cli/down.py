@@ -64,7 +64,12 @@ def _confirm(common: CommonOptions) -> None:
     going = [f"image {image}" for image in owned.images] + [f"model {model.name}" for model in owned.models]
     revisions = len(on_record.revisions) if on_record else 0
     say(f"down --purge deletes of deployment {common.name!r}, so that rollback cannot bring it back:")
-    for one in ("its containers", f"its record ({revisions} revisions)", *going):
+    for one in (
+        "its containers",
+        "its clients' keys, if it was exposed",
+        f"its record ({revisions} revisions)",
+        *going,
+    ):
         say(f"  {one}")
     must_agree("Delete them?", "nothing was removed")
 
@@ -72,6 +77,11 @@ def _confirm(common: CommonOptions) -> None:
 def _text(removed: Removed, name: str) -> str:
     if removed.result == "no-changes":
         return f"no changes: nothing of deployment {name!r} is here"
-    what = [*removed.containers, *removed.images, *removed.models]
+    what = [
+        *(("the door on the network",) if removed.door_closed else ()),
+        *removed.containers,
+        *removed.images,
+        *removed.models,
+    ]
     freed = f", {size_text(removed.freed_bytes)} freed in the store" if removed.freed_bytes else ""
     return f"removed: {', '.join(what)}{freed}"

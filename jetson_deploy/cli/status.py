@@ -74,6 +74,10 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
     if policy := found.get("restart-policy-not-always"):
         yield "warning", policy.evidence
         yield "", policy.fix
+    for one_id in ("door-not-running", "door-leads-elsewhere", "door-certificate-ends", "door-record-damaged"):
+        if (door := found.get(one_id)) is not None:
+            yield "exposed", door.evidence
+            yield "", door.fix
     yield from (("record", note) for note in status.notes)
 
 
@@ -82,6 +86,9 @@ def _facts(status: Status) -> Iterator[tuple[str, str]]:
     rate = status.tokens_per_second_proven
     yield "model", f"{status.model}, context {status.context_tokens}"
     yield "endpoint", status.endpoint
+    if status.exposed:
+        door, certificate = status.exposed.door, status.exposed.certificate
+        yield "exposed", f"{door.url} (at {door.listens}), certificate until {certificate.not_after[:10]}"
     if status.server_lacks:
         yield "server", f"{status.server}: {status.server_lacks}"
     yield "image", status.image

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.door.close import close_door
 from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.purge import Purged, purge_owned
 from jetson_deploy.deploy.run.stage import reported
@@ -35,6 +36,8 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     images: tuple[str, ...]
     models: tuple[str, ...]
     freed_bytes: int
+    door_closed: bool = False
+    """It was exposed on a network."""
     accept_cpu: bool
     """The deployment that was removed had accepted a CPU-only server."""
 
@@ -52,7 +55,8 @@ def take_down(
 ) -> Removed:
     """Remove the deployment's containers: what serves, the one before, candidates. `rollback` can bring them back.
 
-    With `purge` also the state, and downloaded images, models and pinned manifests.
+    The door on a network is closed before. With `purge` also the clients' keys, the state, and downloaded images,
+    models and pinned manifests.
     """
     check_acts_here(root, settings, "down")
     runtime = runtime or runtime_of(settings, deployment)
@@ -64,6 +68,7 @@ def take_down(
         cpu = serving is not None and serving.record.accept_cpu
         if cpu:
             report(Note(level="info", text=CPU_ACCEPTED))
+        closed = close_door(settings, deployment, report, forget_keys=purge)
         # What serves goes last: whenever this run dies, it serves on, or nothing is left.
         found = sorted(
             ours(facts.engine, deployment), key=lambda c: serving is not None and c.id == serving.container_id
@@ -77,8 +82,9 @@ def take_down(
             _remember(state, serving.record.revision if serving else None, report)
     return Removed(
         deployment=deployment,
-        result="done" if found or purged.anything else "no-changes",
+        result="done" if found or closed or purged.anything else "no-changes",
         containers=tuple(c.name for c in found),
+        door_closed=closed,
         images=purged.images,
         models=purged.models,
         freed_bytes=purged.freed_bytes,

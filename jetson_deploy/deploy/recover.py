@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
+from jetson_deploy.deploy.door.put import settle_or_report
 from jetson_deploy.deploy.opened import runtime_of
 from jetson_deploy.deploy.run.actions import DeploymentActions, look
 from jetson_deploy.deploy.run.disk_check import check_disks
@@ -77,6 +78,8 @@ def recover(
     check_acts_here(root, settings, "recover")
     runtime, servers = runtime or runtime_of(settings, deployment), servers or open_server
     with deployment_lock(settings.lock_dir, deployment, command="recover", wait=wait, report=report):
+        if not only_plan:
+            settle_or_report(settings, deployment, report)
         facts = survey(root, settings, catalog, store=None, deployment=deployment, runtime=runtime)
         check_engine_reachable(facts, deployment)
         state = StateDirectory(settings.state_dir, deployment)

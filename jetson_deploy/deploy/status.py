@@ -21,6 +21,10 @@ from jetson_deploy.deployment.revisions import Line, Revision, State
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError, UnhealthyError
 from jetson_deploy.events import Event, Note, Reporter, Verdict
+from jetson_deploy.expose.door import DoorFiles, Exposed
+from jetson_deploy.expose.keys import utc_now
+from jetson_deploy.expose.record import load_record
+from jetson_deploy.expose.record import threats as door_threats
 from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.preflight import check_engine_reachable
 from jetson_deploy.runtime.port import Runtime
@@ -75,6 +79,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     """None: not asked for."""
     not_compared: tuple[str, ...] = ()
     """What no drift was looked for in, and why."""
+    exposed: Exposed | None = None
+    """None: no door leads to it from a network."""
     findings: tuple[Finding, ...] = ()
     """All of it with ids: the check that failed with its likely cause, what threatens it, the drift."""
 
@@ -114,6 +120,7 @@ def read_status(
     looked = (
         find_drift(facts, runtime, servers, settings, catalog, deployment, serving, state, deep=deep) if drift else None
     )
+    exposed, at_the_door = _exposed(settings, deployment, serving)
     attention, begun = state.attention if state else None, _unfinished(facts, settings, deployment, state)
     return Status(
         deployment=deployment,
@@ -140,12 +147,14 @@ def read_status(
         unfinished=_in_one_line(begun),
         last=state.lines[-1] if state and state.lines else None,
         notes=tuple(one.line for one in noted),
+        exposed=exposed,
         drift=looked.findings if looked else None,
         not_compared=looked.not_compared if looked else (),
         findings=(
             *health_findings(proof, runtime, servers, settings, serving),
             *threats(policy, attention, begun),
             *noted,
+            *at_the_door,
             *(one.finding for one in (looked.findings if looked else ())),
         ),
     )
@@ -163,6 +172,18 @@ def _load(settings: Settings, deployment: str, noted: list[Finding]) -> State | 
     except JetsonDeployError as error:
         noted.append(Finding(id=error.code, severity="warning", evidence=error.message, fix=error.hint))
         return None
+
+
+def _exposed(settings: Settings, deployment: str, serving: Instance) -> tuple[Exposed | None, tuple[Finding, ...]]:
+    """The door, and what keeps clients out or soon will."""
+    files = DoorFiles(settings.state_dir, deployment)
+    try:
+        exposed = load_record(files)
+    except JetsonDeployError as error:
+        return None, (Finding(id=error.code, severity="warning", evidence=error.message, fix=error.hint),)
+    if exposed is None:
+        return None, ()
+    return exposed, door_threats(files, exposed, serving.record.port, utc_now())
 
 
 def _another(serving: Instance, state: State | None) -> list[Finding]:

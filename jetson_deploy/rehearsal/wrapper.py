@@ -19,8 +19,8 @@ esac
 verb=$1
 shift
 case "$verb ${{1-}}" in
-"model " | "model "-*) exec {argv} "$verb" "$@" ;;
-"model "* | "monitor "[!-]*)
+"model " | "model "-* | "key " | "key "-*) exec {argv} "$verb" "$@" ;;
+"model "* | "key "* | "monitor "[!-]*)
   part=$1
   shift
   exec {argv} "$verb" "$part" --root "$root" "$@"

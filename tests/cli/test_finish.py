@@ -62,6 +62,11 @@ SAME_STATE = {
     "logs": ("logs",),
     "chat": ("chat", "hello"),
     "connect": ("connect",),
+    "expose on a captured root": ("expose", "--root", BOARD, "--listen", "192.0.2.1"),
+    "unexpose": ("unexpose",),
+    "key create of no name": ("key", "create", "A B"),
+    "key list": ("key", "list"),
+    "key revoke of none": ("key", "revoke", "absent"),
     "recover": ("recover", "--plan"),
     "rollback": ("rollback", "1", "--plan"),
     "up on a captured root": ("up", "--root", BOARD),
@@ -172,7 +177,8 @@ def test_the_last_event_carries_what_json_prints(place: Place, words: tuple[str,
 
 def test_the_walk_runs_every_command_that_has_a_document_and_ends() -> None:
     run = {
-        words[:2] if words[0] in ("model", "monitor", "fleet", "self") else words[:1] for words in SAME_STATE.values()
+        words[:2] if words[0] in ("model", "key", "monitor", "fleet", "self") else words[:1]
+        for words in SAME_STATE.values()
     }
     goes_on = {("monitor",), ("monitor", "why-slow"), ("model", "serve")}
     assert set(ANSWERING) - STREAMS - ASKS_DEVICES - goes_on == run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from jetson_deploy.deploy.door.follow import follow
 from jetson_deploy.deploy.run.actions import DeploymentActions
 from jetson_deploy.deploy.run.cutover import cut_over
 from jetson_deploy.deploy.run.execute import execute
@@ -98,6 +99,7 @@ def change(wanted: Change) -> tuple[Plan, Proof]:
         if not isinstance(step, StageImage | StageModel):
             execute([step], actions, hooks, first=number)
     proof = cut_over(plan, plan.steps[beside:], beside + 1, actions, journal, hooks)
+    follow(settings, Record.read(plan.spec.labels), report)
     return plan, proof
 
 

@@ -1,0 +1,1 @@
+"""`expose` and `unexpose`: HAProxy in front of a deployment, planned, shown, begun, proven, or taken back."""

@@ -1,0 +1,63 @@
+"""Which requests are let through to a server: a list of what may, so that what a new version adds stays refused.
+
+Paths are compared with the bytes that a client sent: what is encoded, doubled or in capitals is not on the list.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.server_kinds import LLAMA_CPP, OLLAMA
+
+MODEL_PATH = r"^/v1/models/[A-Za-z0-9][A-Za-z0-9_.:-]*$"
+_OPENAI = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages")
+
+
+_HELLO = {"role": "user", "content": "Say hi."}
+
+
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+    reads: tuple[str, ...]
+    """GET and HEAD; and GET of MODEL_PATH."""
+    asks: tuple[str, ...]
+    """POST, answered without the model."""
+    generates: tuple[str, ...]
+    """POST: the model works, and others wait meanwhile."""
+
+
+_ALLOWED = {
+    OLLAMA: Allowed(
+        reads=("/", "/api/tags", "/api/ps", "/api/version", "/v1/models"),
+        asks=("/api/show",),
+        generates=("/api/chat", "/api/generate", "/api/embed", "/api/embeddings", *_OPENAI),
+    ),
+    LLAMA_CPP: Allowed(
+        reads=("/health", "/v1/health", "/v1/models"),
+        asks=("/tokenize", "/detokenize", "/apply-template", "/v1/messages/count_tokens"),
+        generates=("/completion", *_OPENAI),
+    ),
+}
+
+
+def smallest_question(kind: str, model: str) -> tuple[str, dict[str, object]]:
+    """Path and body of a request that has one token made, and nothing loaded anew."""
+    if kind == LLAMA_CPP:
+        return "/v1/chat/completions", {"model": model, "messages": [_HELLO], "max_tokens": 1, "stream": True}
+    return "/api/chat", {"model": model, "messages": [_HELLO], "options": {"num_predict": 1}, "stream": True}
+
+
+def administration(kind: str) -> str:
+    """A path that must be refused, as it would change or watch the server."""
+    return "/slots" if kind == LLAMA_CPP else "/api/pull"
+
+
+def allowed(kind: str) -> Allowed:
+    """Raises PreflightError `server-not-exposed`."""
+    if kind not in _ALLOWED:
+        raise PreflightError(
+            f"which requests to a {kind} server are harmless is not known",
+            hint=f"those of {', '.join(_ALLOWED)} are: deploy one of them",
+            code="server-not-exposed",
+        )
+    return _ALLOWED[kind]
