@@ -87,6 +87,21 @@ def test_tokens_of_a_server_that_began_anew_at_the_same_port_are_added_to_those_
     assert counts.last_decode_rate == pytest.approx(30.0)
 
 
+def test_tokens_of_a_server_that_began_anew_and_passed_the_old_count_are_added_by_the_numbers_of_its_tasks() -> None:
+    def seen(tokens: float, *tasks: int) -> LlamaSeen:
+        slots = (SlotSeen(slot=n, task=t, processing=False, decoded=0, prompt_tokens=0) for n, t in enumerate(tasks))
+        metrics = {"tokens_predicted_total": tokens, "tokens_predicted_seconds_total": tokens / 10}
+        return LlamaSeen(metrics=metrics, slots=tuple(slots))
+
+    ledger = Ledger()
+    counting = LlamaCounting(ledger)
+    counting.count(1, seen(10.0, 700, 40), "r1", 0.0)
+    counting.count(1, seen(30.0, -1, 900), "r1", 1.0)  # the same one
+    assert ledger.models()["r1"].decode_tokens == 20
+    counting.count(1, seen(50.0, 12, -1), "r1", 2.0)
+    assert ledger.models()["r1"].decode_tokens == 20 + 50
+
+
 @pytest.mark.parametrize(
     ("stamp", "seconds"),
     [

@@ -16,7 +16,7 @@ _PASSING = ("server-unreachable", "server-timeout", "server-stopped", "server-bu
 """Not a refusal: llama-server is busy (503) while it loads."""
 _DIALECT = Dialect(title="llama-server", refusal_of=lambda _text: None)
 _TOTALS = ("tokens_predicted_total", "prompt_tokens_total")
-"""They fall only where a server begins anew; one that has passed the old count by the next look is not noticed."""
+"""They fall only where a server begins anew."""
 _METRIC = re.compile(r"^llamacpp:(\w+) ([0-9.eE+-]+)$", re.MULTILINE)
 
 
@@ -41,6 +41,11 @@ class LlamaSeen(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def decoding(self) -> bool:
         return any(one.processing and one.decoded > 0 for one in self.slots)
+
+    @property
+    def last_task(self) -> int:
+        """It grows with each request, those for /slots and /metrics included; -1: none, or it does not tell."""
+        return max((one.task for one in self.slots), default=-1)
 
     @property
     def context_used(self) -> int | None:
@@ -151,7 +156,7 @@ class LlamaCounting:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._before: tuple[int, dict[str, float]] | None = None
+        self._before: tuple[int, LlamaSeen] | None = None
         self._began: dict[tuple[int, int], float] = {}
 
     def count(self, port: int, seen: LlamaSeen, model: str, now: float) -> bool:
@@ -159,18 +164,20 @@ class LlamaCounting:
         if "tokens_predicted_total" not in seen.metrics:
             return False
         if self._before is not None:
-            self._since(self._before, port, seen.metrics, model)
-        self._before = port, seen.metrics
+            self._since(*self._before, port, seen, model)
+        self._before = port, seen
         self._run(seen, model, now)
         return True
 
-    def _since(self, before: tuple[int, dict[str, float]], port: int, now: dict[str, float], model: str) -> None:
-        another = before[0] != port
-        anew = any(now.get(name, 0.0) < before[1].get(name, 0.0) for name in _TOTALS)
+    def _since(self, port_before: int, before: LlamaSeen, port: int, now: LlamaSeen, model: str) -> None:
+        another = port_before != port
+        anew = any(now.metrics.get(name, 0.0) < before.metrics.get(name, 0.0) for name in _TOTALS)
+        # One that began anew and has passed the old counts since: the numbers of its tasks begin anew, too.
+        anew |= 0 <= now.last_task < before.last_task
         if another or anew:
             self._ledger.drop_all()  # what ran there will not be in any counter
         if not another:
-            self._add({} if anew else before[1], now, model)
+            self._add({} if anew else before.metrics, now.metrics, model)
 
     def _add(self, before: dict[str, float], now: dict[str, float], model: str) -> None:
         grown = {name: value - before.get(name, 0.0) for name, value in now.items()}
