@@ -44,7 +44,9 @@ def compared(
 def _beside(
     kind: str, facts: HostFacts, request: Request, catalog: Catalog, state: State | None, known: tuple[Finding, ...]
 ) -> Beside:
-    draft = draft_plan(facts, msgspec.structs.replace(request, server=kind), catalog, state, known=known)
+    # Speculation, which one of them refuses, changes nothing that is compared.
+    asked = msgspec.structs.replace(request, server=kind, speculate=None)
+    draft = draft_plan(facts, asked, catalog, state, known=known)
     if draft.plan is None:
         first = blocking(draft.findings)[0]
         return Beside(server=kind, refused=first.evidence, code=first.id)

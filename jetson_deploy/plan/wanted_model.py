@@ -44,8 +44,9 @@ def check_wanted(catalog: Catalog, request: Wanted, server: Server, store: Store
         )
     if request.speculate not in (NO_SPECULATION, *server.speculations):
         raise UsageError(
-            f"{server.title} has no speculation {request.speculate!r} that can be turned on and off",
-            hint=f"leave --speculate out, or --server {LLAMA_CPP}",
+            f"{server.title} has no speculation {request.speculate!r} that can be turned on",
+            hint=f"--speculate {' or '.join((NO_SPECULATION, *server.speculations))}"
+            + ("" if server.speculations else f"; --server {LLAMA_CPP} has one"),
             code="speculation-not-possible",
         )
     _check_range(request, OPTIONS["context"], longest)

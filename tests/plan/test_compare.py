@@ -20,6 +20,10 @@ def test_each_server_stands_there_as_its_own_plan_has_it() -> None:
     assert ollama["advisories"] and "advisories" not in llama, "none were gathered"
 
 
+def test_speculation_which_one_of_them_has_not_hinders_no_comparison() -> None:
+    assert plan_of(NANO, "7b", "--compare", "--speculate", "ngram") == plan_of(NANO, "7b", "--compare")
+
+
 def test_a_server_that_has_no_image_here_stands_there_with_the_reason() -> None:
     code, document = plan_of(HOSTS / "agx-orin-64gb-jp7.2", "--compare")
     ollama, llama = document["servers"]

@@ -49,6 +49,19 @@ def test_a_server_that_is_none_is_refused_with_those_that_are() -> None:
     assert "ollama, llama.cpp" in document["hint"]
 
 
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (("--speculate", "ngram"), "--server llama.cpp"),
+        (("--server", "llama.cpp", "--speculate", "fast"), "off or ngram"),
+    ],
+)
+def test_speculation_that_the_server_has_not_is_refused_with_what_there_is(words: tuple[str, ...], fix: str) -> None:
+    code, document = plan_of(HOSTS / "orin-nano-8gb-jp6.2", *words)
+    assert (code, document["code"]) == (2, "speculation-not-possible")
+    assert fix in document["hint"]
+
+
 def _warned(host: str) -> str:
     document: dict[str, Any] = plan_of(HOSTS / host, "--server", "llama.cpp")[1]
     return " ".join(document["warnings"])
