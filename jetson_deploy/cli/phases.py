@@ -141,10 +141,10 @@ class Phases:
 
 
 def _worth_saying(verdict: Verdict) -> bool:
-    """Beside the tokens and their speed: where it computes, and what could not be judged."""
+    """Beside the tokens and their speed: where it computes, whether it speculates, and what could not be judged."""
     if verdict.check == "speed":
         return verdict.passed is None and "below the predicted" in verdict.observed
-    return verdict.check == "gpu" or (verdict.passed is None and verdict.check != "generate")
+    return verdict.check in ("gpu", "speculation") or (verdict.passed is None and verdict.check != "generate")
 
 
 def _line(phase: str, result: str) -> str:

@@ -80,6 +80,16 @@ def test_of_the_speed_only_what_is_below_the_prediction_is_said_again() -> None:
     assert "too few" not in shown([GENERATE, few])[0]
 
 
+@pytest.mark.parametrize("passed", [True, None])
+def test_what_was_found_of_speculation_is_said_whether_it_is_left_on_or_not(passed: bool | None) -> None:
+    found = Verdict(check="speculation", passed=passed, observed="quoting answers 1.67 × as fast", expected="")
+    lines = shown(
+        [*DEPLOY, *step("prove", GENERATE), *step("try-speculation", found), *step("settle", STABLE), *COMMIT]
+    )
+    said = "26 tokens at 15.9 tok/s; speculation quoting answers 1.67 × as fast"
+    assert lines[2:] == [f"health  ok in 1.0 s: {said}"]
+
+
 def test_a_failed_proof_is_one_line_and_what_undoes_it_none() -> None:
     failing = [*FETCH, *DEPLOY, *step("prove", GENERATE, ON_CPU, ended=False)]
     undo = [*step("stop-container"), *step("remove-container"), *step("start-container"), *step("prove", GENERATE, GPU)]
