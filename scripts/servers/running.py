@@ -86,6 +86,11 @@ class RunningServer:
             return self.pid
         return max(psutil.Process(self.pid).children(recursive=True), key=lambda one: one.memory_info().rss).pid
 
+    def cpu_seconds(self) -> float:
+        """Of the server and all that it started, so far: what else the machine does counts little in it."""
+        own = psutil.Process(self.pid)
+        return sum(sum(one.cpu_times()[:2]) for one in (own, *own.children(recursive=True)))
+
     def memory(self) -> dict[str, int]:
         """Bytes of the process that holds the model: RssAnon, RssFile, VmRSS, Pss …, as the kernel names them."""
         folder = Path("/proc") / str(self.runner_pid())
