@@ -293,7 +293,7 @@ def test_what_connect_prints_for_the_network_is_answered(opened: ExposedBoard) -
     key, snippets = opened.key("connected"), opened.ran("connect")["snippets"]
     asked = snippets["network"].replace("KEY", key).replace("ca.pem", str(opened.ca)).replace("200}", "1}")
     assert "choices" in json.loads(opened.does("sh", "-c", asked).stdout)
-    program = snippets["python"].replace('api_key="unused"', f'api_key="{key}"').replace("200", "1")
+    program = snippets["python"].replace("200", "1").replace('"unused"', f'"{key}"')
     program = program.replace(f"http://127.0.0.1:{SERVER_PORT}", f"https://{DOOR}")
     answered = opened.does(sys.executable, "-c", program, SSL_CERT_FILE=str(opened.ca))
     assert answered.returncode == 0, answered.stderr
