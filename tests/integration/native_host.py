@@ -100,7 +100,8 @@ class NativeHost:
         """Of a real answer."""
         asked = json.dumps({"model": MODEL, "prompt": "Hello", "stream": False, "options": {"num_predict": 4}})
         url = f"http://127.0.0.1:{PORT}/api/generate"
-        answer = self.systemd.run("curl", "-sS", "--max-time", "120", url, "-d", asked)
+        patience = ("--max-time", "120", "--retry", "120", "--retry-delay", "1", "--retry-connrefused")
+        answer = self.systemd.run("curl", "-sS", *patience, url, "-d", asked)  # a unit runs before its server listens
         return str(json.loads(answer)["response"])
 
     def keep_units(self) -> None:
