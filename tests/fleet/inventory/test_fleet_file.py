@@ -178,7 +178,7 @@ def test_the_example_is_an_inventory(text: str) -> None:
 def test_every_key_of_the_deployment_file_can_be_a_setting() -> None:
     example = read_yaml(Path("jetson-deploy.yaml"))
     left = {row.path[0] for row in OPTIONS.values()} - set(example)
-    assert left == {"model", "context", "l4t", "store", "limit_rate"}
+    assert left == {"model", "context", "l4t", "store", "limit_rate", "runtime", "archive"}
     text = (Path(__file__).parents[3] / "jetson-deploy.yaml").read_text()
     assert read(f"hosts:\n  a:\n    settings:\n{re.sub('^', '      ', text, flags=re.MULTILINE)}\n")["a"].settings
 
