@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from jetson_deploy.deployment.finding import Finding
-from jetson_deploy.errors import ResourceError
+from jetson_deploy.errors import PreflightError, ResourceError
 from jetson_deploy.expose.certificates import RENEWED_BEFORE
 from jetson_deploy.expose.door import DoorFiles, DoorVersion, Exposed, unit_of
 from jetson_deploy.expose.unit import is_active
@@ -17,13 +17,20 @@ _LARGEST = 1 << 20
 
 
 def load_record(files: DoorFiles) -> Exposed | None:
-    """None: nothing is exposed. Raises ResourceError `door-record-damaged`."""
+    """None: nothing is exposed.
+
+    Raises ResourceError `door-record-damaged`, PreflightError `door-record-not-readable`.
+    """
     version = DoorVersion(files.current)
     try:
         with version.record.open("rb") as file:
             return msgspec.json.decode(file.read(_LARGEST), type=Exposed)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise PreflightError(
+            f"{version.record} cannot be read: {error.strerror}", hint="run with sudo", code="door-record-not-readable"
+        ) from error
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise ResourceError(
             f"{version.record} cannot be read",

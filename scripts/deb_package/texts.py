@@ -20,13 +20,15 @@ if [ "$1" = configure ]; then
   {_RELOAD.strip()}
 fi
 """,
-    # What `watch --install` and `monitor install` wrote would start a program that is gone.
+    # What `watch --install` and `monitor install` wrote would start a program that is gone. A server without a
+    # container and a door to the network run without it, as containers do: they are left.
     "prerm": f"""\
 #!/bin/sh
 set -e
 if [ "$1" = remove ]; then
   if [ -d /run/systemd/system ]; then
-    running=$(systemctl --no-legend --plain list-units 'jetson-deploy-*.service' | cut -d ' ' -f 1)
+    running=$(systemctl --no-legend --plain list-units 'jetson-deploy-watch@*' 'jetson-deploy-recover@*' \\
+      jetson-deploy-monitor.service | cut -d ' ' -f 1)
     for unit in $running; do deb-systemd-invoke stop "$unit" || true; done
   fi
   for unit in /etc/systemd/system/jetson-deploy-*.service; do

@@ -123,7 +123,9 @@ def on_a_terminal(there: Deployed) -> tuple[int, bytes]:
 def test_an_interrupted_answer_on_a_terminal_is_130_and_the_terminal_gets_no_control_of_the_models(
     there: Deployed,
 ) -> None:
-    code, seen = next((found for found in (on_a_terminal(there) for _ in range(TRIES)) if found[0] != 0), (0, b""))
+    tries = (on_a_terminal(there) for _ in range(TRIES))
+    # An answer may end by itself before the interruption, or just then: the command as a whole is interrupted there.
+    code, seen = next((found for found in tries if found[0] != 0 and b"interrupted" not in found[1]), (0, b""))
     assert code == 130, seen
     assert harmful(seen.decode(errors="replace"), coloured=True) == set()
     assert b"stopped; the server goes on serving" in seen

@@ -59,10 +59,14 @@ class Kept:
         self.directory = directory
 
     def all(self) -> Iterator[About]:
-        if self.directory.is_dir():
-            for path in sorted(self.directory.iterdir()):
-                if (found := self._about(path)) is not None:
-                    yield found
+        """None where there is no such directory, or this user may not look into it."""
+        try:
+            paths = sorted(self.directory.iterdir())
+        except OSError:
+            return
+        for path in paths:
+            if (found := self._about(path)) is not None:
+                yield found
 
     def find(self, digest: str) -> About | None:
         return self._about(self.path(digest)) if _DIGEST.fullmatch(digest) else None
