@@ -13,8 +13,8 @@ from jetson_deploy.errors import JetsonDeployError, NeedsAttentionError, Preflig
 from jetson_deploy.expose.admin_socket import NotRunningError, tell
 from jetson_deploy.expose.door import DoorFiles, unit_of
 from jetson_deploy.expose.keys import Key, KeyBook, NewKey, entry, map_text
-from jetson_deploy.expose.private_file import write_private
 from jetson_deploy.expose.unit import may_run
+from jetson_deploy.store.whole_file import PRIVATE_MODE, replace_whole
 
 _MOST = 1000
 _LARGEST = 1 << 20
@@ -82,12 +82,12 @@ def let_out(files: DoorFiles, new: NewKey) -> None:
 def write_map(files: DoorFiles, *more: Key) -> None:
     """What HAProxy starts with."""
     with _written(files.keys):
-        write_private(files.keys, map_text((*load_keys(files).keys, *more)))
+        replace_whole(files.keys, map_text((*load_keys(files).keys, *more)), mode=PRIVATE_MODE)
 
 
 def _save(files: DoorFiles, book: KeyBook) -> None:
     with _written(files.key_book):
-        write_private(files.key_book, msgspec.json.encode(book))
+        replace_whole(files.key_book, msgspec.json.encode(book), mode=PRIVATE_MODE)
     if files.keys.exists():
         write_map(files)
 

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from jetson_deploy.store.layout import DIRECTORY_MODE, FILE_MODE, remove_whatever, sync_parents
 
+PRIVATE_MODE = 0o600
+"""For its owner alone, from the first moment on."""
+
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 """How filesystems without hard links (FAT, some FUSE) and protected ones (fs.protected_hardlinks) answer."""
 _TEMPORARY = re.compile(
@@ -23,7 +26,7 @@ _TEMPORARY = re.compile(
 """Names that only our temporary files have: what others put into the directory stays."""
 
 
-def replace_whole(path: Path, content: bytes, *, keep_as: str | None = None) -> None:
+def replace_whole(path: Path, content: bytes, *, keep_as: str | None = None, mode: int = FILE_MODE) -> None:
     """`keep_as`: name beside it for what the file was until now. Raises OSError: the file is then the old or the new.
 
     Not for two threads at once.
@@ -33,7 +36,7 @@ def replace_whole(path: Path, content: bytes, *, keep_as: str | None = None) -> 
     new = temporary_beside(path)
     kept = None if keep_as is None else path.parent / keep_as
     try:
-        write_new(new, content)
+        write_new(new, content, mode)
         if kept is not None:
             _keep(path, kept)
         new.replace(path)
@@ -55,13 +58,13 @@ def read_bounded(path: Path, limit: int) -> bytes | None:
     return content if len(content) <= limit else None
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """A file that is on the disk when this returns. Never into one that is there: it may be a link to a good one."""
     remove_whatever(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
         with contextlib.suppress(PermissionError):  # FAT knows no modes
-            os.fchmod(descriptor, FILE_MODE)  # whatever the umask: `status` needs no root
+            os.fchmod(descriptor, mode)  # whatever the umask: `status` needs no root
         file.write(content)
         file.flush()
         os.fsync(descriptor)

@@ -30,14 +30,13 @@ from jetson_deploy.expose.certificates import described, new_ca, new_certificate
 from jetson_deploy.expose.door import Certificate, DoorFiles, Exposed, unit_of
 from jetson_deploy.expose.key_store import let_in, let_out, write_map
 from jetson_deploy.expose.keys import PROOF, NewKey, utc_now
-from jetson_deploy.expose.private_file import write_private
 from jetson_deploy.expose.proof import prove
 from jetson_deploy.expose.versions import commit, remove_others
 from jetson_deploy.interrupts import shielded
 from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.lock import deployment_lock
-from jetson_deploy.store.whole_file import replace_whole
+from jetson_deploy.store.whole_file import PRIVATE_MODE, replace_whole
 
 _PROOF_KEY_LASTS = timedelta(minutes=15)
 """A run that is killed leaves it in HAProxy's map, and no process knows it any more."""
@@ -152,7 +151,7 @@ def _pem(plan: Planned, files: DoorFiles) -> bytes:
     with disk_errors(files):
         if not (files.ca.exists() and files.ca_key.exists()):
             public, private = new_ca(plan.door.deployment, socket.gethostname(), now)
-            write_private(files.ca_key, private)
+            replace_whole(files.ca_key, private, mode=PRIVATE_MODE)
             replace_whole(files.ca, public)
         return new_certificate(files.ca.read_bytes(), files.ca_key.read_bytes(), plan.door.names, now)
 

@@ -17,7 +17,6 @@ from jetson_deploy.expose.door import DoorFiles, DoorVersion, Exposed, unit_of
 from jetson_deploy.expose.haproxy_config import error_files, render
 from jetson_deploy.expose.key_store import write_map
 from jetson_deploy.expose.keys import Key
-from jetson_deploy.expose.private_file import write_private
 from jetson_deploy.expose.program import Program
 from jetson_deploy.expose.record import save_record
 from jetson_deploy.expose.versions import (
@@ -31,7 +30,7 @@ from jetson_deploy.expose.versions import (
 )
 from jetson_deploy.settings import Settings
 from jetson_deploy.state.lock import deployment_lock
-from jetson_deploy.store.whole_file import replace_whole
+from jetson_deploy.store.whole_file import PRIVATE_MODE, replace_whole
 from jetson_deploy.systemd.units import systemctl
 
 
@@ -49,13 +48,13 @@ def write_version(files: DoorFiles, exposed: Exposed, pem: bytes, program: Progr
     """Beside the one that serves. Raises PreflightError; InternalError where haproxy refuses what was rendered."""
     with disk_errors(files):
         version = new_version(files)
-        write_private(version.pem, pem)
+        replace_whole(version.pem, pem, mode=PRIVATE_MODE)
         for name, content in error_files().items():
             replace_whole(version.error_files / name, content)
-        write_private(version.config, render(exposed.door, files, version).encode())
+        replace_whole(version.config, render(exposed.door, files, version).encode(), mode=PRIVATE_MODE)
         save_record(version, exposed)
         if not files.keys.exists():
-            write_private(files.keys, b"")
+            replace_whole(files.keys, b"", mode=PRIVATE_MODE)
     program.check(version.config)
     return version
 
