@@ -12,8 +12,6 @@ from jetson_deploy.server_kinds import LLAMA_CPP, OLLAMA
 
 MODEL_PATH = r"^/v1/models/[A-Za-z0-9][A-Za-z0-9_.:-]*$"
 _OPENAI = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages")
-
-
 _HELLO = {"role": "user", "content": "Say hi."}
 
 
@@ -24,6 +22,12 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     """POST, answered without the model."""
     generates: tuple[str, ...]
     """POST: the model works, and others wait meanwhile."""
+    administration: str
+    """A path that must be refused, as it would change or watch the server."""
+    question: str
+    """Path that a message is sent to."""
+    one_token: dict[str, object]
+    """Of that request: has one token made, and nothing loaded anew."""
 
 
 _ALLOWED = {
@@ -31,25 +35,25 @@ _ALLOWED = {
         reads=("/", "/api/tags", "/api/ps", "/api/version", "/v1/models"),
         asks=("/api/show",),
         generates=("/api/chat", "/api/generate", "/api/embed", "/api/embeddings", *_OPENAI),
+        administration="/api/pull",
+        question="/api/chat",
+        one_token={"options": {"num_predict": 1}},
     ),
     LLAMA_CPP: Allowed(
         reads=("/health", "/v1/health", "/v1/models"),
         asks=("/tokenize", "/detokenize", "/apply-template", "/v1/messages/count_tokens"),
         generates=("/completion", *_OPENAI),
+        administration="/slots",
+        question="/v1/chat/completions",
+        one_token={"max_tokens": 1},
     ),
 }
 
 
 def smallest_question(kind: str, model: str) -> tuple[str, dict[str, object]]:
-    """Path and body of a request that has one token made, and nothing loaded anew."""
-    if kind == LLAMA_CPP:
-        return "/v1/chat/completions", {"model": model, "messages": [_HELLO], "max_tokens": 1, "stream": True}
-    return "/api/chat", {"model": model, "messages": [_HELLO], "options": {"num_predict": 1}, "stream": True}
-
-
-def administration(kind: str) -> str:
-    """A path that must be refused, as it would change or watch the server."""
-    return "/slots" if kind == LLAMA_CPP else "/api/pull"
+    """Path and body. Raises as `allowed`."""
+    row = allowed(kind)
+    return row.question, {"model": model, "messages": [_HELLO], **row.one_token, "stream": True}
 
 
 def allowed(kind: str) -> Allowed:

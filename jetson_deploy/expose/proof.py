@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from jetson_deploy.events import Reporter, Verdict
-from jetson_deploy.expose.apis import administration, smallest_question
+from jetson_deploy.expose.apis import allowed, smallest_question
 from jetson_deploy.expose.door import Door, bracketed
 
 _QUICK = 15.0
@@ -48,7 +48,8 @@ def _questions(door: Door, sha256: str, secret: str, model: str) -> Iterator[Ver
 
     yield _judged("door-without-key", 401, lambda: ask("POST", path, post, body))
     yield _judged("door-with-key", 200, lambda: ask("POST", path, {**key, **post}, body, _ANSWER), _SERVED)
-    yield _judged("door-administration", 403, lambda: ask("POST", administration(door.server), {**key, **post}, {}))
+    refused = allowed(door.server).administration
+    yield _judged("door-administration", 403, lambda: ask("POST", refused, {**key, **post}, {}))
     yield _judged("door-other-host", 421, lambda: ask("GET", "/v1/models", {**key, "Host": "other.invalid"}))
 
 
