@@ -88,7 +88,7 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
             label="server",
         ),
     ] = _UNSAID
-    """Kind, as in `server/kinds.py`."""
+    """Kind, as in `server_kinds.py`."""
     speculate: Annotated[
         str | Unsaid,
         Option(

@@ -86,7 +86,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Version of this tool that made it."""
     server: str = USUAL
-    """Kind, as in `server/kinds.py`. The usual one has no label: containers that older versions made have none."""
+    """Kind, as in `server_kinds.py`. The usual one has no label: containers that older versions made have none."""
     further: dict[str, Any] = {}
     """Label → value, of the options that have no field here."""
 

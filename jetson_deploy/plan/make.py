@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import msgspec
@@ -126,12 +127,10 @@ def _plan(
 ) -> Plan:
     free = model.available_bytes + model.terms["reserve"]
     line = catalog.line_of(facts.l4t) if facts.l4t else None
-    spec = container_spec(server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability)
-    speculating = None
-    if wanted.speculate != NO_SPECULATION:
-        speculating = container_spec(
-            server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability, speculating=True
-        )
+    specified = functools.partial(
+        container_spec, server, wanted, image, model, layers, store, line, revision, free, facts.cuda_capability
+    )
+    spec, speculating = specified(), specified(speculating=True) if wanted.speculate != NO_SPECULATION else None
     gates = gates_of(wanted, catalog, model, image)
     same = serving is not None and serving.sound and serving.record.spec_hash == Record.read(spec.labels).spec_hash
     if same and pin_lost(facts, model):

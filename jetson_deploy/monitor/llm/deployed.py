@@ -16,7 +16,7 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True):
     container_id: str
     running: bool
     server: str
-    """Kind, as in `server/kinds.py`."""
+    """Kind, as in `server_kinds.py`."""
     endpoint: str
     deployment: Deployment
     container: Container
