@@ -11,11 +11,12 @@ from jetson_deploy.catalog.image_entries import ServerVersion
 from jetson_deploy.catalog.version import parse_version
 from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.instance import Instance
+from jetson_deploy.deployment.options import OPTIONS
 from jetson_deploy.deployment.plan import ImageChoice
 from jetson_deploy.deployment.request import DOCKER, NATIVE_RUNTIME, Wanted
 from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.facts import EngineFacts, HostFacts, NativeFacts, NativeServer
-from jetson_deploy.names import is_native
+from jetson_deploy.names import is_native, shown
 from jetson_deploy.plan.image_fit import Needed
 from jetson_deploy.plan.image_rank import advisories_of
 from jetson_deploy.server_kinds import USUAL
@@ -33,6 +34,11 @@ def with_runtime(wanted: Wanted, engine: EngineFacts | None) -> Wanted:
             "--archive names an Ollama to be run without a container, and --runtime docker asks for one",
             hint="leave one of them out",
             code="usage",
+        )
+    known = OPTIONS["runtime"].literals
+    if wanted.runtime and wanted.runtime not in known:
+        raise UsageError(
+            f"runtime {shown(wanted.runtime)} is unknown", hint=f"one of {', '.join(known)}", code="bad-runtime"
         )
     if wanted.runtime:
         return wanted

@@ -122,6 +122,13 @@ def test_a_server_that_runs_in_a_container_only_is_not_looked_for_natively_unask
     assert refused(facts(OLD), server="llama.cpp").code == "engine-absent"
 
 
+@pytest.mark.parametrize("asked", [{}, {"archive": "/media/usb/ollama.tgz"}])
+def test_a_runtime_that_is_none_is_refused_with_those_that_are(asked: dict[str, str]) -> None:
+    error = refused(facts(OLD), runtime="nativ", **asked)
+    assert (error.code, error.exit_code) == ("bad-runtime", 2)
+    assert "docker, native" in error.hint
+
+
 def test_a_file_for_a_container_is_a_contradiction() -> None:
     assert refused(facts(OLD), runtime="docker", archive="/media/usb/ollama.tgz").exit_code == 2
 
