@@ -108,8 +108,9 @@ class NativeServer(msgspec.Struct, frozen=True, kw_only=True):
     """`sha256:…` of the installed program, or of the archive."""
     version: str
     source: str
-    """Path that it came from."""
-    size_bytes: int
+    """Path or address that it came from."""
+    size_bytes: int | None
+    """None: it has not been fetched."""
     kept: bool
     """Ready to be run; else it is staged first."""
     adopts: bool = False
@@ -129,6 +130,8 @@ class NativeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A given file's first, then the installed one, then those that are kept."""
     problem: str = ""
     """Why it cannot be used here; empty: it can."""
+    unprivileged: bool = False
+    """Looked at by a user that writes no units and sees no other's processes."""
     service_port: int | None = None
     """Of an `ollama.service` that is here; None: there is none."""
     service_store: str | None = None

@@ -7,6 +7,7 @@ UsageError; the message shows the name with its control characters escaped.
 from __future__ import annotations
 
 import re
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -32,6 +33,13 @@ _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _IMAGE_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _IMAGE_NAME_LENGTH = 255
 _SHOWN = 60
+
+
+class Named(Protocol):
+    """What messages call by a short name."""
+
+    @property
+    def short(self) -> str: ...
 
 
 class ModelName(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from jetson_deploy.errors import UsageError
 
 if TYPE_CHECKING:
     from jetson_deploy.runtime.port import Runtime
+    from jetson_deploy.runtime.systemd.archive_address import ArchiveAddress
 
 Result = TypeVar("Result")
 FLAGGED = tuple(row for row in OPTIONS.values() if row.option.flag and not row.option.shared)
@@ -80,5 +81,11 @@ def runtime_for(request: Request, common: CommonOptions) -> Runtime:
     from jetson_deploy.deploy.opened import runtime_of
     from jetson_deploy.deployment.request import NATIVE_RUNTIME
 
-    archive = Path(request.archive).absolute() if request.archive is not None else None
+    archive = _archive(request.archive) if request.archive is not None else None
     return runtime_of(common.settings, common.name, native=request.runtime == NATIVE_RUNTIME, archive=archive)
+
+
+def _archive(text: str) -> Path | ArchiveAddress:
+    from jetson_deploy.runtime.systemd.archive_address import is_address, parse_archive_address
+
+    return parse_archive_address(text) if is_address(text) else Path(text).absolute()

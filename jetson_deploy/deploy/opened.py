@@ -16,10 +16,13 @@ from jetson_deploy.state.directory import StateDirectory
 
 if TYPE_CHECKING:
     from jetson_deploy.runtime.side_by_side import EngineNeed
+    from jetson_deploy.runtime.systemd.archive_address import ArchiveAddress
 
 
-def runtime_of(settings: Settings, deployment: str, *, native: bool = False, archive: Path | None = None) -> Runtime:
-    """`native`: the native runtime is asked for; `archive`: a file with the server for it."""
+def runtime_of(
+    settings: Settings, deployment: str, *, native: bool = False, archive: Path | ArchiveAddress | None = None
+) -> Runtime:
+    """`native`: the native runtime is asked for; `archive`: a file, or its address, with the server for it."""
     asked = native or archive is not None
     try:
         state = StateDirectory(settings.state_dir, deployment).load()

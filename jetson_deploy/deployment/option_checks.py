@@ -40,6 +40,15 @@ def absolute_path(text: str) -> None:
         raise UsageError(f"{shown(text)} is no absolute path", hint=hint, code="deployment-file-bad-value")
 
 
+def archive(text: str) -> None:
+    from jetson_deploy.runtime.systemd.archive_address import is_address, parse_archive_address
+
+    if is_address(text):
+        parse_archive_address(text)
+    else:
+        absolute_path(text)
+
+
 def loopback(text: str) -> None:
     from jetson_deploy.names import shown
 

@@ -116,8 +116,8 @@ class DeployOptions(msgspec.Struct, Generic[Unsaid], frozen=True, kw_only=True):
         Option(
             flag="--archive",
             metavar="FILE",
-            help="Upstream's archive of Ollama, to be run natively.",
-            check=checks.absolute_path,
+            help="Upstream's archive of Ollama, to be run natively: a file, or its URL#sha256=DIGEST.",
+            check=checks.archive,
             unsaid="",
         ),
     ] = None

@@ -24,7 +24,7 @@ from jetson_deploy.plan.gates import gates_of
 from jetson_deploy.plan.given_l4t import with_given_l4t
 from jetson_deploy.plan.layers_here import check_layers, layers_of
 from jetson_deploy.plan.model import choose_model, room_for_instead
-from jetson_deploy.plan.native import taken_unasked, with_runtime
+from jetson_deploy.plan.native import looked_at_without_root, taken_unasked, with_runtime
 from jetson_deploy.plan.pins import pinned_before
 from jetson_deploy.plan.remarks import assumptions, made_by_older, missed, warnings
 from jetson_deploy.plan.sources import sources
@@ -141,7 +141,8 @@ def _plan(
     keeps = same and not wanted.force and serving is not None
     older = () if keeps or serving is None else made_by_older(facts, serving, spec, server)
     warned = (*older, *missed(server, layers), *warnings(facts, catalog, wanted, image, model))
-    assumed = (*taken_unasked(wanted, serving, image), *assumptions(facts, catalog, image, model))
+    asked = (*taken_unasked(wanted, serving, image), *looked_at_without_root(facts, image))
+    assumed = (*asked, *assumptions(facts, catalog, image, model))
     return Plan(
         deployment=wanted.name,
         board=facts.board.id,

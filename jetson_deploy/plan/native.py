@@ -22,7 +22,7 @@ from jetson_deploy.plan.image_rank import advisories_of
 from jetson_deploy.server_kinds import USUAL
 
 _WAYS = (
-    "name a file with it: --archive ollama-linux-arm64.tgz, or install it; "
+    "name a file with it: --archive ollama-linux-arm64.tgz (or URL#sha256=DIGEST), or install it; "
     "or for a container: sudo apt-get install -y docker.io nvidia-container-toolkit"
 )
 
@@ -106,6 +106,15 @@ def taken_unasked(wanted: Wanted, serving: Instance | None, image: ImageChoice) 
         yield Finding(id="native-unasked", severity="note", evidence=text)
 
 
+def looked_at_without_root(facts: HostFacts, image: ImageChoice) -> Iterator[Finding]:
+    """What a plan leaves open then."""
+    if is_native(image.reference) and _native(facts).unprivileged:
+        text = "units are written by root alone, so up needs sudo"
+        if facts.port is not None and facts.port.listening and facts.port.pid is None:
+            text += f"; which process listens on port {facts.port.port} is not known without it"
+        yield Finding(id="native-without-root", severity="note", evidence=text)
+
+
 def native_findings(facts: HostFacts) -> Iterator[Finding]:
     """A host on which no unit can be written. Not asked (a captured board): nothing is found."""
     native = facts.engine.native if facts.engine else None
@@ -114,7 +123,7 @@ def native_findings(facts: HostFacts) -> Iterator[Finding]:
             id="native-unusable",
             severity="block",
             evidence=f"the native runtime cannot be used: {native.problem}",
-            fix="run it with sudo on a board that systemd runs, or take a container (--runtime docker)",
+            fix="run it on a board that systemd runs, or take a container (--runtime docker)",
             exit_code=PreflightError.exit_code,
         )
 

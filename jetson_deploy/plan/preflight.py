@@ -138,7 +138,8 @@ def _port(facts: HostFacts, wanted: Wanted, serving: Instance | None) -> Iterato
     if port is None or not port.listening or _explained(port, facts, wanted, serving):
         return
     native = facts.engine.native if facts.engine else None
-    if wanted.runtime == NATIVE_RUNTIME and port.unit == OLLAMA_SERVICE and native and native.service_port == port.port:
+    its_own = port.unit == OLLAMA_SERVICE or (port.pid is None and native is not None and native.unprivileged)
+    if wanted.runtime == NATIVE_RUNTIME and its_own and native and native.service_port == port.port:
         return  # it makes room, and is given back by `down`
     other = _deployment_of(facts, port.container_id)
     who = f"deployment {other!r}" if other else port.process or "another process"

@@ -10,6 +10,7 @@ from jetson_deploy.settings import Settings
 
 if TYPE_CHECKING:
     from jetson_deploy.runtime.side_by_side import EngineNeed, PortOf
+    from jetson_deploy.runtime.systemd.archive_address import ArchiveAddress
 
 PROGRAMS = ".native"
 """Below the state directory: no deployment has such a name."""
@@ -20,11 +21,11 @@ def open_runtime(
     port_of: PortOf,
     *,
     native: bool = False,
-    archive: Path | None = None,
+    archive: Path | ArchiveAddress | None = None,
     need: EngineNeed = "needed",
 ) -> Runtime:
-    """`port_of`: reads a container's labels; `native`: that without a container is wanted; `archive`: a file with the
-    server for it; `need`: of the engine.
+    """`port_of`: reads a container's labels; `native`: that without a container is wanted; `archive`: a file, or its
+    address, with the server for it; `need`: of the engine.
 
     Nothing is asked yet: `check`, or whatever is asked first, raises PreflightError where it cannot be reached.
     """

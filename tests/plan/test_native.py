@@ -12,7 +12,7 @@ from jetson_deploy.deploy.survey import survey
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.deployment.request import Request
 from jetson_deploy.errors import JetsonDeployError
-from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts, NativeFacts, NativeServer
+from jetson_deploy.facts import ContainerFacts, EngineFacts, HostFacts, NativeFacts, NativeServer, PortFacts
 from jetson_deploy.names import NATIVE, is_native
 from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.settings import Settings
@@ -131,6 +131,18 @@ def test_a_runtime_that_is_none_is_refused_with_those_that_are(asked: dict[str, 
 
 def test_a_file_for_a_container_is_a_contradiction() -> None:
     assert refused(facts(OLD), runtime="docker", archive="/media/usb/ollama.tgz").exit_code == 2
+
+
+def test_without_root_it_is_planned_and_what_is_not_known_is_said() -> None:
+    host = facts(OLD)
+    assert host.engine is not None
+    native = msgspec.structs.replace(host.engine.native or NativeFacts(), unprivileged=True, service_port=11434)
+    engine, taken = msgspec.structs.replace(host.engine, native=native), PortFacts(port=11434, listening=True)
+    looked = msgspec.structs.replace(host, engine=engine, port=taken)
+    (said,) = (text for text in planned(looked, runtime="native").assumptions if "sudo" in text)
+    assert "port 11434" in said
+    foreign = msgspec.structs.replace(looked, port=msgspec.structs.replace(taken, pid=7, process="nc"))
+    assert refused(foreign, runtime="native").code == "port-taken"
 
 
 def test_one_that_is_too_old_for_the_model_is_refused() -> None:

@@ -14,7 +14,7 @@ from jetson_deploy.errors import IntegrityError, InterruptedRunError, JetsonDepl
 from jetson_deploy.events import Event, Note
 from jetson_deploy.store.fetch import FetchResult
 from jetson_deploy.store.inventory import read_models
-from jetson_deploy.store.remote.registry import READ_BYTES
+from jetson_deploy.store.remote.http_source import READ_BYTES
 
 Fetch = Callable[..., FetchResult]
 

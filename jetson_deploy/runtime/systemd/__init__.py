@@ -3,7 +3,7 @@
 instance.py   the record: what labels, name and restart policy are in Docker
 unit.py       the unit's text, from a spec; `edited.py` finds what was changed in it since
 runtime.py    `Runtime` over both
-engine.py     the programs that an instance runs: an installed Ollama that is kept, or an archive's
+programs.py   the programs that an instance runs: an installed Ollama that is kept, or an archive's, fetched or not
 foreign.py    an `ollama.service` that was here before: it is held, and given back
 state.py      what systemd says of a unit
 journal.py    the log

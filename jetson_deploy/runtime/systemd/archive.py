@@ -28,7 +28,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _GZIP = b"\x1f\x8b"
 _TOPS = ("bin", "lib")
 _MOST_MEMBERS = 10_000
-_MARGIN_BYTES = 512 << 20
+MARGIN_BYTES = 512 << 20
 """That stays free of the disk."""
 
 
@@ -47,7 +47,7 @@ def about_archive(file: Path) -> About:
                 size_bytes=size,
             )
     except OSError as error:
-        raise _unusable(file, error.strerror or str(error)) from error
+        raise unusable(file, error.strerror or str(error)) from error
 
 
 def keep_archive(file: Path, digest: str, into: Path, report: Reporter, stop: threading.Event) -> About:
@@ -66,7 +66,7 @@ def keep_archive(file: Path, digest: str, into: Path, report: Reporter, stop: th
     try:
         unpack(file, into, seen=seen)
     except OSError as error:
-        raise _unusable(file, error.strerror or str(error)) from error
+        raise unusable(file, error.strerror or str(error)) from error
     if f"sha256:{known.hexdigest()}" != digest:
         raise IntegrityError(
             f"{file} is not the file that was planned with ({digest})",
@@ -90,16 +90,16 @@ def unpack(file: Path, into: Path, *, only: str = "", seen: Callable[[bytes, int
         raw.seek(0)
         source = _Read(raw, seen)
         if not head.startswith((_GZIP, _ZSTD)):
-            raise _unusable(file, "it is neither a .tgz nor a .tar.zst")
+            raise unusable(file, "it is neither a .tgz nor a .tar.zst")
         try:
             with _plain(source, head) as plain, tarfile.open(fileobj=plain, mode="r|*") as tar:
                 _take(file, tar, into, only)
             if not only:
                 source.drain()
         except (tarfile.TarError, EOFError, ValueError) as error:
-            raise _unusable(file, str(error)) from error
+            raise unusable(file, str(error)) from error
     if not (into / PROGRAM).is_file():
-        raise _unusable(file, f"it holds no {PROGRAM}")
+        raise unusable(file, f"it holds no {PROGRAM}")
 
 
 class _Read:
@@ -157,17 +157,17 @@ def _feed(source: _Read, sink: BinaryIO, stopped: list[InterruptedRunError]) -> 
 
 
 def _take(file: Path, tar: tarfile.TarFile, into: Path, only: str) -> None:
-    left = shutil.disk_usage(into).free - _MARGIN_BYTES
+    left = shutil.disk_usage(into).free - MARGIN_BYTES
     for number, member in enumerate(tar):
         name = posixpath.normpath(member.name)
         if number >= _MOST_MEMBERS:
-            raise _unusable(file, f"it holds more than {_MOST_MEMBERS} files")
+            raise unusable(file, f"it holds more than {_MOST_MEMBERS} files")
         if only and name != only:
             continue
         if name == ".":
             continue
         if name.startswith(("/", "../")) or name.split("/")[0] not in _TOPS or not _inside(member, name):
-            raise _unusable(file, f"it holds {member.name!r}, which no archive of Ollama does")
+            raise unusable(file, f"it holds {member.name!r}, which no archive of Ollama does")
         left -= member.size
         if left < 0:
             raise ResourceError(
@@ -210,7 +210,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path, into: Path
     path.chmod(0o755 if member.mode & 0o111 else 0o644)
 
 
-def _unusable(file: Path, why: str) -> PreflightError:
+def unusable(file: Path | str, why: str) -> PreflightError:
     return PreflightError(
         f"{file} cannot be installed: {why}",
         hint="give upstream's ollama-linux-arm64.tgz, as its releases have it",

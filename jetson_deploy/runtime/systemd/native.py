@@ -10,21 +10,27 @@ import msgspec
 
 from jetson_deploy.facts import NativeFacts, NativeServer
 from jetson_deploy.runtime.systemd.archive import about_archive
+from jetson_deploy.runtime.systemd.archive_address import ArchiveAddress
 from jetson_deploy.runtime.systemd.foreign import Foreign, look
 from jetson_deploy.runtime.systemd.installed import about_installed, find_installed
-from jetson_deploy.runtime.systemd.kept import Kept, as_server
+from jetson_deploy.runtime.systemd.kept import Kept, as_server, reference
 from jetson_deploy.runtime.systemd.wire import Systemctl
 
 _BOOTED = Path("/run/systemd/system")
 """There when systemd is the init (sd_booted(3))."""
 
 
-def native_facts(systemctl: Systemctl, kept: Kept, archive: Path | None, *, asked: bool) -> tuple[NativeFacts, str]:
+def native_facts(
+    systemctl: Systemctl, kept: Kept, archive: Path | ArchiveAddress | None, *, asked: bool
+) -> tuple[NativeFacts, str]:
     """With the digest of the archive. Raises PreflightError for one that is unusable."""
     here = {one.digest: as_server(one, kept=True) for one in kept.all()}
     servers: list[NativeServer] = []
     offered = ""
-    if archive is not None:
+    if isinstance(archive, ArchiveAddress):
+        servers.append(here.pop(archive.digest, _not_fetched(archive)))
+        offered = archive.digest
+    elif archive is not None:
         found = about_archive(archive)
         servers.append(here.pop(found.digest, as_server(found, kept=False)))
         offered = found.digest
@@ -37,16 +43,22 @@ def native_facts(systemctl: Systemctl, kept: Kept, archive: Path | None, *, aske
         servers=(*servers, *here.values()),
         asked=asked,
         place=str(kept.directory),
-        problem=_problem(),
+        problem="" if _BOOTED.is_dir() else "this host is not run by systemd",
+        unprivileged=os.geteuid() != 0,
         service_port=service.port if service else None,
         service_store=_store_of(service) if service else None,
     ), offered
 
 
-def _problem() -> str:
-    if not _BOOTED.is_dir():
-        return "this host is not run by systemd"
-    return "" if os.geteuid() == 0 else "units are written by root alone"
+def _not_fetched(archive: ArchiveAddress) -> NativeServer:
+    return NativeServer(
+        reference=reference(archive.version, archive.digest),
+        digest=archive.digest,
+        version=archive.version,
+        source=archive.url,
+        size_bytes=None,
+        kept=False,
+    )
 
 
 def _store_of(service: Foreign) -> str | None:

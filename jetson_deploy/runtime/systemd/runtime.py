@@ -15,6 +15,7 @@ from jetson_deploy.facts import ContainerFacts, EngineFacts, ImageFacts, NativeF
 from jetson_deploy.runtime.port import ActualContainer, ContainerState, ListedContainer, PulledImage, Usage
 from jetson_deploy.runtime.systemd import journal
 from jetson_deploy.runtime.systemd.actual import as_actual
+from jetson_deploy.runtime.systemd.archive_address import ArchiveAddress
 from jetson_deploy.runtime.systemd.edited import changed_lines
 from jetson_deploy.runtime.systemd.foreign import Service, port_in
 from jetson_deploy.runtime.systemd.gpu_groups import gpu_groups
@@ -34,7 +35,7 @@ _LOG_BYTES = 256 * 1024
 class SystemdRuntime:
     """`programs`: directory of what instances run; `asked`: the user wants this runtime.
 
-    `archive`: a file that holds an Ollama, to be run from here on.
+    `archive`: a file, or its address, that holds an Ollama, to be run from here on.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class SystemdRuntime:
         units: Path = UNITS,
         systemctl: Systemctl | None = None,
         asked: bool = False,
-        archive: Path | None = None,
+        archive: Path | ArchiveAddress | None = None,
     ) -> None:
         self.asked = asked or archive is not None
         self._systemctl = systemctl or HostSystemctl()
@@ -208,13 +209,13 @@ class SystemdRuntime:
             return None
         if any(one.image_id == found.id for one in self._instances.all()):
             return "another instance runs it"
-        written(lambda: self._programs.kept.remove(found.id))
+        written(lambda: self._programs.remove(found.id))
         return None
 
     def pull_image(
         self, reference: str, *, report: Reporter, stop: threading.Event, stall_seconds: float
     ) -> PulledImage:
-        return self._programs.bring(reference, report, stop)
+        return self._programs.bring(reference, report, stop, stall_seconds)
 
     def _follow(self, one: Instance, how: str) -> journal.UnitLog:
         pid = self._shown(one).get("MainPID", "0")

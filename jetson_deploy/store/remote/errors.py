@@ -12,12 +12,12 @@ import requests
 import urllib3.exceptions
 
 from jetson_deploy.errors import IntegrityError, JetsonDeployError, NetworkError
-from jetson_deploy.names import ModelName
+from jetson_deploy.names import Named
 
 _REACH = "check the network, JETSON_DEPLOY_REGISTRY and the proxy variables"
 _WORTH_A_RETRY = (408, 425, 429, 500, 502, 503, 504)
 
-Missing: TypeAlias = Callable[[ModelName, str], NetworkError]
+Missing: TypeAlias = Callable[[Named, str], NetworkError]
 """The error for a 404: what is missing at which registry."""
 
 
@@ -37,7 +37,7 @@ class WrongContent(Exception):  # noqa: N818 - not an error yet: the next try ma
     """The bytes do not match the digest; a retry may succeed."""
 
 
-def corrupt(name: ModelName, what: str, registry: str, tries: int, why: str) -> IntegrityError:
+def corrupt(name: Named, what: str, registry: str, tries: int, why: str) -> IntegrityError:
     return IntegrityError(
         f"{what} of {name.short} from {registry}: digest mismatch after {tries} attempts: {why}",
         hint="nothing of it was kept; if the error persists, the registry, a mirror or a proxy is at fault",
@@ -45,7 +45,7 @@ def corrupt(name: ModelName, what: str, registry: str, tries: int, why: str) -> 
     )
 
 
-def no_such_model(name: ModelName, registry: str) -> NetworkError:
+def no_such_model(name: Named, registry: str) -> NetworkError:
     return NetworkError(
         f"{registry} has no model {name.short}",
         hint="check the name and the tag; names look like deepseek-r1:7b",
@@ -53,7 +53,7 @@ def no_such_model(name: ModelName, registry: str) -> NetworkError:
     )
 
 
-def no_such_blob(name: ModelName, registry: str) -> NetworkError:
+def no_such_blob(name: Named, registry: str) -> NetworkError:
     return NetworkError(
         f"{registry} lists a blob of {name.short} that it does not have",
         hint="the registry's copy is incomplete: use another one with JETSON_DEPLOY_REGISTRY",
@@ -62,7 +62,7 @@ def no_such_blob(name: ModelName, registry: str) -> NetworkError:
 
 
 def refusal(
-    name: ModelName, registry: str, response: requests.Response, redirected: bool, missing: Missing
+    name: Named, registry: str, response: requests.Response, redirected: bool, missing: Missing
 ) -> PassingError | JetsonDeployError:
     """The exception for an HTTP status that is not the wanted one."""
     status = response.status_code

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from jetson_deploy.errors import JetsonDeployError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import ModelName
+from jetson_deploy.names import Named
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.remote.errors import PassingError, WrongContent, corrupt
 
@@ -35,7 +35,7 @@ class Retry:
 
     def __init__(
         self,
-        name: ModelName,
+        name: Named,
         address: str,
         report: Reporter,
         stop: threading.Event,

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NetworkError
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import ModelName
+from jetson_deploy.names import Named
 from jetson_deploy.store.interrupt import check_stop
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
 from jetson_deploy.store.rate import RateLimit
 from jetson_deploy.store.remote.errors import PassingError, WrongContent, corrupt
-from jetson_deploy.store.remote.retry import TRIES, WRONG_TRIES, pause_seconds
+from jetson_deploy.store.remote.retry import TRIES, pause_seconds
 from jetson_deploy.store.transfer.pace import Pace
 from jetson_deploy.store.transfer.source import RangesRefused, Source
 from jetson_deploy.store.transfer.work import Task, Work
@@ -32,7 +32,7 @@ class Fetcher:
 
     def __init__(
         self,
-        name: ModelName,
+        name: Named,
         work: Work,
         meter: Meter,
         pace: Pace,
@@ -116,9 +116,11 @@ class Fetcher:
             job.wrong += 1
             wrong = job.wrong
         error = corrupt(self._name, f"blob {job.blob.digest}", self._work.sources.origin.address, wrong, why)
-        if wrong >= WRONG_TRIES:
+        if wrong >= self._work.wrong_tries:
             raise error
-        self._pause(f"{error.message}; trying again ({wrong + 1} of {WRONG_TRIES})", pause_seconds(wrong, None))
+        self._pause(
+            f"{error.message}; trying again ({wrong + 1} of {self._work.wrong_tries})", pause_seconds(wrong, None)
+        )
 
     def _passing(self, task: Task, failure: PassingError) -> None:
         with self._work.changed:

@@ -9,10 +9,9 @@ import hashlib
 from collections.abc import Callable
 
 from jetson_deploy.errors import IntegrityError
-from jetson_deploy.names import ModelName
+from jetson_deploy.names import Named
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.remote.errors import corrupt
-from jetson_deploy.store.remote.retry import WRONG_TRIES
 from jetson_deploy.store.transfer.chunksums import KnowsChunks, wrong_ranges
 from jetson_deploy.store.transfer.ranges import Range
 from jetson_deploy.store.transfer.work import Job, Work
@@ -26,7 +25,7 @@ class Hasher:
 
     def __init__(
         self,
-        name: ModelName,
+        name: Named,
         work: Work,
         *,
         on_finished: Callable[[Blob], None],
@@ -81,10 +80,10 @@ class Hasher:
             self._on_wrong(job, mirrored, f"its bytes have {found}; data from mirrors is fetched again")
             return
         job.wrong += 1
-        if job.wrong == WRONG_TRIES:
+        if job.wrong == self._work.wrong_tries:
             job.part.discard()
             raise self._corrupt(job, found)
-        again = f"trying again ({job.wrong + 1} of {WRONG_TRIES})"
+        again = f"trying again ({job.wrong + 1} of {self._work.wrong_tries})"
         self._on_wrong(job, self._doubted(job), f"its bytes have {found}; {again}")
 
     def _doubted(self, job: Job) -> list[Range]:

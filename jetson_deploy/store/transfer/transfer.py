@@ -13,11 +13,11 @@ from collections.abc import Callable
 from functools import partial
 
 from jetson_deploy.events import Note, Reporter
-from jetson_deploy.names import ModelName
+from jetson_deploy.names import Named
 from jetson_deploy.store.interrupt import Ending, check_stop
 from jetson_deploy.store.manifest import Blob
 from jetson_deploy.store.meter import Meter
-from jetson_deploy.store.remote.retry import pause_seconds
+from jetson_deploy.store.remote.retry import WRONG_TRIES, pause_seconds
 from jetson_deploy.store.transfer.fetching import Fetcher
 from jetson_deploy.store.transfer.hasher import Hasher
 from jetson_deploy.store.transfer.pace import SAMPLE_SECONDS, Climb, Pace
@@ -36,7 +36,7 @@ class Transfer:
 
     def __init__(
         self,
-        name: ModelName,
+        name: Named,
         parts: list[Part],
         sources: Sources,
         meter: Meter,
@@ -46,11 +46,12 @@ class Transfer:
         pace: Pace,
         on_finished: Callable[[Blob], None],
         sleep: Callable[[float], object] | None = None,
+        wrong_tries: int = WRONG_TRIES,
     ) -> None:
         self._meter, self._report, self._ending, self._pace = meter, report, ending, pace
         # Waiting on the event ends with it: Ctrl-C does not wait for a pause.
         self._sleep = sleep or ending.wait
-        self._work = Work([Job(part) for part in parts], sources)
+        self._work = Work([Job(part) for part in parts], sources, wrong_tries)
         self._fetcher = Fetcher(name, self._work, meter, pace, report=report, stop=ending, sleep=self._sleep)
         self._hasher = Hasher(name, self._work, on_finished=on_finished, on_wrong=self._fetch_again)
         self._climb = Climb(pace.most_connections)

@@ -42,8 +42,8 @@ class Task(NamedTuple):
 class Work:
     """All methods are thread-safe; `changed` is notified whenever a waiting thread may go on."""
 
-    def __init__(self, jobs: list[Job], sources: Sources) -> None:
-        self.jobs, self.sources = jobs, sources
+    def __init__(self, jobs: list[Job], sources: Sources, wrong_tries: int) -> None:
+        self.jobs, self.sources, self.wrong_tries = jobs, sources, wrong_tries
         self.changed = threading.Condition(threading.RLock())
         self.error: BaseException | None = None
         self.episode = 0
