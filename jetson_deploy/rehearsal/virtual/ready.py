@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 
@@ -24,6 +25,9 @@ TO_BUILD = {
     "depmod": "kmod",
 }
 
+OLDEST = (6, 7)
+"""Linux that has a table of binary formats for each user namespace: `private_binfmt`."""
+
 
 def missing_packages(programs: Mapping[str, str]) -> list[str]:
     path = f"{os.environ.get('PATH', '')}:{SBIN}"
@@ -40,6 +44,18 @@ def check_build() -> None:
     """Raises PreflightError where no base image can be built."""
     _check_root("a base image needs root: it is another system's root directory for a while")
     _check_programs(TO_BUILD, "a base image needs")
+    check_kernel(os.uname().release)
+
+
+def check_kernel(release: str) -> None:
+    """Raises PreflightError where arm64 programs cannot be run in a namespace alone."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        raise PreflightError(
+            f"a base image is built with Linux {OLDEST[0]}.{OLDEST[1]} or newer, and this is {release}",
+            hint="build it on such a machine, and copy its ~/.cache/jetson-deploy/virtual here: it runs here, too",
+            code="kernel-too-old",
+        )
 
 
 def _check_root(problem: str) -> None:

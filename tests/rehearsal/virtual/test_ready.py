@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.errors import JetsonDeployError, PreflightError
 from jetson_deploy.rehearsal.virtual import base
-from jetson_deploy.rehearsal.virtual.ready import TO_BUILD, TO_RUN, check_build, check_run, missing_packages
+from jetson_deploy.rehearsal.virtual.ready import (
+    TO_BUILD,
+    TO_RUN,
+    check_build,
+    check_kernel,
+    check_run,
+    missing_packages,
+)
 from jetson_deploy.rehearsal.virtual.recipe import GENERATIONS, digest
 
 
@@ -25,6 +32,17 @@ def test_missing_programs_are_named_by_their_packages(tmp_path: Path, monkeypatc
     (tmp_path / "qemu-img").touch(0o755)
     assert "qemu-utils" not in missing_packages(TO_RUN)
     assert "qemu-system-arm" in missing_packages(TO_RUN)
+
+
+@pytest.mark.parametrize("release", ["5.15.0-119-generic", "6.1.0-57-amd64", "6.6.87"])
+def test_a_kernel_whose_formats_are_those_of_the_whole_machine_is_refused(release: str) -> None:
+    with pytest.raises(PreflightError, match=f"6.7 or newer, and this is {release}"):
+        check_kernel(release)
+
+
+@pytest.mark.parametrize("release", ["6.7", "6.12.3-orbstack", "7.0.0-rc1", "of-its-own"])
+def test_a_newer_kernel_and_one_of_unknown_age_may_build(release: str) -> None:
+    check_kernel(release)
 
 
 def test_each_debian_has_a_base_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
