@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jetson_deploy.cli.finish import Form, finish
 from jetson_deploy.cli.formatting import table
 
@@ -42,12 +44,13 @@ def _text(boards: list[str], running: list[str]) -> str:
 
 def stop(id_: str, form: Form) -> int:
     """`all`: every one."""
-    from jetson_deploy.rehearsal.fleet.kept_fleets import kept_fleets, stop_fleet
+    from jetson_deploy.rehearsal.fleet.kept_fleets import VIRTUAL, kept_fleets, stop_fleet
     from jetson_deploy.rehearsal.session import stop_kept
+    from jetson_deploy.rehearsal.virtual.guard import end_run
 
     fleets = [kept for kept in kept_fleets() if id_ in ("all", kept.id)]
     for kept in fleets:
-        stop_fleet(kept)
+        end_run(Path(kept.directory)) if kept.kind == VIRTUAL else stop_fleet(kept)
     others = stop_kept(None if id_ == "all" else id_) if id_ == "all" or not fleets else []
     ended = [*(kept.id for kept in fleets), *others]
     text = f"ended: {', '.join(ended) or 'none was running'}"

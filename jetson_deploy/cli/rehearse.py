@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     "count",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Boot N boards and roll out over them: a failing canary, a killed controller, a resume.",
+    help="Boot N boards and roll out over them: a failing canary, a killed controller, a resume. With "
+    "--virtual emulated ones, and one rollout.",
 )
 @click.option(
     "--virtual", is_flag=True, help="On an emulated aarch64 computer that boots (qemu); minutes for each step."
@@ -69,10 +70,10 @@ def command(
         from jetson_deploy.cli.rehearsals import show_all, stop
 
         return stop(stop_id, asked) if stop_id and not list_only else show_all(asked)
-    if virtual:
-        return _on_virtual_board(asked, board, others=bool(fault_name or count or keep))
+    if virtual and count is None:
+        return _on_virtual_board(asked, board, others=bool(fault_name or keep))
     if count is not None:
-        from jetson_deploy.cli.rehearse_fleet import rehearse_fleet
+        from jetson_deploy.cli.rehearse_fleet import rehearse_fleet, rehearse_virtual_fleet
 
         if model or fault_name:
             raise UsageError(
@@ -80,7 +81,7 @@ def command(
                 hint="leave out --model and --fault",
                 code="not-with-fleet",
             )
-        return rehearse_fleet(count, board, asked, keep=keep)
+        return (rehearse_virtual_fleet if virtual else rehearse_fleet)(count, board, asked, keep=keep)
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
     from jetson_deploy.rehearsal.session import Session
 
@@ -116,7 +117,7 @@ def _on_virtual_board(asked: Asked, board: str | None, *, others: bool) -> int:
     if others:
         raise UsageError(
             "--virtual shows one board, from its first boot to the end",
-            hint="leave out --fault, --fleet and --keep; virtual-board, a script of a clone, makes boards that stay",
+            hint="leave out --fault and --keep; --fleet 1 --keep makes one that stays",
             code="not-with-virtual",
         )
     from jetson_deploy.rehearsal.board import DEFAULT_BOARD

@@ -16,6 +16,9 @@ FIGURES = {
     "V5": "cuts within an up that changes the context, on a disk that forgets what was not flushed",
     "V7": "device trees, read by a kernel that booted, detected as their board of the catalog",
     "V11": "device trees of V7 whose strings were read in a second source, too, not in profiles/ alone",
+    "V17": "fleets of three boards: each proven twice, and up again changed nothing",
+    "V18": "canaries with a wrong image: the old one serves again, no other board was touched",
+    "V19": "rollouts whose controller was killed, or of which a board lost its power: told as it was, and ended later",
 }
 
 

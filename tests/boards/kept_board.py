@@ -48,6 +48,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 class KeptRun(VirtualRun):
     """One board. `stop` ends qemu and the registry, and leaves their files once the board was saved."""
 
+    guarded = False
+
     def __init__(self) -> None:
         super().__init__(report=said)
         self.directory = DIRECTORY

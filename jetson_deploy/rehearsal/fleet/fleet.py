@@ -65,6 +65,10 @@ class Fleet:
         self._keys: dict[str, tuple[bytes, str]] = {}
 
     @property
+    def count(self) -> int:
+        return len(self.places)
+
+    @property
     def words(self) -> str:
         """What is simulated; printed by every command on a board."""
         return f"board and memory of {self.board}; its processor and kernel are this machine's; {_PARTS[self.kind]}"

@@ -17,6 +17,8 @@ from jetson_deploy.rehearsal.fleet import hierarchies
 from jetson_deploy.rehearsal.kept import PREFIX, WORK, is_private
 
 _FILE = "fleet.json"
+VIRTUAL = "virtual"
+"""Kind of the emulated boards: `virtual.guard.end_run` ends them."""
 _SCRIPT = """\
 #!/bin/sh
 # Runs any command of the tool where the controller of this rehearsed fleet is.
@@ -42,7 +44,7 @@ class KeptFleet(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     directory: str
     holder: int
-    """Pid of the process with which all of it ends; 0: there was none yet."""
+    """Pid of the process with which all of it ends; 0: there was none yet, or is none (virtual boards)."""
     boards: int
     kind: str
     board: str

@@ -11,6 +11,9 @@
     disk.py          qcow2 overlays over the shared base
     forgetful_disk.py a cache before one, which loses what was not flushed
     run.py           boards in use: a registry, its own plan, fleet
+    reach.py         what a controller needs to reach them
+    room.py          what boards take of this machine
+    guard.py         ends a run whose process is gone
     session.py       one board as a rehearsal's session
     install_tool.py  this version of the tool on a board, offline
     program.py       a program that makes a part, and has to succeed

@@ -19,7 +19,7 @@ from jetson_deploy.rehearsal.virtual.mem_total import machine_mib
 from jetson_deploy.rehearsal.virtual.own_files import captured_files
 from jetson_deploy.rehearsal.virtual.ready import check_run
 from jetson_deploy.rehearsal.virtual.recipe import DEFAULT
-from jetson_deploy.rehearsal.virtual.wanted import Disk, Wanted, check_name
+from jetson_deploy.rehearsal.virtual.wanted import SERIAL, Disk, Wanted, check_name
 
 _MEM_TOTAL = re.compile(r"^MemTotal: +([0-9]+) kB", re.MULTILINE)
 _TREE = "sys/firmware/devicetree/base"
@@ -37,6 +37,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     nvme: int | None = None
     forwards: dict[int, int] = {}
     append: str = ""
+    serial: str = SERIAL
     clock: str | None = None
     files: dict[str, File] = {}
     """Further ones that it has from its first boot on."""
@@ -70,6 +71,7 @@ def make(choice: Choice, report: Reporter, directory: Path | None = None) -> Mac
         port=free_port(),
         clock=choice.clock,
         append=choice.append,
+        serial=choice.serial,
         disks=[Disk(name="nvme", gigabytes=choice.nvme)] if choice.nvme else [],
     )
     files = captured_files(root) if root else {}

@@ -15,22 +15,25 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from jetson_deploy.catalog.layers import built_in_dir
 from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.fleet.kept_fleets import VIRTUAL, KeptFleet, write_script
 from jetson_deploy.rehearsal.kept import PREFIX, WORK
 from jetson_deploy.rehearsal.product_plan import product_plan, python_path
 from jetson_deploy.rehearsal.registry import Registry
 from jetson_deploy.rehearsal.virtual.command_line import GATE
 from jetson_deploy.rehearsal.virtual.engine_files import engine_files
+from jetson_deploy.rehearsal.virtual.guard import Guard, end_run
 from jetson_deploy.rehearsal.virtual.machine import Machine
 from jetson_deploy.rehearsal.virtual.making import Choice, make
+from jetson_deploy.rehearsal.virtual.reach import write_reach
 from jetson_deploy.rehearsal.virtual.ready import check_run
 from jetson_deploy.rehearsal.virtual.registry import PORT, fill_for_arm64, registry_in
+from jetson_deploy.rehearsal.virtual.room import check_room, room_words
+from jetson_deploy.store.hashing import cores
 
 TOOL = "/usr/local/bin/jetson-deploy"
 COMMAND_SECONDS = 900.0
@@ -39,6 +42,9 @@ COMMAND_SECONDS = 900.0
 
 class VirtualRun:
     """`with VirtualRun() as run:` has booted boards without the tool; `fill`, then `fleet("up", …)`."""
+
+    guarded = True
+    """Nothing of it outlives the process that made it, unless `keep` says so."""
 
     def __init__(
         self, count: int = 1, *, board: str = DEFAULT_BOARD, report: Reporter = silent, work: Path = WORK, **how: Any
@@ -49,7 +55,8 @@ class VirtualRun:
         self.id = f"v{secrets.token_hex(4)}"
         self.directory = work / f"{PREFIX}{self.id}"
         self.registry: Registry = registry_in(self.directory)
-        self._count = count
+        self.count, self._work = count, work
+        self._guard: Guard | None = None
         self.machines: list[Machine] = []
         self.plan: Plan | None = None
 
@@ -71,32 +78,29 @@ class VirtualRun:
         self.stop()
 
     def start(self) -> None:
-        """Boot them all. Raises PreflightError; nothing is left then."""
+        """Boot them all. Raises PreflightError, ResourceError; nothing is left then."""
         check_run()
+        check_room(self.count, self._work)
+        self._report(Note(level="info", text=room_words(self.count)))
         self.directory.mkdir(mode=0o700)
         try:
+            if self.guarded:
+                self.kept().write()  # should the guard be killed with us, `rehearse --stop` finds what there is
+                self._guard = Guard(self.directory)
             self.registry.start()
-            for number in range(1, self._count + 1):
-                self.machines.append(self._made(f"board-{number}" if self._count > 1 else "board"))
-            for machine in self.machines:
-                machine.start()
-            for machine in self.machines:
-                seconds = machine.wait()
-                self._report(Note(level="info", text=f"{machine.wanted.name}: ssh answers after {seconds:.0f} s"))
-            for machine in self.machines:
-                # A boot ends with Docker: who asks it before that is not answered.
-                machine.ssh("systemctl is-system-running --wait", seconds=COMMAND_SECONDS)
-            self._write_reach()
+            for number in range(1, self.count + 1):
+                self.machines.append(self._made(number))
+            self._boot()
+            write_reach(self.machines, self.environment(), self.ssh_config, self.inventory)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Nothing is left."""
-        for machine in self.machines:
-            machine.remove()
-        self.registry.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        end_run(self.directory)
+        if self._guard is not None:
+            self._guard.end()
 
     def fill(self, model: str | None = None) -> Plan:
         """The registry, with what the first board's own plan asks for. Raises the plan's refusal."""
@@ -157,39 +161,83 @@ class VirtualRun:
 
     def typed(self, verb: str, *arguments: str) -> list[str]:
         """`jetson-deploy fleet VERB …` of the controller, which is this machine."""
-        reach = ["-i", str(self.inventory), "--ssh-config", str(self.directory / "ssh_config")]
+        reach = ["-i", str(self.inventory), "--ssh-config", str(self.ssh_config)]
         return [sys.executable, "-m", "jetson_deploy", "fleet", verb, *reach, *arguments]
 
     def variables(self) -> dict[str, str]:
         """Of the controller, over its own."""
         records = str(self.directory / "rollouts")
-        own = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
-        own |= {"JETSON_DEPLOY_FLEET_DIR": records, "JETSON_DEPLOY_CATALOG": str(self.catalog)}
-        return own | {"PYTHONPATH": python_path()}
+        return {
+            "JETSON_DEPLOY_FLEET_DIR": records,
+            "JETSON_DEPLOY_CATALOG": str(self.catalog),
+            "PYTHONPATH": python_path(),
+        }
+
+    def controller(self) -> dict[str, str]:
+        """The whole environment of one: the boards' keys are in files, whatever an agent holds."""
+        return {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"} | self.variables()
 
     def fleet(
         self, verb: str, *arguments: str, seconds: float = 2 * COMMAND_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         argv = self.typed(verb, *arguments)
-        return subprocess.run(argv, env=self.variables(), capture_output=True, text=True, check=False, timeout=seconds)
+        return subprocess.run(argv, env=self.controller(), capture_output=True, text=True, check=False, timeout=seconds)
 
     @property
     def inventory(self) -> Path:
         return self.directory / "fleet.yaml"
 
-    def _made(self, name: str) -> Machine:
+    @property
+    def ssh_config(self) -> Path:
+        return self.directory / "ssh_config"
+
+    def kept(self) -> KeptFleet:
+        return KeptFleet(
+            id=self.id,
+            directory=str(self.directory),
+            holder=0,
+            boards=self.count,
+            kind=VIRTUAL,
+            board=self.board,
+            words=self.words,
+            inventory=str(self.inventory),
+            ssh_config=str(self.ssh_config),
+            jd=str(self.directory / "jd"),
+        )
+
+    def keep(self) -> KeptFleet:
+        """It goes on when this process ends."""
+        kept = self.kept()
+        program = [sys.executable, "-m", "jetson_deploy"]
+        write_script(Path(kept.jd), program, self.variables(), self.inventory, self.ssh_config)
+        if self._guard is not None:
+            self._guard.stay()
+        return kept
+
+    def _boot(self) -> None:
+        """As many at once as there are cores: more would only be late together."""
+        at_once = cores()
+        for position, machine in enumerate(self.machines):
+            if position >= at_once:
+                self._wait(self.machines[position - at_once])
+            machine.start()
+        for machine in self.machines[-at_once:]:
+            self._wait(machine)
+
+    def _wait(self, machine: Machine) -> None:
+        seconds = machine.wait()
+        self._report(Note(level="info", text=f"{machine.wanted.name}: ssh answers after {seconds:.0f} s"))
+        # A boot ends with Docker: who asks it before that is not answered.
+        machine.ssh("systemctl is-system-running --wait", seconds=COMMAND_SECONDS)
+
+    def _made(self, number: int) -> Machine:
+        name = f"board-{number}" if self.count > 1 else "board"
         choice = Choice(
             name=name,
+            serial=f"14200000{number:05d}",
             captured=self.board,
             forwards={PORT: int(self.registry.address.rpartition(":")[2])},
             files=engine_files(f"{GATE}:{PORT}"),
             **self._how,
         )
         return make(choice, self._report, self.directory / name)
-
-    def _write_reach(self) -> None:
-        shells = [machine.shell for machine in self.machines]
-        (self.directory / "ssh_config").write_text("\n".join(shell.client_configuration() for shell in shells))
-        hosts = {machine.wanted.name: {"identity_file": str(machine.shell.key)} for machine in self.machines}
-        document = {"hosts": hosts, "groups": {"all": {"user": "root", "environment": self.environment()}}}
-        self.inventory.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")

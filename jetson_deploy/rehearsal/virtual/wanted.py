@@ -11,6 +11,7 @@ from jetson_deploy.errors import PreflightError, UsageError
 from jetson_deploy.names import shown
 
 FILE = "board.json"
+SERIAL = "1420000000000"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -28,7 +29,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Directory of the base image."""
     model: str
     compatible: list[str]
-    serial: str = "1420000000000"
+    serial: str = SERIAL
     memory_mib: int
     """Of the machine; the kernel keeps a part, so that MemTotal is less."""
     processors: int = 2
