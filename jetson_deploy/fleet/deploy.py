@@ -66,7 +66,7 @@ class DeviceJobs:
             if (stands := await self._stands(link, device)) is not None:
                 return stands
             try:
-                tool = await link.once(self._bring)
+                tool = await link.lasting(self._bring)  # what is there already is found, and not sent again
             except DeviceError as error:
                 return not_begun(device, error)
             return await self._runs.run(link, unit, tool, wanted, arguments, _show(device, report))

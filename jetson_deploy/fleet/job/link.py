@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from jetson_deploy.fleet.connection import Connection, Transport
 from jetson_deploy.fleet.device import Device
-from jetson_deploy.fleet.failure import DeviceError
+from jetson_deploy.fleet.failure import ConnectionLostError, DeviceError
 
 PATIENCE_SECONDS = 180.0
 """Without contact; a board is back from a reboot in 60 to 110 s."""
@@ -66,16 +66,18 @@ class Link:
 
         `act` must be one that may be done twice. Raises the last DeviceError. `lost` is called at the first.
         """
-        since, said = self._clock(), False
+        began, since = self._clock(), None
         for pause in _pauses():
             try:
                 return await self.once(act)
             except DeviceError as error:
+                first = since is None
+                if since is None:  # a long act was heard of until it was lost
+                    since = self._clock() if isinstance(error, ConnectionLostError) else began
                 if error.code not in WORTH_ASKING_AGAIN or self._clock() - since >= self.patience:
                     raise
-                if not said:
+                if first:
                     lost(error)
-                said = True
             await self.sleep(pause)
         raise RuntimeError("the pauses do not end")
 

@@ -205,7 +205,21 @@ def test_a_tool_that_cannot_be_brought_is_a_refusal_and_a_cut_meanwhile_is_not_u
 
     assert Jobs(board_that_ends(of(0)), no_root).deploy().state == "refused"
     assert Jobs(board_that_ends(of(0)), full).deploy().state == "refused"
-    assert Jobs(board_that_ends(of(0)), cut).deploy().state == "unreachable"
+    assert Jobs(board_that_ends(of(0)), cut, patience=0).deploy().state == "unreachable"
+
+
+def test_a_connection_that_is_lost_while_the_tool_is_brought_is_opened_again() -> None:
+    tries: list[Connection] = []
+
+    async def brought_late(connection: Connection) -> str:
+        tries.append(connection)
+        if len(tries) == 1:
+            raise lost()
+        return await brought(connection)
+
+    board = board_that_ends(of(0, document=UP))
+    assert Jobs(board, brought_late).deploy().state == "proven"
+    assert (len(tries), board.connects) == (2, 2)
 
 
 @pytest.mark.parametrize(
