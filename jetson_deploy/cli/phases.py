@@ -13,11 +13,12 @@ from typing import Literal
 from jetson_deploy.cli.event_line import expected, line_of
 from jetson_deploy.cli.render import paint
 from jetson_deploy.events import Event, Note, StepFinished, StepStarted, Verdict
+from jetson_deploy.names import NATIVE
 
 Phase = Literal["", "fetch", "deploy", "health", "commit", "undo"]
 STAGING = {"stage-image": "image", "stage-model": "model"}
 UNDER_WAY: dict[Phase, str] = {
-    "deploy": "deploy  starting the container",
+    "deploy": "deploy  starting the server",
     "health": "health  waiting for tokens of the model",
     "undo": "undoing",
 }
@@ -31,6 +32,8 @@ class Phases:
         self._phase: Phase = ""
         self._began = 0.0
         self._fetched: dict[str, float] = {}
+        self._staging: dict[str, str] = {}
+        """What a person calls that which is under way."""
         self._shown_fetch = False
         self._open: StepStarted | None = None
         self._done: set[str] = set()
@@ -60,6 +63,7 @@ class Phases:
 
     def _begins(self, event: StepStarted) -> list[str]:
         if event.step in STAGING:
+            self._staging[event.step] = "program" if NATIVE in event.text else STAGING[event.step]
             lines = self._healthy()
             if self._phase != "fetch":
                 self._enter("fetch")
@@ -93,7 +97,7 @@ class Phases:
 
     def _ends(self, event: StepFinished) -> None:
         if event.step in STAGING:
-            self._fetched[STAGING[event.step]] = event.seconds
+            self._fetched[self._staging.pop(event.step, STAGING[event.step])] = event.seconds
             return
         self._open = None
         self._done.add(event.step)
@@ -112,7 +116,7 @@ class Phases:
         fetched, self._fetched = self._fetched, {}
         if not fetched:
             shown, self._shown_fetch = self._shown_fetch, False
-            return [_line("fetch", "nothing: image and model are here")] if new and not shown else []
+            return [_line("fetch", "nothing: server and model are here")] if new and not shown else []
         self._shown_fetch = not new
         took = ", ".join(f"{what} in {seconds:.1f} s" for what, seconds in sorted(fetched.items()))
         whole = " and ".join(sorted(fetched))
@@ -124,7 +128,7 @@ class Phases:
     def _deployed(self) -> list[str]:
         if self._phase != "deploy" or "start-container" not in self._done:
             return []
-        replaced = "the old container stopped, the new one" if "stop-container" in self._done else "container"
+        replaced = "the old server stopped, the new one" if "stop-container" in self._done else "server"
         return [_line("deploy", f"{_ok()} in {self._clock() - self._began:.1f} s: {replaced} started")]
 
     def _healthy(self) -> list[str]:

@@ -61,7 +61,7 @@ def failed_check(verdict: Verdict, *, cause: str = "", fix: str = "", details: t
         severity="block",
         evidence=f"check `{verdict.check}` failed: {verdict.observed} (expected: {verdict.expected})",
         cause=cause,
-        fix=fix or verdict.hint or "see the container's log",
+        fix=fix or verdict.hint or "see its log: jetson-deploy logs",
         exit_code=UnhealthyError.exit_code,
         details=details,
     )

@@ -102,7 +102,7 @@ METRICS: tuple[Metric, ...] = (
     _metric("jetson_container_up | | 1: the container runs", _L["container_up"], "name"),
     _metric("jetson_container_cpu_seconds_total | seconds | CPU time of the container", _L["container_cpu"], "name"),
     _metric("jetson_container_memory_bytes | bytes | As its cgroup counts", _L["container_memory"], "name"),
-    _metric("jetson_container_restarts_total | | By Docker, since it was created", _L["container_restarts"], "name"),
+    _metric("jetson_container_restarts_total | | Since it was created", _L["container_restarts"], "name"),
     _metric("jetson_llm_up | | 1: the server answers", _L["up"], history=True),
     _metric("jetson_llm_model_info | | A loaded model, as labels; always 1", _L["info"], "model", "quant", "family"),
     _metric("jetson_llm_model_size_bytes | bytes | Memory of a model, as the server reckons", _L["size"], "model"),

@@ -19,6 +19,7 @@ from jetson_deploy.cli.up import finish_change
 from jetson_deploy.deploy.outcome import Outcome
 from jetson_deploy.deployment.layers import Layers
 from jetson_deploy.events import Event, Note, Progress, StepFinished, StepStarted, Verdict
+from jetson_deploy.names import NATIVE
 from jetson_deploy.settings import Settings
 
 GENERATE = Verdict(check="generate", passed=True, observed="26 tokens at 15.9 tok/s", expected="real tokens")
@@ -49,16 +50,25 @@ def test_a_first_deployment_is_told_in_four_lines() -> None:
     assert shown(FIRST) == [
         "fetch   ok: image in 1.2 s, model in 1.2 s",
         "verify  ok: image and model match their digests",
-        "deploy  ok in 1.0 s: container started",
+        "deploy  ok in 1.0 s: server started",
         "health  ok in 1.0 s: 26 tokens at 15.9 tok/s; 100% on the GPU, 31/31 layers offloaded",
+    ]
+
+
+def test_an_ollama_without_a_container_is_a_program() -> None:
+    text = f"image {NATIVE}:0.9.5@sha256:00"
+    fetched = [StepStarted(step="stage-image", text=text), StepFinished(step="stage-image", text=text, seconds=1.25)]
+    assert shown([*fetched, *DEPLOY])[:2] == [
+        "fetch   ok: program in 1.2 s",
+        "verify  ok: program matches its digest",
     ]
 
 
 def test_what_is_here_already_is_not_fetched_and_says_so() -> None:
     replaced = [*step("pin-model"), *step("create-container"), *step("stop-container"), *step("start-container")]
     assert shown([*replaced, *HEALTH, *COMMIT])[:2] == [
-        "fetch   nothing: image and model are here",
-        "deploy  ok in 1.0 s: the old container stopped, the new one started",
+        "fetch   nothing: server and model are here",
+        "deploy  ok in 1.0 s: the old server stopped, the new one started",
     ]
 
 

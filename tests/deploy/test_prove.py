@@ -196,7 +196,7 @@ def test_two_tokens_are_too_few_to_judge_a_speed() -> None:
 @pytest.mark.parametrize(
     ("port", "passed", "observed"),
     [
-        (PortFacts(port=11434, listening=True, container_id="c1", pid=7), True, "our container listens"),
+        (PortFacts(port=11434, listening=True, container_id="c1", pid=7), True, "our server listens"),
         (PortFacts(port=11434, listening=True), None, "listener cannot be read without root"),
         (PortFacts(port=11434), None, "listener cannot be read without root"),
         (PortFacts(port=11434, listening=True, process="ollama", pid=7), False, "ollama (pid 7) of another"),

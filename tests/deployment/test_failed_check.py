@@ -16,7 +16,10 @@ def test_the_error_of_a_failed_check_is_unhealthy_with_its_name_in_the_code() ->
 
 
 def test_a_check_without_a_hint_points_to_the_log() -> None:
-    assert failed_check(Verdict(check="speed", passed=False, observed="", expected="")).fix == "see the container's log"
+    assert (
+        failed_check(Verdict(check="speed", passed=False, observed="", expected="")).fix
+        == "see its log: jetson-deploy logs"
+    )
 
 
 def test_a_known_issue_gives_cause_fix_and_the_line_that_shows_it() -> None:

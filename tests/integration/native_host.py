@@ -22,6 +22,8 @@ from typing import Any
 from real_ollama import MODEL, binary, write_store
 from small_systemd import SmallSystemd, booted
 
+from jetson_deploy.rehearsal.session import Session
+
 BOARD = Path(__file__).parents[1] / "hosts/orin-nano-8gb-jp6.2/root"
 PORT = 11434
 _JOURNAL = ("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket")
@@ -44,16 +46,19 @@ _UID = 997
 
 
 class NativeHost:
-    def __init__(self, folder: Path, systemd: SmallSystemd) -> None:
-        self.folder, self.systemd = folder, systemd
+    def __init__(self, folder: Path, systemd: SmallSystemd, session: Session | None = None) -> None:
+        """`session`: a rehearsal beside it, with an engine."""
+        self.folder, self.systemd, self.session = folder, systemd, session
         self.units = Path(f"/proc/{systemd.pid}/root/etc/systemd/system")
 
     @property
     def store(self) -> Path:
-        return self.folder / "ollama/.ollama/models"
+        return self.session.store if self.session else self.folder / "ollama/.ollama/models"
 
     @property
     def environment(self) -> dict[str, str]:
+        if self.session:
+            return self.session.environment()
         return {
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
@@ -83,7 +88,15 @@ class NativeHost:
 
     def argv(self, *arguments: str) -> list[str]:
         enter = ["nsenter", f"--target={self.systemd.pid}", "--mount", "--pid", "--net", "--cgroup"]
-        return [*enter, sys.executable, "-m", "jetson_deploy", *arguments, "--root", str(BOARD)]
+        return [
+            *enter,
+            sys.executable,
+            "-m",
+            "jetson_deploy",
+            *arguments,
+            "--root",
+            str(self.session.root if self.session else BOARD),
+        ]
 
     def serving(self) -> str:
         """Unit of what serves; its record's container."""
@@ -96,9 +109,9 @@ class NativeHost:
         (one,) = (one for one in found if (wants / f"jetson-deploy-{one['id']}.service").is_symlink())
         return dict(one)
 
-    def tokens(self) -> str:
+    def tokens(self, model: str = MODEL) -> str:
         """Of a real answer."""
-        asked = json.dumps({"model": MODEL, "prompt": "Hello", "stream": False, "options": {"num_predict": 4}})
+        asked = json.dumps({"model": model, "prompt": "Hello", "stream": False, "options": {"num_predict": 4}})
         url = f"http://127.0.0.1:{PORT}/api/generate"
         patience = ("--max-time", "120", "--retry", "120", "--retry-delay", "1", "--retry-connrefused")
         answer = self.systemd.run("curl", "-sS", *patience, url, "-d", asked)  # a unit runs before its server listens
@@ -148,6 +161,16 @@ def native_host(folder: Path, *, service: bool = False, first: bool = True) -> I
         if service and first:
             systemd.systemctl("enable", "--now", "ollama.service")
         yield NativeHost(folder, systemd)
+
+
+@contextlib.contextmanager
+def beside_engine(folder: Path, session: Session) -> Iterator[NativeHost]:
+    """A host's systemd and installed Ollama in the network of a rehearsal, whose engine it has."""
+    _make(folder, service=False)
+    with booted(folder, (_JOURNAL[0], _JOURNAL[1]), session.namespace.name) as systemd:
+        for line in _setup(folder).splitlines():
+            systemd.run("sh", "-c", line)
+        yield NativeHost(folder, systemd, session)
 
 
 def _make(folder: Path, *, service: bool) -> None:

@@ -58,8 +58,11 @@ class SmallSystemd:
 
 
 @contextlib.contextmanager
-def booted(folder: Path, wanted: tuple[str, ...]) -> Iterator[SmallSystemd]:
-    """Boots the units that lie in `folder`/units and are `wanted`; ends with the block, with all their processes."""
+def booted(folder: Path, wanted: tuple[str, ...], network: str = "") -> Iterator[SmallSystemd]:
+    """Boots the units that lie in `folder`/units and are `wanted`; ends with the block, with all their processes.
+
+    `network`: a named namespace whose network it has; else one of its own.
+    """
     if not PROGRAM.exists() or shutil.which("unshare") is None:
         pytest.skip("no systemd here (scripts/apt-install systemd)")
     units = folder / "units"
@@ -77,7 +80,8 @@ def booted(folder: Path, wanted: tuple[str, ...]) -> Iterator[SmallSystemd]:
         path.mkdir()
     # First into the cgroups, then the namespace: what systemd takes for the roots are these directories.
     moves = "".join(f"echo $$ > {path}/cgroup.procs && " for path in cgroups)
-    inside = f"{moves}exec unshare -m -p -f -C -u -i -n --mount-proc bash {script}"
+    net = f"nsenter --net=/run/netns/{network} unshare" if network else "unshare -n"
+    inside = f"{moves}exec {net} -m -p -f -C -u -i --mount-proc bash {script}"
     with (folder / "log").open("wb") as log:
         outer = subprocess.Popen(["bash", "-c", inside], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

@@ -40,8 +40,8 @@ def _trouble(target: Target, until: float) -> tuple[str, str]:
             return error.message, error.hint
         if now.state != "running" or now.started_at != first.started_at or now.restart_count != first.restart_count:
             code = "" if now.exit_code is None else f", exit code {now.exit_code}"
-            return f"the server ended after it was proven: {now.state}{code}", "see the container's log"
+            return f"the server ended after it was proven: {now.state}{code}", "see its log: jetson-deploy logs"
         missed = 0 if target.client.alive() else missed + 1
         if missed >= MISSED:
-            return "the server does not answer any more", "see the container's log"
+            return "the server does not answer any more", "see its log: jetson-deploy logs"
     return "", ""

@@ -94,7 +94,7 @@ class Prover:
         floor = gates.floor_tokens_per_second
         return [
             ("container", "running, never restarted" if self._first_time else "running", self._container_is_up),
-            ("port", f"{local_endpoint(target.port).address} answered by our container", self._port_is_ours),
+            ("port", f"{local_endpoint(target.port).address} answered by our server", self._port_is_ours),
             ("version", gates.expect_version or "any (not on record)", self._version_is_expected),
             ("model", f"{target.model} listed{_with_digest(gates.expect_manifest_digest)}", self._model_is_listed),
             ("generate", "real tokens", self._generates),
@@ -110,18 +110,18 @@ class Prover:
             if state.state in ("exited", "dead", "restarting") or (self._first_time and state.restart_count):
                 raise Failed(
                     f"{state.state}, exit code {state.exit_code}, {restarted}",
-                    "the container's log names the cause: jetson-deploy logs",
+                    "the server's log names the cause: jetson-deploy logs",
                 )
             if state.state == "running" and self._target.client.alive():
                 return (None, f"running, answers, {restarted}") if state.restart_count else (True, "running, answers")
             if self._target.clock() > deadline:
-                raise Failed(f"{state.state}, no answer within {UP_SECONDS:g} s", "see the container's log")
+                raise Failed(f"{state.state}, no answer within {UP_SECONDS:g} s", "see its log: jetson-deploy logs")
             self._target.sleep(POLL_SECONDS)
 
     def _port_is_ours(self) -> tuple[bool | None, str]:
         port, state = self._target.listener(), self._target.inspect()
         if port.container_id == state.id:
-            return True, "our container listens"
+            return True, "our server listens"
         if port.listening is False:
             raise Failed("nothing listens on this machine's loopback", "is DOCKER_HOST the engine of another machine?")
         if port.pid is None:
