@@ -9,18 +9,18 @@ import click
 import msgspec
 
 from jetson_deploy.cli.agree import must_agree
-from jetson_deploy.cli.finish import finish
-from jetson_deploy.cli.formatting import aligned, wrapped
 from jetson_deploy.cli.options import CommonOptions, common_options, not_offered, offered, waiting
+from jetson_deploy.cli.prepare_list import end_with, lines_of
 from jetson_deploy.cli.render import say
 from jetson_deploy.cli.reporters import chosen_reporter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jetson_deploy.prepare.book import Book, Prepared
+    from jetson_deploy.prepare.book import Prepared
     from jetson_deploy.prepare.host_step import HostStep, Look
-    from jetson_deploy.prepare.overview import Overview, Row
+    from jetson_deploy.prepare.overview import Overview
+    from jetson_deploy.state.after_reboot import AfterReboot
 
 
 @click.command("prepare")
@@ -37,7 +37,12 @@ if TYPE_CHECKING:
 )
 @click.option("--undo", is_flag=True, help="Take back what prepare did: the steps named, or all.")
 @click.option("--remove-old", is_flag=True, help="Delete what was left where it was when data were moved.")
-@click.option("--reboot", is_flag=True, help="Let nvpmodel reboot the board, where a power mode needs that.")
+@click.option(
+    "--reboot",
+    is_flag=True,
+    help="Let nvpmodel reboot the board, where a power mode needs that; the rest follows then.",
+)
+@click.option("--resume", is_flag=True, hidden=True, help="What was agreed to and stood behind a reboot (our unit).")
 @waiting
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 def command(
@@ -50,6 +55,7 @@ def command(
     undo: bool,
     remove_old: bool,
     reboot: bool,
+    resume: bool,
     wait: bool,
     ids: tuple[str, ...],
 ) -> int:
@@ -75,6 +81,8 @@ def command(
         return undo_steps(common, [one for text in ids for one in words(text)], wait=wait)
     if remove_old:
         return remove_kept(common, wait=wait)
+    if resume:
+        return after_the_reboot(common)
     from jetson_deploy.prepare.overview import chosen_steps
 
     steps, place = chosen_steps(words(only), words(skip)), mounted_at(disk)
@@ -115,7 +123,6 @@ def do_steps(
 ) -> int:
     """Shown; then, where that is wanted, done. Also `doctor --fix`."""
     from jetson_deploy.detect.host import Host
-    from jetson_deploy.prepare.book import Book, Prepared
     from jetson_deploy.prepare.host_set import HostSet, overview
     from jetson_deploy.prepare.overview import check_is_jetson, check_may_change, command_of, look_at
 
@@ -124,36 +131,54 @@ def do_steps(
     def look() -> Look:
         return look_at(common.root, common.settings, common.catalog(), request, reboot=reboot, disk=disk)
 
-    seen, book = look(), Book(common.settings.state_dir)
+    seen, captured = look(), Host(common.root).captured
     check_is_jetson(seen.facts)
-    captured = Host(common.root).captured
-    shown = overview(seen, steps, Prepared() if captured else _record(book))
+    if model:
+        seen.model()  # one that cannot be had is an error, whatever the steps are
+    shown = overview(seen, steps) if captured else overview(seen, steps, *_records(common))
     if not shown.with_state("to-do"):
         refused = common.yes and shown.with_state("refused")
-        return _end(common, msgspec.structs.replace(shown, result="refused") if refused else shown)
+        return end_with(common, msgspec.structs.replace(shown, result="refused") if refused else shown)
     if not _wanted(common, shown, "Do it?"):
         way = "shown only: a captured root is not changed"
         if not captured:
             way = f"nothing was done: {command_of(steps, reboot=reboot, disk=disk, model=model)} does it"
-        return _end(common, shown, hint=way)
+        return end_with(common, shown, hint=way)
     check_may_change(common.root, common.settings)
     with chosen_reporter(common) as report:
         host = HostSet(settings=common.settings, machine=seen.machine, report=report, wait=wait)
         done = host.do(steps, look)
-    return _end(common, done)
+    return end_with(common, done)
 
 
-def _record(book: Book) -> Prepared:
-    """The list can be shown without it, to who may not read it."""
+def _records(common: CommonOptions) -> tuple[Prepared, AfterReboot | None]:
+    """The list can be shown without them, to who may not read them."""
     from jetson_deploy.errors import PreflightError
-    from jetson_deploy.prepare.book import Prepared
+    from jetson_deploy.prepare.book import Book, Prepared
+    from jetson_deploy.state.after_reboot import load
 
+    waiting = None
     try:
-        return book.load()
+        waiting = load(common.settings.state_dir)
+        return Book(common.settings.state_dir).load(), waiting
     except PreflightError as error:
         if error.code != "state-not-readable":
             raise
-        return Prepared()
+        return Prepared(), waiting
+
+
+def after_the_reboot(common: CommonOptions) -> int:
+    from jetson_deploy.prepare.host_set import HostSet
+    from jetson_deploy.prepare.overview import check_may_change, look_at, this_machine
+
+    check_may_change(common.root, common.settings)
+    request = common.layers.request(common.settings, common.name, {})
+    catalog = common.catalog()
+    with chosen_reporter(common) as report:
+        machine = this_machine(common.root, common.settings)
+        host = HostSet(settings=common.settings, machine=machine, report=report)
+        done = host.resume(lambda: look_at(common.root, common.settings, catalog, request, reboot=False, disk=None))
+    return end_with(common, done)
 
 
 def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
@@ -167,15 +192,15 @@ def undo_steps(common: CommonOptions, ids: Sequence[str], *, wait: bool) -> int:
         check_may_change(common.root, common.settings)
     shown = undo_overview(common.root, Book(common.settings.state_dir), ids)
     if not shown.steps:
-        return _end(common, shown)
+        return end_with(common, shown)
     if not _wanted(common, shown, "Take it back?"):
-        return _end(common, shown, hint=f"nothing was done: {' '.join([UNDO, *ids, '--yes'])} takes it back")
+        return end_with(common, shown, hint=f"nothing was done: {' '.join([UNDO, *ids, '--yes'])} takes it back")
     check_may_change(common.root, common.settings)
     machine = this_machine(common.root, common.settings)
     with chosen_reporter(common) as report:
         host = HostSet(settings=common.settings, machine=machine, report=report, wait=wait)
         undone = host.undo(ids, shown)
-    return _end(common, undone)
+    return end_with(common, undone)
 
 
 def remove_kept(common: CommonOptions, *, wait: bool) -> int:
@@ -187,12 +212,14 @@ def remove_kept(common: CommonOptions, *, wait: bool) -> int:
     machine = this_machine(common.root, common.settings)
     shown = kept_overview(machine, Book(common.settings.state_dir))
     if shown.steps and not _wanted(common, shown, "Delete it?"):
-        return _end(common, shown, hint="nothing was deleted: sudo jetson-deploy prepare --remove-old --yes does it")
+        return end_with(
+            common, shown, hint="nothing was deleted: sudo jetson-deploy prepare --remove-old --yes does it"
+        )
     if not shown.steps:
-        return _end(common, shown)
+        return end_with(common, shown)
     with chosen_reporter(common) as report:
         removed = HostSet(settings=common.settings, machine=machine, report=report, wait=wait).remove_old(shown)
-    return _end(common, removed)
+    return end_with(common, removed)
 
 
 def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
@@ -205,49 +232,7 @@ def _wanted(common: CommonOptions, shown: Overview, question: str) -> bool:
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not (common.as_json or common.as_events)
     if not asks or Host(common.root).captured:
         return False
-    say("\n".join(_lines(shown)))
+    say("\n".join(lines_of(shown)))
     check_may_change(common.root, common.settings)
     must_agree(question)
     return True
-
-
-def _end(common: CommonOptions, found: Overview, hint: str = "") -> int:
-    """Exit 3 where a step is refused that a run was to do."""
-    lines = [*_lines(found), *([hint] if hint else [])]
-    refused = found.with_state("refused")
-    code = 3 if found.result == "refused" else 0
-    message = refused[0].now if code else hint
-    text = None if common.quiet and not code else lambda: "\n".join(lines)
-    return finish(common, found, text, code=code, result=found.result, message=message)
-
-
-def _lines(found: Overview) -> list[str]:
-    if not found.steps:
-        return ["no changes: prepare has done nothing here that could be taken back"]
-    heads = aligned([(_STATES[row.state], row.id, row.now) for row in found.steps])
-    lines = []
-    for head, row in zip(heads, found.steps, strict=True):
-        lines.append(head)
-        lines.extend(wrapped(text, "             ") for text in _below(row))
-    if found.result == "no-changes":
-        lines.append("no changes: nothing is to do")
-    return lines
-
-
-def _below(row: Row) -> list[str]:
-    lines = list(row.changes) if row.state in ("to-do", "done", "undone") else []
-    if row.takes_effect and row.state in ("to-do", "done"):
-        lines.append(f"takes effect {row.takes_effect}")
-    if row.fix:
-        lines.append(f"fix: {row.fix}")
-    return lines
-
-
-_STATES = {
-    "ready": "ready",
-    "to-do": "to do",
-    "refused": "refused",
-    "unknown": "not known",
-    "done": "done",
-    "undone": "undone",
-}

@@ -74,6 +74,10 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
     if policy := found.get("restart-policy-not-always"):
         yield "warning", policy.evidence
         yield "", policy.fix
+    for one_id in ("prepare-waits-for-reboot", "prepare-after-reboot-failed"):
+        if (left := found.get(one_id)) is not None:
+            yield "host", left.evidence
+            yield "", left.fix
     for one_id in ("door-not-running", "door-leads-elsewhere", "door-certificate-ends", "door-record-damaged"):
         if (door := found.get(one_id)) is not None:
             yield "exposed", door.evidence

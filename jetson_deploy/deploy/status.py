@@ -31,6 +31,7 @@ from jetson_deploy.runtime.port import Runtime
 from jetson_deploy.server.opened import open_server
 from jetson_deploy.server.port import Servers
 from jetson_deploy.settings import Settings, check_acts_here
+from jetson_deploy.state import after_reboot
 from jetson_deploy.state.directory import StateDirectory
 from jetson_deploy.state.lock import holder
 
@@ -154,6 +155,7 @@ def read_status(
             *health_findings(proof, runtime, servers, settings, serving),
             *threats(policy, attention, begun),
             *noted,
+            *after_reboot.findings(settings.state_dir),
             *at_the_door,
             *(one.finding for one in (looked.findings if looked else ())),
         ),

@@ -22,6 +22,7 @@ from jetson_deploy.facts import HostFacts
 from jetson_deploy.plan.known_issues import judge
 from jetson_deploy.plan.make import draft_plan
 from jetson_deploy.plan.remarks import host_warnings
+from jetson_deploy.state import after_reboot
 
 if TYPE_CHECKING:
     from jetson_deploy.deployment.revisions import State
@@ -67,6 +68,8 @@ def _host(patient: Patient, facts: HostFacts, runtime: Runtime | None, seen: See
     seen.looked_at += ["host", *(["engine"] if facts.engine else []), *(["store"] if facts.store else [])]
     if facts.engine is None:
         seen.gaps.append("the engine: no answer of it is recorded")
+    if patient.live:
+        yield from after_reboot.findings(patient.settings.state_dir)
     request = as_deployed(patient.deployment, patient.settings)
     try:
         state = state_of(patient)

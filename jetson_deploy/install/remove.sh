@@ -59,6 +59,8 @@ remove_units() {
       esac
     fi
     rm -f "$units"/*.wants/"${name%.service}"*.service "$unit"
+    # What that unit was to go on with.
+    case $name in jetson-deploy-prepare-resume.service) rm -f "${state:?}/.after-reboot.json" ;; esac
   done
   if [ -n "$found" ] && [ -d /run/systemd/system ]; then
     printf '@note systemctl daemon-reload can take the GPU from running containers\n'

@@ -9,6 +9,8 @@ placing.py    one foreign file read, judged, replaced whole
 model_need.py the memory of the model that it is for
 machine.py    the host: a root and the commands that are run
 book.py       what was changed, and the originals
+after_reboot.py the unit that goes on with what stands behind a reboot
+actions.py    what a run does one after the other
 run.py        do, undo, recover: by the executor of deployments (`deploy/run/execute.py`)
 overview.py   the list that is shown
 """

@@ -40,6 +40,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
         """It makes a program read what others wrote: in both directions it comes behind them."""
         return False
 
+    @property
+    def may_reboot(self) -> bool:
+        """The board may be rebooted in the middle of it."""
+        return False
+
 
 class Closing(Change, frozen=True, kw_only=True):
     """It makes a program act on what others changed: behind them, and each time anew, as nothing shows it done."""

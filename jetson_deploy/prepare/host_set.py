@@ -15,12 +15,17 @@ from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.moving.changes import CopyTree
 from jetson_deploy.prepare.moving.linked import CopyStore
 from jetson_deploy.prepare.moving.trees import taken_by
-from jetson_deploy.prepare.overview import UNDO, Overview, row_of, row_of_entry, row_of_kept
+from jetson_deploy.prepare.overview import UNDO, Overview, Row, row_of, row_of_entry, row_of_kept, row_of_waiting
 from jetson_deploy.prepare.run import Preparer, chosen_entries
+from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.settings import Settings
+from jetson_deploy.state import after_reboot
 from jetson_deploy.state.actor import actor
+from jetson_deploy.state.after_reboot import AfterReboot, Agreed
 from jetson_deploy.state.lock import deployment_lock
 from jetson_deploy.units import size_text
+
+NOTHING_DONE = Prepared()
 
 
 class HostSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +42,16 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
         ):
             preparer = self._preparer(book, "prepare")
             recovered = preparer.recover()
+            if waited := after_reboot.load(self.settings.state_dir):  # this list takes its place
+                preparer.no_more()
+                recovered = (*recovered, *waited.names)
             seen = look()
             before = overview(seen, steps, book.load())
-            to_do = {row.id for row in before.with_state("to-do")}
-            done = preparer.do([step for step in steps if step.id in to_do], seen)
+            agreed = tuple(Agreed(step=row.id, changes=row.changes) for row in before.with_state("to-do"))
+            to_do = {one.step for one in agreed}
+            preparer = msgspec.structs.replace(preparer, agreed=agreed)
+            with preparer.ending_with():
+                done = preparer.do([step for step in steps if step.id in to_do], seen)
             after = overview(look(), steps, book.load())
         done = (*done, *(row.id for row in before.with_state("ready") if row.id in recovered))
         was = {row.id: row for row in before.steps}
@@ -53,6 +64,27 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
             after, steps=rows, result="refused" if refused else "done" if done else "no-changes"
         )
 
+    def resume(self, look: Callable[[], Look]) -> Overview:
+        """What was agreed to and stood behind a reboot; nothing else, and the board is not rebooted again."""
+        book = Book(self.settings.state_dir)
+        with deployment_lock(
+            self.settings.lock_dir, FOLDER, command="prepare", wait=True, report=self.report, what="host"
+        ):
+            preparer = self._preparer(book, "prepare --resume")
+            waiting = after_reboot.load(self.settings.state_dir)
+            if waiting is None or waiting.failure:
+                preparer.no_more(waiting)
+                return Overview(root=str(self.machine.root), steps=(), result="no-changes")
+            with preparer.ending_with(waiting):
+                recovered = preparer.recover()
+                seen = look()
+                shown = overview(seen, [STEPS[name] for name in waiting.names if name in STEPS], book.load())
+                as_agreed = {row.id for row in shown.with_state("to-do") if _covered(row, waiting)}
+                done = preparer.do([STEPS[row.id] for row in shown.steps if row.id in as_agreed], seen)
+                _check_all(shown, as_agreed)
+        rows = [msgspec.structs.replace(r, state="done") if r.id in (*done, *recovered) else r for r in shown.steps]
+        return msgspec.structs.replace(shown, steps=tuple(rows), result="done")
+
     def undo(self, ids: Sequence[str], shown: Overview) -> Overview:
         book = Book(self.settings.state_dir)
         with deployment_lock(
@@ -60,6 +92,12 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
         ):
             preparer = self._preparer(book, "prepare --undo")
             preparer.recover()
+            if waiting := after_reboot.load(self.settings.state_dir):
+                rest = tuple(one for one in waiting.steps if ids and one.step not in ids)
+                if rest:
+                    after_reboot.save(self.settings.state_dir, msgspec.structs.replace(waiting, steps=rest))
+                else:
+                    preparer.no_more()
             preparer.undo(chosen_entries(book.load(), ids))
         rows = tuple(msgspec.structs.replace(row, state="undone", prepared_at=None) for row in shown.steps)
         return msgspec.structs.replace(shown, steps=rows, result="undone")
@@ -87,8 +125,27 @@ class HostSet(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def overview(look: Look, steps: Sequence[HostStep], prepared: Prepared) -> Overview:
-    rows = tuple(row_of(step, step.check(look), prepared) for step in steps)
+def _covered(row: Row, waiting: AfterReboot) -> bool:
+    agreed = {one.step: one.changes for one in waiting.steps}
+    return set(row.changes) <= set(agreed.get(row.id, ()))
+
+
+def _check_all(shown: Overview, as_agreed: set[str]) -> None:
+    """Raises PreflightError for the first step that was left out."""
+    for row in shown.steps:
+        if row.state != "ready" and row.id not in as_agreed:
+            would = f"; it would now do something else: {'; '.join(row.changes)}" if row.changes else ""
+            raise PreflightError(
+                f"{row.id} was left out: {row.now}{would}",
+                hint=row.fix or f"sudo jetson-deploy prepare --only {row.id}",
+                code="agreed-otherwise",
+            )
+
+
+def overview(
+    look: Look, steps: Sequence[HostStep], prepared: Prepared = NOTHING_DONE, waiting: AfterReboot | None = None
+) -> Overview:
+    rows = tuple(row_of(step, step.check(look), prepared, waiting) for step in steps)
     pending = any(row.state in ("to-do", "refused") for row in rows)
     return Overview(root=str(look.machine.root), steps=rows, result="shown" if pending else "no-changes")
 
@@ -96,7 +153,9 @@ def overview(look: Look, steps: Sequence[HostStep], prepared: Prepared) -> Overv
 def undo_overview(root: Path, book: Book, ids: Sequence[str]) -> Overview:
     """What would be taken back. Raises UsageError for a step that is not on record."""
     prepared = book.load()
-    missing = [one for one in ids if prepared.entry(one) is None]
+    later = after_reboot.load(book.folder.parent)
+    waits = [] if later is None else [one for one in later.names if prepared.entry(one) is None]
+    missing = [one for one in ids if prepared.entry(one) is None and one not in waits]
     if missing:
         there = ", ".join(one.step for one in prepared.entries) or "nothing"
         raise UsageError(
@@ -104,7 +163,8 @@ def undo_overview(root: Path, book: Book, ids: Sequence[str]) -> Overview:
             hint=f"on record: {there}",
             code="not-prepared",
         )
-    rows = tuple(row_of_entry(entry) for entry in chosen_entries(prepared, ids))
+    entries = tuple(row_of_entry(entry) for entry in chosen_entries(prepared, ids))
+    rows = (*(row_of_waiting(later, one) for one in waits if later and (not ids or one in ids)), *entries)
     return Overview(root=str(root), steps=rows, result="shown" if rows else "no-changes")
 
 

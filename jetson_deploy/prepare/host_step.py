@@ -14,6 +14,10 @@ from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.model_need import ModelNeed
 
 
+def unknown_model() -> ModelNeed | None:
+    return None
+
+
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What a check goes by."""
 
@@ -23,8 +27,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """Who called sudo; None: root itself."""
     reboot: bool = False
     """The board may be rebooted."""
-    model: ModelNeed | None = None
-    """That the board is made ready for; None: not known."""
+    model: Callable[[], ModelNeed | None] = unknown_model
+    """That the board is made ready for; None: not known. It takes a plan's work, so only who needs it asks."""
     disk: str | None = None
     """Where a filesystem is mounted that data are to move to; None: the fastest here."""
 

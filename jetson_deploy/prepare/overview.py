@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import shlex
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from jetson_deploy.prepare.machine import Answer, Machine, run_here
 from jetson_deploy.prepare.model_need import model_need
 from jetson_deploy.prepare.steps.listed import STEPS
 from jetson_deploy.settings import Settings
+from jetson_deploy.state.after_reboot import AfterReboot
 
 UNDO = "sudo jetson-deploy prepare --undo"
 
@@ -87,7 +89,7 @@ def look_at(
 ) -> Look:
     """A captured root is only looked at: nothing is run."""
     facts = survey(root, settings, catalog, store=None, deployment=request.name, model=request.model)
-    model = model_need(facts, catalog, request)
+    model = functools.cache(lambda: model_need(facts, catalog, request))
     if Host(root).captured:
         nothing = Answer(code=127, text="a captured root runs nothing")
         machine = Machine(root=root.resolve(), run=lambda _: nothing, engine=lambda: facts.engine)
@@ -128,19 +130,32 @@ def check_is_jetson(facts: HostFacts) -> None:
         )
 
 
-def row_of(step: HostStep, checked: Checked, prepared: Prepared) -> Row:
+def row_of(step: HostStep, checked: Checked, prepared: Prepared, waiting: AfterReboot | None = None) -> Row:
     entry = prepared.entry(step.id)
-    half = entry is not None and entry.phase != "done"
+    found = _left(step.id, entry, waiting)
     return Row(
         id=step.id,
         title=step.title,
-        state="to-do" if half else checked.state,
-        now="an interrupted run left it half done" if half else checked.now,
+        state="to-do" if found else checked.state,
+        now=found or checked.now,
         changes=tuple(one.text for one in checked.changes),
         takes_effect=checked.takes_effect,
-        fix=checked.refusal.hint if checked.refusal is not None and not half else "",
+        fix=checked.refusal.hint if checked.refusal is not None and not found else "",
         prepared_at=entry.at if entry is not None else None,
     )
+
+
+def _left(step: str, entry: Entry | None, waiting: AfterReboot | None) -> str:
+    """Of an earlier run; empty: nothing."""
+    if waiting is not None and step in waiting.names:
+        return after_reboot_text(waiting)
+    return "an interrupted run left it half done" if entry is not None and entry.phase != "done" else ""
+
+
+def after_reboot_text(waiting: AfterReboot) -> str:
+    if waiting.failure:
+        return f"not finished after the reboot: {waiting.failure} ({waiting.hint})"
+    return f"agreed to {waiting.at} by {waiting.by.user}: done with the next boot"
 
 
 def row_of_entry(entry: Entry) -> Row:
@@ -153,6 +168,18 @@ def row_of_entry(entry: Entry) -> Row:
         now=f"done {entry.at} by {entry.by.user}" if entry.phase == "done" else f"left half done {entry.at}",
         changes=tuple(f"undo: {one.text}" for one in reversed(entry.changes) if not one.last),
         prepared_at=entry.at,
+    )
+
+
+def row_of_waiting(waiting: AfterReboot, step: str) -> Row:
+    """Of what is not done yet."""
+    known = STEPS.get(step)
+    return Row(
+        id=step,
+        title=known.title if known else step,
+        state="to-do",
+        now=after_reboot_text(waiting),
+        changes=("undo: it is not done any more",),
     )
 
 

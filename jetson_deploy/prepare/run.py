@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,24 +15,17 @@ from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, NeedsAttentionError
 from jetson_deploy.events import Note, Reporter
 from jetson_deploy.interrupts import shielded
+from jetson_deploy.prepare.actions import Action, Remembered, described, doing, undoing
+from jetson_deploy.prepare.after_reboot import GoOn, NoMore, failed_with, goes_down, goes_on, is_left
 from jetson_deploy.prepare.book import Book, Entry, Prepared
-from jetson_deploy.prepare.changes import AnyChange, remove_temporaries
+from jetson_deploy.prepare.changes import remove_temporaries
 from jetson_deploy.prepare.host_step import Checked, HostStep, Look
 from jetson_deploy.prepare.machine import Machine
 from jetson_deploy.prepare.placing import not_written
+from jetson_deploy.state.after_reboot import AfterReboot, Agreed
 from jetson_deploy.state.journal import boot_id, now
 
-Run: TypeAlias = Literal["prepare", "undo-prepare", "recover-prepare", "undo"]
-
-
-class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the book, among the changes: a kill can come before and after it too."""
-
-    step: str
-    what: Literal["intended", "done", "undoing", "forgotten"]
-
-
-Action: TypeAlias = Remembered | AnyChange
+Run: TypeAlias = Literal["prepare", "undo-prepare", "recover-prepare", "resume-prepare", "undo"]
 
 
 class Preparer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +36,8 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
     by: Actor
     report: Reporter
     crash_at: str | None = None
+    agreed: tuple[Agreed, ...] = ()
+    """What was shown of the steps that are to be done: with it those behind a reboot are gone on with."""
 
     def recover(self) -> tuple[str, ...]:
         """Finish or take back what another run left half done. The steps that were."""
@@ -77,13 +73,13 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
         done: list[str] = []
         failed: dict[str, JetsonDeployError] = {}
         number = 1
-        for step in steps:
+        for position, step in enumerate(steps):
             if lacking := next((one for one in step.needs if one in failed), None):
                 self._warn(step.id, f"left out, since {lacking} failed")
                 failed[step.id] = failed[lacking]
                 continue
             try:
-                taken = self._do_one(step, look, number)
+                taken = self._do_one(step, look, number, self.agreed[position:])
             except (InterruptedRunError, NeedsAttentionError):
                 raise
             except JetsonDeployError as error:
@@ -97,8 +93,11 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
             raise next(iter(failed.values()))
         return tuple(done)
 
-    def _do_one(self, step: HostStep, look: Look, first: int) -> int:
-        """How many actions it took; 0: it was ready. Raises JetsonDeployError once it is taken back."""
+    def _do_one(self, step: HostStep, look: Look, first: int, agreed: tuple[Agreed, ...]) -> int:
+        """How many actions it took; 0: it was ready. Raises JetsonDeployError once it is taken back.
+
+        `agreed`: of this step and those behind it; a reboot that comes here is not the end of them.
+        """
         checked = step.check(look)
         if checked.refusal is not None:
             raise checked.refusal
@@ -106,12 +105,47 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
             return 0
         entry = self._entry(step, checked)
         actions = doing(entry)
+        reboots = bool(agreed) and any(one.may_reboot for one in entry.changes)
+        if reboots:
+            waiting = AfterReboot(steps=agreed, at=entry.at, by=self.by)
+            actions = [GoOn(waiting=waiting, state_dir=self._state_dir), *actions]
         try:
             intended = (entry, checked.originals)
             self._carry_out(actions, "prepare", forward=True, first=first, intended=intended)
+            rebooting = reboots and len(agreed) > 1 and goes_down(self.machine)
         except (JetsonDeployError, KeyboardInterrupt) as error:
+            with shielded():
+                down = reboots and goes_down(self.machine)
+            if down:
+                raise goes_on(agreed) from error
             self._take_back(entry, error)
+        if rebooting:
+            raise goes_on(agreed[1:])
         return len(actions)
+
+    @contextlib.contextmanager
+    def ending_with(self, waiting: AfterReboot | None = None) -> Iterator[None]:
+        """Behind the block nothing waits for a reboot any more, unless the system goes down for it.
+
+        `waiting`: what a run after the reboot does; a failure of it is kept there, to be told.
+        """
+        try:
+            yield
+        except BaseException as error:
+            with shielded():
+                if not goes_down(self.machine):
+                    self.no_more(failed_with(waiting, error, self.book))
+            raise
+        self.no_more()
+
+    def no_more(self, failed: AfterReboot | None = None) -> None:
+        if failed is None and not is_left(self.machine, Path(self._state_dir)):
+            return
+        self._carry_out([NoMore(failed=failed, state_dir=self._state_dir)], "resume-prepare", forward=True)
+
+    @property
+    def _state_dir(self) -> str:
+        return str(self.book.folder.parent)
 
     def _warn(self, step: str, text: str) -> None:
         self.report(Note(level="warning", text=f"{step}: {text}"))
@@ -191,7 +225,10 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
                 self._remember(action, intended)
                 return
             try:
-                action.apply(self.machine) if forward else action.revert(self.machine, self.book)
+                if forward or isinstance(action, GoOn | NoMore):
+                    action.apply(self.machine)
+                else:
+                    action.revert(self.machine, self.book)
             except OSError as error:
                 raise not_written(Path(error.filename2 or error.filename or self.machine.root), error) from error
 
@@ -205,27 +242,6 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
             self.book.forget(action.step)
         else:
             self.book.mark(action.step, "done" if action.what == "done" else "undoing")
-
-
-def doing(entry: Entry) -> list[Action]:
-    ordered = _ordered(entry, [c for c in entry.changes if not (c.first or c.last)])
-    return [Remembered(step=entry.step, what="intended"), *ordered, Remembered(step=entry.step, what="done")]
-
-
-def undoing(entry: Entry) -> list[Action]:
-    ordered = _ordered(entry, [c for c in reversed(entry.changes) if not (c.first or c.last)])
-    return [Remembered(step=entry.step, what="undoing"), *ordered, Remembered(step=entry.step, what="forgotten")]
-
-
-def _ordered(entry: Entry, middle: list[AnyChange]) -> list[AnyChange]:
-    return [*(c for c in entry.changes if c.first), *middle, *(c for c in entry.changes if c.last)]
-
-
-def described(action: Action, *, forward: bool) -> tuple[str, str]:
-    if isinstance(action, Remembered):
-        return "remember", f"{action.step}: {action.what}"
-    kind = str(msgspec.to_builtins(action)["do"])
-    return kind, action.text if forward or action.last else f"undo: {action.text}"
 
 
 def chosen_entries(prepared: Prepared, ids: Sequence[str]) -> list[Entry]:

@@ -61,6 +61,10 @@ class SetPowerMode(Change, frozen=True, kw_only=True, tag="set-power-mode"):
     """The board may be rebooted for it, by nvpmodel itself."""
 
     @property
+    def may_reboot(self) -> bool:
+        return self.reboot
+
+    @property
     def text(self) -> str:
         return f"power mode {self.name} (nvpmodel -m {self.after})"
 
@@ -80,7 +84,7 @@ class SetPowerMode(Change, frozen=True, kw_only=True, tag="set-power-mode"):
         answer = machine.run(["nvpmodel", "-m", str(mode), *(["--force"] if reboot else [])])
         if power_mode(machine) == mode:
             return
-        if _REBOOT in answer.text:
+        if _REBOOT in answer.text and not reboot:
             raise PreflightError(
                 f"power mode {mode} needs a reboot of the board: nothing was changed",
                 hint="let it reboot: sudo jetson-deploy prepare --only power-mode --reboot",

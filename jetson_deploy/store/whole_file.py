@@ -21,7 +21,7 @@ PRIVATE_MODE = 0o600
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 """How filesystems without hard links (FAT, some FUSE) and protected ones (fs.protected_hardlinks) answer."""
 _TEMPORARY = re.compile(
-    r"\.(?:(?:state|brought|prepared)\.json(?:\.bak|\.set-aside)?|[0-9]{4,20}-[a-z0-9-]{1,64})\.(?P<pid>[0-9]{1,10})"
+    r"\.(?:(?:state|brought|prepared|\.after-reboot)\.json(?:\.bak|\.set-aside)?|[0-9]{4,20}-[a-z0-9-]{1,64})\.(?P<pid>[0-9]{1,10})"
 )
 """Names that only our temporary files have: what others put into the directory stays."""
 

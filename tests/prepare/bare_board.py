@@ -108,7 +108,7 @@ class BareBoard:
         return Machine(root=self.root, run=self.run, engine=self.engine)
 
     def look(self, *, reboot: bool = False) -> Look:
-        return Look(machine=self.machine, facts=self.facts(), user="ada", reboot=reboot, model=MODEL)
+        return Look(machine=self.machine, facts=self.facts(), user="ada", reboot=reboot, model=lambda: MODEL)
 
     def facts(self) -> HostFacts:
         disks = (
@@ -224,6 +224,8 @@ class BareBoard:
 
     def _systemctl(self, words: list[str]) -> Answer:
         verb, *rest = words
+        if verb == "is-system-running":
+            return Answer(code=0, text="stopping\n" if (self.folder / "stopping").exists() else "running\n")
         unit = (rest or [""])[-1]
         link, running = self.root / WANTS / unit, self.root / "active"
         units = running.read_text().split()

@@ -31,10 +31,11 @@ def _swap(look: Look) -> Checked:
     beside = f", beside {size_text(zram)} of zram" if zram else ""
     if memory.swap_total_bytes > zram:
         return ready(f"{size_text(memory.swap_total_bytes - zram)} of swap are in use{beside}")
-    if look.model is None:
+    model = look.model()
+    if model is None:
         return unknown("no model can be chosen here (jetson-deploy plan says why), so what it leaves is not known")
-    left = max(0, memory.total_bytes - look.model.bytes)
-    leaves = f"{look.model.name} leaves {size_text(left)} of {size_text(memory.total_bytes)} to all else"
+    left = max(0, memory.total_bytes - model.bytes)
+    leaves = f"{model.name} leaves {size_text(left)} of {size_text(memory.total_bytes)} to all else"
     if left >= BESIDE_MODEL:
         return ready(f"none{beside}: {leaves}")
     mib = -(-(BESIDE_MODEL - left) // _GIB) * 1024
