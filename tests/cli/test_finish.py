@@ -32,6 +32,7 @@ STREAMS = {("watch",), ("monitor", "record"), ("monitor", "serve")}
 """They refuse --json."""
 ENDS_IN: dict[tuple[str, ...], str] = {
     ("monitor",): "jetson_deploy.cli.monitor.once",
+    ("prepare",): "jetson_deploy.cli.prepare_list",
     ("rehearse",): "jetson_deploy.cli.rehearse_show",
     ("self", "update"): "jetson_deploy.cli.self.forms",
     ("self", "rollback"): "jetson_deploy.cli.self.forms",
