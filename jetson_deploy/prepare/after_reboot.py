@@ -51,7 +51,7 @@ class GoOn(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="go-on
 
 
 class NoMore(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="no-more-after-reboot"):
-    """`failed`: what is told of it from now on; None: nothing."""
+    """`failed`: what is said of it from now on; None: nothing."""
 
     failed: AfterReboot | None = None
     state_dir: str

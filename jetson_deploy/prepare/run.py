@@ -127,7 +127,7 @@ class Preparer(msgspec.Struct, frozen=True, kw_only=True):
     def ending_with(self, waiting: AfterReboot | None = None) -> Iterator[None]:
         """Behind the block nothing waits for a reboot any more, unless the system goes down for it.
 
-        `waiting`: what a run after the reboot does; a failure of it is kept there, to be told.
+        `waiting`: what a run after the reboot does; a failure of it is kept there, to be said.
         """
         try:
             yield

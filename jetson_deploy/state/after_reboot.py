@@ -1,6 +1,6 @@
 """What `prepare` was agreed to do and stands behind a reboot: in a file beside the deployments' states.
 
-All may read it, so that `status` and `doctor` tell it without root; what was changed is told in the book of `prepare`.
+All may read it, so that `status` and `doctor` show it without root; what was changed stands in the book of `prepare`.
 """
 
 from __future__ import annotations
