@@ -134,7 +134,8 @@ backend per_address
     stick-table type ipv6 size 10k expire 10m store conn_cur
 
 backend per_key
-    stick-table type string len 64 size 4k expire 10m store conn_cur,http_req_rate(1m)
+    stick-table type string len 64 size 4k expire 24h \
+store conn_cur,http_req_rate(1m),http_req_cnt,bytes_in_cnt,bytes_out_cnt
 """)
 
 

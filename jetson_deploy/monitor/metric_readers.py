@@ -94,6 +94,12 @@ def llm_readers() -> dict[str, Reader]:
         "broken": lambda s: _server(s, lambda r: r.answers_broken),
         "ttft_seconds": lambda s: _server(s, lambda r: r.first_token_seconds_total),
         "ttft_count": lambda s: _server(s, lambda r: r.first_tokens),
+        "door_up": lambda s: [((s.llm.door.listens,), s.llm.door.up)] if s.llm.door else [],
+        "door_ends": lambda s: [((), s.llm.door.certificate_ends)] if s.llm.door else [],
+        "key_requests": lambda s: _keys(s, "requests"),
+        "key_in_flight": lambda s: _keys(s, "in_flight"),
+        "key_received": lambda s: _keys(s, "received_bytes"),
+        "key_sent": lambda s: _keys(s, "sent_bytes"),
     }
 
 
@@ -157,6 +163,10 @@ def _server(sample: Sample, value: Callable[[Any], float | None]) -> Found:
 
 def _models(models: Sequence[Model], field: str) -> Found:
     return [((model.name,), getattr(model, field)) for model in models]
+
+
+def _keys(sample: Sample, field: str) -> Found:
+    return [((key.name,), getattr(key, field)) for key in sample.llm.door.keys] if sample.llm.door else []
 
 
 def _phases(sample: Sample, prompt: str, decode: str) -> Found:

@@ -126,6 +126,15 @@ METRICS: tuple[Metric, ...] = (
         "jetson_llm_time_to_first_token_seconds_total | seconds | Sum over requests seen by the tap", _L["ttft_seconds"]
     ),
     _metric("jetson_llm_first_tokens_total | | Requests in that sum", _L["ttft_count"]),
+    _metric("jetson_door_up | | 1: HAProxy before the deployment runs", _L["door_up"], "listens"),
+    _metric(
+        "jetson_door_certificate_end_timestamp_seconds | seconds | When its certificate ends, since 1970",
+        _L["door_ends"],
+    ),
+    _metric("jetson_door_requests_in_flight | | Of a key, waiting ones included", _L["key_in_flight"], "key"),
+    _metric("jetson_door_requests_total | | Of a key, since HAProxy's last reload", _L["key_requests"], "key"),
+    _metric("jetson_door_received_bytes_total | bytes | From the client of a key", _L["key_received"], "key"),
+    _metric("jetson_door_sent_bytes_total | bytes | To the client of a key", _L["key_sent"], "key"),
     _metric("jetson_deploy_source_up | | 0: a source cannot be used", _B["source_up"], "source"),
 )  # fmt: skip
 

@@ -94,6 +94,29 @@ class Deployment(Part, frozen=True, kw_only=True):
     parallel: int | None = None
 
 
+class DoorKey(Part, frozen=True, kw_only=True):
+    """What the client of one key asked since HAProxy read its configuration last; a key that was not used has none."""
+
+    name: str
+    requests: int
+    in_flight: int
+    """Waiting ones included."""
+    received_bytes: int
+    sent_bytes: int
+
+
+class Door(Part, frozen=True, kw_only=True):
+    """HAProxy before the deployment, see `jetson_deploy/expose`."""
+
+    listens: str
+    """ADDRESS:PORT"""
+    up: bool | None
+    """HAProxy answers on its own socket. None: this user may not ask it."""
+    certificate_ends: float
+    """Seconds since 1970."""
+    keys: tuple[DoorKey, ...] = ()
+
+
 class Llm(Part, frozen=True, kw_only=True):
     """The model's side. `None`: there is nothing of ours, or it cannot be seen (see the sample's failures)."""
 
@@ -101,3 +124,5 @@ class Llm(Part, frozen=True, kw_only=True):
     container: Container | None = None
     server: Server | None = None
     models: tuple[Model, ...] = ()
+    door: Door | None = None
+    """None: the deployment is not on a network, or its door cannot be seen."""

@@ -15,6 +15,7 @@ from jetson_deploy.deployment.instance import newest_committed
 from jetson_deploy.deployment.record import Record, label_of, port_of
 from jetson_deploy.endpoint import local_endpoint
 from jetson_deploy.errors import JetsonDeployError
+from jetson_deploy.expose.door import DoorFiles
 from jetson_deploy.monitor.alerts.judge import Judge
 from jetson_deploy.monitor.alerts.silences import Silences, default_path
 from jetson_deploy.monitor.llm.tap import Tap
@@ -133,7 +134,8 @@ def _model_side(settings: Settings, wishes: Wishes) -> LlmWatch:
     tap = None
     if wishes.tap is not None:
         tap = Tap(wishes.tap, wishes.endpoint or local_endpoint(settings.port or OLLAMA_PORT).url)
-    watch = LlmWatch(_runtime(settings), wishes.deployment, wishes.endpoint, tap=tap)
+    door = DoorFiles(settings.state_dir, wishes.deployment)
+    watch = LlmWatch(_runtime(settings), wishes.deployment, wishes.endpoint, tap=tap, door=door)
     if tap is not None:
         tap.start()
     watch.start()

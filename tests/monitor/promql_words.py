@@ -30,6 +30,7 @@ _FUNCTIONS = frozenset(
         "min_over_time",
         "rate",
         "sum",
+        "time",
         "vector",
     }
 )

@@ -33,7 +33,7 @@ from jetson_deploy.monitor.board_parts import (
     Zone,
     Zram,
 )
-from jetson_deploy.monitor.model_parts import Container, Deployment, Llm, Model, Requests, Server
+from jetson_deploy.monitor.model_parts import Container, Deployment, Door, DoorKey, Llm, Model, Requests, Server
 from jetson_deploy.monitor.monitor import Monitor
 from jetson_deploy.monitor.sample import Board, Sample, SourceFailure
 from jetson_deploy.monitor.serve.server import MonitorServer
@@ -149,6 +149,12 @@ def _llm(model: str, number: int) -> Llm:
                 last_prompt_rate=212.0,
                 last_decode_rate=8.3 + (number % 5) / 10,
             ),
+        ),
+        door=Door(
+            listens="192.0.2.10:8443",
+            up=True,
+            certificate_ends=BEGAN + 300 * 86_400,
+            keys=(DoorKey(name="laptop", requests=number, in_flight=1, received_bytes=9 * number, sent_bytes=number),),
         ),
     )
 

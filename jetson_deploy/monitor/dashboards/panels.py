@@ -232,4 +232,17 @@ DISKS = Row(
     ),
 )  # fmt: skip
 
-ROWS = (FLEET, MODEL, THERMAL, POWER, MEMORY, CHIPS, DISKS)
+DOOR = Row(
+    title="On the network",
+    panels=(
+        _panel("Requests of a key", ("rate(jetson_door_requests_total{@}[R])", "{{instance}} {{key}}"), unit="reqps"),
+        _panel("In flight", ("jetson_door_requests_in_flight{@}", "{{instance}} {{key}}")),
+        _panel("Traffic of a key", ("rate(jetson_door_received_bytes_total{@}[R])", "{{instance}} {{key}} received"),
+               ("rate(jetson_door_sent_bytes_total{@}[R])", "{{instance}} {{key}} sent"), unit="Bps"),
+        _panel("HAProxy", ("jetson_door_up{@}", "{{instance}} {{listens}}"), kind="state-timeline", width=12),
+        _panel("Certificate", ("jetson_door_certificate_end_timestamp_seconds{@} - time()", "{{instance}}"), unit="s",
+               note="Time that is left.", width=12),
+    ),
+)  # fmt: skip
+
+ROWS = (FLEET, MODEL, DOOR, THERMAL, POWER, MEMORY, CHIPS, DISKS)

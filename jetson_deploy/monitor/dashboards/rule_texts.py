@@ -62,6 +62,11 @@ WORDS: Mapping[str, str] = {
         "{{ if eq (. | first | value) 1.0 }}running{{ else }}not running{{ end }}", "instance",
     ),
     "model": _asked("jetson_llm_model_info{instance=%s}", _ALL_MODELS, "instance"),
+    "listens": _asked("jetson_door_up{instance=%s}", _label("listens"), "instance"),
+    "end": _asked(
+        "jetson_door_certificate_end_timestamp_seconds{instance=%s}",
+        "{{ . | first | value | humanizeTimestamp }}", "instance",
+    ),
     "evidence": "the GPU has no part in it",
     "rate": _asked(_RATE, _number("%.1f", " tok/s"), *["instance", "model"] * 2),
 }  # fmt: skip

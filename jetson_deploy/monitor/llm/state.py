@@ -10,7 +10,7 @@ from jetson_deploy.monitor.llm.deployed import Deployed
 from jetson_deploy.monitor.llm.ledger import Answered, Counts, FirstTokens
 from jetson_deploy.monitor.llm.llama_server import LlamaSeen
 from jetson_deploy.monitor.llm.server_look import ServerSeen
-from jetson_deploy.monitor.model_parts import Llm, Model, Server
+from jetson_deploy.monitor.model_parts import Door, Llm, Model, Server
 from jetson_deploy.server.exchange import RunningModel
 
 TokensFrom: TypeAlias = Literal["log", "llama-server", "tap"] | None
@@ -25,6 +25,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     loaded: tuple[str, ...] = ()
     """Names of the models that work is for."""
     llama: LlamaSeen | None = None
+    door: Door | None = None
     llama_counts: bool = False
     """llama-server's own counters can be read."""
 
@@ -51,6 +52,7 @@ def as_llm(known: Known, tokens: Tokens, *, grown: bool) -> Llm:
         container=container,
         server=_server(known.server, known, tokens, grown=grown) if known.server else None,
         models=_models(known, tokens),
+        door=known.door,
     )
 
 

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from jetson_deploy.endpoint import local_endpoint
+from jetson_deploy.expose.door import DoorFiles
 from jetson_deploy.monitor.derived import NO_ANSWER_YET
+from jetson_deploy.monitor.llm import door_look
 from jetson_deploy.monitor.llm.deployed import Deployed, find_deployed, measured
 from jetson_deploy.monitor.llm.ledger import Ledger
 from jetson_deploy.monitor.llm.llama_server import LlamaCounting, LlamaSeen, LlamaServer
@@ -47,12 +49,13 @@ class LlmWatch:
         endpoint: str | None,
         *,
         tap: Tap | None = None,
+        door: DoorFiles | None = None,
         period: float = 5.0,
     ) -> None:
         if endpoint is not None:
             check_endpoint(endpoint)
         self._runtime, self._deployment, self._endpoint = runtime, deployment, endpoint
-        self._tap, self._period = tap, period
+        self._tap, self._door, self._period = tap, door, period
         self._server = ServerLook()
         self._log_ledger, self._llama_ledger = Ledger(), Ledger()
         self._reader = LogReader(self._log_ledger, self._model_name)
@@ -132,7 +135,12 @@ class LlmWatch:
         self._follow(deployed, reachable=problem is None)
         server = self._look_at_server(deployed, before)
         return msgspec.structs.replace(
-            before, deployed=deployed, engine_problem=problem, server=server, loaded=_loaded(server, before)
+            before,
+            deployed=deployed,
+            engine_problem=problem,
+            server=server,
+            loaded=_loaded(server, before),
+            door=door_look.look(self._door) if self._door else None,
         )
 
     def _follow(self, deployed: Deployed | None, *, reachable: bool) -> None:
