@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from jetson_deploy.catalog.entries import Architecture, Board, Constant, L4tLine, L4tRelease, ModelFamily
-from jetson_deploy.catalog.image_entries import Advisory, Gathered, Generation, ImageRepository, NotReal
+from jetson_deploy.catalog.image_entries import Advisory, Generation, ImageRepository, NotReal
 from jetson_deploy.catalog.version import parse_version
 
 
@@ -28,9 +28,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """By repository, as written after `docker pull`."""
     generations: dict[str, Generation]
     advisories: dict[str, Advisory]
-    """By CVE."""
-    advisories_gathered: dict[str, Gathered]
-    """By kind of server; one that is missing has no list."""
+    """By CVE; of Ollama alone."""
     not_real: tuple[NotReal, ...]
 
     def line_of(self, l4t: str) -> L4tLine | None:

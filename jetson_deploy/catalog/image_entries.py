@@ -1,8 +1,7 @@
 """Entries of the catalog about images and what serves in them: containers/, one struct for each kind of file."""
 
 import re
-from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -103,14 +102,8 @@ class Generation(Entry, frozen=True, kw_only=True):
     built: tuple[str, str | None] | None = None
 
 
-Needs = Literal["administration", "model-file", "registry", "browser", "request"]
-
-
 class Advisory(Entry, frozen=True, kw_only=True):
     title: str
-    needs: Needs
-    """Of an attacker: requests that change models (pull, create, push …); a crafted model file that is loaded; a
-    registry that is pulled from; a page in a browser of the host; an ordinary request."""
     fixed_in: Version | None
     """First fixed version; None: no fix is known."""
     server: ServerKind = USUAL
@@ -118,11 +111,6 @@ class Advisory(Entry, frozen=True, kw_only=True):
     affects_to: Version | None = None
     """Last version that it was reported on, where no fix is known; None: all later ones count."""
     severity: Severity = "medium"
-
-
-class Gathered(Entry, frozen=True, kw_only=True):
-    date: date
-    """On which the list was compared with its sources last."""
 
 
 class NotReal(Entry, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from jetson_deploy.errors import CatalogError
 SYSTEM_DIR = Path("/etc/jetson-deploy")
 LAYOUT = {
     "profiles": ("boards", "l4t", "models", "issues", "alerts", "architectures.yaml", "limits.yaml"),
-    "containers": ("images", "generations.yaml", "advisories.yaml", "advisories-gathered.yaml", "not-real.yaml"),
+    "containers": ("images", "generations.yaml", "advisories.yaml", "not-real.yaml"),
 }
 
 

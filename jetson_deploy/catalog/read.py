@@ -10,7 +10,7 @@ from jetson_deploy.catalog.alert_rules import AlertRule
 from jetson_deploy.catalog.catalog import Catalog
 from jetson_deploy.catalog.convert import convert
 from jetson_deploy.catalog.entries import Architecture, Board, Constant, Issue, L4tLine, ModelFamily
-from jetson_deploy.catalog.image_entries import Advisory, Gathered, Generation, ImageRepository, NotReal
+from jetson_deploy.catalog.image_entries import Advisory, Generation, ImageRepository, NotReal
 from jetson_deploy.catalog.layers import Layer, image_file
 from jetson_deploy.catalog.parts import Part, merged, read_directory, read_single
 
@@ -41,7 +41,6 @@ def read_catalog(layers: Sequence[Layer]) -> Catalog:
         images={image.repository: image for image in images.values()},
         generations=generations,
         advisories=_map(layers, "containers/advisories.yaml", Advisory),
-        advisories_gathered=_map(layers, "containers/advisories-gathered.yaml", Gathered),
         not_real=_not_real(layers),
     )
 

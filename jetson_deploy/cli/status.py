@@ -83,10 +83,6 @@ def _alarms(status: Status) -> Iterator[tuple[str, str]]:
             yield "exposed", door.evidence
             yield "", door.fix
     yield from (("record", note) for note in status.notes)
-    for one_id in ("server-advisories", "advisories-old"):
-        if (known := found.get(one_id)) is not None:
-            yield "advisories", known.evidence
-            yield from [("", known.cause)] if known.severity == "warning" and known.cause else []
 
 
 def _facts(status: Status) -> Iterator[tuple[str, str]]:

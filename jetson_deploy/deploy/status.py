@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from jetson_deploy.catalog.catalog import Catalog
-from jetson_deploy.deploy.advisories import known_holes
 from jetson_deploy.deploy.drift import find_drift
 from jetson_deploy.deploy.health import health_findings, threats
 from jetson_deploy.deploy.opened import runtime_of
@@ -158,7 +157,6 @@ def read_status(
             *noted,
             *after_reboot.findings(settings.state_dir),
             *at_the_door,
-            *known_holes(catalog, serving.record, utc_now().date(), exposed=exposed is not None),
             *(one.finding for one in (looked.findings if looked else ())),
         ),
     )

@@ -55,7 +55,7 @@ def _beside(
 
 def _planned(kind: str, plan: Plan, catalog: Catalog) -> Beside:
     version = plan.image.ollama_version
-    gathered = kind in catalog.advisories_gathered
+    gathered = any(one.server == kind for one in catalog.advisories.values())
     return Beside(
         server=kind,
         model=plan.model.name,
