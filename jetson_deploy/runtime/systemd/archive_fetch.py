@@ -97,7 +97,7 @@ def _transfer(
     address: ArchiveAddress,
     blob: Blob,
     paths: StorePaths,
-    source: HttpSource,
+    source: HttpSource[ArchiveAddress],
     report: Reporter,
     stop: Ending,
     sleep: Callable[[float], object] | None,
@@ -130,26 +130,22 @@ def _transfer(
     ).run()
 
 
-class _File(HttpSource):
+class _File(HttpSource[ArchiveAddress]):
     """One file at its address."""
-
-    def __init__(self, address: ArchiveAddress, server: str, *, stall_seconds: float, stop: threading.Event) -> None:
-        super().__init__(address, server, stall_seconds=stall_seconds, stop=stop)
-        self._url = address.url
 
     def length(self) -> int:
         """By a request that every server answers, also a storage service's signed address."""
-        with self._ask(self._url, {"Range": "bytes=0-0"}) as response:
+        with self._ask(self.name.url, {"Range": "bytes=0-0"}) as response:
             if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
                 raise errors.refusal(self.name, self.address, response, bool(response.history), self.missing())
             said = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             text = said[3] if said else response.headers.get("Content-Length", "")
         if not (text.isascii() and text.isdigit() and len(text) < 15):
-            raise NetworkError(f"{self._url} does not say how long it is", hint="", code="registry-refused")
+            raise NetworkError(f"{self.name.url} does not say how long it is", hint="", code="registry-refused")
         return int(text)
 
     def url_of(self, blob: Blob) -> str:
-        return self._url
+        return self.name.url
 
     def missing(self) -> errors.Missing:
         return _no_such_file

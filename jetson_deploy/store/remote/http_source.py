@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import requests
 import urllib3.exceptions
@@ -23,7 +23,8 @@ from jetson_deploy.store.remote.login import Login
 from jetson_deploy.store.remote.trickle import Trickle
 from jetson_deploy.store.transfer.source import RangesRefused
 
-ASource = TypeVar("ASource", bound="HttpSource")
+ANamed = TypeVar("ANamed", bound=Named)
+ASource = TypeVar("ASource", bound="HttpSource[Any]")
 CONNECT_SECONDS = 10.0
 READ_BYTES = 256 << 10
 """Large enough to hash and write at line speed, small enough that a slow line still shows progress."""
@@ -32,12 +33,12 @@ _EXPIRED = (400, 401, 403, 404, 410)
 """What storage services answer when a signed address has run out."""
 
 
-class HttpSource:
+class HttpSource(Generic[ANamed]):
     """A `Source`; close it after use. While it is open, `stop` cuts its connections."""
 
     def __init__(
         self,
-        name: Named,
+        name: ANamed,
         address: str,
         *,
         stall_seconds: float,

@@ -5,7 +5,6 @@ Single requests only; how often to try again is decided in `retry` and `transfer
 
 from __future__ import annotations
 
-import threading
 from urllib.parse import urlsplit
 
 import requests
@@ -16,7 +15,6 @@ from jetson_deploy.store.manifest import MANIFEST_BYTES, MANIFEST_MEDIA, Blob, m
 from jetson_deploy.store.remote import errors
 from jetson_deploy.store.remote.errors import PassingError, WrongContent
 from jetson_deploy.store.remote.http_source import HttpSource
-from jetson_deploy.store.remote.login import Login
 from jetson_deploy.store.transfer.chunksums import Chunksum, parse_chunksums
 
 _ACCEPT = f"{MANIFEST_MEDIA[0]}, {MANIFEST_MEDIA[1]};q=0.9"
@@ -30,25 +28,12 @@ def registry_of(name: ModelName, registry: str) -> str:
     return f"https://{name.registry}"
 
 
-class Registry(HttpSource):
+class Registry(HttpSource[ModelName]):
     """One model at one registry."""
-
-    def __init__(
-        self,
-        name: ModelName,
-        address: str,
-        *,
-        stall_seconds: float,
-        stop: threading.Event,
-        login: Login | None = None,
-        least_rate: float = 1024.0,
-    ) -> None:
-        super().__init__(name, address, stall_seconds=stall_seconds, stop=stop, login=login, least_rate=least_rate)
-        self._model = name
 
     def manifest(self) -> bytes:
         """The manifest as served. Raises NetworkError, PassingError, WrongContent."""
-        url = self._url(f"manifests/{self._model.tag}")
+        url = self._url(f"manifests/{self.name.tag}")
         with self._ask(url, {"Accept": _ACCEPT}) as response:
             self._check(response, errors.no_such_model)
             self._refuse_downgrade(response)
@@ -76,7 +61,7 @@ class Registry(HttpSource):
         return errors.no_such_blob
 
     def _url(self, path: str) -> str:
-        return f"{self.address}/v2/{self._model.namespace}/{self._model.model}/{path}"
+        return f"{self.address}/v2/{self.name.namespace}/{self.name.model}/{path}"
 
     def _refuse_downgrade(self, response: requests.Response) -> None:
         """Blobs have a hash to hold them to; an unpinned manifest has only TLS."""
