@@ -10,7 +10,6 @@ interrupted.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +17,13 @@ import msgspec
 
 from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.digest import sha256_hex
-from jetson_deploy.errors import PreflightError, ResourceError
+from jetson_deploy.errors import PreflightError
 from jetson_deploy.prepare.changes import AnyChange
 from jetson_deploy.prepare.write_file import WriteFile
-from jetson_deploy.state.state_file import MOST_BYTES, sealed, unsealed
+from jetson_deploy.state.sealed_file import load_sealed, writing
+from jetson_deploy.state.state_file import MOST_BYTES, sealed
 from jetson_deploy.store.layout import sync_directory
-from jetson_deploy.store.whole_file import read_bounded, replace_whole, write_new
+from jetson_deploy.store.whole_file import replace_whole, write_new
 
 FOLDER = ".host"
 """No deployment's name begins with a dot."""
@@ -64,22 +64,9 @@ class Book:
 
     def load(self) -> Prepared:
         """Raises PreflightError where it cannot be used: what was changed could then not be taken back."""
-        path = self.folder / BOOK
-        try:
-            content = read_bounded(path, MOST_BYTES)
-        except (FileNotFoundError, NotADirectoryError):
-            return Prepared()
-        except PermissionError as error:
-            raise PreflightError(f"{path} cannot be read", hint="run with sudo", code="state-not-readable") from error
-        except OSError as error:
-            raise _damaged(path, str(error.strerror)) from error
-        try:
-            body = unsealed(content) if content is not None else None
-            if body is not None:
-                return msgspec.json.decode(body, type=Prepared)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise _damaged(path, ascii(str(error))[1:-1][:200]) from error
-        raise _damaged(path, "its checksum does not match")
+        path, originals = self.folder / BOOK, self.folder / "originals"
+        hint = f"the files as they were lie in {originals}; move {path} away to prepare anew"
+        return load_sealed(path, Prepared, MOST_BYTES, hint) or Prepared()
 
     def intend(self, entry: Entry, originals: dict[str, bytes]) -> None:
         """Originals first: an entry never names one that is not there. Raises ResourceError."""
@@ -146,16 +133,8 @@ class Book:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             replace_whole(self.folder / BOOK, sealed(SCHEMA, prepared))
 
-    @contextlib.contextmanager
-    def _written(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ResourceError(
-                f"cannot write {self.folder / what}: {error.strerror}",
-                hint=f"free space there, or mend it: df -h {self.folder.parent}",
-                code="state-not-writable",
-            ) from error
+    def _written(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return writing(self.folder / what, self.folder.parent)
 
 
 def _rebased(entry: Entry, gone: Entry) -> Entry:
@@ -174,11 +153,3 @@ def _follows(one: WriteFile, other: WriteFile) -> bool:
 
 def files(entry: Entry) -> list[WriteFile]:
     return [one for one in entry.changes if isinstance(one, WriteFile)]
-
-
-def _damaged(path: Path, why: str) -> PreflightError:
-    return PreflightError(
-        f"{path} is damaged: {why}",
-        hint=f"the files as they were lie in {path.parent / 'originals'}; move {path} away to prepare anew",
-        code="state-damaged",
-    )

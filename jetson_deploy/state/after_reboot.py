@@ -12,10 +12,11 @@ import msgspec
 
 from jetson_deploy.deployment.finding import Finding
 from jetson_deploy.deployment.revisions import Actor
-from jetson_deploy.errors import PreflightError, ResourceError
-from jetson_deploy.state.state_file import sealed, unsealed
+from jetson_deploy.errors import PreflightError
+from jetson_deploy.state.sealed_file import load_sealed, writing
+from jetson_deploy.state.state_file import sealed
 from jetson_deploy.store.layout import sync_directory
-from jetson_deploy.store.whole_file import read_bounded, replace_whole
+from jetson_deploy.store.whole_file import replace_whole
 
 FILE = ".after-reboot.json"
 """No deployment's name begins with a dot."""
@@ -46,39 +47,19 @@ class AfterReboot(msgspec.Struct, frozen=True, kw_only=True):
 def load(state_dir: Path) -> AfterReboot | None:
     """None: nothing waits. Raises PreflightError."""
     path = state_dir / FILE
-    try:
-        content = read_bounded(path, _MOST_BYTES)
-        body = unsealed(content) if content is not None else None
-        if body is not None:
-            return msgspec.json.decode(body, type=AfterReboot)
-        why = "its checksum does not match"
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError as error:
-        raise PreflightError(f"{path} cannot be read", hint="run with sudo", code="state-not-readable") from error
-    except OSError as error:
-        why = str(error.strerror)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        why = ascii(str(error))[1:-1][:200]
     hint = f"move it away: sudo mv {path} {path}.old; then: jetson-deploy prepare"
-    raise PreflightError(f"{path} is damaged: {why}", hint=hint, code="state-damaged")
+    return load_sealed(path, AfterReboot, _MOST_BYTES, hint)
 
 
 def save(state_dir: Path, waiting: AfterReboot | None) -> None:
     """None: nothing waits any more. Raises ResourceError."""
     path = state_dir / FILE
-    try:
+    with writing(path, state_dir):
         if waiting is not None:
             replace_whole(path, sealed(SCHEMA, waiting))
         elif path.exists():
             path.unlink()
             sync_directory(state_dir)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot write {path}: {error.strerror}",
-            hint=f"free space there, or mend it: df -h {state_dir}",
-            code="state-not-writable",
-        ) from error
 
 
 def findings(state_dir: Path) -> Iterator[Finding]:
