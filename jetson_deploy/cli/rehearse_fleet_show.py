@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import msgspec
 from jetson_deploy.cli.finish import Form, finish
 from jetson_deploy.cli.formatting import table
 from jetson_deploy.cli.render import say
+from jetson_deploy.rehearsal.controller import controller_environment
 from jetson_deploy.rehearsal.fleet.kept_fleets import KeptFleet
 
 
@@ -106,8 +106,7 @@ class FleetShow:
         return self._fleet.typed(*arguments)
 
     def _environment(self) -> dict[str, str]:
-        own = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
-        return own | self._fleet.variables()
+        return controller_environment(self._fleet.variables())
 
     def _note(self, name: str, code: int, expected: int, started: float) -> bool:
         seconds = round(time.monotonic() - started, 2)

@@ -13,6 +13,7 @@ from typing import Any
 from deployed_board import PATIENCE, Board, Serving, timed
 
 from jetson_deploy.names import check_image_reference
+from jetson_deploy.rehearsal.controller import controller_environment
 from jetson_deploy.rehearsal.image import FALSE, MANIFEST_TYPE, make_image
 from jetson_deploy.rehearsal.push import Label
 from jetson_deploy.rehearsal.virtual.run import VirtualRun
@@ -51,7 +52,9 @@ class BoardFleet:
     def working(self, verb: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A controller at work; behind the block it is ended."""
         argv = [*self.run.typed(verb, *arguments), "--json"]
-        with subprocess.Popen(argv, env=self.run.controller(), stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            argv, env=controller_environment(self.run.variables()), stdout=subprocess.PIPE, text=True
+        ) as process:
             try:
                 yield process
             finally:

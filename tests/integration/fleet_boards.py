@@ -9,7 +9,6 @@ def test_…():
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from jetson_deploy.rehearsal.controller import controller_environment as of_controller
 from jetson_deploy.rehearsal.fleet.fleet import Fleet
 from jetson_deploy.rehearsal.fleet.ready import missing_packages
 
@@ -56,5 +56,4 @@ def controller_argv(fleet: Fleet, *arguments: str) -> list[str]:
 
 def controller_environment(fleet: Fleet, **variables: str) -> dict[str, str]:
     """Its home has the boards' ssh_config, key and known_hosts, and nothing of this machine's user."""
-    own = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
-    return {**own, **fleet.variables(), **variables}
+    return of_controller({**fleet.variables(), **variables})

@@ -20,6 +20,7 @@ from jetson_deploy.deployment.plan import Plan
 from jetson_deploy.errors import PreflightError
 from jetson_deploy.events import Note, Reporter, silent
 from jetson_deploy.rehearsal.board import DEFAULT_BOARD, find_board
+from jetson_deploy.rehearsal.controller import controller_environment
 from jetson_deploy.rehearsal.fleet.kept_fleets import VIRTUAL, KeptFleet, write_script
 from jetson_deploy.rehearsal.kept import PREFIX, WORK
 from jetson_deploy.rehearsal.product_plan import product_plan, python_path
@@ -173,15 +174,12 @@ class VirtualRun:
             "PYTHONPATH": python_path(),
         }
 
-    def controller(self) -> dict[str, str]:
-        """The whole environment of one: the boards' keys are in files, whatever an agent holds."""
-        return {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"} | self.variables()
-
     def fleet(
         self, verb: str, *arguments: str, seconds: float = 2 * COMMAND_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         argv = self.typed(verb, *arguments)
-        return subprocess.run(argv, env=self.controller(), capture_output=True, text=True, check=False, timeout=seconds)
+        environment = controller_environment(self.variables())
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=seconds)
 
     @property
     def inventory(self) -> Path:
