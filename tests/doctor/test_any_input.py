@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from drawn import inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import in_memory
 
 from jetson_deploy.catalog.load import load_catalog, load_issues
 from jetson_deploy.catalog.symptoms import fitting, of_kernel
@@ -38,13 +37,12 @@ SECONDS = 1.0
 
 @contextlib.contextmanager
 def host_with(files: dict[str, bytes]) -> Iterator[Host]:
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with in_memory("jd-input-") as folder:
         for name, content in files.items():
-            path = Path(folder, name)
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        yield Host(Path(folder))
+        yield Host(folder)
 
 
 def release(content: bytes) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from bare_board import WANTS, BareBoard, in_child, quiet
+from in_memory import in_memory
 from moves import failing
 
 from jetson_deploy.errors import InterruptedRunError, JetsonDeployError, PreflightError
@@ -28,10 +28,8 @@ BEHIND = ("power-mode", "clocks")
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """In memory, where there is such a place: hundreds of records are synced to their disk."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="jd-reboot-", dir=memory) as name:
-        yield Path(name)
+    with in_memory("jd-reboot-") as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from bare_board import BareBoard, in_child, quiet
+from in_memory import in_memory
 
 from jetson_deploy.deployment.revisions import Actor
 from jetson_deploy.errors import PreflightError
@@ -26,10 +26,8 @@ BY = Actor(user="ada", command="prepare")
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """In memory, where there is such a place: hundreds of records are synced to their disk."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="jd-prepare-", dir=memory) as name:
-        yield Path(name)
+    with in_memory("jd-prepare-") as folder:
+        yield folder
 
 
 @pytest.fixture
