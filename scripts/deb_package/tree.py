@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from deb_package.texts import COPYRIGHT, EPOCH, HOME, OVERRIDES
-from jetson_deploy import monitor, watch
+from jetson_deploy import monitor, prepare, watch
 from jetson_deploy.install.download import wheels_for
 from jetson_deploy.install.target import Target
 from jetson_deploy.systemd.units import write_units
@@ -103,12 +103,12 @@ class Tree:
         link.symlink_to(f"../lib/{Path(HOME).name}/bin/jetson-deploy")
 
     def _units(self) -> None:
-        """With the defaults; those that `watch --install` and `monitor install` write stand above them."""
+        """With the defaults; those that `watch --install`, `monitor install` and `prepare` write stand above them."""
         folder = self.root / "lib/systemd/system"
         folder.mkdir(parents=True)
         templates = [
             path
-            for module in (watch, monitor)
+            for module in (watch, monitor, prepare)
             for path in (Path(str(module.__file__)).parent / "units").glob("*.service")
         ]
         marks = {
